@@ -1,0 +1,25 @@
+// containerd and ctr as one executable: the name it is called by chooses.
+// They share nearly all of their code, so together they cost what one does.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	ctr "github.com/containerd/containerd/v2/cmd/ctr/app"
+
+	"github.com/containerd/containerd/v2/cmd/containerd/command"
+)
+
+func main() {
+	name, run := "containerd", command.App().Run
+	if filepath.Base(os.Args[0]) == "ctr" {
+		name, run = "ctr", ctr.New().Run
+	}
+	if err := run(context.Background(), os.Args); err != nil {
+		_, _ = fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,15 @@
+// The shim: one small process beside each pod, which outlives containerd and
+// kagent. It is a program of its own because each pod pays for its size.
+package main
+
+import (
+	"context"
+
+	"github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/manager"
+	_ "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/task/plugin"
+	"github.com/containerd/containerd/v2/pkg/shim"
+)
+
+func main() {
+	shim.RunShim(context.Background(), manager.NewShimManager("io.containerd.runc.v2"))
+}

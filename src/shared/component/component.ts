@@ -1,0 +1,34 @@
+/**
+ * @module
+ * The shape of everything that is started, watched and stopped, and the manager that does so in order.
+ * Knows: order, readiness, stopping in reverse. Leaves to others: how a child process is kept alive (process/).
+ */
+
+/** Kubernetes' Condition: `Unknown` until the first check, `reason` in CamelCase. */
+export interface Condition {
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: string;
+  readonly message: string;
+  readonly lastTransitionTime: string; // RFC 3339
+}
+
+export interface Component {
+  readonly name: string; // upstream's own: 'kube-apiserver'
+  readonly after: readonly string[]; // names that are ready first
+  /** Resolves when ready. `signal` cancels this start-up; ending a life is `stop()`. */
+  start(signal: AbortSignal): Promise<void>;
+  /** Legal in every state, and twice; resolves when nothing of it is left. */
+  stop(): Promise<void>;
+  health(): Condition; // the last known answer, at once
+}
+
+export interface ComponentManager {
+  /** Each as soon as those it is `after` are ready; a failure stops those already up, then rejects with it. */
+  start(signal: AbortSignal): Promise<void>;
+  /** In reverse: each when nothing that is `after` it is left. */
+  stop(): Promise<void>;
+  conditions(): ReadonlyMap<string, Condition>;
+}
+
+export { createComponentManager, type ComponentObserver } from './manager.ts';
+export { task } from './task.ts';

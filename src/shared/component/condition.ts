@@ -1,0 +1,24 @@
+import { rfc3339, systemClock, type Clock } from '../clock.ts';
+import type { Condition } from './component.ts';
+
+export interface ConditionTracker {
+  set(status: Condition['status'], reason: string, message: string): void;
+  current(): Condition;
+}
+
+/** Keeps `lastTransitionTime` as Kubernetes does: it moves only when `status` does. */
+export function conditionTracker(clock: Clock = systemClock): ConditionTracker {
+  let condition: Condition = {
+    status: 'Unknown',
+    reason: 'NotStarted',
+    message: '',
+    lastTransitionTime: rfc3339(clock.now()),
+  };
+  return {
+    set(status, reason, message) {
+      const lastTransitionTime = status === condition.status ? condition.lastTransitionTime : rfc3339(clock.now());
+      condition = { status, reason, message, lastTransitionTime };
+    },
+    current: () => condition,
+  };
+}

@@ -1,0 +1,82 @@
+import type { Component, ComponentManager } from './component.ts';
+
+/** Told of each step, for the progress line and the timeline. */
+export interface ComponentObserver {
+  starting(name: string): void;
+  ready(name: string): void;
+}
+
+const noObserver: ComponentObserver = { starting: () => {}, ready: () => {} };
+
+export function createComponentManager(
+  components: readonly Component[],
+  observer: ComponentObserver = noObserver,
+): ComponentManager {
+  checkOrder(components);
+  const byName = new Map(components.map((component) => [component.name, component]));
+
+  const start = async (signal: AbortSignal): Promise<void> => {
+    const failed = new AbortController();
+    const startSignal = AbortSignal.any([signal, failed.signal]);
+    const ready = new Map<string, Promise<void>>();
+    const startOne = (component: Component): Promise<void> => {
+      const known = ready.get(component.name);
+      if (known !== undefined) return known;
+      const started = Promise.all(
+        component.after.flatMap((name) => {
+          const dependency = byName.get(name);
+          return dependency === undefined ? [] : [startOne(dependency)];
+        }),
+      ).then(async () => {
+        startSignal.throwIfAborted();
+        observer.starting(component.name);
+        await component.start(startSignal);
+        observer.ready(component.name);
+      });
+      ready.set(component.name, started);
+      return started;
+    };
+    try {
+      await Promise.all(components.map(startOne));
+    } catch (error) {
+      failed.abort(error);
+      await Promise.allSettled(ready.values());
+      await stop();
+      throw error;
+    }
+  };
+
+  const stop = async (): Promise<void> => {
+    const stopped = new Map<string, Promise<void>>();
+    const stopOne = (component: Component): Promise<void> => {
+      const known = stopped.get(component.name);
+      if (known !== undefined) return known;
+      const done = Promise.all(components.filter((other) => other.after.includes(component.name)).map(stopOne)).then(
+        () => component.stop(),
+      );
+      stopped.set(component.name, done);
+      return done;
+    };
+    const results = await Promise.allSettled(components.map(stopOne));
+    const failure = results.find((result) => result.status === 'rejected');
+    if (failure !== undefined) throw failure.reason;
+  };
+
+  return {
+    start,
+    stop,
+    conditions: () => new Map(components.map((component) => [component.name, component.health()])),
+  };
+}
+
+/** A name that nobody has, or a circle, is a mistake in the program. */
+function checkOrder(components: readonly Component[]): void {
+  const byName = new Map(components.map((component) => [component.name, component]));
+  const visit = (name: string, path: readonly string[]): void => {
+    if (path.includes(name)) throw new TypeError(`components wait for each other: ${[...path, name].join(' → ')}`);
+    const component = byName.get(name);
+    if (component === undefined) throw new TypeError(`no component is named ${name} (${path.join(' → ')})`);
+    for (const dependency of component.after) visit(dependency, [...path, name]);
+  };
+  for (const component of components) visit(component.name, []);
+}

@@ -1,0 +1,74 @@
+/**
+ * @module
+ * The log: a constant lower-case sentence and the facts as fields.
+ * Knows: levels, the two line formats. Leaves to others: where children's lines go (process/), events for people (events/).
+ */
+import { pino } from 'pino';
+import { toText } from './text.ts';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export type LogFields = Readonly<Record<string, unknown>>;
+
+export interface Log {
+  /** Each request. */
+  debug(message: string, fields?: LogFields): void;
+  /** A life-cycle step; silent at rest. */
+  info(message: string, fields?: LogFields): void;
+  /** May heal by itself. */
+  warn(message: string, fields?: LogFields): void;
+  /** Something is lost, a person is needed. */
+  error(message: string, fields?: LogFields): void;
+  child(fields: LogFields): Log;
+}
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  readonly format: 'text' | 'json';
+  /** Gets whole lines, each with its newline. */
+  readonly write: (line: string) => void;
+}
+
+/** A log that can change its level while it runs; children follow. */
+export interface RootLog extends Log {
+  setLevel(level: LogLevel): void;
+}
+
+export function createLog(options: LogOptions): RootLog {
+  const current = { level: options.level };
+  const engine = pino(
+    {
+      level: 'debug',
+      base: null,
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { error: (error: unknown) => (error instanceof Error ? error.message : error) },
+    },
+    { write: (line: string) => options.write(options.format === 'json' ? line : toText(line)) },
+  );
+  const wrap = (target: pino.Logger): Log => {
+    const at =
+      (level: LogLevel) =>
+      (message: string, fields: LogFields = {}) => {
+        if (severity[level] >= severity[current.level]) target[level](fields, message);
+      };
+    return {
+      debug: at('debug'),
+      info: at('info'),
+      warn: at('warn'),
+      error: at('error'),
+      child: (fields) => wrap(target.child(fields)),
+    };
+  };
+  return { ...wrap(engine), setLevel: (level) => void (current.level = level) };
+}
+
+const severity: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
+
+/** Says nothing; for tests and for commands that print their own words. */
+export const silentLog: Log = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  child: () => silentLog,
+};

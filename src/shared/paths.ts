@@ -1,0 +1,67 @@
+/**
+ * @module
+ * Every path kagent has on disk, in one place. As k3s has them, with the word changed.
+ */
+import { join } from 'node:path';
+
+export const defaultDataDir = '/var/lib/kagent';
+export const configDir = '/etc/kagent';
+export const runDir = '/run/kagent';
+
+export type Paths = ReturnType<typeof pathsOf>;
+
+/** @param dataDir absolute; holds everything that outlives a reboot */
+export function pathsOf(dataDir: string) {
+  const server = join(dataDir, 'server');
+  const agent = join(dataDir, 'agent');
+  return {
+    dataDir,
+    /** Held while a kagent runs on this data dir. */
+    lock: join(dataDir, 'kagent.lock'),
+    /** Which kagent wrote this data dir last. */
+    version: join(dataDir, 'version.json'),
+    /** Unpacked components; `data/current` is the one in use. */
+    data: join(dataDir, 'data'),
+    logs: join(dataDir, 'logs'),
+    /** Pids and start times of children, so that a later start finds the left-over ones. */
+    children: join(dataDir, 'children.json'),
+    server: {
+      dir: server,
+      tls: join(server, 'tls'),
+      cred: join(server, 'cred'),
+      db: join(server, 'db'),
+      token: join(server, 'token'),
+      nodeToken: join(server, 'node-token'),
+      agentToken: join(server, 'agent-token'),
+      manifests: join(server, 'manifests'),
+      etc: join(server, 'etc'),
+    },
+    agent: {
+      dir: agent,
+      /** CA, certificates and kubeconfigs of this node. */
+      pki: join(agent, 'pki'),
+      /** The node's identity: its name and password. */
+      identity: join(agent, 'identity.json'),
+      etc: join(agent, 'etc'),
+      images: join(agent, 'images'),
+      containerd: join(agent, 'containerd'),
+      podManifests: join(agent, 'pod-manifests'),
+      /** Where CSI drivers and their guides expect it, wherever the data dir is. */
+      kubelet: '/var/lib/kubelet',
+    },
+  } as const;
+}
+
+/** What lives only as long as the box is up. */
+export const runPaths = {
+  dir: runDir,
+  containerd: join(runDir, 'containerd'),
+  containerdSocket: join(runDir, 'containerd', 'containerd.sock'),
+  datastoreSocket: join(runDir, 'datastore.sock'),
+  /** `kagent status` asks here; root only. */
+  statusSocket: join(runDir, 'kagent.sock'),
+  pidFile: join(runDir, 'kagent.pid'),
+  flannelSubnet: join(runDir, 'flannel', 'subnet.env'),
+} as const;
+
+export const adminKubeconfig = join(configDir, 'kagent.yaml');

@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { writeFileAtomicSync } from '../files/files.ts';
+import type { Log } from '../log/log.ts';
+
+/** Which children live now, on disk, so that a start after a crash finds those that are left. */
+export interface ChildRegistry {
+  add(name: string, pid: number): void;
+  remove(pid: number): void;
+}
+
+interface Child {
+  readonly name: string;
+  readonly pid: number;
+  /** Ticks since boot at which the process started, and the boot: together with the pid they name one process for ever. */
+  readonly startTime: string;
+  readonly bootId: string;
+}
+
+export function childRegistry(path: string): ChildRegistry {
+  const children = new Map<number, Child>();
+  const save = () => writeFileAtomicSync(path, JSON.stringify([...children.values()]), 0o600);
+  return {
+    add(name, pid) {
+      const startTime = startTimeOf(pid);
+      if (startTime === undefined) return; // it has ended already
+      children.set(pid, { name, pid, startTime, bootId: bootId() });
+      save();
+    },
+    remove(pid) {
+      if (children.delete(pid)) save();
+    },
+  };
+}
+
+/**
+ * Ends the children that an earlier kagent on this data dir left behind. A process is ended only if its pid, its start
+ * time and the boot are those on record: a pid that was given to another program since is left alone.
+ * @returns the names of those it ended
+ */
+export async function endLeftOvers(path: string, log: Log): Promise<readonly string[]> {
+  const left = (await readChildren(path)).filter(isAlive);
+  for (const child of left) {
+    log.warn('ending a child left by an earlier kagent', { component: child.name, pid: child.pid });
+    kill(child.pid, 'SIGTERM');
+  }
+  const deadline = performance.now() + 5000;
+  while (left.some(isAlive) && performance.now() < deadline) await delay(20);
+  for (const child of left.filter(isAlive)) kill(child.pid, 'SIGKILL');
+  while (left.some(isAlive)) await delay(20);
+  return left.map((child) => child.name);
+}
+
+async function readChildren(path: string): Promise<readonly Child[]> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as Child[];
+  } catch {
+    return []; // a first start, or a file cut short by a power cut: then nothing of it is alive either
+  }
+}
+
+function isAlive(child: Child): boolean {
+  return child.bootId === bootId() && child.startTime === startTimeOf(child.pid);
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // ESRCH: gone
+  }
+}
+
+/** Field 22 of /proc/PID/stat; undefined for a process that is not there or only waits to be reaped. */
+export function startTimeOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // the name before may hold spaces
+    return fields[0] === 'Z' ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
+
+function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+}

@@ -1,0 +1,48 @@
+/**
+ * @module
+ * Children: started, made ready, kept alive, ended with nothing left of them.
+ * Knows: spawn, parent-death signal, cgroup, back-off, stopping, the child's lines, left-over children of an earlier life.
+ * Leaves to others: what to run and when it is ready (the rooms), the order among children (component/).
+ */
+export interface ProcessSpec {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>; // complete
+  readonly ready: (signal: AbortSignal) => Promise<void>; // retried; raced against an early exit
+  readonly stopTimeoutMs: number; // SIGTERM, then SIGKILL to the group
+  readonly backoff: { readonly minMs: number; readonly maxMs: number; readonly stableAfterMs: number };
+}
+
+export interface Supervisor {
+  /** Starts, keeps alive, logs each line. Rejects with the child's last lines if it is never ready. */
+  supervise(name: string, spec: ProcessSpec, signal: AbortSignal): Promise<SupervisedProcess>;
+  /** Every child that is supervised now. */
+  processes(): readonly ProcessStatus[];
+}
+
+export interface SupervisedProcess {
+  status(): ProcessStatus;
+  /** Ends this life and starts the next at once: for a changed certificate or configuration. */
+  restart(): Promise<void>;
+  /** Legal twice; resolves when the child's process group is gone. */
+  stop(): Promise<void>;
+}
+
+export interface ProcessStatus {
+  readonly name: string;
+  readonly state: 'starting' | 'ready' | 'backing-off' | 'stopped';
+  readonly pid: number | undefined;
+  readonly restarts: number;
+  /** RFC 3339: when the running process was started. */
+  readonly since: string | undefined;
+  /** The last lines it wrote before it ended the last time. */
+  readonly lastExit: string | undefined;
+}
+
+export { createSupervisor, type SupervisorOptions } from './supervisor.ts';
+export { processComponent } from './process-component.ts';
+export { childLogs } from './child-log.ts';
+export { childRegistry, endLeftOvers } from './children.ts';
+export { childCgroups, removeCgroups } from './cgroup.ts';
+export { cpuAndMemory } from './usage.ts';
+export { NeverReadyError } from './errors.ts';

@@ -1,0 +1,71 @@
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { existsSync, realpathSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import type { ProcessSpec } from './process.ts';
+
+/** How a life ended, in words: `exit code 1`, `signal SIGKILL`. */
+export type Ending = string;
+
+export interface Life {
+  readonly pid: number;
+  readonly ended: Promise<Ending>;
+  /** To the whole process group. */
+  signal(signal: NodeJS.Signals): void;
+}
+
+export interface SpawnOptions {
+  /** Folders of cgroups the child is in from its first instruction on. */
+  readonly cgroups: readonly string[];
+  readonly onLine: (line: string) => void;
+}
+
+/**
+ * Starts the child in its own process group and cgroups; the kernel kills it when kagent dies.
+ * A shell does the first steps because Node can do neither between fork and exec; it is replaced by the child.
+ * @throws Node's system error if the shell cannot be started
+ */
+export async function spawnChild(spec: ProcessSpec, options: SpawnOptions): Promise<Life> {
+  const launcher = 'for c in $KAGENT_CGROUPS; do echo $$ >"$c/cgroup.procs"; done; unset KAGENT_CGROUPS; exec "$@"';
+  const child: ChildProcessByStdio<null, Readable, Readable> = spawn(
+    '/bin/sh',
+    ['-c', launcher, 'sh', ...parentDeathSignal(), spec.command, ...spec.args],
+    {
+      env: { ...spec.env, KAGENT_CGROUPS: options.cgroups.join(' ') },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true, // a process group of its own
+    },
+  );
+  const ended = new Promise<Ending>((resolve) => {
+    // 'close' would wait for grandchildren that hold the pipes, such as containers' shims.
+    child.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve);
+    child.once('error', reject);
+  });
+  for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', options.onLine);
+  const pid = child.pid ?? 0;
+  return {
+    pid,
+    ended,
+    signal(signal) {
+      try {
+        process.kill(-pid, signal);
+      } catch {
+        // ESRCH: it has ended already, and `ended` says so
+      }
+    },
+  };
+}
+
+/** `setpriv` of util-linux; busybox's cannot do it, and then the next start's sweep is what is left. */
+function parentDeathSignal(): readonly string[] {
+  const setpriv = (process.env['PATH'] ?? '/usr/bin:/bin')
+    .split(delimiter)
+    .map((dir) => join(dir, 'setpriv'))
+    .find((path) => existsSync(path));
+  if (setpriv === undefined || realpathSync(setpriv).endsWith('busybox')) return [];
+  return [setpriv, '--pdeathsig', 'KILL', '--'];
+}

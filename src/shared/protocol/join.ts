@@ -1,0 +1,52 @@
+/**
+ * @module
+ * What a node sends to join, and what it gets. JSON over verified TLS at `POST /v1/join`, with
+ * `Authorization: Bearer <secret of the token>`.
+ * Messages are open objects: a newer peer may say more.
+ */
+import { z } from 'zod';
+
+/** Certificate signing requests, PEM. The private keys stay on the node. */
+const NodeCsrs = z.object({
+  kubelet: z.string(),
+  kubeletServing: z.string(),
+  kubeProxy: z.string(),
+  flannel: z.string(),
+});
+
+export const JoinRequest = z.object({
+  nodeName: z.string().min(1).max(253),
+  /** Made by the node on its first join; keeps another machine from taking the name. */
+  nodePassword: z.string().min(32).max(256),
+  /** The node's IP addresses: what its serving certificate is for. */
+  addresses: z.array(z.string()).min(1),
+  /** The node's kagent version. */
+  version: z.string(),
+  csrs: NodeCsrs,
+});
+export type JoinRequest = Readonly<z.infer<typeof JoinRequest>>;
+
+/** What all nodes of a cluster have in common. */
+export const ClusterSettings = z.object({
+  clusterCidr: z.string(),
+  serviceCidr: z.string(),
+  clusterDns: z.string(),
+  clusterDomain: z.string(),
+  flannelBackend: z.enum(['vxlan', 'host-gw', 'wireguard-native', 'none']),
+});
+export type ClusterSettings = Readonly<z.infer<typeof ClusterSettings>>;
+
+export const JoinResponse = z.object({
+  /** Certificates for the CSRs, PEM. */
+  certificates: NodeCsrs,
+  /** What the node trusts kube-apiserver and the supervisor by. */
+  serverCaPem: z.string(),
+  /** What the kubelet trusts its clients by. */
+  clientCaPem: z.string(),
+  /** `https://host:port`, one for each kube-apiserver. */
+  apiserverUrls: z.array(z.url()).min(1),
+  settings: ClusterSettings,
+  /** The server's kagent version. */
+  version: z.string(),
+});
+export type JoinResponse = Readonly<z.infer<typeof JoinResponse>>;
