@@ -30,6 +30,8 @@ import (
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
+
+	"kagent.sh/components/kubernetes/flanneld"
 )
 
 // programs maps a name to what runs it. A program returns its exit code.
@@ -40,6 +42,7 @@ var programs = map[string]func() int{
 	"kube-proxy":              run(func() *cobra.Command { return proxy.NewProxyCommand() }),
 	"kubelet":                 run(func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) }),
 	"kubectl":                 runKubectl,
+	"flanneld":                flanneld.Run,
 }
 
 // run makes a program of one of upstream's command constructors. The

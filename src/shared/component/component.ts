@@ -31,4 +31,5 @@ export interface ComponentManager {
 }
 
 export { createComponentManager, type ComponentObserver } from './manager.ts';
+export { deferred } from './deferred.ts';
 export { task } from './task.ts';

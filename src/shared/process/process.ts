@@ -41,7 +41,7 @@ export interface ProcessStatus {
 
 export { createSupervisor, type SupervisorOptions } from './supervisor.ts';
 export { processComponent } from './process-component.ts';
-export { childLogs } from './child-log.ts';
+export { childLogs, type ChildLog } from './child-log.ts';
 export { childRegistry, endLeftOvers } from './children.ts';
 export { childCgroups, removeCgroups } from './cgroup.ts';
 export { cpuAndMemory } from './usage.ts';

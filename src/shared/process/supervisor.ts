@@ -185,6 +185,7 @@ class Supervised implements SupervisedProcess {
     await life.ended;
     tooLong.abort();
     await killed;
+    life.signal('SIGKILL'); // what the child left in its group
   }
 }
 

@@ -1,0 +1,87 @@
+/**
+ * The images that travel in the bundle. Their names are ours: these are our own builds.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Image } from './oci.ts';
+import { run } from './run.ts';
+
+/** Ours to count up, when pause.c changes. */
+export const pauseVersion = '0.1';
+
+export function pauseImage(arch: string, pause: Uint8Array): Image {
+  return {
+    name: `kagent.sh/pause:${pauseVersion}`,
+    arch,
+    files: [{ path: '/pause', content: pause, mode: 0o755 }],
+    entrypoint: ['/pause'],
+    user: '65535:65535', // as upstream's: it needs no rights
+  };
+}
+
+export function corednsImage(arch: string, version: string, coredns: Uint8Array): Image {
+  return {
+    name: `kagent.sh/coredns:${version}`,
+    arch,
+    files: [{ path: '/coredns', content: coredns, mode: 0o755 }],
+    entrypoint: ['/coredns'],
+  };
+}
+
+/** A shell and two hundred small programs: for trying things out, and for Pods that only need `sh`. */
+export function busyboxImage(arch: string, busybox: Uint8Array, applets: readonly string[]): Image {
+  const text = (content: string) => Buffer.from(content);
+  return {
+    name: `kagent.sh/busybox:${busyboxPackage.upstream}`,
+    arch,
+    files: [
+      { path: '/bin/busybox', content: busybox, mode: 0o755 },
+      {
+        path: '/etc/passwd',
+        content: text('root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n'),
+        mode: 0o644,
+      },
+      { path: '/etc/group', content: text('root:x:0:\nnobody:x:65534:\n'), mode: 0o644 },
+    ],
+    folders: { '/root': 0o700, '/home': 0o755, '/tmp': 0o1777, '/var/tmp': 0o1777, '/var/www': 0o755 },
+    links: Object.fromEntries(
+      applets.filter((path) => path !== 'bin/busybox').map((path) => [`/${path}`, '/bin/busybox']),
+    ),
+    command: ['sh'],
+  };
+}
+
+/** The pinned Debian package: static, small, and known to work. */
+export const busyboxPackage = {
+  name: 'busybox-static',
+  version: '1:1.35.0-4+deb12u1+b1',
+  /** Of upstream, for the image's name. */
+  upstream: '1.35',
+  licence: 'GPL-2.0-only',
+} as const;
+
+/** Leaves `busybox`, the paths of its applets in `applets.json` and `copyright` in `dir`. */
+export async function fetchBusybox(arch: string, dir: string): Promise<void> {
+  const { name, version } = busyboxPackage;
+  const debianArch = arch === 'x64' ? 'amd64' : arch;
+  const cwd = dir;
+  await run('apt-get', ['download', '-o', 'APT::Sandbox::User=root', `${name}:${debianArch}=${version}`], {
+    cwd,
+  }).catch((cause: unknown) => {
+    throw new Error(
+      `${name} ${version} is not to be had: try "apt-get update"; if the distribution has a newer one, pin that in scripts/build/images.ts`,
+      { cause },
+    );
+  });
+  await run('sh', ['-c', 'dpkg-deb -x ./*.deb package && rm ./*.deb'], { cwd });
+  await run(
+    'sh',
+    ['-c', 'mv package/bin/busybox . && mv package/usr/share/doc/busybox-static/copyright . && rm -r package'],
+    { cwd },
+  );
+  await run('sh', ['-c', './busybox --list-full > applets'], { cwd });
+}
+
+export async function readApplets(dir: string): Promise<string[]> {
+  return (await readFile(join(dir, 'applets'), 'utf8')).trim().split('\n').toSorted();
+}

@@ -1,0 +1,212 @@
+/**
+ * What has to be made, from what, and where it goes in the bundle. Makes nothing itself.
+ */
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { hashOf, hashOfFile, hashOfFolder, type Cache, type Entry } from './cache.ts';
+import { buildGo, compilers, goKey, upstreamOf } from './go.ts';
+import {
+  busyboxImage,
+  busyboxPackage,
+  corednsImage,
+  fetchBusybox,
+  pauseImage,
+  pauseVersion,
+  readApplets,
+} from './images.ts';
+import type { Part } from './modules.ts';
+import { writeImage, type Image } from './oci.ts';
+import type { PackFile } from './pack.ts';
+import { recipes, type Recipe } from './recipes.ts';
+import { run } from './run.ts';
+import type { ToolName } from './tools.ts';
+
+/** Fills a folder of the cache. */
+export interface Producer extends Entry {
+  readonly estimateMs: number;
+  readonly tools: readonly ToolName[];
+}
+
+/** A file of the bundle: `file` in the producer's folder. */
+export interface Artefact extends Omit<PackFile, 'source'> {
+  readonly producer: Producer;
+  readonly file: string;
+}
+
+export interface Component {
+  readonly name: string;
+  readonly version: string;
+  readonly licence: string;
+  /** What it is made of. */
+  readonly parts: () => Promise<readonly Part[]>;
+}
+
+export interface Plan {
+  readonly producers: readonly Producer[];
+  readonly artefacts: readonly Artefact[];
+  readonly links: readonly { readonly path: string; readonly target: string }[];
+  readonly components: readonly Component[];
+  /** Programs that stay out of the bundle: etcd, for tests. */
+  readonly forTests: readonly { readonly producer: Producer; readonly file: string }[];
+}
+
+export interface PlanOptions {
+  /** The folder `components/`. */
+  readonly components: string;
+  readonly arch: string;
+  readonly cache: Cache;
+  /** Names of recipes; undefined: everything that belongs in the bundle. */
+  readonly only: readonly string[] | undefined;
+}
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+export async function makePlan(options: PlanOptions): Promise<Plan> {
+  const { only } = options;
+  const unknown = only?.find((name) => !recipes.some((recipe) => recipe.name === name));
+  if (unknown !== undefined)
+    throw new Error(`no component "${unknown}": ${recipes.map(({ name }) => name).join(', ')}`);
+  const chosen = recipes.filter((recipe) =>
+    only === undefined ? recipe.place !== 'test' : only.includes(recipe.name),
+  );
+  const versions = await compilers();
+  const made = await Promise.all(chosen.map((recipe) => planRecipe(recipe, options, versions)));
+  const coredns = made.find(({ recipe }) => recipe.name === 'coredns');
+  const images =
+    only === undefined && coredns !== undefined ? await planImages(options, coredns, versions.cc) : noImages;
+  return {
+    producers: [...made.map(({ producer }) => producer), ...images.producers],
+    artefacts: [...made.flatMap(({ artefacts }) => artefacts), ...images.artefacts],
+    links: made.flatMap(({ links }) => links),
+    components: [...made.map(({ component }) => component), ...images.components],
+    forTests: made.flatMap(({ recipe, producer }) =>
+      recipe.place === 'test' ? recipe.programs.map(({ name }) => ({ producer, file: name })) : [],
+    ),
+  };
+}
+
+interface PlannedRecipe {
+  readonly recipe: Recipe;
+  readonly producer: Producer;
+  readonly component: Component;
+  readonly artefacts: readonly Artefact[];
+  readonly links: Plan['links'];
+}
+
+async function planRecipe(
+  recipe: Recipe,
+  { components, arch, cache }: PlanOptions,
+  versions: { readonly go: string; readonly cc: string },
+): Promise<PlannedRecipe> {
+  const build = { recipe, folder: join(components, recipe.name), arch };
+  const { name, licence, place } = recipe;
+  const producer: Producer = {
+    name,
+    key: await goKey(build, versions),
+    estimateMs: recipe.estimateMs,
+    tools: recipe.cgo ? ['go', 'cc', 'libseccomp'] : ['go'],
+    build: (dir) => buildGo(build, dir),
+  };
+  const { version } = await upstreamOf(build);
+  const parts = async () => {
+    const dir = await cache.entry(producer);
+    return JSON.parse(await readFile(join(dir, 'modules.json'), 'utf8')) as Part[]; // as buildGo wrote it
+  };
+  const inBundle = place === 'bin' || place === 'cni' ? recipe.programs : [];
+  return {
+    recipe,
+    producer,
+    component: { name, version, licence, parts },
+    artefacts: inBundle.map((program) => ({
+      producer,
+      file: program.name,
+      path: `${place}/${program.name}`,
+      component: name,
+      version,
+      licence,
+      mode: 0o755,
+    })),
+    links: inBundle.flatMap((program) =>
+      program.links.map((link) => ({ path: `${place}/${link}`, target: program.name })),
+    ),
+  };
+}
+
+type Images = Pick<Plan, 'producers' | 'artefacts' | 'components'>;
+const noImages: Images = { producers: [], artefacts: [], components: [] };
+
+async function planImages(
+  { components, arch, cache }: PlanOptions,
+  coredns: PlannedRecipe,
+  cc: string,
+): Promise<Images> {
+  const pauseFolder = join(components, 'pause');
+  const pause: Producer = {
+    name: 'pause',
+    key: hashOf([await hashOfFolder(pauseFolder), arch, cc]),
+    estimateMs: 500,
+    tools: ['cc'],
+    build: async (dir) => {
+      const flags = ['-Os', '-static', '-s', '-Wl,--build-id=none', '-o', join(dir, 'pause'), 'pause.c'];
+      await run('gcc', flags, { cwd: pauseFolder });
+    },
+  };
+  const busybox: Producer = {
+    name: 'busybox',
+    key: hashOf([busyboxPackage, arch]),
+    estimateMs: 3000,
+    tools: ['debianPackages'],
+    build: (dir) => fetchBusybox(arch, dir),
+  };
+  const recipe = hashOf([await hashOfFile(join(here, 'oci.ts')), await hashOfFile(join(here, 'images.ts'))]);
+  const folderOf = (producer: Producer) => cache.entry(producer);
+  const image = (producer: Producer, make: (dir: string) => Promise<Image>): Producer => ({
+    name: `${producer.name}-image`,
+    key: hashOf([recipe, producer.key]),
+    estimateMs: 1000,
+    tools: [],
+    build: async (dir) => writeImage(join(dir, `${producer.name}.tar`), await make(await folderOf(producer))),
+  });
+  const corednsVersion = coredns.component.version;
+  const pauseArchive = image(pause, async (dir) => pauseImage(arch, await readFile(join(dir, 'pause'))));
+  const busyboxArchive = image(busybox, async (dir) =>
+    busyboxImage(arch, await readFile(join(dir, 'busybox')), await readApplets(dir)),
+  );
+  const corednsArchive = image(coredns.producer, async (dir) =>
+    corednsImage(arch, corednsVersion, await readFile(join(dir, 'coredns'))),
+  );
+  const artefact = (producer: Producer, name: string, tag: string, version: string, licence: string): Artefact => ({
+    producer,
+    file: `${name}.tar`,
+    path: `images/${name}.tar`,
+    component: name,
+    version,
+    licence,
+    mode: 0o644,
+    image: `kagent.sh/${name}:${tag}`,
+  });
+  return {
+    producers: [pause, busybox, pauseArchive, busyboxArchive, corednsArchive],
+    artefacts: [
+      artefact(pauseArchive, 'pause', pauseVersion, pauseVersion, 'Apache-2.0'),
+      artefact(busyboxArchive, 'busybox', busyboxPackage.upstream, busyboxPackage.version, busyboxPackage.licence),
+      artefact(corednsArchive, 'coredns', corednsVersion, corednsVersion, coredns.component.licence),
+    ],
+    components: [
+      { name: 'pause', version: pauseVersion, licence: 'Apache-2.0', parts: async () => [] },
+      {
+        name: 'busybox',
+        version: busyboxPackage.version,
+        licence: busyboxPackage.licence,
+        parts: async () => [await busyboxPart(await folderOf(busybox))],
+      },
+    ],
+  };
+}
+
+async function busyboxPart(dir: string): Promise<Part> {
+  const { name, version, licence } = busyboxPackage;
+  const text = await readFile(join(dir, 'copyright'), 'utf8');
+  return { name, version, purl: `pkg:deb/debian/${name}@${version}`, licence, texts: [text.trim()] };
+}

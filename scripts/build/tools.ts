@@ -1,0 +1,117 @@
+/**
+ * What must be installed to build, and how to say so in one message.
+ */
+import { accessSync, constants } from 'node:fs';
+import { delimiter, isAbsolute, join } from 'node:path';
+import { run } from './run.ts';
+
+type Manager = 'apt' | 'dnf' | 'apk' | 'zypper' | 'pacman';
+
+interface Tool {
+  readonly what: string;
+  readonly isThere: () => Promise<boolean>;
+  readonly packages: Readonly<Record<Manager, string>>;
+}
+
+/** The oldest Go that builds Kubernetes 1.37. */
+const oldestGo = '1.26';
+
+export const tools = {
+  go: {
+    what: `Go ${oldestGo} or newer (if the package is older, install Go by hand)`,
+    isThere: async () => onPath('go') && (await goVersion()) !== undefined,
+    packages: { apt: 'golang', dnf: 'golang', apk: 'go', zypper: 'go', pacman: 'go' },
+  },
+  cc: {
+    what: 'a C compiler with static libraries',
+    isThere: async () => onPath('gcc') && (await hasStaticLibrary('libc.a')),
+    packages: {
+      apt: 'gcc libc6-dev',
+      dnf: 'gcc glibc-static',
+      apk: 'gcc musl-dev',
+      zypper: 'gcc glibc-devel-static',
+      pacman: 'gcc',
+    },
+  },
+  libseccomp: {
+    what: 'libseccomp with its static library, which runc needs',
+    isThere: async () => onPath('gcc') && (await hasStaticLibrary('libseccomp.a')),
+    packages: {
+      apt: 'libseccomp-dev',
+      dnf: 'libseccomp-static libseccomp-devel',
+      apk: 'libseccomp-static libseccomp-dev',
+      zypper: 'libseccomp-devel',
+      pacman: 'libseccomp',
+    },
+  },
+  debianPackages: {
+    what: "apt-get and dpkg-deb, to fetch Debian's static busybox",
+    isThere: async () => onPath('apt-get') && onPath('dpkg-deb'),
+    packages: { apt: 'apt dpkg', dnf: 'apt dpkg', apk: 'apt dpkg', zypper: 'dpkg', pacman: 'dpkg apt' },
+  },
+} as const satisfies Record<string, Tool>;
+
+export type ToolName = keyof typeof tools;
+
+/** @throws one error that names everything missing and the command that installs it */
+export async function requireTools(names: Iterable<ToolName>): Promise<void> {
+  const wanted = [...new Set(names)].map((name): Tool => tools[name]);
+  const there = await Promise.all(wanted.map((tool) => tool.isThere()));
+  const missing = wanted.filter((_, index) => there[index] !== true);
+  if (missing.length > 0) throw new Error(missingMessage(missing, presentManager()));
+}
+
+export function missingMessage(
+  missing: readonly Pick<Tool, 'what' | 'packages'>[],
+  manager: Manager | undefined,
+): string {
+  const install = (name: Manager) => `${installCommand[name]} ${missing.map((tool) => tool.packages[name]).join(' ')}`;
+  const commands =
+    manager === undefined ? Object.keys(installCommand).filter(isManager).map(install) : [install(manager)];
+  return [
+    `missing on this machine: ${missing.map((tool) => tool.what).join('; ')}`,
+    manager === undefined ? 'install with one of:' : 'install with:',
+    ...commands.map((command) => `  ${command}`),
+  ].join('\n');
+}
+
+const installCommand: Readonly<Record<Manager, string>> = {
+  apt: 'apt-get install',
+  dnf: 'dnf install',
+  apk: 'apk add',
+  zypper: 'zypper install',
+  pacman: 'pacman -S',
+};
+
+function isManager(name: string): name is Manager {
+  return name in installCommand;
+}
+
+function presentManager(): Manager | undefined {
+  return Object.keys(installCommand)
+    .filter(isManager)
+    .find((name) => onPath(name === 'apt' ? 'apt-get' : name));
+}
+
+export function onPath(command: string): boolean {
+  return (process.env['PATH'] ?? '').split(delimiter).some((dir) => {
+    try {
+      accessSync(join(dir, command), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** `go1.26.8`; undefined if it is too old. */
+export async function goVersion(): Promise<string | undefined> {
+  const version = (await run('go', ['env', 'GOVERSION'])).trim();
+  const number = version.replace(/^go/, '');
+  return number.localeCompare(oldestGo, 'en', { numeric: true }) >= 0 ? version : undefined;
+}
+
+/** gcc answers with a full path if it has the library, with the bare name if not. */
+async function hasStaticLibrary(name: string): Promise<boolean> {
+  return isAbsolute((await run('gcc', [`-print-file-name=${name}`])).trim());
+}

@@ -1,0 +1,356 @@
+#!/bin/sh
+# Installs kagent on this box and starts it.
+#
+#   in a checkout:       sudo ./scripts/install.sh [server|agent] [flags]     builds it first
+#   from a release:      curl -sfL ADDRESS/install.sh | sudo INSTALL_KAGENT_MIRROR=ADDRESS sh -s - [server|agent] [flags]
+#
+# KAGENT_*                       kept in the service's environment file (mode 0600); KAGENT_URL makes it an agent
+# INSTALL_KAGENT_EXEC            server or agent and flags, as after "sh -s -"
+# INSTALL_KAGENT_NAME            the service is kagent-NAME (default: kagent, or kagent-agent)
+# INSTALL_KAGENT_BIN_DIR         where the executable goes (/usr/local/bin)
+# INSTALL_KAGENT_SKIP_START      true: do not start it
+# INSTALL_KAGENT_SKIP_ENABLE     true: do not start it at boot; not now either
+# INSTALL_KAGENT_FORCE_RESTART   true: restart it although nothing changed
+# INSTALL_KAGENT_SYMLINK         kubectl, crictl, ctr as links: "" where the name is free, "force", "skip"
+# INSTALL_KAGENT_SKIP_DOWNLOAD   true: take the executable that is in INSTALL_KAGENT_BIN_DIR already
+# INSTALL_KAGENT_MIRROR          address of a release
+# INSTALL_KAGENT_VERSION         of the release (default: what the channel names)
+# INSTALL_KAGENT_CHANNEL         of the release (stable)
+# INSTALL_KAGENT_SERVICE_MANAGER systemd, openrc or none, instead of what is found
+# INSTALL_KAGENT_ROOT            a folder instead of /, for trying it out without root
+set -eu
+
+# A release's own copy of this script has its address here.
+RELEASE_ADDRESS=
+
+ROOT=${INSTALL_KAGENT_ROOT:-}
+BIN_DIR=${INSTALL_KAGENT_BIN_DIR:-$ROOT/usr/local/bin}
+MIRROR=${INSTALL_KAGENT_MIRROR:-$RELEASE_ADDRESS}
+GO_NEEDED=1.26
+
+say() { echo "$*"; }
+note() { echo "    $*"; }
+fail() {
+	echo "install.sh: $*" >&2
+	exit 1
+}
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# Seconds since boot, to the hundredth; POSIX has no finer clock.
+now() { cut -d ' ' -f 1 /proc/uptime; }
+since() { awk -v from="$1" -v to="$(now)" 'BEGIN { printf "%.1f s", to - from }'; }
+
+# step TITLE FUNCTION: runs it and says how long it took.
+step() {
+	step_start=$(now)
+	say "==> $1"
+	"$2"
+	note "done in $(since "$step_start")"
+}
+
+sha256_of() { sha256sum "$1" | cut -d ' ' -f 1; }
+
+# same FILE FILE: whether both are there with the same content.
+same() {
+	if has cmp; then
+		cmp -s "$1" "$2"
+	else
+		[ -e "$1" ] && [ -e "$2" ] && [ "$(sha256_of "$1")" = "$(sha256_of "$2")" ]
+	fi
+}
+
+# --- what the box needs ---------------------------------------------------------------------------------------------
+
+package_manager() {
+	for candidate in apt-get dnf apk zypper pacman; do
+		if has $candidate; then
+			echo $candidate
+			return
+		fi
+	done
+}
+
+# packages_for NEED: what it is called here. A need is a command, or one of the two libraries that runc is built with.
+packages_for() {
+	case $manager:$1 in
+	*:ip) [ "$manager" = dnf ] && echo iproute || echo iproute2 ;;
+	dnf:iptables | pacman:iptables) echo iptables-nft ;;
+	*:iptables) echo iptables ;;
+	*:umount) echo util-linux ;;
+	*:modprobe) echo kmod ;;
+	apt-get:gcc) echo gcc libc6-dev ;;
+	apk:gcc) echo gcc musl-dev linux-headers ;;
+	dnf:gcc) echo gcc glibc-devel glibc-static ;;
+	zypper:gcc) echo gcc glibc-devel glibc-devel-static ;;
+	*:gcc) echo gcc ;;
+	apt-get:seccomp) echo libseccomp-dev ;;
+	apk:seccomp) echo libseccomp-dev libseccomp-static ;;
+	dnf:seccomp) echo libseccomp-devel libseccomp-static ;;
+	zypper:seccomp) echo libseccomp-devel ;;
+	*:seccomp) echo libseccomp ;;
+	*:npm) echo nodejs npm ;;
+	apt-get:go) echo golang-go ;;
+	dnf:go) echo golang ;;
+	*:go) echo go ;;
+	*) echo "$1" ;;
+	esac
+}
+
+is_there() {
+	case $1 in
+	seccomp) [ -e /usr/include/seccomp.h ] ;;
+	go) has go && version_reaches "$(go env GOVERSION)" ;;
+	*) has "$1" ;;
+	esac
+}
+
+# Whether "go1.26.3" is GO_NEEDED or newer.
+version_reaches() {
+	echo "${1#go} $GO_NEEDED" | awk '{ split($1, is, "."); split($2, want, "."); exit !(is[1] > want[1] || (is[1] == want[1] && is[2] + 0 >= want[2])) }'
+}
+
+# need NAME...: installs what is missing of it.
+need() {
+	missing=
+	for name in "$@"; do
+		is_there "$name" || missing="$missing $name"
+	done
+	[ -n "$missing" ] || return 0
+	manager=$(package_manager)
+	[ -n "$manager" ] || fail "missing on this box:$missing. No package manager that this script knows (apt, dnf, apk, zypper, pacman) is here: install them, then run this again."
+	packages=
+	for name in $missing; do packages="$packages $(packages_for "$name")"; done
+	note "installing$packages ($manager)"
+	# shellcheck disable=SC2086 # one word a package
+	install_packages $packages || fail "$manager could not install:$packages. Install them by hand, then run this again."
+	hash -r
+	for name in $missing; do
+		is_there "$name" || missing_still "$name"
+	done
+}
+
+install_packages() {
+	case $manager in
+	apt-get)
+		export DEBIAN_FRONTEND=noninteractive
+		apt-get update -qq </dev/null && apt-get install -y -qq --no-install-recommends "$@" </dev/null >/dev/null
+		;;
+	dnf) dnf install -y -q "$@" </dev/null ;;
+	apk) apk add -q "$@" </dev/null ;;
+	zypper) zypper --non-interactive --quiet install "$@" </dev/null ;;
+	pacman) pacman -Sy --noconfirm --needed --quiet "$@" </dev/null ;;
+	esac
+}
+
+missing_still() {
+	[ "$1" = go ] || fail "'$1' is still missing after its package was installed"
+	found=$(go env GOVERSION 2>/dev/null || echo none)
+	fail "building needs Go $GO_NEEDED or newer, here is: $found. This distribution has no newer one: unpack Go's own archive to /usr/local/go, then run this again. (An installation from a release needs no Go.)"
+}
+
+host_packages() {
+	[ -z "$ROOT" ] || return 0
+	need ip iptables umount modprobe
+}
+
+# --- from a checkout ------------------------------------------------------------------------------------------------
+
+# The checkout this script is in; nothing when it came through a pipe.
+checkout() {
+	case $0 in
+	*/install.sh) dir=$(cd "$(dirname "$0")/.." && pwd) ;;
+	*) return 0 ;;
+	esac
+	[ ! -e "$dir/scripts/build/executable.ts" ] || echo "$dir"
+}
+
+build() {
+	cd "$CHECKOUT"
+	PATH=$PATH:/usr/local/go/bin # where Go's own archive goes, and where sudo does not look
+	if [ -z "$ROOT" ]; then
+		# With a built executable here, it may be that nothing has to be compiled.
+		[ -e dist/kagent ] || need gcc seccomp go
+		need npm
+	fi
+	if ! same package-lock.json node_modules/.installed-lock.json; then
+		note "npm ci"
+		npm ci --no-audit --no-fund --loglevel=error </dev/null
+		mkdir -p node_modules
+		cp package-lock.json node_modules/.installed-lock.json
+	fi
+	node=node_modules/.bin/node # the version kagent is built from, whatever the box has
+	[ -x $node ] || node=node
+	$node scripts/build/bundle.ts </dev/null
+	$node scripts/build/executable.ts </dev/null
+	[ -x dist/kagent ] || fail "the build left no dist/kagent"
+	NEW=$CHECKOUT/dist/kagent
+}
+
+# --- from a release -------------------------------------------------------------------------------------------------
+
+# fetch ADDRESS: to stdout.
+fetch() {
+	if has curl; then curl -sfL --retry 3 "$1"; else wget -qO - "$1"; fi
+}
+
+# fetch_to FILE ADDRESS: goes on where an earlier attempt broke off.
+fetch_to() {
+	if has curl; then
+		curl -fL --retry 3 --progress-bar -C - -o "$1" "$2" || {
+			rm -f "$1" # the server may not be able to send a part
+			curl -fL --retry 3 --progress-bar -o "$1" "$2"
+		}
+	else
+		wget -c -q -O "$1" "$2"
+	fi
+}
+
+download() {
+	[ -n "$MIRROR" ] || fail "it is not known where to download from: set INSTALL_KAGENT_MIRROR to a release's address, or run this script in a checkout"
+	has curl || has wget || fail "a download needs curl or wget: install one of them, then run this again"
+	case $(uname -m) in
+	x86_64 | amd64) arch=amd64 ;;
+	aarch64 | arm64) arch=arm64 ;;
+	*) fail "there is no kagent for $(uname -m), only for x86_64 and aarch64" ;;
+	esac
+	channel=${INSTALL_KAGENT_CHANNEL:-stable}
+	version=${INSTALL_KAGENT_VERSION:-$(fetch "$MIRROR/channels/$channel")} || fail "$MIRROR/channels/$channel cannot be read: is INSTALL_KAGENT_MIRROR right?"
+	sums=$(fetch "$MIRROR/$version/sha256sum-$arch.txt") || fail "$MIRROR/$version/sha256sum-$arch.txt cannot be read: is there a version $version?"
+	wanted=$(echo "$sums" | awk -v file="kagent-$arch" '$2 == file || $2 == "*" file { print $1 }')
+	[ ${#wanted} = 64 ] || fail "$MIRROR/$version/sha256sum-$arch.txt has no sum for kagent-$arch"
+	if [ -x "$BIN_DIR/kagent" ] && [ "$(sha256_of "$BIN_DIR/kagent")" = "$wanted" ]; then
+		note "version $version is here already"
+		NEW=$BIN_DIR/kagent
+		return
+	fi
+	# Beside its place, so that putting it there is one rename; named by its sum, so that the next attempt can go on.
+	mkdir -p "$BIN_DIR"
+	NEW=$BIN_DIR/.kagent-$wanted
+	note "$MIRROR/$version/kagent-$arch"
+	fetch_to "$NEW" "$MIRROR/$version/kagent-$arch" || fail "the download broke off; run this again and it goes on from there"
+	actual=$(sha256_of "$NEW")
+	if [ "$actual" != "$wanted" ]; then
+		rm -f "$NEW"
+		fail "wrong checksum of $MIRROR/$version/kagent-$arch: it is $actual, and should be $wanted. Nothing was installed."
+	fi
+	chmod 755 "$NEW"
+}
+
+# --- putting it in place --------------------------------------------------------------------------------------------
+
+place() {
+	mkdir -p "$BIN_DIR"
+	if [ "$NEW" != "$BIN_DIR/kagent" ] && ! same "$NEW" "$BIN_DIR/kagent"; then
+		# A running kagent keeps its file: the new one gets the name, never the old one's bytes.
+		temporary=$BIN_DIR/.kagent.$$
+		trap 'rm -f "$temporary"' EXIT
+		cp "$NEW" "$temporary"
+		chmod 755 "$temporary"
+		mv -f "$temporary" "$BIN_DIR/kagent"
+		trap - EXIT
+		note "wrote $BIN_DIR/kagent"
+	fi
+	rm -f "$BIN_DIR"/.kagent-*
+	for command in kubectl crictl ctr; do link $command; done
+	script kagent-killall.sh killall
+	script "$SERVICE-uninstall.sh" uninstall
+}
+
+link() {
+	case ${INSTALL_KAGENT_SYMLINK:-} in
+	skip) return ;;
+	force) ;;
+	*) if [ -e "$BIN_DIR/$1" ] || has "$1"; then return; fi ;;
+	esac
+	[ "$(readlink "$BIN_DIR/$1" || true)" != kagent ] || return 0
+	ln -sf kagent "$BIN_DIR/$1"
+	note "wrote $BIN_DIR/$1"
+}
+
+# script NAME COMMAND: the names k3s's users know.
+script() {
+	[ ! -e "$BIN_DIR/$1" ] || return 0
+	cat >"$BIN_DIR/$1" <<END
+#!/bin/sh
+# Written by kagent's installer.
+exec "$BIN_DIR/kagent" $2 "\$@"
+END
+	chmod 755 "$BIN_DIR/$1"
+	note "wrote $BIN_DIR/$1"
+}
+
+service() {
+	set -- "--executable=$BIN_DIR/kagent" -- "$@"
+	[ -z "$ROOT" ] || set -- "--root=$ROOT" "$@"
+	[ -z "${INSTALL_KAGENT_NAME:-}" ] || set -- "--name=$SERVICE" "$@"
+	[ -z "${INSTALL_KAGENT_SERVICE_MANAGER:-}" ] || set -- "--manager=$INSTALL_KAGENT_SERVICE_MANAGER" "$@"
+	[ "${INSTALL_KAGENT_SKIP_ENABLE:-}" != true ] || set -- --no-enable --no-start "$@"
+	[ "${INSTALL_KAGENT_SKIP_START:-}" != true ] || set -- --no-start "$@"
+	[ "${INSTALL_KAGENT_FORCE_RESTART:-}" != true ] || set -- --force-restart "$@"
+	service_start=$(now)
+	say '==> Service'
+	"$BIN_DIR/kagent" service install "$@" </dev/null || exit 1
+	note "done in $(since "$service_start")"
+}
+
+# The service's name, as 'kagent service install' has it too.
+service_name() {
+	if [ -n "${INSTALL_KAGENT_NAME:-}" ]; then
+		echo "kagent-$INSTALL_KAGENT_NAME"
+	elif [ "${1:-}" = agent ] || { [ "${1:-}" != server ] && [ -n "${KAGENT_URL:-}" ]; }; then
+		echo kagent-agent
+	else
+		echo kagent
+	fi
+}
+
+next_steps() {
+	say
+	say "kagent is installed ($(since "$start")). What next:"
+	case $SERVICE:${INSTALL_KAGENT_SKIP_START:-}${INSTALL_KAGENT_SKIP_ENABLE:-} in
+	*:*true*) say "  kagent service install         start it" ;;
+	kagent-agent:*) say "  kagent status                  what runs here, and how it is" ;;
+	*)
+		say "  kagent kubectl get nodes       the cluster, as this box's administrator"
+		say "  kagent status                  what runs here, and how it is"
+		;;
+	esac
+	say "  $SERVICE-uninstall.sh$(printf '%*s' $((19 - ${#SERVICE})) '')take all of it away"
+}
+
+main() {
+	start=$(now)
+	[ -n "$ROOT" ] || [ "$(id -u)" = 0 ] || fail "this needs root: run it with sudo, or as root"
+	[ "$(uname -s)" = Linux ] || fail "kagent runs on Linux only, this is $(uname -s)"
+	if [ -n "${INSTALL_KAGENT_EXEC:-}" ]; then
+		# xargs splits it into words and understands quotes, without letting a shell run what is in it.
+		words=$(printf '%s\n' "$INSTALL_KAGENT_EXEC" | xargs -n 1 printf '%s\n')
+		count=$#
+		while IFS= read -r word; do set -- "$@" "$word"; done <<END
+$words
+END
+		# Before what was given on the command line, as k3s has them.
+		while [ "$count" -gt 0 ]; do
+			set -- "$@" "$1"
+			shift
+			count=$((count - 1))
+		done
+	fi
+	SERVICE=$(service_name "$@")
+	CHECKOUT=$(checkout)
+	step 'Packages' host_packages
+	if [ "${INSTALL_KAGENT_SKIP_DOWNLOAD:-}" = true ]; then
+		[ -x "$BIN_DIR/kagent" ] || fail "INSTALL_KAGENT_SKIP_DOWNLOAD is set, but there is no $BIN_DIR/kagent"
+		NEW=$BIN_DIR/kagent
+	elif [ -n "$CHECKOUT" ]; then
+		step 'Build' build
+	else
+		step 'Download' download
+	fi
+	step 'Files' place
+	service "$@"
+	next_steps
+}
+
+# Called at the very end: a script that was cut short on its way through a pipe does nothing.
+main "$@"

@@ -1,0 +1,86 @@
+/** What every long-running kagent does first on its box: look whether it is fit, take the data dir, prepare. */
+import { join } from 'node:path';
+import { bundlePath, openBundle, unpack, type Bundle } from '../shared/assets/assets.ts';
+import { task, type Component } from '../shared/component/component.ts';
+import { foreground, type Foreground } from '../shared/cli/foreground.ts';
+import { openDaemon, type Daemon, type DaemonStatus } from '../shared/daemon/daemon.ts';
+import { pathsOf, runPaths, type Paths } from '../shared/paths.ts';
+import type { ClusterSettings } from '../shared/protocol/join.ts';
+import { buildDate } from '../shared/version/version.ts';
+import type { NodeConfig } from './config.ts';
+import { checkHost, portProblems, prepareHost, type HostFacts, type HostNeeds, type HostProblem } from './host/host.ts';
+import { claimFolders } from './remove/remove.ts';
+
+export interface BoxOptions {
+  readonly mode: DaemonStatus['mode'];
+  readonly config: NodeConfig;
+  readonly ports: HostNeeds['ports'];
+  /** False on a server that runs no node of its own. */
+  readonly runsNode: boolean;
+  readonly flannelBackend: ClusterSettings['flannelBackend'];
+}
+
+export interface Box {
+  readonly paths: Paths;
+  readonly foreground: Foreground;
+  readonly daemon: Daemon;
+  readonly facts: HostFacts;
+  /** Unpacks the components; done at once if they are there. */
+  readonly assets: Component;
+  /** Where they are then: the path stays, what it leads to changes with the version. */
+  readonly currentDir: string;
+  readonly pauseImage: () => string;
+}
+
+/** @throws {KagentError} the first of the host's problems, before anything on the box is changed */
+export async function openBox(options: BoxOptions): Promise<Box> {
+  const { mode, config, runsNode, flannelBackend } = options;
+  const paths = pathsOf(config.dataDir);
+  const fore = foreground({
+    logLevel: config.debug ? 'debug' : config.logLevel,
+    logFormat: config.logFormat,
+    logDir: paths.logs,
+  });
+  const needs = { dataDir: paths.dataDir, builtAt: buildDate, flannelBackend: runsNode ? flannelBackend : undefined };
+  throwFirst(await checkHost({ ...needs, ports: [] }));
+  const bundle = await openBundle(bundlePath(config.bundle, process.env));
+  const daemon = await openDaemon({
+    mode,
+    paths,
+    statusSocket: runPaths.statusSocket,
+    log: fore.log,
+    nodeName: config.nodeName,
+    notifier: fore.notifier,
+  });
+  throwFirst(portProblems(options.ports)); // after the left-over children of an earlier kagent have freed theirs
+  if (runsNode) claimFolders(paths);
+  const facts = await prepareHost({
+    paths,
+    log: fore.log,
+    flannelBackend,
+    nodeName: config.nodeName,
+    nodeIp: config.nodeIp,
+    interfaceName: config.flannelIface,
+    resolvConf: config.resolvConf,
+  });
+  return {
+    paths,
+    foreground: fore,
+    daemon,
+    facts,
+    assets: task('assets', [], async (signal) => void (await unpack({ bundle, dataDir: paths.dataDir, signal }))),
+    currentDir: join(paths.data, 'current'),
+    pauseImage: () => imageNamed(bundle, 'pause'),
+  };
+}
+
+function imageNamed(bundle: Bundle, name: string): string {
+  const image = bundle.manifest.files.find((file) => file.name === `${name}.tar`)?.image;
+  if (image === undefined) throw new TypeError(`the bundle has no image ${name}`);
+  return image;
+}
+
+function throwFirst(problems: readonly HostProblem[]): void {
+  const [first] = problems;
+  if (first !== undefined) throw first;
+}

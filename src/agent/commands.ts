@@ -1,0 +1,101 @@
+/** The commands of a node alone: `agent`, and taking kagent off a box. */
+import { Command } from 'commander';
+import type { z } from 'zod';
+import { settingsCommand } from '../shared/cli/node-command.ts';
+import { secretSetting } from '../shared/cli/secret-setting.ts';
+import { KagentError } from '../shared/errors.ts';
+import { silentLog } from '../shared/log/log.ts';
+import { defaultDataDir, pathsOf } from '../shared/paths.ts';
+import { createServiceManager, hostAt, type ServiceKind } from '../shared/service/service.ts';
+import { createAgent } from './agent.ts';
+import { openBox } from './box.ts';
+import { AgentConfig } from './config.ts';
+import { runKillall, runUninstall, type Outcome } from './remove/remove.ts';
+
+class JoinSettingMissingError extends KagentError {
+  readonly code = 'CONFIG_JOIN_SETTING_MISSING';
+  readonly fault = 'operator';
+
+  constructor(name: string) {
+    super(
+      `an agent needs --${name}: the line to type here is printed by the server's first screen, and made of https://SERVER:9345 and the text in the server's /var/lib/kagent/server/node-token`,
+    );
+  }
+}
+
+export function agentCommand(known: readonly z.ZodObject[]): Command {
+  return settingsCommand({
+    name: 'agent',
+    description: 'Join this box to a cluster as a node',
+    schema: AgentConfig,
+    known,
+    run: runAgent,
+  });
+}
+
+async function runAgent(config: AgentConfig): Promise<void> {
+  const url = config.url ?? config.server;
+  if (url === undefined) throw new JoinSettingMissingError('url');
+  const token = secretSetting(config.token, config.tokenFile);
+  if (token === undefined) throw new JoinSettingMissingError('token');
+  const box = await openBox({
+    mode: 'agent',
+    config,
+    ports: [{ port: 10_250, purpose: 'kubelet' }],
+    runsNode: true,
+    flannelBackend: 'vxlan', // the cluster's own is known after joining
+  });
+  const components = createAgent({
+    ...box,
+    ...box.daemon,
+    config,
+    log: box.foreground.log,
+    server: { url, token },
+    after: { assets: ['assets'], server: [], apiserver: [] },
+  });
+  await box.daemon.run([box.assets, ...components], {
+    signal: box.foreground.signal,
+    onProgress: box.foreground.onProgress,
+    onReady: () => box.foreground.say(`${box.facts.nodeName} has joined the cluster at ${url} and is Ready.\n`),
+  });
+}
+
+interface RemoveFlags {
+  readonly dataDir: string;
+  readonly keepData?: boolean;
+}
+
+/** `killall` and `uninstall`. */
+export function removeCommands(): readonly Command[] {
+  const dataDir = ['--data-dir <path>', 'where kagent keeps its data', defaultDataDir] as const;
+  const shared = (flags: RemoveFlags) => {
+    const host = hostAt('/');
+    const kinds: readonly ServiceKind[] = ['systemd', 'openrc', 'none'];
+    const managers = kinds.map((kind) => createServiceManager(kind, { host, readiness: neverAsked }));
+    const print = (line: string) => void process.stdout.write(`${line}\n`);
+    return { paths: pathsOf(flags.dataDir), host, managers, log: silentLog, print };
+  };
+  return [
+    new Command('killall')
+      .description('End kagent, its children and every pod; files stay')
+      .option(...dataDir)
+      .action(async (flags: RemoveFlags) => conclude(await runKillall(shared(flags)))),
+    new Command('uninstall')
+      .description('Take kagent and everything it made off this box')
+      .option(...dataDir)
+      .option('--keep-data', 'leave the data dir, with the cluster in it')
+      .action(async (flags: RemoveFlags) => {
+        const keepData = flags.keepData ?? false;
+        conclude(await runUninstall({ ...shared(flags), keepData, executable: process.execPath }));
+      }),
+  ];
+}
+
+function conclude(outcome: Outcome): void {
+  if (outcome.failed.length > 0) process.exitCode = 1;
+}
+
+/** Removing starts no service, so nobody waits for one. */
+async function neverAsked(): Promise<never> {
+  throw new TypeError('nothing is started while kagent is removed');
+}

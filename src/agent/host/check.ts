@@ -1,0 +1,141 @@
+import { accessSync, constants, existsSync, mkdirSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { rfc3339, systemClock, type Clock } from '../../shared/clock.ts';
+import { messageOf, systemCode } from '../../shared/errors.ts';
+import { hasMemoryCgroup } from './cgroup.ts';
+import {
+  ClockBehindError,
+  CommandMissingError,
+  DataDirNotWritableError,
+  DiskFullError,
+  KernelFeatureMissingError,
+  MemoryCgroupMissingError,
+  NotRootError,
+} from './errors.ts';
+import type { HostProblem } from './host.ts';
+import { featuresFor, featureState, kernelFiles, loadModule, type FlannelBackend } from './kernel.ts';
+import { portProblems, type PortNeed } from './ports.ts';
+import { hostRoot, type HostRoot } from './root.ts';
+
+export interface HostNeeds {
+  readonly dataDir: string;
+  readonly ports: readonly PortNeed[];
+  /** RFC 3339: when this kagent was built. */
+  readonly builtAt: string;
+  /** undefined: no agent on this box, so containers and their network are not needed. */
+  readonly flannelBackend: FlannelBackend | undefined;
+  /** Searched before PATH: our own binaries. */
+  readonly binDir?: string;
+  readonly minFreeMiB?: number;
+  readonly root?: HostRoot;
+  readonly clock?: Clock;
+  readonly uid?: number;
+}
+
+const defaultMinFreeMiB = 256;
+
+/** Everything that would make a start fail later with worse words. Without root nothing else can be said. */
+export async function checkHost(needs: HostNeeds): Promise<readonly HostProblem[]> {
+  const { root = hostRoot(), clock = systemClock, uid = process.getuid?.() ?? 0 } = needs;
+  if (uid !== 0) return [new NotRootError(uid)];
+  const problems: HostProblem[] = [
+    ...clockProblems(needs.builtAt, clock),
+    ...dataDirProblems(needs.dataDir, needs.minFreeMiB ?? defaultMinFreeMiB),
+    ...portProblems(needs.ports, root),
+  ];
+  const { flannelBackend } = needs;
+  if (flannelBackend === undefined) return problems;
+  if (!hasMemoryCgroup(root)) problems.push(new MemoryCgroupMissingError());
+  problems.push(...commandProblems(needs.binDir, root));
+  problems.push(...(await kernelProblems(flannelBackend, root)));
+  return problems;
+}
+
+function clockProblems(builtAt: string, clock: Clock): readonly HostProblem[] {
+  const now = clock.now();
+  return now < Date.parse(builtAt) ? [new ClockBehindError(rfc3339(now), builtAt)] : [];
+}
+
+function dataDirProblems(dataDir: string, minFreeMiB: number): readonly HostProblem[] {
+  const probe = join(dataDir, `.write-check.${process.pid}`);
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    writeFileSync(probe, 'x');
+    unlinkSync(probe);
+  } catch (error) {
+    if (systemCode(error) === 'ENOSPC') return [new DiskFullError(dataDir, freeMiB(dataDir), minFreeMiB)];
+    return [new DataDirNotWritableError(dataDir, reasonOf(error), { cause: error })];
+  }
+  const free = freeMiB(dataDir);
+  return free < minFreeMiB ? [new DiskFullError(dataDir, free, minFreeMiB)] : [];
+}
+
+function freeMiB(dir: string): number {
+  const existing = existsSync(dir) ? dir : dirname(dir);
+  const { bavail, bsize } = statfsSync(existing);
+  return Math.floor((bavail * bsize) / 2 ** 20);
+}
+
+function reasonOf(error: unknown): string {
+  return reasons[systemCode(error) ?? ''] ?? messageOf(error);
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EROFS: 'its filesystem is read-only',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  ENOTDIR: 'a part of the path is not a folder',
+  EEXIST: 'a part of the path is not a folder',
+};
+
+/** What kube-proxy, flanneld and the CNI plugins call. */
+const commands = ['iptables', 'iptables-save', 'iptables-restore'] as const;
+
+function commandProblems(binDir: string | undefined, root: HostRoot): readonly HostProblem[] {
+  const folders = [
+    ...(binDir === undefined ? [] : [binDir]),
+    ...(process.env['PATH'] ?? '').split(delimiter),
+    '/usr/sbin',
+    '/sbin',
+  ];
+  const isThere = (command: string) => folders.some((folder) => isExecutable(root.path(join(folder, command))));
+  const missing = commands.find((command) => !isThere(command));
+  return missing === undefined ? [] : [new CommandMissingError(missing, installCommand('iptables', root))];
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const installers: readonly (readonly [ids: RegExp, command: string])[] = [
+  [/\b(debian|ubuntu)\b/, 'apt-get install'],
+  [/\b(fedora|rhel|centos|amzn)\b/, 'dnf install'],
+  [/\balpine\b/, 'apk add'],
+  [/\b(suse|opensuse)\b/, 'zypper install'],
+  [/\barch\b/, 'pacman -S'],
+];
+
+/** The words to type on this distribution. */
+export function installCommand(packageName: string, root: HostRoot): string {
+  const release = root.read('/etc/os-release') ?? '';
+  const ids = [...release.matchAll(/^(?:ID|ID_LIKE)="?([^"\n]*)"?$/gm)].map(([, id]) => id).join(' ');
+  const installer = installers.find(([pattern]) => pattern.test(ids));
+  return installer === undefined ? `the package ${packageName}` : `${installer[1]} ${packageName}`;
+}
+
+async function kernelProblems(backend: FlannelBackend, root: HostRoot): Promise<readonly HostProblem[]> {
+  const files = kernelFiles(root);
+  const found = await Promise.all(
+    featuresFor(backend).map(async (feature) => {
+      const state = featureState(feature, root, files);
+      if (state !== 'missing' || (await loadModule(feature.module))) return [];
+      return [new KernelFeatureMissingError(feature.name, feature.module, files.release)];
+    }),
+  );
+  return found.flat();
+}

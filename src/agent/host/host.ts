@@ -1,0 +1,46 @@
+/**
+ * @module
+ * The box kagent runs on: is it fit for a node, what must be set, what is it like.
+ * Knows: kernel features, cgroups, sysctls, ports, disks, resolv.conf, addresses.
+ * Leaves to others: fixing what only its owner may fix; each problem says how.
+ */
+import type { KagentError } from '../../shared/errors.ts';
+
+/** One reason why a node cannot start here. Its message has the wrong value and the next step. */
+export type HostProblem = KagentError;
+
+export type CgroupVersion = 'v1' | 'v2' | 'hybrid';
+
+/** What a prepared host is like; everything the agent's other rooms ask about it. */
+export interface HostFacts {
+  /** Without it (bit 24 of the capability bounding set) nobody may lower `oom_score_adj`. */
+  readonly hasSysResource: boolean;
+  /** `hybrid`: v1 controllers with an empty v2 hierarchy beside them; the kubelet calls it v1. */
+  readonly cgroupVersion: CgroupVersion;
+  readonly cgroupDriver: 'systemd' | 'cgroupfs';
+  readonly systemdIsInit: boolean;
+  /** A resolv.conf that pods can use: no loopback server in it. */
+  readonly resolvConfPath: string;
+  readonly defaultInterface: string;
+  readonly nodeIp: string;
+  readonly nodeName: string;
+  readonly conntrackWritable: boolean;
+  readonly iptablesFlavour: 'nft' | 'legacy';
+}
+
+export { checkHost, type HostNeeds } from './check.ts';
+export { prepareHost, type PrepareOptions } from './prepare.ts';
+export { restoreHost } from './sysctl.ts';
+export { portOwner, portProblems } from './ports.ts';
+export {
+  ClockBehindError,
+  CommandMissingError,
+  DataDirNotWritableError,
+  DiskFullError,
+  KernelFeatureMissingError,
+  MemoryCgroupMissingError,
+  NodeAddressUnknownError,
+  NodeNameInvalidError,
+  NotRootError,
+  PortTakenError,
+} from './errors.ts';

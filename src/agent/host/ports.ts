@@ -1,0 +1,66 @@
+import { readdirSync, readlinkSync } from 'node:fs';
+import { PortTakenError } from './errors.ts';
+import { hostRoot, type HostRoot } from './root.ts';
+
+export interface PortNeed {
+  readonly port: number;
+  /** Which part listens there: `kube-apiserver`. */
+  readonly purpose: string;
+}
+
+export interface ListeningSocket {
+  readonly port: number;
+  readonly inode: string;
+}
+
+const listen = '0A'; // TCP_LISTEN in /proc/net/tcp
+
+/** The listening sockets of a `/proc/net/tcp` or `tcp6` table. */
+export function parseListening(table: string): readonly ListeningSocket[] {
+  return table
+    .split('\n')
+    .slice(1)
+    .flatMap((line) => {
+      const fields = line.trim().split(/\s+/);
+      const [, local = '', , state] = fields;
+      const inode = fields[9];
+      if (state !== listen || inode === undefined) return [];
+      return [{ port: Number.parseInt(local.slice(local.lastIndexOf(':') + 1), 16), inode }];
+    });
+}
+
+/** One problem for each needed port that somebody listens on. */
+export function portProblems(needs: readonly PortNeed[], root: HostRoot = hostRoot()): readonly PortTakenError[] {
+  const sockets = listening(root);
+  return needs.flatMap(({ port, purpose }) => {
+    const socket = sockets.find((candidate) => candidate.port === port);
+    return socket === undefined ? [] : [new PortTakenError(port, purpose, socketOwner(socket.inode, root))];
+  });
+}
+
+/** Who listens on a TCP port: `nginx (pid 812)`. */
+export function portOwner(port: number, root: HostRoot): string | undefined {
+  const socket = listening(root).find((candidate) => candidate.port === port);
+  return socket === undefined ? undefined : socketOwner(socket.inode, root);
+}
+
+function listening(root: HostRoot): readonly ListeningSocket[] {
+  return ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((path) => parseListening(root.read(path) ?? ''));
+}
+
+function socketOwner(inode: string, root: HostRoot): string | undefined {
+  const link = `socket:[${inode}]`;
+  const pid = readdirSync(root.path('/proc'))
+    .filter((name) => /^\d+$/.test(name))
+    .find((name) => linksOf(root.path(`/proc/${name}/fd`)).includes(link));
+  if (pid === undefined) return undefined;
+  return `${root.read(`/proc/${pid}/comm`)?.trim() ?? 'a process'} (pid ${pid})`;
+}
+
+function linksOf(dir: string): readonly string[] {
+  try {
+    return readdirSync(dir).map((name) => readlinkSync(`${dir}/${name}`));
+  } catch {
+    return []; // it has ended meanwhile
+  }
+}

@@ -1,0 +1,107 @@
+import { accessSync, constants, existsSync, readlinkSync } from 'node:fs';
+import { delimiter, dirname, join, resolve } from 'node:path';
+import { writeFileIfChanged } from '../../shared/files/files.ts';
+import type { Log } from '../../shared/log/log.ts';
+import type { Paths } from '../../shared/paths.ts';
+import { nodeAddress, nodeName } from './address.ts';
+import { cgroupVersion } from './cgroup.ts';
+import type { HostFacts } from './host.ts';
+import { featuresFor, featureState, kernelFiles, loadModule, type FlannelBackend } from './kernel.ts';
+import { findResolvConf } from './resolv-conf.ts';
+import { hostRoot, type HostRoot } from './root.ts';
+import { applySysctls, nodeSysctls } from './sysctl.ts';
+
+export interface PrepareOptions {
+  readonly paths: Paths;
+  readonly log: Log;
+  readonly flannelBackend: FlannelBackend;
+  readonly nodeName?: string | undefined;
+  readonly nodeIp?: string | undefined;
+  /** `--flannel-iface` */
+  readonly interfaceName?: string | undefined;
+  /** `--resolv-conf`: used as it is. */
+  readonly resolvConf?: string | undefined;
+  readonly root?: HostRoot;
+}
+
+/**
+ * Loads kernel modules, makes the settings a node needs, and looks at what the host is like. Safe to repeat.
+ * @throws {NodeNameInvalidError} @throws {NodeAddressUnknownError}
+ */
+export async function prepareHost(options: PrepareOptions): Promise<HostFacts> {
+  const { paths, log, root = hostRoot() } = options;
+  const name = nodeName(options.nodeName);
+  const address = await nodeAddress(options, root);
+  await loadModules(options.flannelBackend, root, log);
+  applySysctls({ sysctls: nodeSysctls, paths, log, root });
+  const version = cgroupVersion(root);
+  const systemdIsInit = existsSync(root.path('/run/systemd/system')); // as sd_booted(3) asks
+  return {
+    hasSysResource: hasCapability(root.read('/proc/self/status') ?? '', capSysResource),
+    cgroupVersion: version,
+    cgroupDriver: systemdIsInit && version === 'v2' ? 'systemd' : 'cgroupfs',
+    systemdIsInit,
+    resolvConfPath: options.resolvConf ?? resolvConfForPods(paths, root, log),
+    ...address,
+    nodeName: name,
+    conntrackWritable: isWritable(root.path('/proc/sys/net/netfilter/nf_conntrack_max')),
+    iptablesFlavour: iptablesFlavour(),
+  };
+}
+
+async function loadModules(backend: FlannelBackend, root: HostRoot, log: Log): Promise<void> {
+  const files = kernelFiles(root);
+  const loadable = featuresFor(backend).filter((feature) => featureState(feature, root, files) === 'loadable');
+  await Promise.all(
+    loadable.map(async ({ module }) => {
+      if (await loadModule(module)) log.info('kernel module loaded', { module });
+      else log.warn('kernel module not loaded', { module });
+    }),
+  );
+}
+
+const capSysResource = 24;
+
+export function hasCapability(status: string, capability: number): boolean {
+  const bounding = /^CapBnd:\s*([0-9a-f]+)/m.exec(status)?.[1];
+  return bounding !== undefined && ((BigInt(`0x${bounding}`) >> BigInt(capability)) & 1n) === 1n;
+}
+
+function resolvConfForPods(paths: Paths, root: HostRoot, log: Log): string {
+  const found = findResolvConf(root);
+  if (found.path !== undefined) return found.path;
+  const path = join(paths.agent.etc, 'resolv.conf');
+  writeFileIfChanged(path, found.text, 0o644);
+  if (found.usesFallback) {
+    log.warn('no name server that pods can reach; a public one is used, name another with --resolv-conf', { path });
+  }
+  return path;
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false; // EROFS or EACCES, as outside the first network namespace
+  }
+}
+
+/** `iptables` is a chain of links whose names tell; what tells nothing is the newer one. */
+function iptablesFlavour(): HostFacts['iptablesFlavour'] {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  let path = folders.map((folder) => join(folder, 'iptables')).find((candidate) => existsSync(candidate));
+  while (path !== undefined) {
+    if (path.includes('legacy')) return 'legacy';
+    path = linkTarget(path);
+  }
+  return 'nft';
+}
+
+function linkTarget(path: string): string | undefined {
+  try {
+    return resolve(dirname(path), readlinkSync(path));
+  } catch {
+    return undefined; // not a link
+  }
+}

@@ -1,0 +1,141 @@
+import { randomBytes, type X509Certificate } from 'node:crypto';
+import { z } from 'zod';
+import {
+  caHashOf,
+  createCsrPem,
+  createKeyPem,
+  isRenewalDue,
+  matchingCertificate,
+} from '../../shared/certificates/certificates.ts';
+import { readFileIfExists, writeFileAtomicSync, writeFileIfChanged } from '../../shared/files/files.ts';
+import type { Paths } from '../../shared/paths.ts';
+import { ClusterSettings, type JoinRequest, type JoinResponse } from '../../shared/protocol/join.ts';
+import { Secret } from '../../shared/secret.ts';
+import { caFiles, certFile, keyFile, pairNames, pairs } from './files.ts';
+
+/** `agent/identity.json`, mode 0600. Written before the first request, so that a lost answer does not lose the name. */
+const IdentityFile = z.object({
+  nodeName: z.string(),
+  password: z.string(),
+  /** Absent until the first join is done. */
+  joined: z
+    .object({
+      url: z.string(),
+      addresses: z.array(z.string()),
+      apiserverUrls: z.array(z.string()),
+      settings: ClusterSettings,
+    })
+    .optional(),
+});
+type IdentityFile = z.infer<typeof IdentityFile>;
+
+export interface StoredIdentity {
+  readonly nodeName: string;
+  readonly settings: ClusterSettings;
+  readonly apiserverUrls: readonly string[];
+}
+
+interface Wanted {
+  readonly nodeName: string;
+  readonly addresses: readonly string[];
+  readonly url: string;
+  /** What the token pins, if it does. */
+  readonly caHash: string | undefined;
+  readonly nowMs: number;
+}
+
+/** What is on disk: usable as it is, usable but to be renewed, or not for this node, these addresses, this cluster. */
+export type KnownIdentity = { readonly password: Secret | undefined } & (
+  | { readonly state: 'good' | 'due'; readonly identity: StoredIdentity }
+  | { readonly state: 'none' }
+);
+
+export function loadIdentity(paths: Paths, wanted: Wanted): KnownIdentity {
+  const file = readIdentityFile(paths);
+  if (file === undefined || file.nodeName !== wanted.nodeName) return { state: 'none', password: undefined };
+  const password = new Secret(file.password);
+  const serverCaPem = readFileIfExists(caFiles(paths).server) ?? '';
+  const { joined } = file;
+  if (joined === undefined || readFileIfExists(caFiles(paths).client) === undefined) return { state: 'none', password };
+  // A token that pins says which cluster; a short one leaves only the address to compare.
+  const isOtherCluster =
+    wanted.caHash === undefined ? joined.url !== wanted.url : wanted.caHash !== caHashOf(serverCaPem);
+  if (isOtherCluster || !sameSet(joined.addresses, wanted.addresses)) return { state: 'none', password };
+  const certificates = pairNames.map((pair) =>
+    matchingCertificate(readFileIfExists(certFile(paths, pair)) ?? '', readFileIfExists(keyFile(paths, pair)) ?? ''),
+  );
+  if (!certificates.every((certificate) => isUsable(certificate, wanted.nowMs))) return { state: 'none', password };
+  const isDue = certificates.some((certificate) => isRenewalDue(certificate, wanted.nowMs));
+  const identity = { nodeName: file.nodeName, settings: joined.settings, apiserverUrls: joined.apiserverUrls };
+  return { state: isDue ? 'due' : 'good', password, identity };
+}
+
+/** Keys and password of this node, made on first use, and signing requests for the keys. */
+export async function keepKeys(
+  paths: Paths,
+  nodeName: string,
+  known: Secret | undefined,
+): Promise<{ readonly password: Secret; readonly csrs: JoinRequest['csrs'] }> {
+  const password = known ?? new Secret(randomBytes(32).toString('hex'));
+  if (known === undefined) writeIdentityFile(paths, { nodeName, password: password.reveal() });
+  const csr = (pair: keyof typeof pairs) => {
+    const path = keyFile(paths, pair);
+    const keyPem = readFileIfExists(path) ?? createKeyPem();
+    writeFileIfChanged(path, keyPem, 0o600);
+    return createCsrPem(keyPem, `${pairs[pair]} of ${nodeName}`);
+  };
+  const [kubelet, kubeletServing, kubeProxy, flannel] = await Promise.all([
+    csr('kubelet'),
+    csr('kubeletServing'),
+    csr('kubeProxy'),
+    csr('flannel'),
+  ]);
+  return { password, csrs: { kubelet, kubeletServing, kubeProxy, flannel } };
+}
+
+/** Certificates first, then the file that says they are there: a crash in between means one more join, no more. */
+export function storeIdentity(
+  paths: Paths,
+  joined: {
+    readonly url: string;
+    readonly nodeName: string;
+    readonly addresses: readonly string[];
+    readonly password: Secret;
+    readonly response: JoinResponse;
+  },
+): StoredIdentity {
+  const { url, nodeName, addresses, password, response } = joined;
+  const { settings, apiserverUrls } = response;
+  const ca = caFiles(paths);
+  writeFileIfChanged(ca.server, response.serverCaPem, 0o644);
+  writeFileIfChanged(ca.client, response.clientCaPem, 0o644);
+  for (const pair of pairNames) writeFileAtomicSync(certFile(paths, pair), response.certificates[pair], 0o644);
+  writeIdentityFile(paths, {
+    nodeName,
+    password: password.reveal(),
+    joined: { url, addresses: [...addresses], apiserverUrls: [...apiserverUrls], settings },
+  });
+  return { nodeName, settings, apiserverUrls };
+}
+
+function readIdentityFile(paths: Paths): IdentityFile | undefined {
+  const text = readFileIfExists(paths.agent.identity);
+  if (text === undefined) return undefined;
+  try {
+    return IdentityFile.parse(JSON.parse(text));
+  } catch {
+    return undefined; // damaged: the node joins anew
+  }
+}
+
+function writeIdentityFile(paths: Paths, file: IdentityFile): void {
+  writeFileAtomicSync(paths.agent.identity, `${JSON.stringify(file, undefined, 2)}\n`, 0o600);
+}
+
+function isUsable(certificate: X509Certificate | undefined, nowMs: number): certificate is X509Certificate {
+  return certificate !== undefined && certificate.validToDate.getTime() > nowMs;
+}
+
+function sameSet(left: readonly string[], right: readonly string[]): boolean {
+  return left.length === right.length && left.every((value) => right.includes(value));
+}

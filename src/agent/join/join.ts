@@ -1,0 +1,106 @@
+/**
+ * @module
+ * How a node gets its identity: pins the server's CA by the token's hash, asks for certificates, keeps them on disk.
+ * Knows: the join protocol's client half, the files under `agent/pki`. Leaves to others: using the identity (node/,
+ * network/), keeping the connection (channel/).
+ */
+import { messageOf, systemCode } from '../../shared/errors.ts';
+import type { Log } from '../../shared/log/log.ts';
+import type { Paths } from '../../shared/paths.ts';
+import type { ClusterSettings } from '../../shared/protocol/join.ts';
+import type { Secret } from '../../shared/secret.ts';
+import { parseToken, type ParsedToken } from '../../shared/token/token.ts';
+import { systemClock, type Clock } from '../../shared/clock.ts';
+import { isUnreachable, NoTokenError } from './errors.ts';
+import { keepKeys, loadIdentity, storeIdentity, type StoredIdentity } from './identity.ts';
+import { pinnedCa, requestJoin } from './requests.ts';
+import { identityFiles, type IdentityFiles } from './files.ts';
+import { supervisorUrl } from './url.ts';
+
+export interface JoinOptions {
+  /** `https://host[:port]`; without a port, or with kube-apiserver's 6443, the supervisor's 9345 is meant. */
+  readonly url: string;
+  /** Not needed for a node that has joined and whose certificates are good. */
+  readonly token: Secret | undefined;
+  readonly nodeName: string;
+  readonly addresses: readonly string[];
+  readonly paths: Paths;
+  /** This kagent's version. */
+  readonly version: string;
+  /** Where this node's programs reach kube-apiserver, if not at the URLs the server names: a local load balancer. */
+  readonly apiserverUrl?: string;
+  readonly log: Log;
+  readonly clock?: Clock;
+}
+
+export interface NodeIdentity {
+  readonly nodeName: string;
+  readonly settings: ClusterSettings;
+  /** `https://host:port`, one for each kube-apiserver. */
+  readonly apiserverUrls: readonly string[];
+  readonly files: IdentityFiles;
+  /** Whether this call wrote new certificates. */
+  readonly changed: boolean;
+}
+
+/**
+ * The identity on disk if it is good: then the server is not asked, so that a box boots without it. Else a join:
+ * 1 GET /cacerts, not verified; 2 its hash must be the token's; 3 from here on TLS verified by that CA alone;
+ * 4 POST /v1/join with the secret and signing requests; 5 certificates to disk. Private keys never leave the node.
+ * @throws {KagentError} of errors.ts, one for each way this can fail
+ */
+export async function join(options: JoinOptions, signal: AbortSignal): Promise<NodeIdentity> {
+  const { nodeName, addresses, paths, log, clock = systemClock } = options;
+  const url = supervisorUrl(options.url);
+  const token = options.token === undefined ? undefined : parseToken(options.token.reveal());
+  const known = loadIdentity(paths, { nodeName, addresses, url, caHash: token?.caHash, nowMs: clock.now() });
+  if (known.state === 'good') return identityOf(known.identity, options, false);
+  if (token === undefined) throw new NoTokenError(url);
+  try {
+    const joined = await joinAnew({ ...options, url, token, known: known.password, clock }, signal);
+    return identityOf(joined, options, true);
+  } catch (error) {
+    // Certificates that are merely due still work; a later start renews them.
+    if (known.state !== 'due' || !isUnreachable(error)) throw error;
+    log.warn('certificates are due but the server is not reached', {
+      url,
+      error: messageOf(error),
+      code: systemCode(error),
+    });
+    return identityOf(known.identity, options, false);
+  }
+}
+
+async function joinAnew(
+  options: Omit<JoinOptions, 'token'> & {
+    readonly token: ParsedToken;
+    readonly known: Secret | undefined;
+    readonly clock: Clock;
+  },
+  signal: AbortSignal,
+): Promise<StoredIdentity> {
+  const { url, token, nodeName, addresses, paths, version, log, clock } = options;
+  const caPem = await pinnedCa({ url, caHash: token.caHash, clock }, signal);
+  if (token.caHash === undefined) log.warn('the token pins no CA: the server is believed as it is', { url });
+  const keys = await keepKeys(paths, nodeName, options.known);
+  const request = {
+    nodeName,
+    nodePassword: keys.password.reveal(),
+    addresses: [...addresses],
+    version,
+    csrs: keys.csrs,
+  };
+  const response = await requestJoin({ url, caPem, secret: token.secret, request }, signal);
+  log.info('joined', { url, node: nodeName, serverVersion: response.version });
+  return storeIdentity(paths, { url, nodeName, addresses: [...addresses], password: keys.password, response });
+}
+
+function identityOf(stored: StoredIdentity, options: JoinOptions, changed: boolean): NodeIdentity {
+  const { nodeName, settings, apiserverUrls } = stored;
+  const files = identityFiles(options.paths, options.apiserverUrl ?? apiserverUrls[0] ?? options.url);
+  return { nodeName, settings, apiserverUrls, files, changed };
+}
+
+export type { IdentityFiles } from './files.ts';
+export { supervisorUrl } from './url.ts';
+export * from './errors.ts';

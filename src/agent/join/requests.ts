@@ -1,0 +1,107 @@
+import { Agent } from 'node:https';
+import { z } from 'zod';
+import { caHashOf } from '../../shared/certificates/certificates.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { messageOf, systemCode } from '../../shared/errors.ts';
+import { httpsAgent, httpsRequest, type HttpsReply, type HttpsRequest } from '../../shared/https/https.ts';
+import { JoinResponse, type JoinRequest } from '../../shared/protocol/join.ts';
+import type { Secret } from '../../shared/secret.ts';
+import {
+  CaHashDiffersError,
+  ClockSkewError,
+  JoinRefusedError,
+  NotKagentError,
+  ServerNameError,
+  ServerRefusedError,
+  ServerSanError,
+  ServerTimeoutError,
+  ServerTlsError,
+  ServerUnreachableError,
+} from './errors.ts';
+
+const timeoutMs = 10_000;
+const allowedSkewMs = 60_000;
+
+/**
+ * The server's CA, fetched without trust and believed because its hash is the token's. Nothing secret is sent here.
+ * @throws {CaHashDiffersError} @throws {ClockSkewError} @throws {NotKagentError} and what `ask` throws
+ */
+export async function pinnedCa(
+  options: { readonly url: string; readonly caHash: string | undefined; readonly clock: Clock },
+  signal: AbortSignal,
+): Promise<string> {
+  const { url, caHash, clock } = options;
+  const agent = new Agent({ rejectUnauthorized: false, minVersion: 'TLSv1.2' });
+  const reply = await ask(url, { url: `${url}/cacerts`, agent, timeoutMs }, signal);
+  if (reply.status !== 200) throw new NotKagentError(url, `GET /cacerts answers ${reply.status}`);
+  const caPem = reply.body;
+  if (!caPem.includes('-----BEGIN CERTIFICATE-----'))
+    throw new NotKagentError(url, 'GET /cacerts gives no certificate');
+  const actual = caHashOf(caPem);
+  if (caHash !== undefined && caHash !== actual) throw new CaHashDiffersError(url, caHash, actual);
+  // Said here, by name: later it would look like a certificate that is not valid yet.
+  const skewMs = clock.now() - Date.parse(reply.headers.date ?? '');
+  if (Math.abs(skewMs) > allowedSkewMs) throw new ClockSkewError(url, skewMs);
+  return caPem;
+}
+
+const Refusal = z.object({ code: z.string(), detail: z.string() });
+
+/** Over TLS that `caPem` alone vouches for. @throws {JoinRefusedError} @throws {NotKagentError} and what `ask` throws */
+export async function requestJoin(
+  options: { readonly url: string; readonly caPem: string; readonly secret: Secret; readonly request: JoinRequest },
+  signal: AbortSignal,
+): Promise<JoinResponse> {
+  const { url, caPem, secret, request } = options;
+  const agent = httpsAgent({ ca: caPem });
+  try {
+    const headers = { authorization: `Bearer ${secret.reveal()}`, 'content-type': 'application/json' };
+    const body = JSON.stringify(request);
+    const reply = await ask(url, { url: `${url}/v1/join`, method: 'POST', headers, body, agent, timeoutMs }, signal);
+    if (reply.status !== 200) throw refusalOf(url, reply);
+    const parsed = JoinResponse.safeParse(jsonOf(reply.body));
+    if (!parsed.success)
+      throw new NotKagentError(url, `its answer is not understood: ${z.prettifyError(parsed.error)}`);
+    return parsed.data;
+  } finally {
+    agent.destroy();
+  }
+}
+
+function refusalOf(url: string, { status, body }: HttpsReply): Error {
+  const refusal = Refusal.safeParse(jsonOf(body));
+  if (!refusal.success) return new NotKagentError(url, `POST /v1/join answers ${status}`);
+  return new JoinRefusedError(url, { status, ...refusal.data });
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+async function ask(url: string, request: HttpsRequest, signal: AbortSignal): Promise<HttpsReply> {
+  try {
+    return await httpsRequest(request, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw failureOf(url, error);
+  }
+}
+
+/** Node's error codes in words that say what to do. */
+function failureOf(url: string, error: unknown): unknown {
+  const code = systemCode(error) ?? '';
+  if (code === 'ECONNREFUSED') return new ServerRefusedError(url, error);
+  if (code === 'ETIMEDOUT' || (error instanceof Error && error.name === 'TimeoutError')) {
+    return new ServerTimeoutError(url, error);
+  }
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return new ServerNameError(url, error);
+  if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH') return new ServerUnreachableError(url, code, error);
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return new ServerSanError(url, error);
+  const isTls = /^(ERR_SSL|ERR_TLS|EPROTO|CERT_|UNABLE_|SELF_SIGNED|DEPTH_ZERO|INVALID_)/.test(code);
+  if (isTls || code === 'ECONNRESET' || code === 'EPIPE') return new ServerTlsError(url, code, error);
+  return new ServerUnreachableError(url, code === '' ? messageOf(error) : code, error);
+}

@@ -1,0 +1,94 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
+import { messageOf, systemCode } from '../../shared/errors.ts';
+import { runPaths } from '../../shared/paths.ts';
+import { bridgeName, ipamDir } from './cni.ts';
+import { withoutOurRules } from './rules.ts';
+
+/** What `removeNetwork` took away, and what it could not. */
+export interface Removal {
+  readonly removed: readonly string[];
+  /** Each with its reason, for a person. */
+  readonly left: readonly string[];
+}
+
+const ourLinks = [bridgeName, 'flannel.1', 'flannel-v6.1', 'flannel-wg', 'flannel-wg-v6'];
+const run = promisify(execFile);
+
+/** Links, packet rules and address records of pods and Services. Call it when no pod is left. Safe to repeat. */
+export async function removeNetwork(): Promise<Removal> {
+  const removed: string[] = [];
+  const left: string[] = [];
+  const attempt = async (what: string, work: () => Promise<boolean>) => {
+    try {
+      if (await work()) removed.push(what);
+    } catch (error) {
+      left.push(`${what} stays: ${messageOf(error).trim()}`);
+    }
+  };
+  for (const link of [...bridgePorts(), ...ourLinks.filter(isLink)]) {
+    await attempt(`link ${link}`, () => deleteLink(link));
+  }
+  for (const family of ['iptables', 'ip6tables']) await attempt(`rules of ${family}`, () => removeRules(family));
+  for (const table of ['ip kube-proxy', 'ip6 kube-proxy'])
+    await attempt(`nft table ${table}`, () => removeNftTable(table));
+  for (const dir of [ipamDir, dirname(runPaths.flannelSubnet)]) rmSync(dir, { recursive: true, force: true });
+  return { removed, left };
+}
+
+function isLink(name: string): boolean {
+  return existsSync(join('/sys/class/net', name));
+}
+
+/** The pods' ends that hang on our bridge. */
+function bridgePorts(): readonly string[] {
+  return readdirSync('/sys/class/net').filter((name) => {
+    try {
+      return basename(readlinkSync(join('/sys/class/net', name, 'master'))) === bridgeName;
+    } catch {
+      return false; // it hangs on nothing
+    }
+  });
+}
+
+async function deleteLink(name: string): Promise<boolean> {
+  if (!isLink(name)) return false; // its other end went first
+  await run('ip', ['link', 'delete', name]);
+  return true;
+}
+
+/** Reads all tables, leaves our chains and what jumps to them out, puts the rest back in one step a table. */
+async function removeRules(family: string): Promise<boolean> {
+  const saved = await outputOf(`${family}-save`);
+  if (saved === undefined) return false;
+  const kept = withoutOurRules(saved);
+  if (kept === undefined) return false;
+  const restore = spawn(`${family}-restore`, [], { stdio: ['pipe', 'ignore', 'pipe'] });
+  restore.stdin.end(kept);
+  const said = text(restore.stderr);
+  const [code] = (await once(restore, 'exit')) as [number | null];
+  if (code !== 0) throw new Error(await said);
+  return true;
+}
+
+async function removeNftTable(table: string): Promise<boolean> {
+  const [family = '', name = ''] = table.split(' ');
+  const tables = await outputOf('nft', ['list', 'tables']);
+  if (tables === undefined || !tables.includes(`table ${family} ${name}\n`)) return false;
+  await run('nft', ['delete', 'table', family, name]);
+  return true;
+}
+
+/** undefined where the command is not installed: then there are no rules of its kind */
+async function outputOf(command: string, args: readonly string[] = []): Promise<string | undefined> {
+  try {
+    return (await run(command, args, { maxBuffer: 64 * 1024 * 1024 })).stdout;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}

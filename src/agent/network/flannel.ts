@@ -1,0 +1,64 @@
+import { mkdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { readFileIfExists, writeFileIfChanged } from '../../shared/files/files.ts';
+import { runPaths, type Paths } from '../../shared/paths.ts';
+import { childEnvironment } from '../../shared/process/environment.ts';
+import { processComponent, type Supervisor } from '../../shared/process/process.ts';
+import type { ClusterSettings } from '../../shared/protocol/join.ts';
+import type { HostFacts } from '../host/host.ts';
+import { SubnetFileError } from './errors.ts';
+import { flannelConfig, parseSubnet } from './subnet.ts';
+
+export interface FlannelOptions {
+  readonly after: readonly string[];
+  readonly supervisor: Supervisor;
+  readonly paths: Paths;
+  readonly facts: HostFacts;
+  readonly settings: ClusterSettings;
+  readonly binDir: string;
+  readonly kubeconfigPath: string;
+}
+
+/** flanneld; ready when this life of it has written the subnet file. */
+export function flannelComponent(options: FlannelOptions) {
+  const { paths, facts, binDir } = options;
+  const configPath = join(paths.agent.etc, 'flannel', 'net-conf.json');
+  const subnetPath = runPaths.flannelSubnet;
+  return processComponent({
+    name: 'flanneld',
+    after: options.after,
+    supervisor: options.supervisor,
+    specify: async () => {
+      writeFileIfChanged(configPath, flannelConfig(options.settings), 0o600);
+      mkdirSync(dirname(subnetPath), { recursive: true, mode: 0o755 });
+      const earlier = versionOf(subnetPath); // flanneld reads it, to take back rules for a subnet it no longer has
+      return {
+        command: join(binDir, 'flanneld'),
+        args: [
+          `--kubeconfig=${options.kubeconfigPath}`,
+          `--node-name=${facts.nodeName}`,
+          `--iface=${facts.defaultInterface}`,
+          `--public-ip=${facts.nodeIp}`,
+          `--net-config-path=${configPath}`,
+          `--subnet-file=${subnetPath}`,
+          '--ip-masq',
+        ],
+        env: childEnvironment('flanneld', { path: binDir }),
+        ready: () => subnetIsWritten(subnetPath, earlier),
+        stopTimeoutMs: 5000,
+        backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 10_000 },
+      };
+    },
+  });
+}
+
+async function subnetIsWritten(path: string, earlier: string | undefined): Promise<void> {
+  if (versionOf(path) === earlier) throw new SubnetFileError('it is not written yet');
+  parseSubnet(readFileIfExists(path) ?? '');
+}
+
+/** Differs for each writing: flanneld renames a new file over the old one. */
+function versionOf(path: string): string | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return stat === undefined ? undefined : `${stat.ino} ${stat.mtimeNs}`;
+}

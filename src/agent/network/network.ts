@@ -1,0 +1,11 @@
+/**
+ * @module
+ * The pods' network: flanneld between nodes, a CNI configuration on this one, and taking all of it away.
+ * Knows: flannel's net-conf.json and subnet.env, CNI's conflist, links and rules of a node.
+ * Leaves to others: Services (node/kube-proxy), which subnet a node has (kube-controller-manager).
+ */
+export { flannelComponent, type FlannelOptions } from './flannel.ts';
+export { flannelConfig, parseSubnet, type Subnet } from './subnet.ts';
+export { cniComponent, cniConflist, cniConfDir, removeConflist } from './cni.ts';
+export { removeNetwork, type Removal } from './cleanup.ts';
+export { SubnetFileError } from './errors.ts';

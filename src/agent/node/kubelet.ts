@@ -1,0 +1,72 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeFileIfChanged } from '../../shared/files/files.ts';
+import { runPaths, type Paths } from '../../shared/paths.ts';
+import { childEnvironment } from '../../shared/process/environment.ts';
+import { processComponent, type Supervisor } from '../../shared/process/process.ts';
+import type { ClusterSettings } from '../../shared/protocol/join.ts';
+import type { HostFacts } from '../host/host.ts';
+import { healthz } from './healthz.ts';
+import { kubeletConfiguration, kubeletHealthzPort } from './kubelet-config.ts';
+
+export interface KubeletOptions {
+  readonly after: readonly string[];
+  readonly supervisor: Supervisor;
+  readonly paths: Paths;
+  readonly facts: HostFacts;
+  readonly settings: ClusterSettings;
+  readonly binDir: string;
+  readonly kubeconfigPath: string;
+  readonly clientCaPath: string;
+  readonly servingCertPath: string;
+  readonly servingKeyPath: string;
+  /** `key=value`; the kubelet may not give itself labels below node-role.kubernetes.io, the server does that. */
+  readonly labels: readonly string[];
+  readonly taints: readonly string[];
+  /** `--kubelet-arg`, each without its dashes: `v=4`. They come last and win. */
+  readonly extraArgs: readonly string[];
+}
+
+/** The kubelet; ready when it says it is healthy. The node is Ready later, when its network is. */
+export function kubeletComponent(options: KubeletOptions) {
+  const { paths, facts, settings, binDir } = options;
+  const configPath = join(paths.agent.etc, 'kubelet.json');
+  return processComponent({
+    name: 'kubelet',
+    after: options.after,
+    supervisor: options.supervisor,
+    specify: async () => {
+      mkdirSync(paths.agent.podManifests, { recursive: true, mode: 0o700 });
+      const configuration = kubeletConfiguration({
+        facts,
+        clusterDns: settings.clusterDns,
+        clusterDomain: settings.clusterDomain,
+        clientCaPath: options.clientCaPath,
+        servingCertPath: options.servingCertPath,
+        servingKeyPath: options.servingKeyPath,
+        staticPodDir: paths.agent.podManifests,
+        containerdSocket: runPaths.containerdSocket,
+        taints: options.taints,
+      });
+      writeFileIfChanged(configPath, JSON.stringify(configuration, null, 2), 0o600);
+      const args = [
+        `--config=${configPath}`,
+        `--kubeconfig=${options.kubeconfigPath}`,
+        `--hostname-override=${facts.nodeName}`,
+        `--node-ip=${facts.nodeIp}`,
+        `--root-dir=${paths.agent.kubelet}`,
+        `--cert-dir=${join(paths.agent.kubelet, 'pki')}`,
+        ...(options.labels.length === 0 ? [] : [`--node-labels=${options.labels.join(',')}`]),
+        ...options.extraArgs.map((arg) => `--${arg}`),
+      ];
+      return {
+        command: join(binDir, 'kubelet'),
+        args,
+        env: childEnvironment('kubelet', { path: binDir }),
+        ready: (signal) => healthz(kubeletHealthzPort, signal),
+        stopTimeoutMs: 10_000,
+        backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 10_000 },
+      };
+    },
+  });
+}

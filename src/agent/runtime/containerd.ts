@@ -1,0 +1,60 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeFileIfChanged } from '../../shared/files/files.ts';
+import { runPaths, type Paths } from '../../shared/paths.ts';
+import { childEnvironment } from '../../shared/process/environment.ts';
+import { processComponent, type Supervisor } from '../../shared/process/process.ts';
+import type { HostFacts } from '../host/host.ts';
+import { containerdConfig } from './config.ts';
+import { pingCri } from './containerd-api.ts';
+
+export interface ContainerdOptions {
+  readonly after: readonly string[];
+  readonly supervisor: Supervisor;
+  readonly paths: Paths;
+  readonly facts: HostFacts;
+  /** Through the `current` link: shims call runc by this path for as long as their pod lives. */
+  readonly binDir: string;
+  readonly cniBinDir: string;
+  readonly cniConfDir: string;
+  readonly sandboxImage: string;
+}
+
+/** containerd; ready when its CRI service answers. Its end leaves shims, and so pods, running. */
+export function containerdComponent(options: ContainerdOptions) {
+  const { paths, facts, binDir } = options;
+  const configPath = join(paths.agent.etc, 'containerd', 'config.toml');
+  const socketPath = runPaths.containerdSocket;
+  return processComponent({
+    name: 'containerd',
+    after: options.after,
+    supervisor: options.supervisor,
+    specify: async () => {
+      const registryHostsDir = join(paths.agent.etc, 'containerd', 'certs.d');
+      // containerd watches the folder of CNI configurations only if it is there when it starts.
+      for (const dir of [registryHostsDir, options.cniConfDir]) mkdirSync(dir, { recursive: true, mode: 0o755 });
+      const config = containerdConfig({
+        rootDir: paths.agent.containerd,
+        stateDir: runPaths.containerd,
+        socketPath,
+        runcPath: join(binDir, 'runc'),
+        cniBinDir: options.cniBinDir,
+        cniConfDir: options.cniConfDir,
+        registryHostsDir,
+        sandboxImage: options.sandboxImage,
+        systemdCgroup: facts.cgroupDriver === 'systemd',
+        restrictOomScoreAdj: !facts.hasSysResource,
+        snapshotter: 'overlayfs',
+      });
+      writeFileIfChanged(configPath, config, 0o600);
+      return {
+        command: join(binDir, 'containerd'),
+        args: ['--config', configPath, '--log-level', 'info'],
+        env: childEnvironment('containerd', { path: binDir }),
+        ready: (signal) => pingCri(socketPath, signal),
+        stopTimeoutMs: 10_000,
+        backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 10_000 },
+      };
+    },
+  });
+}

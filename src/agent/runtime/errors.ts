@@ -1,0 +1,24 @@
+import { KagentError } from '../../shared/errors.ts';
+
+export class GrpcError extends KagentError {
+  readonly code = 'RUNTIME_CALL_FAILED';
+  readonly fault = 'internal';
+  /** gRPC's number: 5 is not found, 14 unavailable. */
+  readonly status: number;
+
+  constructor(method: string, status: number, message: string, options?: { readonly cause?: unknown }) {
+    super(`containerd answered ${method} with status ${status}: ${message}`, options);
+    this.status = status;
+  }
+}
+
+export class ImageImportError extends KagentError {
+  readonly code = 'IMAGE_IMPORT_FAILED';
+  readonly fault = 'operator';
+  readonly archive: string;
+
+  constructor(archive: string, reason: string) {
+    super(`the images in ${archive} could not be imported: ${reason}; replace or remove the file`);
+    this.archive = archive;
+  }
+}

@@ -1,0 +1,182 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { messageOf } from '../../shared/errors.ts';
+import { runPaths, type Paths } from '../../shared/paths.ts';
+
+/** What `endPods` did, and what it could not do. */
+export interface PodsEnded {
+  readonly shims: number;
+  readonly processes: number;
+  readonly mounts: number;
+  readonly cgroups: number;
+  /** Each with its reason, for a person. */
+  readonly left: readonly string[];
+}
+
+const deadlineMs = 10_000;
+const run = promisify(execFile);
+
+/**
+ * Ends every pod of our containerd, which must not run any more: shims and all below them, their mounts, network
+ * namespaces and cgroups. Others' containers are not touched: a shim is ours by its `-address`. Safe to repeat.
+ */
+export async function endPods(paths: Paths, socketPath: string = runPaths.containerdSocket): Promise<PodsEnded> {
+  const processes = readProcesses();
+  const shims = processes.filter((entry) => isOurShim(entry.cmdline, socketPath)).map((entry) => entry.pid);
+  const all = withDescendants(shims, processes);
+  const namespaces = networkNamespacesOf(all);
+  for (const pid of shims) kill(pid); // first: a shim whose container ends would only tell containerd
+  for (const pid of all) kill(pid);
+  const deadline = performance.now() + deadlineMs;
+  while (all.some(isAlive) && performance.now() < deadline) await delay(20);
+  const left = all.filter(isAlive).map((pid) => `process ${pid} does not end`);
+  const mounts = await unmountBelow([paths.agent.kubelet, runPaths.containerd, paths.agent.containerd], left);
+  await unmountNamespaces(namespaces, left);
+  rmSync(runPaths.containerd, { recursive: true, force: true });
+  const cgroups = await removePodCgroups(left);
+  return { shims: shims.length, processes: all.length, mounts, cgroups, left };
+}
+
+export interface ProcessEntry {
+  readonly pid: number;
+  readonly parent: number;
+  readonly cmdline: readonly string[];
+}
+
+/** A shim carries the socket of the containerd it belongs to. */
+export function isOurShim(cmdline: readonly string[], socketPath: string): boolean {
+  const [command = ''] = cmdline;
+  if (!command.endsWith('containerd-shim-runc-v2')) return false;
+  const at = cmdline.indexOf('-address');
+  return at > 0 && cmdline[at + 1] === socketPath;
+}
+
+/** The processes named, and their children's children: shims adopt what containers leave. */
+export function withDescendants(pids: readonly number[], processes: readonly ProcessEntry[]): readonly number[] {
+  const found = new Set(pids);
+  for (let before = -1; before !== found.size;) {
+    before = found.size;
+    for (const { pid, parent } of processes) if (found.has(parent)) found.add(pid);
+  }
+  return [...found];
+}
+
+function readProcesses(): readonly ProcessEntry[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      try {
+        const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
+        const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+        const cmdline = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
+        return [{ pid: Number(name), parent, cmdline }];
+      } catch {
+        return []; // it has ended meanwhile
+      }
+    });
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // ESRCH: gone
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return !stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
+  } catch {
+    return false;
+  }
+}
+
+/** Mount points at or below one of `folders`, the innermost first. */
+export function mountsBelow(mountinfo: string, folders: readonly string[]): readonly string[] {
+  return mountinfo
+    .split('\n')
+    .flatMap((line) => {
+      const point = line
+        .split(' ')[4]
+        ?.replaceAll(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+      return point !== undefined && folders.some((folder) => point.startsWith(`${folder}/`)) ? [point] : [];
+    })
+    .toReversed();
+}
+
+async function unmountBelow(folders: readonly string[], left: string[]): Promise<number> {
+  const points = mountsBelow(readFileSync('/proc/self/mountinfo', 'utf8'), folders);
+  for (const point of points) await unmount(point, left);
+  return points.length;
+}
+
+async function unmount(point: string, left: string[]): Promise<void> {
+  try {
+    await run('umount', ['-l', point]);
+  } catch (error) {
+    left.push(`mount ${point} stays: ${messageOf(error).trim()}`);
+  }
+}
+
+/** Inode numbers of the network namespaces the processes are in, without our own. */
+function networkNamespacesOf(pids: readonly number[]): ReadonlySet<string> {
+  const inodes = pids.map((pid) => namespaceInode(`/proc/${pid}/ns/net`));
+  const own = namespaceInode('/proc/self/ns/net');
+  return new Set(inodes.filter((inode): inode is string => inode !== undefined && inode !== own));
+}
+
+function namespaceInode(path: string): string | undefined {
+  try {
+    return String(statSync(path).ino);
+  } catch {
+    return undefined;
+  }
+}
+
+/** containerd keeps a pod's namespace alive by a mount at /run/netns/cni-<id>; only those our pods were in are ours. */
+async function unmountNamespaces(ours: ReadonlySet<string>, left: string[]): Promise<void> {
+  const dir = '/run/netns';
+  const names = existsSync(dir) ? readdirSync(dir).filter((name) => name.startsWith('cni-')) : [];
+  for (const path of names.map((name) => join(dir, name))) {
+    if (!ours.has(namespaceInode(path) ?? '')) continue;
+    await unmount(path, left);
+    rmSync(path, { force: true });
+  }
+}
+
+/** The kubelet's trees: `kubepods` (cgroupfs) or `kubepods.slice` (systemd), in each hierarchy. */
+async function removePodCgroups(left: string[]): Promise<number> {
+  const base = '/sys/fs/cgroup';
+  const hierarchies = existsSync(join(base, 'cgroup.controllers'))
+    ? [base]
+    : readdirSync(base).map((name) => join(base, name));
+  const trees = hierarchies
+    .flatMap((dir) => [join(dir, 'kubepods'), join(dir, 'kubepods.slice')])
+    .filter((path) => existsSync(path));
+  let removed = 0;
+  for (const tree of trees) {
+    const deadline = performance.now() + 2000;
+    // A cgroup is busy until the kernel has reaped its last process.
+    while (!removeTree(tree) && performance.now() < deadline) await delay(20);
+    if (existsSync(tree)) left.push(`cgroup ${tree} stays: a process is in it`);
+    else removed += 1;
+  }
+  return removed;
+}
+
+function removeTree(path: string): boolean {
+  try {
+    for (const entry of readdirSync(path, { withFileTypes: true })) {
+      if (entry.isDirectory()) removeTree(join(path, entry.name));
+    }
+    rmdirSync(path);
+    return true;
+  } catch {
+    return !existsSync(path);
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * @module
+ * argv → command → exit code. Composes server and agent; the only file that knows both.
+ * Exit codes: 0 done, 1 failed, 2 wrong usage.
+ */
+import { Command } from 'commander';
+import { z } from 'zod';
+import { createAgent } from './agent/agent.ts';
+import { openBox } from './agent/box.ts';
+import { agentCommand, removeCommands } from './agent/commands.ts';
+import { AgentConfig, nodeSettings } from './agent/config.ts';
+import { datastoreCommand } from './server/commands.ts';
+import { serverSettings } from './server/config.ts';
+import { checkNetworks } from './server/networks.ts';
+import { createServer, type Server } from './server/server.ts';
+import { usageExitCode } from './shared/cli/cli.ts';
+import { commonCommands, versionText } from './shared/cli/commands.ts';
+import { settingsCommand } from './shared/cli/node-command.ts';
+import { secretSetting } from './shared/cli/secret-setting.ts';
+import { KagentError } from './shared/errors.ts';
+
+/** A server's own settings and those of the node it runs. */
+const ServerConfig = z.strictObject({ ...serverSettings, ...nodeSettings });
+type ServerConfig = Readonly<z.infer<typeof ServerConfig>>;
+
+/** Both modes read one config.yaml: a key of the other mode is no mistake. */
+const known = [ServerConfig, AgentConfig];
+
+function program(): Command {
+  const kagent = new Command('kagent')
+    .description('Kubernetes for this box and the boxes that join it')
+    .enablePositionalOptions()
+    .showSuggestionAfterError()
+    .exitOverride();
+  const server = settingsCommand({
+    name: 'server',
+    description: 'Run a cluster on this box: control plane, datastore and a node of its own',
+    schema: ServerConfig,
+    known,
+    run: runServer,
+  });
+  const all = [server, agentCommand(known), datastoreCommand(), ...removeCommands(), ...commonCommands(kagent)];
+  for (const command of all) kagent.addCommand(exiting(command));
+  return kagent;
+}
+
+/** Wrong usage is thrown, at every depth, so that this file alone decides about exit codes. */
+function exiting(command: Command): Command {
+  for (const child of command.commands) exiting(child);
+  return command.exitOverride();
+}
+
+async function runServer(config: ServerConfig): Promise<void> {
+  checkNetworks({ ...config, nodeIp: config.nodeIp });
+  const runsNode = !config.disableAgent;
+  const box = await openBox({
+    mode: 'server',
+    config,
+    ports: [
+      { port: config.httpsListenPort, purpose: 'kube-apiserver' },
+      { port: config.supervisorPort, purpose: 'the supervisor' },
+      ...(runsNode ? [{ port: 10_250, purpose: 'kubelet' }] : []),
+    ],
+    runsNode,
+    flannelBackend: config.flannelBackend,
+  });
+  const { facts, daemon, foreground } = box;
+  checkNetworks({ ...config, nodeIp: facts.nodeIp });
+  const server = await createServer({
+    ...box,
+    config,
+    token: secretSetting(config.token, config.tokenFile),
+    agentToken: secretSetting(config.agentToken, undefined),
+    supervisor: daemon.supervisor,
+    log: foreground.log,
+    nodeName: facts.nodeName,
+    nodeIp: facts.nodeIp,
+    after: { assets: ['assets'] },
+    onFatal: daemon.fail,
+  });
+  const node = runsNode
+    ? createAgent({
+        ...box,
+        config,
+        supervisor: daemon.supervisor,
+        log: foreground.log,
+        server: { url: `https://127.0.0.1:${config.supervisorPort}`, token: server.joinToken },
+        settings: server.settings,
+        after: { assets: ['assets'], server: ['supervisor-api'], apiserver: ['kube-apiserver'] },
+      })
+    : [];
+  await daemon.run([box.assets, ...server.components, ...node], {
+    signal: foreground.signal,
+    onProgress: foreground.onProgress,
+    onReady: () => foreground.say(readyScreen(server, facts.nodeName)),
+  });
+}
+
+function readyScreen(server: Server, nodeName: string): string {
+  return `kagent is ready after ${process.uptime().toFixed(1)} s: ${nodeName} runs a cluster.
+
+  kagent kubectl get nodes      look at the cluster
+  kagent status                 look at kagent
+
+On another box, to join it:
+
+  kagent agent --url ${server.joinUrl} --token ${server.joinToken.reveal()}
+
+`;
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  try {
+    if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v')) process.stdout.write(await versionText());
+    else await program().parseAsync(argv, { from: 'user' });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    const usage = usageExitCode(error); // commander has said it already
+    if (usage !== undefined) return usage;
+    if (!(error instanceof KagentError)) throw error; // a mistake in kagent: its stack is what helps
+    process.stderr.write(`kagent: ${error.message}\n`);
+    return error.code.startsWith('CONFIG_') ? 2 : 1;
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));

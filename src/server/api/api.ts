@@ -1,0 +1,89 @@
+/**
+ * @module
+ * The HTTPS door at which nodes ask: hono on node:https.
+ * Knows: routes, TLS, limits, how an error looks (problem.ts). Leaves to others: every decision (join/).
+ * Spec: RFC 9457 for errors; messages in shared/protocol.
+ */
+import { readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import type { Component } from '../../shared/component/component.ts';
+import { conditionTracker } from '../../shared/component/condition.ts';
+import type { Log } from '../../shared/log/log.ts';
+import type { JoinDoor } from '../join/join.ts';
+import { PortTakenError } from './errors.ts';
+import { apiRoutes } from './routes.ts';
+import { systemCode } from '../../shared/errors.ts';
+
+export interface ApiOptions {
+  readonly address: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly caPem: string;
+  readonly leaf: { readonly certFile: string; readonly keyFile: string };
+  readonly joinDoor: JoinDoor;
+  /** Whether this server can serve joiners: the datastore is up. */
+  readonly isReady: () => boolean;
+  readonly after: readonly string[];
+  readonly log: Log;
+}
+
+export interface Api extends Component {
+  /** The port it listens on, once started. */
+  port(): number;
+  /** Takes up a renewed certificate; open connections keep the old one. */
+  reloadCertificate(): void;
+}
+
+export function createApi(options: ApiOptions): Api {
+  const { address, port, leaf, after, log } = options;
+  const condition = conditionTracker();
+  const credentials = () => ({ cert: readFileSync(leaf.certFile), key: readFileSync(leaf.keyFile) });
+  let server: Server | undefined;
+  return {
+    name: 'supervisor-api',
+    after,
+    async start() {
+      const serverOptions = {
+        ...credentials(),
+        minVersion: 'TLSv1.2' as const,
+        headersTimeout: 10_000,
+        requestTimeout: 60_000,
+        maxHeaderSize: 16 * 1024,
+      };
+      const routes = apiRoutes(options);
+      server = createAdaptorServer({ fetch: routes.fetch, createServer, serverOptions }) as Server;
+      server.maxConnections = 4096;
+      // Plain HTTP and foreign TLS at this port are nobody's failure.
+      server.on('tlsClientError', (error) => log.debug('tls handshake failed', { error }));
+      await listening(server, port, address);
+      condition.set('True', 'Listening', '');
+    },
+    async stop() {
+      const stopped = server;
+      server = undefined;
+      if (stopped === undefined) return;
+      await new Promise<void>((resolve) => {
+        stopped.close(() => resolve());
+        stopped.closeAllConnections();
+      });
+      condition.set('False', 'Stopped', '');
+    },
+    health: () => condition.current(),
+    port: () => (server?.address() as AddressInfo | undefined)?.port ?? port,
+    reloadCertificate: () => server?.setSecureContext(credentials()),
+  };
+}
+
+/** @throws {PortTakenError} */
+function listening(server: Server, port: number, address: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) =>
+      reject(systemCode(error) === 'EADDRINUSE' ? new PortTakenError(address, port, error) : error),
+    );
+    server.listen(port, address, resolve);
+  });
+}
+
+export { PortTakenError, BodyInvalidError } from './errors.ts';

@@ -1,0 +1,37 @@
+import { KagentError } from '../../shared/errors.ts';
+
+export class PortTakenError extends KagentError {
+  readonly code = 'API_PORT_TAKEN';
+  readonly fault = 'operator';
+  constructor(address: string, port: number, cause: unknown) {
+    super(
+      `port ${port} on ${address} is taken by another program ('ss -ltnp' shows which); end it or choose --supervisor-port`,
+      { cause },
+    );
+  }
+}
+
+/** The message is of another version, or not of a kagent. */
+export class BodyInvalidError extends KagentError {
+  readonly code = 'API_BODY_INVALID';
+  readonly fault = 'peer';
+  constructor(reason: string) {
+    super(`the request's body is not understood: ${reason}`);
+  }
+}
+
+export class BodyTooLargeError extends KagentError {
+  readonly code = 'API_BODY_TOO_LARGE';
+  readonly fault = 'peer';
+  constructor(maxBytes: number) {
+    super(`the request's body is over ${maxBytes} bytes`);
+  }
+}
+
+export class NoTokenError extends KagentError {
+  readonly code = 'API_NO_TOKEN';
+  readonly fault = 'peer';
+  constructor() {
+    super("the request has no token in 'Authorization: Bearer'");
+  }
+}

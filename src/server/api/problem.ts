@@ -1,0 +1,48 @@
+import { KagentError } from '../../shared/errors.ts';
+import { TooManyAttemptsError } from '../join/join.ts';
+
+/** RFC 9457, with the error's stable code. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+}
+
+const statuses: Readonly<Record<string, number>> = {
+  API_BODY_INVALID: 400,
+  API_BODY_TOO_LARGE: 413,
+  API_NO_TOKEN: 401,
+  CSR_INVALID: 400,
+  NODE_ADDRESS_INVALID: 400,
+  NODE_NAME_INVALID: 400,
+  NODE_NAME_TAKEN: 409,
+  TOKEN_WRONG: 401,
+  TOO_MANY_ATTEMPTS: 429,
+};
+
+/** Only what the peer can act on is told; anything of our own is `INTERNAL`, and its words stay in the log. */
+export function problemOf(error: unknown): Problem {
+  if (!(error instanceof KagentError) || error.fault !== 'peer') {
+    const detail = 'the server failed; its log says why';
+    return { type: 'about:blank', title: 'Internal', status: 500, code: 'INTERNAL', detail };
+  }
+  const status = statuses[error.code] ?? 400;
+  return {
+    type: 'about:blank',
+    title: error.name.replace(/Error$/, ''),
+    status,
+    code: error.code,
+    detail: error.message,
+  };
+}
+
+export function problemResponse(error: unknown): Response {
+  const problem = problemOf(error);
+  const retryAfter = error instanceof TooManyAttemptsError ? { 'retry-after': String(error.retryAfterSeconds) } : {};
+  return new Response(JSON.stringify(problem), {
+    status: problem.status,
+    headers: { 'content-type': 'application/problem+json', ...retryAfter },
+  });
+}

@@ -1,0 +1,37 @@
+import { conditionTracker } from '../shared/component/condition.ts';
+import type { Component } from '../shared/component/component.ts';
+import type { Log } from '../shared/log/log.ts';
+
+const everyMs = 12 * 60 * 60 * 1000;
+
+/** Renews what is due twice a day, so that a box that is left alone for years keeps its certificates. */
+export function certificateTimer(options: {
+  readonly log: Log;
+  /** @returns the names of those that were renewed */
+  readonly renew: () => Promise<readonly string[]>;
+}): Component {
+  const { log, renew } = options;
+  const condition = conditionTracker();
+  let timer: NodeJS.Timeout | undefined;
+  const renewNow = async () => {
+    try {
+      const renewed = await renew();
+      condition.set('True', 'Valid', '');
+      if (renewed.length > 0) log.info('certificates renewed', { certificates: renewed });
+    } catch (error) {
+      condition.set('False', 'RenewalFailed', String(error));
+      log.error('certificates not renewed', { error });
+    }
+  };
+  return {
+    name: 'certificates',
+    after: [],
+    async start() {
+      condition.set('True', 'Valid', ''); // they were made or renewed just now
+      timer = setInterval(() => void renewNow(), everyMs);
+      timer.unref();
+    },
+    stop: async () => clearInterval(timer),
+    health: () => condition.current(),
+  };
+}

@@ -1,0 +1,82 @@
+import { join } from 'node:path';
+import type { Component } from '../../shared/component/component.ts';
+import { writeFileIfChanged } from '../../shared/files/files.ts';
+import type { Flags } from './arguments.ts';
+import { aggregatorUser } from './certificates.ts';
+import type { ProgramOptions } from './control-plane.ts';
+import { programComponent } from './program.ts';
+import { answersOk } from './readiness.ts';
+
+export function apiserverComponent(options: ProgramOptions): Component {
+  const { supervisor, binDir, after, extraArgs, securePort, pki, paths } = options;
+  const authenticationFile = join(paths.server.etc, 'authentication.json');
+  writeFileIfChanged(authenticationFile, authentication, 0o600);
+  return programComponent({
+    name: 'kube-apiserver',
+    after,
+    supervisor,
+    binDir,
+    flags: apiserverFlags(options, authenticationFile),
+    extraArgs: extraArgs.apiserver,
+    // Not ready before the RBAC hook is done; a controller manager that starts earlier exits.
+    ready: answersOk(`https://127.0.0.1:${securePort}/readyz`, pki.serverCa.caPem),
+    stopTimeoutMs: 15_000,
+  });
+}
+
+/** Without credentials one may ask how the server is and which version it has, nothing else. */
+const authentication = `${JSON.stringify({
+  apiVersion: 'apiserver.config.k8s.io/v1',
+  kind: 'AuthenticationConfiguration',
+  anonymous: {
+    enabled: true,
+    conditions: ['/livez', '/readyz', '/healthz', '/version'].map((path) => ({ path })),
+  },
+})}\n`;
+
+function apiserverFlags(options: ProgramOptions, authenticationFile: string): Flags {
+  const { pki, leaves, etcdServers, bindAddress, securePort, advertiseAddress, clusterDomain } = options;
+  return {
+    'advertise-address': advertiseAddress,
+    'bind-address': bindAddress,
+    'secure-port': String(securePort),
+    'etcd-servers': etcdServers,
+    'etcd-db-metric-poll-interval': '0', // `kagent datastore status` knows better
+
+    'tls-cert-file': leaves.apiserver.certFile,
+    'tls-private-key-file': leaves.apiserver.keyFile,
+    'tls-min-version': 'VersionTLS12',
+    'client-ca-file': pki.clientCa.certFile,
+    'authentication-config': authenticationFile,
+    'authorization-mode': 'Node,RBAC',
+    'enable-admission-plugins': 'NodeRestriction',
+    'allow-privileged': 'true',
+    profiling: 'false',
+
+    'kubelet-certificate-authority': pki.kubeletCa.certFile,
+    'kubelet-client-certificate': leaves.kubeletClient.certFile,
+    'kubelet-client-key': leaves.kubeletClient.keyFile,
+    // Addresses first: a node's name need not resolve.
+    'kubelet-preferred-address-types': 'InternalIP,ExternalIP,InternalDNS,ExternalDNS,Hostname',
+
+    'service-account-issuer': `https://kubernetes.default.svc.${clusterDomain}`,
+    'service-account-key-file': pki.serviceAccountKeyFile,
+    'service-account-signing-key-file': pki.serviceAccountKeyFile,
+    'service-cluster-ip-range': options.serviceCidr,
+    'service-node-port-range': options.serviceNodePortRange,
+
+    'requestheader-client-ca-file': pki.requestHeaderCa.certFile,
+    'requestheader-allowed-names': aggregatorUser,
+    'requestheader-extra-headers-prefix': 'X-Remote-Extra-',
+    'requestheader-group-headers': 'X-Remote-Group',
+    'requestheader-username-headers': 'X-Remote-User',
+    'proxy-client-cert-file': leaves.aggregatorClient.certFile,
+    'proxy-client-key-file': leaves.aggregatorClient.keyFile,
+    // Webhooks and aggregated APIs are reached at their pods: no kube-proxy is needed on this host for that.
+    'enable-aggregator-routing': 'true',
+
+    // One server: nobody asks who else is there. Both would write to the datastore every ten seconds.
+    'endpoint-reconciler-type': 'master-count',
+    'feature-gates': 'APIServerIdentity=false,UnknownVersionInteroperabilityProxy=false',
+  };
+}

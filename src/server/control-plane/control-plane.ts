@@ -1,0 +1,113 @@
+/**
+ * @module
+ * Kubernetes' control plane: kube-apiserver, kube-controller-manager and kube-scheduler as children.
+ * Knows: their flags, certificates, kubeconfigs, when they are ready. Leaves to others: keeping them alive
+ * (shared/process), signing (pki/), what is applied to the cluster (manifests/).
+ * Spec: Kubernetes v1.37 command line references.
+ */
+import type { Component } from '../../shared/component/component.ts';
+import { adminKubeconfig, runPaths, type Paths } from '../../shared/paths.ts';
+import type { Supervisor } from '../../shared/process/process.ts';
+import type { Pki } from '../pki/pki.ts';
+import { apiserverComponent } from './apiserver.ts';
+import { keepLeaves, kubeconfigPath, writeAdminKubeconfig, writeProgramKubeconfig } from './certificates.ts';
+import { controllerManagerComponent } from './controller-manager.ts';
+import { createKubeClient, type KubeClient } from './kube-client.ts';
+import { schedulerComponent } from './scheduler.ts';
+import { apiserverNames } from './serving-names.ts';
+
+export interface ControlPlaneOptions {
+  readonly supervisor: Supervisor;
+  readonly pki: Pki;
+  readonly paths: Paths;
+  /** The folder of the component bundle's programs. */
+  readonly binDir: string;
+  /** Components that are ready before kube-apiserver starts: the datastore. */
+  readonly after: readonly string[];
+  readonly clusterCidr: string;
+  readonly serviceCidr: string;
+  readonly serviceNodePortRange: string;
+  readonly clusterDomain: string;
+  readonly nodeCidrMaskSize: number;
+  readonly bindAddress: string;
+  readonly securePort: number;
+  readonly advertiseAddress: string;
+  /** Further names and addresses of this host, and what the operator added by `--tls-san`. */
+  readonly tlsSans: readonly string[];
+  readonly adminKubeconfig?: { readonly path: string; readonly mode: number };
+  /** As kube-apiserver takes it; our datastore's socket unless said. */
+  readonly etcdServers?: string;
+  readonly extraArgs: ExtraArgs;
+  /** Ports of the controller manager and scheduler on loopback; Kubernetes' own unless said. */
+  readonly localPorts?: LocalPorts;
+}
+
+/** What the operator adds, `flag=value`. */
+export interface ExtraArgs {
+  readonly apiserver: readonly string[];
+  readonly controllerManager: readonly string[];
+  readonly scheduler: readonly string[];
+}
+
+export interface LocalPorts {
+  readonly controllerManager: number;
+  readonly scheduler: number;
+}
+
+export interface ControlPlane {
+  readonly components: readonly Component[];
+  /** Speaks to kube-apiserver as kagent itself. */
+  readonly kube: KubeClient;
+  /**
+   * Renews what is due; for a daily timer. The programs read their files anew by themselves.
+   * @returns the names of the certificates that were renewed
+   */
+  keepCertificates(): Promise<readonly string[]>;
+}
+
+/** Makes certificates and kubeconfigs, so that everything is on disk before the first child starts. */
+export async function createControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { pki, paths, securePort } = options;
+  const localUrl = `https://127.0.0.1:${securePort}`;
+  const admin = options.adminKubeconfig ?? { path: adminKubeconfig, mode: 0o600 };
+  const keep = async () => {
+    const leaves = await keepLeaves(pki, apiserverNames(options));
+    for (const [name, leaf] of [
+      ['kube-controller-manager', leaves.controllerManager],
+      ['kube-scheduler', leaves.scheduler],
+    ] as const) {
+      const path = kubeconfigPath(paths.server.cred, name);
+      writeProgramKubeconfig({ path, server: localUrl, user: `system:${name}`, caFile: pki.serverCa.certFile, leaf });
+    }
+    writeAdminKubeconfig({ ...admin, server: localUrl, caPem: pki.serverCa.caPem, leaf: leaves.admin });
+    return leaves;
+  };
+  const leaves = await keep();
+  const kube = createKubeClient({ url: localUrl, caPem: pki.serverCa.caPem, leaf: leaves.kagent });
+  const etcdServers = options.etcdServers ?? `unix://${runPaths.datastoreSocket}`;
+  const ports = options.localPorts ?? { controllerManager: 10257, scheduler: 10259 };
+  const shared = { ...options, etcdServers, leaves, kube, ports };
+  return {
+    components: [apiserverComponent(shared), controllerManagerComponent(shared), schedulerComponent(shared)],
+    kube,
+    async keepCertificates() {
+      const renewed = Object.entries(await keep()).filter(([, leaf]) => leaf.changed);
+      if (renewed.length > 0) kube.reconnect();
+      return renewed.map(([name]) => name);
+    },
+  };
+}
+
+/** What each program's file is given. */
+export interface ProgramOptions extends ControlPlaneOptions {
+  readonly etcdServers: string;
+  readonly leaves: Awaited<ReturnType<typeof keepLeaves>>;
+  readonly kube: KubeClient;
+  readonly ports: LocalPorts;
+}
+
+export { createKubeClient, KubeError, type KubeClient, type KubeObject, type WatchEvent } from './kube-client.ts';
+export { kubeletClientUser } from './certificates.ts';
+export { labelOwnNode } from './own-node.ts';
+export { apiserverNames } from './serving-names.ts';
+export { commandLine } from './arguments.ts';

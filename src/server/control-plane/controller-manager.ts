@@ -1,0 +1,63 @@
+import type { Component } from '../../shared/component/component.ts';
+import type { Flags } from './arguments.ts';
+import { kubeconfigPath } from './certificates.ts';
+import type { ProgramOptions } from './control-plane.ts';
+import { programComponent } from './program.ts';
+import { answersOk } from './readiness.ts';
+
+const name = 'kube-controller-manager';
+
+export function controllerManagerComponent(options: ProgramOptions): Component {
+  const { supervisor, binDir, extraArgs, pki, ports } = options;
+  return programComponent({
+    name,
+    after: ['kube-apiserver'],
+    supervisor,
+    binDir,
+    flags: controllerManagerFlags(options),
+    extraArgs: extraArgs.controllerManager,
+    ready: answersOk(`https://127.0.0.1:${ports.controllerManager}/healthz`, pki.serverCa.caPem),
+    stopTimeoutMs: 10_000,
+  });
+}
+
+function controllerManagerFlags(options: ProgramOptions): Flags {
+  const { pki, leaves, paths, ports } = options;
+  const kubeconfig = kubeconfigPath(paths.server.cred, name);
+  const { clientCa, kubeletCa } = pki;
+  return {
+    kubeconfig,
+    'authentication-kubeconfig': kubeconfig,
+    'authorization-kubeconfig': kubeconfig,
+    'bind-address': '127.0.0.1',
+    'secure-port': String(ports.controllerManager),
+    'tls-cert-file': leaves.controllerManagerServing.certFile,
+    'tls-private-key-file': leaves.controllerManagerServing.keyFile,
+    'tls-min-version': 'VersionTLS12',
+    'leader-elect': 'false', // one server; a lease would be written every two seconds
+    profiling: 'false',
+    'use-service-account-credentials': 'true',
+    // Each of forty controllers asks for a token as it starts: at the default of 20 a second that takes 5 s, and nodes
+    // wait for the one that gives them their pod range.
+    'kube-api-qps': '500',
+    'kube-api-burst': '1000',
+    // The other end of it is kube-apiserver's identity, which is off.
+    controllers: '*,-storageversion-garbage-collector-controller',
+
+    'allocate-node-cidrs': 'true',
+    'cluster-cidr': options.clusterCidr,
+    'node-cidr-mask-size': String(options.nodeCidrMaskSize),
+    'service-cluster-ip-range': options.serviceCidr,
+
+    'service-account-private-key-file': pki.serviceAccountKeyFile,
+    'root-ca-file': pki.serverCa.certFile,
+    'cluster-signing-kube-apiserver-client-cert-file': clientCa.certFile,
+    'cluster-signing-kube-apiserver-client-key-file': clientCa.keyFile,
+    'cluster-signing-kubelet-client-cert-file': clientCa.certFile,
+    'cluster-signing-kubelet-client-key-file': clientCa.keyFile,
+    'cluster-signing-kubelet-serving-cert-file': kubeletCa.certFile,
+    'cluster-signing-kubelet-serving-key-file': kubeletCa.keyFile,
+    'cluster-signing-legacy-unknown-cert-file': clientCa.certFile,
+    'cluster-signing-legacy-unknown-key-file': clientCa.keyFile,
+  };
+}

@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { KagentError } from '../../shared/errors.ts';
+import { httpsAgent, httpsRequest, openHttps } from '../../shared/https/https.ts';
+
+/** What every Kubernetes object has. */
+export interface KubeObject {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly resourceVersion?: string;
+  };
+}
+
+export interface WatchEvent {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
+  readonly object: KubeObject;
+}
+
+/** kube-apiserver's own refusal, with the words of its Status. */
+export class KubeError extends KagentError {
+  readonly code = 'KUBE_REQUEST';
+  readonly fault = 'peer';
+  readonly status: number;
+  constructor(request: string, status: number, message: string) {
+    super(`${request}: kube-apiserver answers ${status}: ${message}`);
+    this.status = status;
+  }
+}
+
+/** Paths are those of the API: `/api/v1/nodes/box`. */
+export interface KubeClient {
+  /** @throws {KubeError} */
+  get<T = KubeObject>(path: string, signal?: AbortSignal): Promise<T>;
+  /** Undefined where there is nothing at `path`. */
+  find<T = KubeObject>(path: string, signal?: AbortSignal): Promise<T | undefined>;
+  /** JSON merge patch, RFC 7386. */
+  mergePatch(path: string, patch: unknown, signal?: AbortSignal): Promise<KubeObject>;
+  /** Server-side apply as field manager `kagent`, which takes over fields others have set. */
+  apply(path: string, object: unknown, signal?: AbortSignal): Promise<KubeObject>;
+  delete(path: string, signal?: AbortSignal): Promise<void>;
+  /** The objects of a list as ADDED, then their changes; ends when the server ends it, which it does after some minutes. */
+  watch(path: string, signal: AbortSignal): AsyncIterable<WatchEvent>;
+  /** The next request shows the certificate that is on disk then. */
+  reconnect(): void;
+}
+
+export function createKubeClient(options: {
+  readonly url: string;
+  readonly caPem: string;
+  readonly leaf: { readonly certFile: string; readonly keyFile: string };
+}): KubeClient {
+  const { url, caPem, leaf } = options;
+  const connect = () =>
+    httpsAgent({ ca: caPem, cert: readFileSync(leaf.certFile, 'utf8'), key: readFileSync(leaf.keyFile, 'utf8') });
+  let agent = connect();
+
+  const send = async (
+    method: string,
+    path: string,
+    content?: { readonly type: string; readonly body: unknown },
+    signal?: AbortSignal,
+  ) => {
+    const headers = { accept: 'application/json', ...(content === undefined ? {} : { 'content-type': content.type }) };
+    const body = content === undefined ? {} : { body: JSON.stringify(content.body) };
+    const request = { url: url + path, method, headers, agent, timeoutMs: 30_000, ...body };
+    const reply = await httpsRequest(request, signal);
+    if (reply.status >= 400) throw new KubeError(`${method} ${path}`, reply.status, statusMessage(reply.body));
+    return JSON.parse(reply.body) as unknown;
+  };
+
+  return {
+    get: async <T>(path: string, signal?: AbortSignal) => (await send('GET', path, undefined, signal)) as T,
+    async find<T>(path: string, signal?: AbortSignal) {
+      try {
+        return (await send('GET', path, undefined, signal)) as T;
+      } catch (error) {
+        if (error instanceof KubeError && error.status === 404) return undefined;
+        throw error;
+      }
+    },
+    mergePatch: async (path, body, signal) =>
+      (await send('PATCH', path, { type: 'application/merge-patch+json', body }, signal)) as KubeObject,
+    apply: async (path, body, signal) => {
+      const query = '?fieldManager=kagent&force=true';
+      return (await send('PATCH', path + query, { type: 'application/apply-patch+yaml', body }, signal)) as KubeObject;
+    },
+    async delete(path, signal) {
+      await send('DELETE', path, undefined, signal);
+    },
+    async *watch(path, signal) {
+      const separator = path.includes('?') ? '&' : '?';
+      const reply = await openHttps({ url: `${url}${path}${separator}watch=true`, agent }, signal);
+      if (reply.statusCode !== 200) {
+        reply.destroy();
+        throw new KubeError(`WATCH ${path}`, reply.statusCode ?? 0, 'the watch is refused');
+      }
+      try {
+        for await (const line of createInterface({ input: reply })) {
+          const event = JSON.parse(line) as WatchEvent | { readonly type: 'ERROR'; readonly object: unknown };
+          if (event.type === 'ERROR')
+            throw new KubeError(`WATCH ${path}`, 410, statusMessage(JSON.stringify(event.object)));
+          yield event;
+        }
+      } finally {
+        reply.destroy();
+      }
+    },
+    reconnect() {
+      agent.destroy();
+      agent = connect();
+    },
+  };
+}
+
+/** The message of a Kubernetes Status; the text itself if it is none. */
+function statusMessage(body: string): string {
+  try {
+    const { message } = JSON.parse(body) as { readonly message?: string };
+    return message ?? body.slice(0, 200);
+  } catch {
+    return body.slice(0, 200);
+  }
+}

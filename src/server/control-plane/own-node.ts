@@ -1,0 +1,66 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Component } from '../../shared/component/component.ts';
+import { conditionTracker } from '../../shared/component/condition.ts';
+import { messageOf } from '../../shared/errors.ts';
+import type { Log } from '../../shared/log/log.ts';
+import type { KubeClient } from './kube-client.ts';
+
+const label = 'node-role.kubernetes.io/control-plane';
+
+/**
+ * Keeps the label by which people see that a node runs the control plane; a kubelet may not set it on itself.
+ * It is up at once and works in the background: the node registers later, and may be deleted and come back.
+ */
+export function labelOwnNode(options: {
+  readonly kube: KubeClient;
+  readonly nodeName: string;
+  readonly log: Log;
+}): Component {
+  const { kube, nodeName, log } = options;
+  const condition = conditionTracker();
+  const stopping = new AbortController();
+  let work = Promise.resolve();
+
+  const keepLabel = async (signal: AbortSignal) => {
+    for await (const event of kube.watch(`/api/v1/nodes?fieldSelector=metadata.name%3D${nodeName}`, signal)) {
+      if (event.type !== 'ADDED' && event.type !== 'MODIFIED') continue;
+      if (event.object.metadata.labels?.[label] === 'true') continue;
+      await kube.mergePatch(`/api/v1/nodes/${nodeName}`, { metadata: { labels: { [label]: 'true' } } }, signal);
+      condition.set('True', 'Labelled', '');
+      log.info('node labelled', { node: nodeName, label });
+    }
+  };
+
+  return {
+    name: 'own-node',
+    after: ['kube-apiserver'],
+    async start() {
+      work = untilStopped(keepLabel, stopping.signal, (error) => {
+        condition.set('False', 'RequestFailed', messageOf(error));
+        log.debug('own node is not watched', { error });
+      });
+    },
+    async stop() {
+      stopping.abort();
+      await work;
+    },
+    health: () => condition.current(),
+  };
+}
+
+/** Again and again, after an end and after a failure. */
+async function untilStopped(
+  run: (signal: AbortSignal) => Promise<void>,
+  signal: AbortSignal,
+  onFailure: (error: unknown) => void,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await run(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      onFailure(error);
+    }
+    await delay(500, undefined, { signal }).catch(() => {}); // only the stop ends it early
+  }
+}

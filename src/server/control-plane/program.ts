@@ -1,0 +1,30 @@
+import { join } from 'node:path';
+import { childEnvironment } from '../../shared/process/environment.ts';
+import type { Component } from '../../shared/component/component.ts';
+import { processComponent, type ProcessSpec, type Supervisor } from '../../shared/process/process.ts';
+import { commandLine, type Flags } from './arguments.ts';
+
+interface Program {
+  readonly name: string;
+  readonly after: readonly string[];
+  readonly supervisor: Supervisor;
+  readonly binDir: string;
+  readonly flags: Flags;
+  readonly extraArgs: readonly string[];
+  readonly ready: ProcessSpec['ready'];
+  readonly stopTimeoutMs: number;
+}
+
+/** One of the control plane's programs as a component. */
+export function programComponent(program: Program): Component {
+  const { name, after, supervisor, binDir, flags, extraArgs, ready, stopTimeoutMs } = program;
+  const spec: ProcessSpec = {
+    command: join(binDir, name),
+    args: commandLine(flags, extraArgs),
+    env: childEnvironment(name, { path: binDir }),
+    ready,
+    stopTimeoutMs,
+    backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 30_000 },
+  };
+  return processComponent({ name, after, supervisor, specify: () => Promise.resolve(spec) });
+}

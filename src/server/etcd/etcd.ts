@@ -1,0 +1,47 @@
+/**
+ * @module
+ * The etcd v3 gRPC door that kube-apiserver talks to.
+ * Knows: etcdserverpb messages, streams, gRPC status codes.
+ * Leaves to others: revisions and transactions (store/), certificates (pki/).
+ * Spec: etcd v3.7 rpc.proto; "KV API guarantees" and "Watch API guarantees" in etcd's learning guide.
+ */
+import type { Store } from '../store/store.ts';
+import type { GrpcMethods } from './grpc.ts';
+import { openHttp2Door } from './http2-door.ts';
+import { kvMethods } from './kv.ts';
+import { leaseMethods } from './lease.ts';
+import { parseListenAddress } from './listen.ts';
+import { maintenanceMethods } from './maintenance.ts';
+import { watchMethods } from './watch.ts';
+
+export interface EtcdDoorOptions {
+  readonly store: Store;
+  /** `unix:///PATH` or `http://127.0.0.1:PORT`. */
+  readonly listen: readonly string[];
+  readonly memberName?: string;
+  readonly progressIntervalMs?: number;
+}
+
+export interface EtcdDoor {
+  refuseNew(): void;
+  close(): Promise<void>;
+}
+
+/** @throws {InvalidListenAddressError} @throws {ListenAddressInUseError} */
+export async function openEtcdDoor(options: EtcdDoorOptions): Promise<EtcdDoor> {
+  const { store, listen } = options;
+  const { clusterId, memberId } = store;
+  const header = { clusterId, memberId };
+  const methods: GrpcMethods = new Map([
+    ...kvMethods(store, header),
+    ...watchMethods(store, header, { progressIntervalMs: options.progressIntervalMs ?? 600_000 }),
+    ...leaseMethods(store, header),
+    ...maintenanceMethods(store, header, { name: options.memberName ?? 'default', clientUrls: listen }),
+  ]);
+  const doors = [];
+  for (const address of listen.map(parseListenAddress)) doors.push(await openHttp2Door(methods, address));
+  return {
+    refuseNew: () => doors.forEach((door) => door.refuseNew()),
+    close: async () => void (await Promise.all(doors.map((door) => door.close()))),
+  };
+}

@@ -1,0 +1,66 @@
+/** Where the door listens: `unix:///path` or `http://127.0.0.1:2379`; never in the clear beyond this host. */
+import { chmod, lstat, mkdir, unlink } from 'node:fs/promises';
+import { connect } from 'node:net';
+import type { Server } from 'node:net';
+import { dirname } from 'node:path';
+import { systemCode } from '../../shared/errors.ts';
+import { InvalidListenAddressError, ListenAddressInUseError } from './errors.ts';
+
+export type ListenAddress =
+  | { readonly kind: 'unix'; readonly path: string }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
+
+/** @throws {InvalidListenAddressError} */
+export function parseListenAddress(text: string): ListenAddress {
+  const path = /^unix:(?:\/\/)?(\/.+)$/.exec(text)?.[1];
+  if (path !== undefined) {
+    // The kernel's limit for sun_path, with its closing zero byte.
+    if (Buffer.byteLength(path) > 107) throw new InvalidListenAddressError(text, 'the path is longer than 107 bytes');
+    return { kind: 'unix', path };
+  }
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'http:') throw new InvalidListenAddressError(text, 'it is neither unix:///PATH nor http://');
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  if (host !== 'localhost' && host !== '::1' && !host.startsWith('127.')) {
+    throw new InvalidListenAddressError(text, 'plain TCP is for loopback addresses alone');
+  }
+  return { kind: 'tcp', host, port: url.port === '' ? 2379 : Number(url.port) };
+}
+
+/** @throws {ListenAddressInUseError} */
+export async function bindSocket(server: Server, address: ListenAddress): Promise<void> {
+  if (address.kind === 'unix') await removeStale(address.path);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) =>
+      reject(systemCode(error) === 'EADDRINUSE' ? new ListenAddressInUseError(nameOf(address), { cause: error }) : error),
+    );
+    if (address.kind === 'unix') server.listen(address.path, resolve);
+    else server.listen(address.port, address.host, resolve);
+  });
+  if (address.kind === 'unix') await chmod(address.path, 0o600);
+}
+
+function nameOf(address: ListenAddress): string {
+  return address.kind === 'unix' ? address.path : `${address.host}:${address.port}`;
+}
+
+/** A socket file outlives a killed process; it may go only if nobody answers on it. */
+async function removeStale(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined) return;
+  if (!found.isSocket()) throw new InvalidListenAddressError(path, 'a file that is not a socket is there');
+  if (await isAnswered(path)) throw new ListenAddressInUseError(path);
+  await unlink(path);
+}
+
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.on('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
+}

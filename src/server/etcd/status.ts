@@ -1,0 +1,76 @@
+/** Failures as etcd says them: gRPC codes and etcd's exact words, which clients map back by text. */
+import {
+  CompactedError,
+  FutureRevisionError,
+  InvalidRequestError,
+  KeyNotFoundError,
+  LeaseExistsError,
+  LeaseNotFoundError,
+  LeaseTtlTooLargeError,
+  MalformedMessageError,
+  StoreClosedError,
+} from '../store/store.ts';
+import type { InvalidRequestReason } from '../store/store.ts';
+import { messageOf } from '../../shared/errors.ts';
+
+export interface GrpcStatus {
+  readonly code: number;
+  readonly message: string;
+}
+
+/** https://grpc.github.io/grpc/core/md_doc_statuscodes.html */
+export const grpcCodes = {
+  ok: 0,
+  cancelled: 1,
+  unknown: 2,
+  invalidArgument: 3,
+  notFound: 5,
+  resourceExhausted: 8,
+  failedPrecondition: 9,
+  outOfRange: 11,
+  unimplemented: 12,
+  internal: 13,
+  unavailable: 14,
+} as const;
+
+/** A failure that is known by its status alone, because it concerns the call and not the store. */
+export class GrpcError extends Error {
+  readonly status: GrpcStatus;
+  constructor(code: keyof typeof grpcCodes, message: string) {
+    super(message);
+    this.status = { code: grpcCodes[code], message };
+  }
+}
+
+/** @see etcd v3.7 api/v3rpc/rpctypes/error.go */
+export const compactedMessage = 'etcdserver: mvcc: required revision has been compacted';
+
+const invalidRequests: Readonly<Record<InvalidRequestReason, string>> = {
+  'empty key': 'etcdserver: key is not provided',
+  'empty operation': 'etcdserver: key not found',
+  'value given with ignore_value': 'etcdserver: value is provided',
+  'lease given with ignore_lease': 'etcdserver: lease is provided',
+  'too many operations': 'etcdserver: too many operations in txn request',
+  'duplicate key': 'etcdserver: duplicate key given in txn request',
+  'unknown sort option': 'etcdserver: invalid sort option',
+  'request too large': 'etcdserver: request is too large',
+};
+
+export function toStatus(error: unknown): GrpcStatus {
+  const status = (code: keyof typeof grpcCodes, message: string): GrpcStatus => ({ code: grpcCodes[code], message });
+  if (error instanceof GrpcError) return error.status;
+  if (error instanceof CompactedError) return status('outOfRange', compactedMessage);
+  if (error instanceof FutureRevisionError) {
+    return status('outOfRange', 'etcdserver: mvcc: required revision is a future revision');
+  }
+  if (error instanceof InvalidRequestError) return status('invalidArgument', invalidRequests[error.reason]);
+  if (error instanceof KeyNotFoundError) return status('invalidArgument', 'etcdserver: key not found');
+  if (error instanceof LeaseNotFoundError) return status('notFound', 'etcdserver: requested lease not found');
+  if (error instanceof LeaseExistsError) return status('failedPrecondition', 'etcdserver: lease already exists');
+  if (error instanceof LeaseTtlTooLargeError) return status('outOfRange', 'etcdserver: too large lease TTL');
+  if (error instanceof MalformedMessageError) {
+    return status('internal', `grpc: error unmarshalling request: proto: ${error.message}`);
+  }
+  if (error instanceof StoreClosedError) return status('unavailable', 'etcdserver: server stopped');
+  return status('unknown', messageOf(error));
+}

@@ -1,0 +1,54 @@
+import { KagentError } from '../shared/errors.ts';
+import { addressAt, contains, overlaps, range4 } from '../shared/network/ipv4.ts';
+import type { ServerOnlyConfig } from './config.ts';
+
+export class NetworkPlanError extends KagentError {
+  readonly code = 'SERVER_NETWORK_PLAN';
+  readonly fault = 'operator';
+}
+
+/** Each node gets one of these out of the pods' range. */
+export const nodeCidrMaskSize = 24;
+/** Room for `kubernetes`, DNS and some Services. */
+const smallestServiceRange = 27;
+
+type Plan = Pick<ServerOnlyConfig, 'clusterCidr' | 'serviceCidr' | 'clusterDns'>;
+
+/** The DNS Service's address: the one that was set, or the tenth of the Services' range. */
+export function clusterDnsOf(plan: Plan): string {
+  return plan.clusterDns ?? addressAt(plan.serviceCidr, 10);
+}
+
+/** @throws {NetworkPlanError} if the ranges overlap, are too small, or an address is in the wrong one */
+export function checkNetworks(plan: Plan & { readonly nodeIp: string | undefined }): void {
+  const { clusterCidr, serviceCidr, nodeIp } = plan;
+  if (overlaps(clusterCidr, serviceCidr)) {
+    throw new NetworkPlanError(
+      `cluster-cidr ${clusterCidr} and service-cidr ${serviceCidr} overlap; give them ranges apart, such as 10.42.0.0/16 and 10.43.0.0/16`,
+    );
+  }
+  if (range4(clusterCidr).prefixLength > nodeCidrMaskSize) {
+    throw new NetworkPlanError(
+      `cluster-cidr ${clusterCidr} is too small: each node takes a /${nodeCidrMaskSize} of it; make it at least a /${nodeCidrMaskSize}, better a /16`,
+    );
+  }
+  if (range4(serviceCidr).prefixLength > smallestServiceRange) {
+    throw new NetworkPlanError(
+      `service-cidr ${serviceCidr} is too small for a cluster; make it at least a /${smallestServiceRange}, better a /16`,
+    );
+  }
+  const dns = clusterDnsOf(plan);
+  if (!contains(serviceCidr, dns)) {
+    throw new NetworkPlanError(`cluster-dns ${dns} is not in service-cidr ${serviceCidr}; choose an address within it`);
+  }
+  for (const [name, cidr] of [
+    ['cluster-cidr', clusterCidr],
+    ['service-cidr', serviceCidr],
+  ] as const) {
+    if (nodeIp !== undefined && contains(cidr, nodeIp)) {
+      throw new NetworkPlanError(
+        `${name} ${cidr} holds this node's own address ${nodeIp}; choose a range that the network of this box does not use`,
+      );
+    }
+  }
+}

@@ -1,0 +1,111 @@
+import { createPrivateKey, createPublicKey, randomBytes, X509Certificate, type KeyObject } from 'node:crypto';
+import { join } from 'node:path';
+import { caHashOf, ecdsaP256, loadX509 } from '../../shared/certificates/certificates.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
+import { CaExpiredError, PkiFileInvalidError, PkiKeyMismatchError, PkiKeyMissingError } from './errors.ts';
+import { certMode, keepKey } from './files.ts';
+import type { CertificateAuthority, CertificateRequest, IssuedCertificate } from './pki.ts';
+
+const dayMs = 86_400_000;
+const caDays = 3650;
+const leafDays = 365;
+/** Other machines' clocks may be a little behind. */
+const backDatedMs = 3_600_000;
+
+/** The authority in `<dir>/<name>.crt` and `.key`, made on first use. */
+export async function openAuthority(dir: string, name: string, clock: Clock): Promise<CertificateAuthority> {
+  const certFile = join(dir, `${name}.crt`);
+  const keyFile = join(dir, `${name}.key`);
+  const known = readFileIfExists(certFile);
+  if (known !== undefined && readFileIfExists(keyFile) === undefined) throw new PkiKeyMissingError(certFile, keyFile);
+  const key = createPrivateKey(keepKey(keyFile));
+  const caPem = known ?? (await selfSigned(`kagent-${name}@${Math.trunc(clock.now() / 1000)}`, key, clock));
+  if (known === undefined) writeFileAtomicSync(certFile, caPem, certMode);
+  else check(caPem, { certFile, keyFile, key, nowMs: clock.now() });
+  return {
+    caPem,
+    caHash: caHashOf(caPem),
+    certFile,
+    keyFile,
+    issue: (request) => issue(request, { caPem, key, nowMs: clock.now() }),
+  };
+}
+
+function check(
+  caPem: string,
+  { certFile, keyFile, key, nowMs }: { certFile: string; keyFile: string; key: KeyObject; nowMs: number },
+): void {
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(caPem);
+  } catch (error) {
+    throw new PkiFileInvalidError(certFile, error);
+  }
+  if (!certificate.checkPrivateKey(key)) throw new PkiKeyMismatchError(certFile, keyFile);
+  if (certificate.validToDate.getTime() <= nowMs) {
+    throw new CaExpiredError(certFile, certificate.validToDate.toISOString());
+  }
+}
+
+async function selfSigned(commonName: string, key: KeyObject, clock: Clock): Promise<string> {
+  const x509 = await loadX509();
+  const publicKey = createPublicKey(key).toCryptoKey(ecdsaP256, true, ['verify']);
+  const keyUsage = x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign;
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: serialNumber(),
+    name: [{ CN: [commonName] }],
+    notBefore: new Date(clock.now() - backDatedMs),
+    notAfter: new Date(clock.now() + caDays * dayMs),
+    keys: { publicKey, privateKey: key.toCryptoKey(ecdsaP256, true, ['sign']) },
+    signingAlgorithm: ecdsaP256,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, undefined, true),
+      new x509.KeyUsagesExtension(keyUsage, true),
+      await x509.SubjectKeyIdentifierExtension.create(publicKey),
+    ],
+  });
+  return `${certificate.toString('pem')}\n`;
+}
+
+async function issue(
+  request: CertificateRequest,
+  ca: { readonly caPem: string; readonly key: KeyObject; readonly nowMs: number },
+): Promise<IssuedCertificate> {
+  const x509 = await loadX509();
+  const authority = new x509.X509Certificate(ca.caPem);
+  const publicKey = request.publicKey.toCryptoKey(ecdsaP256, true, ['verify']);
+  const usages = { server: x509.ExtendedKeyUsage.serverAuth, client: x509.ExtendedKeyUsage.clientAuth };
+  const names = [
+    ...(request.dnsNames ?? []).map((value) => ({ type: 'dns' as const, value })),
+    ...(request.ipAddresses ?? []).map((value) => ({ type: 'ip' as const, value })),
+  ];
+  // No leaf outlives its CA: clients would see a chain that is good and then, at once, not.
+  const notAfter = new Date(Math.min(ca.nowMs + leafDays * dayMs, authority.notAfter.getTime()));
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: serialNumber(),
+    issuer: authority.subjectName,
+    subject: [...(request.organizations ?? []).map((name) => ({ O: [name] })), { CN: [request.commonName] }],
+    notBefore: new Date(ca.nowMs - backDatedMs),
+    notAfter,
+    publicKey,
+    signingKey: ca.key.toCryptoKey(ecdsaP256, true, ['sign']),
+    signingAlgorithm: ecdsaP256,
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension(request.usages.map((usage) => usages[usage])),
+      await x509.SubjectKeyIdentifierExtension.create(publicKey),
+      await x509.AuthorityKeyIdentifierExtension.create(authority),
+      ...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names)]),
+    ],
+  });
+  return { certPem: `${certificate.toString('pem')}\n`, notAfter: notAfter.toISOString() };
+}
+
+/** 127 random bits: positive, and never twice. */
+function serialNumber(): string {
+  const bytes = randomBytes(16);
+  bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
+  return bytes.toString('hex');
+}

@@ -1,0 +1,85 @@
+import { createPublicKey, X509Certificate } from 'node:crypto';
+import { isIP, SocketAddress } from 'node:net';
+import { join } from 'node:path';
+import { isRenewalDue, matchingCertificate } from '../../shared/certificates/certificates.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
+import { certMode, keepKey } from './files.ts';
+import type { CertificateAuthority, CertificateRequest } from './pki.ts';
+
+export interface LeafSpec extends Omit<CertificateRequest, 'publicKey'> {
+  /** Of the files, without ending: `kube-apiserver`. */
+  readonly name: string;
+}
+
+export interface Leaf {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Whether this call wrote a certificate: its reader may have to be told. */
+  readonly changed: boolean;
+}
+
+interface KeepLeafOptions {
+  readonly dir: string;
+  readonly authority: CertificateAuthority;
+  readonly leaf: LeafSpec;
+  readonly clock: Clock;
+}
+
+/** A renewal keeps the key and replaces one file, so that a reader never finds two that do not match. */
+export async function keepLeaf({ dir, authority, leaf, clock }: KeepLeafOptions): Promise<Leaf> {
+  const certFile = join(dir, `${leaf.name}.crt`);
+  const keyFile = join(dir, `${leaf.name}.key`);
+  const keyPem = keepKey(keyFile);
+  const known = matchingCertificate(readFileIfExists(certFile) ?? '', keyPem);
+  if (known !== undefined && isGood(known, { authority, leaf, nowMs: clock.now() })) {
+    return { certFile, keyFile, changed: false };
+  }
+  const { certPem } = await authority.issue({ ...leaf, publicKey: createPublicKey(keyPem) });
+  writeFileAtomicSync(certFile, certPem, certMode);
+  return { certFile, keyFile, changed: true };
+}
+
+function isGood(
+  certificate: X509Certificate,
+  { authority, leaf, nowMs }: { authority: CertificateAuthority; leaf: LeafSpec; nowMs: number },
+): boolean {
+  return (
+    !isRenewalDue(certificate, nowMs) &&
+    certificate.verify(new X509Certificate(authority.caPem).publicKey) &&
+    sameSet(certificate.subject.split('\n'), subjectOf(leaf)) &&
+    sameSet(alternativeNames(certificate), wantedNames(leaf)) &&
+    sameSet(
+      certificate.keyUsage,
+      leaf.usages.map((usage) => usageOids[usage]),
+    )
+  );
+}
+
+const usageOids = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' } as const;
+
+function subjectOf(leaf: LeafSpec): readonly string[] {
+  return [...(leaf.organizations ?? []).map((name) => `O=${name}`), `CN=${leaf.commonName}`];
+}
+
+function wantedNames(leaf: LeafSpec): readonly string[] {
+  return [...(leaf.dnsNames ?? []).map((name) => `DNS:${name}`), ...(leaf.ipAddresses ?? []).map(ipName)];
+}
+
+/** As Node prints them, with addresses in their usual form. */
+function alternativeNames(certificate: X509Certificate): readonly string[] {
+  const names = certificate.subjectAltName?.split(', ') ?? [];
+  return names.map((name) => (name.startsWith('IP Address:') ? ipName(name.slice('IP Address:'.length)) : name));
+}
+
+/** `0:0:0:0:0:0:0:1` and `::1` are one address. */
+function ipName(address: string): string {
+  const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+  return `IP:${new SocketAddress({ address, family }).address}`;
+}
+
+function sameSet(left: readonly string[] | undefined, right: readonly string[]): boolean {
+  const a = new Set(left);
+  const b = new Set(right);
+  return a.size === b.size && [...a].every((value) => b.has(value));
+}

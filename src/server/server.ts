@@ -1,0 +1,148 @@
+/**
+ * @module
+ * A server: builds the rooms and joins them, no logic of its own.
+ *
+ *   datastore ─▶ supervisor-api (nodes join)
+ *   datastore ─▶ kube-apiserver ─▶ kube-controller-manager, kube-scheduler, manifests, own-node
+ */
+import { join } from 'node:path';
+import { systemClock } from '../shared/clock.ts';
+import type { Component } from '../shared/component/component.ts';
+import type { Log } from '../shared/log/log.ts';
+import { runPaths, type Paths } from '../shared/paths.ts';
+import type { Supervisor } from '../shared/process/process.ts';
+import type { ClusterSettings } from '../shared/protocol/join.ts';
+import { Secret } from '../shared/secret.ts';
+import { version } from '../shared/version/version.ts';
+import { createApi } from './api/api.ts';
+import { certificateTimer } from './certificate-timer.ts';
+import type { ServerOnlyConfig } from './config.ts';
+import { apiserverNames, createControlPlane, labelOwnNode } from './control-plane/control-plane.ts';
+import { datastoreComponent } from './datastore.ts';
+import { createJoinDoor, createNodePasswords, createWrongTokens, openTokens } from './join/join.ts';
+import { manifestsComponent } from './manifests/manifests.ts';
+import { clusterDnsOf, nodeCidrMaskSize } from './networks.ts';
+import { openPki } from './pki/pki.ts';
+
+export interface ServerOptions {
+  readonly config: ServerOnlyConfig;
+  /** The operator's tokens, from a flag, a variable or a file. */
+  readonly token: Secret | undefined;
+  readonly agentToken: Secret | undefined;
+  readonly paths: Paths;
+  readonly supervisor: Supervisor;
+  readonly log: Log;
+  readonly nodeName: string;
+  readonly nodeIp: string;
+  /** Where the unpacked components are: the path stays, what it leads to changes with the version. */
+  readonly currentDir: string;
+  /** Names of components outside that come first. */
+  readonly after: { readonly assets: readonly string[] };
+  /** Told of what no restart heals: a datastore that cannot write. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+export interface Server {
+  readonly components: readonly Component[];
+  /** How this box's own node, and other boxes, join. */
+  readonly joinUrl: string;
+  readonly joinToken: Secret;
+  readonly settings: ClusterSettings;
+}
+
+/** Makes what must be on disk before anything starts: CAs, certificates, tokens, kubeconfigs. */
+export async function createServer(options: ServerOptions): Promise<Server> {
+  const { config, paths, supervisor, log, nodeIp, nodeName } = options;
+  const settings: ClusterSettings = {
+    clusterCidr: config.clusterCidr,
+    serviceCidr: config.serviceCidr,
+    clusterDns: clusterDnsOf(config),
+    clusterDomain: config.clusterDomain,
+    flannelBackend: config.flannelBackend,
+  };
+  const advertiseAddress = config.advertiseAddress ?? nodeIp;
+  const pki = await openPki(paths.server.tls);
+  const tokens = openTokens({
+    caHash: pki.serverCa.caHash,
+    files: paths.server,
+    ...(options.token !== undefined && { serverSecret: options.token }),
+    ...(options.agentToken !== undefined && { agentSecret: options.agentToken }),
+  });
+  const names = { ...config, advertiseAddress, tlsSans: [nodeName, nodeIp, ...config.tlsSan] };
+  const datastore = datastoreComponent({
+    dir: paths.server.db,
+    socketPath: runPaths.datastoreSocket,
+    addonDir: join(paths.data, 'lib'),
+    log,
+    onFatal: options.onFatal,
+  });
+  const controlPlane = await createControlPlane({
+    ...names,
+    supervisor,
+    pki,
+    paths,
+    binDir: join(options.currentDir, 'bin'),
+    after: ['datastore', ...options.after.assets],
+    nodeCidrMaskSize,
+    securePort: config.httpsListenPort,
+    adminKubeconfig: { path: config.writeKubeconfig, mode: Number.parseInt(config.writeKubeconfigMode, 8) },
+    extraArgs: {
+      apiserver: config.kubeApiserverArg,
+      controllerManager: config.kubeControllerManagerArg,
+      scheduler: config.kubeSchedulerArg,
+    },
+  });
+  const supervisorLeaf = () =>
+    pki.keepLeaf(pki.serverCa, {
+      name: 'supervisor',
+      commonName: 'kagent',
+      usages: ['server'],
+      ...apiserverNames(names),
+    });
+  const api = createApi({
+    address: config.bindAddress,
+    port: config.supervisorPort,
+    caPem: pki.serverCa.caPem,
+    leaf: await supervisorLeaf(),
+    joinDoor: createJoinDoor({
+      pki,
+      tokens,
+      passwords: createNodePasswords(datastore.keys),
+      wrongTokens: createWrongTokens(systemClock),
+      settings,
+      apiserverUrls: [`https://${advertiseAddress}:${config.httpsListenPort}`],
+      version,
+      log,
+    }),
+    isReady: () => datastore.health().status === 'True',
+    after: ['datastore'],
+    log,
+  });
+  return {
+    components: [
+      datastore,
+      api,
+      ...controlPlane.components,
+      manifestsComponent({
+        kube: controlPlane.kube,
+        dir: paths.server.manifests,
+        settings,
+        disable: config.disable,
+        log,
+      }),
+      ...(config.disableAgent ? [] : [labelOwnNode({ kube: controlPlane.kube, nodeName, log })]),
+      certificateTimer({
+        log,
+        renew: async () => {
+          const renewed = await controlPlane.keepCertificates();
+          const { changed } = await supervisorLeaf();
+          if (changed) api.reloadCertificate();
+          return changed ? [...renewed, 'supervisor'] : renewed;
+        },
+      }),
+    ],
+    joinUrl: `https://${nodeIp}:${config.supervisorPort}`,
+    joinToken: tokens.agentToken,
+    settings,
+  };
+}

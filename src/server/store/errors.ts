@@ -1,0 +1,128 @@
+/** What can go wrong in the store. The door in `server/etcd` says it in etcd's words. */
+import { KagentError } from '../../shared/errors.ts';
+import type { LeaseId, Revision } from './shapes.ts';
+
+export class CompactedError extends KagentError {
+  readonly code = 'STORE_COMPACTED';
+  readonly fault = 'peer';
+  readonly compactRevision: Revision;
+  constructor(requested: Revision, compactRevision: Revision) {
+    super(`revision ${requested} is compacted; the oldest readable one is ${compactRevision}`);
+    this.compactRevision = compactRevision;
+  }
+}
+
+export class FutureRevisionError extends KagentError {
+  readonly code = 'STORE_FUTURE_REVISION';
+  readonly fault = 'peer';
+  constructor(requested: Revision, current: Revision) {
+    super(`revision ${requested} does not exist yet; the newest one is ${current}`);
+  }
+}
+
+/** A request that can never succeed as it is written. */
+export class InvalidRequestError extends KagentError {
+  readonly code = 'STORE_INVALID_REQUEST';
+  readonly fault = 'peer';
+  readonly reason: InvalidRequestReason;
+  constructor(reason: InvalidRequestReason) {
+    super(`the request is not valid: ${reason}`);
+    this.reason = reason;
+  }
+}
+
+export type InvalidRequestReason =
+  | 'empty key'
+  | 'empty operation'
+  | 'value given with ignore_value'
+  | 'lease given with ignore_lease'
+  | 'too many operations'
+  | 'duplicate key'
+  | 'unknown sort option'
+  | 'request too large';
+
+/** `ignore_value` or `ignore_lease` needs a version to take the rest from. */
+export class KeyNotFoundError extends KagentError {
+  readonly code = 'STORE_KEY_NOT_FOUND';
+  readonly fault = 'peer';
+  constructor() {
+    super('the key to be changed in part does not exist');
+  }
+}
+
+export class LeaseNotFoundError extends KagentError {
+  readonly code = 'STORE_LEASE_NOT_FOUND';
+  readonly fault = 'peer';
+  constructor(id: LeaseId) {
+    super(`lease ${id.toString(16)} does not exist; it may have expired`);
+  }
+}
+
+export class LeaseExistsError extends KagentError {
+  readonly code = 'STORE_LEASE_EXISTS';
+  readonly fault = 'peer';
+  constructor(id: LeaseId) {
+    super(`lease ${id.toString(16)} exists already`);
+  }
+}
+
+export class LeaseTtlTooLargeError extends KagentError {
+  readonly code = 'STORE_LEASE_TTL_TOO_LARGE';
+  readonly fault = 'peer';
+  constructor(ttlSeconds: number) {
+    super(`a lease of ${ttlSeconds} seconds is longer than the store allows`);
+  }
+}
+
+export class MalformedMessageError extends KagentError {
+  readonly code = 'STORE_MALFORMED_MESSAGE';
+  readonly fault = 'peer';
+  constructor(what: string) {
+    super(what);
+  }
+}
+
+export class StoreLockedError extends KagentError {
+  readonly code = 'STORE_LOCKED';
+  readonly fault = 'operator';
+  constructor(path: string, options?: { readonly cause?: unknown }) {
+    super(`${path} is in use by another process; stop that kagent first, or choose another --data-dir`, options);
+  }
+}
+
+export class StoreFormatError extends KagentError {
+  readonly code = 'STORE_FORMAT';
+  readonly fault = 'operator';
+  constructor(path: string, found: number, known: number) {
+    super(
+      `${path} has format ${found}, this kagent knows up to ${known}; it was written by a newer kagent: install that one`,
+    );
+  }
+}
+
+/** The disk did not take a commit, or the file cannot be read: nothing can be promised any more. */
+export class StoreFailedError extends KagentError {
+  readonly code = 'STORE_FAILED';
+  readonly fault = 'internal';
+  constructor(what: string, options?: { readonly cause?: unknown }) {
+    super(`the datastore has stopped: ${what}`, options);
+  }
+}
+
+export class StoreClosedError extends KagentError {
+  readonly code = 'STORE_CLOSED';
+  readonly fault = 'peer';
+  constructor() {
+    super('the datastore is stopping');
+  }
+}
+
+/** A failure in another thread, in the words and with the code it had there: an error's class does not travel. */
+export class ForwardedError extends KagentError {
+  readonly code: string;
+  readonly fault = 'operator';
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}

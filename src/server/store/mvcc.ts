@@ -1,0 +1,313 @@
+/**
+ * @module
+ * The store itself: gives out revisions, keeps what is decided apart from what is on disk, and joins the parts.
+ *
+ *   txn ──decided at once, on the newest state──▶ pending ──group commit──▶ on disk: visible, told to watches, answered
+ *
+ * Reads and watches see only what is on disk. A Txn sees what is pending too, and so waits for it before it answers.
+ */
+import type { Clock } from '../../shared/clock.ts';
+import type { WriteTarget } from './batch.ts';
+import { Compactor } from './compact.ts';
+import { CompactedError, FutureRevisionError, StoreClosedError } from './errors.ts';
+import { HistoryBudget, RecordLoader } from './history.ts';
+import { KeyIndex } from './key-index.ts';
+import type { KeyEntry, Span, Version } from './key-index.ts';
+import { Lessor } from './lease.ts';
+import { evaluateRange } from './range.ts';
+import { decodeRecord, encodeRecord, keyText } from './record.ts';
+import type {
+  LeaseId,
+  RangeQuery,
+  RangeResult,
+  Revision,
+  Store,
+  StoreStats,
+  StoreWatch,
+  Txn,
+  TxnResult,
+  WatchQuery,
+  WatchSink,
+} from './shapes.ts';
+import { checkKey, checkTxn } from './txn-check.ts';
+import { executeTxn } from './txn.ts';
+import type { TxnHost } from './txn.ts';
+import { WatchHub } from './watch.ts';
+import type { Change, WatchHost } from './watch.ts';
+import { Writer } from './writer.ts';
+import type { MessagePort } from 'node:worker_threads';
+
+export interface MvccOptions {
+  readonly port: MessagePort;
+  readonly clock: Clock;
+  /** How much of superseded versions stays in memory. */
+  readonly historyBudgetBytes: number;
+  readonly onFailed: (error: Error) => void;
+}
+
+/** What one commit makes visible. */
+interface Pending {
+  readonly changes: { readonly entry: KeyEntry; readonly version: Version; readonly previous: Version | undefined }[];
+  readonly waiting: (() => void)[];
+  compactRevision: Revision | undefined;
+  revision: Revision;
+}
+
+export class MvccStore implements Store, TxnHost, WatchHost {
+  clusterId = 0;
+  memberId = 0;
+  /** The newest revision on disk. */
+  revision = 1 as Revision;
+  compactRevision = -1 as Revision;
+  /** The newest revision given out. */
+  decidedRevision = 1 as Revision;
+  readonly index = new KeyIndex();
+  readonly leases: Lessor;
+  readonly history: HistoryBudget;
+  private readonly writer: Writer;
+  private readonly hub: WatchHub;
+  private readonly compactor: Compactor;
+  private decidedCompactRevision = -1 as Revision;
+  private nextId = 1;
+  private pending = emptyPending();
+  /** Handed to the writer, oldest first. */
+  private readonly inFlight: Pending[] = [];
+  private isClosing = false;
+  private hasFailed = false;
+
+  constructor({ port, clock, historyBudgetBytes, onFailed }: MvccOptions) {
+    this.history = new HistoryBudget(historyBudgetBytes);
+    this.hub = new WatchHub(this);
+    this.compactor = new Compactor({
+      index: this.index,
+      history: this.history,
+      write: () => this.writer.write(),
+      settled: () => this.settled(),
+    });
+    this.leases = new Lessor({
+      clock,
+      write: () => this.writer.write(),
+      deleteKeys: (keys) => this.deleteKeys(keys),
+      settled: () => this.settled(),
+    });
+    this.writer = new Writer({
+      port,
+      onVersion: (id, record) => this.restoreVersion(id, record),
+      onCommitted: () => this.onCommitted(),
+      onFailed: (error) => {
+        this.hasFailed = true;
+        onFailed(error);
+      },
+    });
+    this.writer.whenTaken(() => this.onTaken());
+  }
+
+  /** Reads everything from disk. Writes nothing: what is left to be done is done after the first answer. */
+  async open(): Promise<void> {
+    const state = await this.writer.load();
+    this.clusterId = state.clusterId;
+    this.memberId = state.memberId;
+    this.compactRevision = state.compactRevision;
+    this.decidedCompactRevision = state.compactRevision;
+    // Compaction may have dropped the row of the newest revision, never one above the compacted revision.
+    this.revision = Math.max(this.revision, state.compactRevision) as Revision;
+    this.decidedRevision = this.revision;
+    this.leases.restore(state.leases);
+    this.index.visit(everything, ({ key, versions }) => {
+      const lease = versions.at(-1)?.lease ?? 0n;
+      if (lease !== 0n) this.leases.attach(lease as LeaseId, key);
+    });
+    this.leases.start();
+    void this.compactor.sweep(this.compactRevision);
+  }
+
+  async range(query: RangeQuery): Promise<RangeResult> {
+    checkKey(query.range.key);
+    const loader = new RecordLoader();
+    const view = { index: this.index, revision: this.revision, compactRevision: this.compactRevision, isCommitted: true };
+    const result = evaluateRange(view, query, loader);
+    await this.load(loader);
+    return result;
+  }
+
+  async txn(txn: Txn): Promise<TxnResult> {
+    if (this.isClosing) throw new StoreClosedError();
+    checkTxn(txn);
+    const loader = new RecordLoader();
+    const result = executeTxn(this, txn, loader);
+    await this.settled();
+    await this.load(loader);
+    return result;
+  }
+
+  watch(query: WatchQuery, sink: WatchSink): StoreWatch {
+    return this.hub.watch(query, sink);
+  }
+
+  async compact(revision: Revision, physical: boolean): Promise<void> {
+    if (revision <= this.decidedCompactRevision) throw new CompactedError(revision, this.decidedCompactRevision);
+    if (revision > this.decidedRevision) throw new FutureRevisionError(revision, this.decidedRevision);
+    this.decidedCompactRevision = revision;
+    this.pending.compactRevision = revision;
+    this.writer.write().setCompactRevision(revision);
+    await this.settled();
+    const swept = this.compactor.sweep(revision);
+    if (physical) await swept;
+  }
+
+  async stats(): Promise<StoreStats> {
+    return {
+      revision: this.revision,
+      compactRevision: this.compactRevision,
+      keys: this.index.size,
+      versions: this.countVersions(),
+      watches: this.hub.size,
+      leases: this.leases.size,
+      ...(await this.writer.size()),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.isClosing = true;
+    this.leases.stop();
+    if (this.hasFailed) return;
+    await this.settled();
+    await this.writer.close();
+  }
+
+  // What the parts need.
+
+  hasLease(id: LeaseId): boolean {
+    return this.leases.has(id);
+  }
+
+  put(key: string, value: Uint8Array, lease: LeaseId, revision: Revision): void {
+    const entry = this.index.getOrCreate(key);
+    const before = entry.versions.at(-1);
+    const isNew = before === undefined || before.version === 0;
+    const version = isNew ? 1 : before.version + 1;
+    const createRevision = isNew ? revision : before.createRevision;
+    const record = encodeRecord(key, { createRevision, modRevision: revision, version, lease, value });
+    this.append(entry, { id: this.nextId++, revision, createRevision, version, lease, record });
+  }
+
+  delete(key: string, revision: Revision): void {
+    const kv = { createRevision: 0 as Revision, modRevision: revision, version: 0, lease: noLease, value: noValue };
+    const record = encodeRecord(key, kv);
+    this.append(this.index.getOrCreate(key), {
+      id: this.nextId++,
+      revision,
+      createRevision: kv.createRevision,
+      version: 0,
+      lease: noLease,
+      record,
+    });
+  }
+
+  newLoader(): RecordLoader {
+    return new RecordLoader();
+  }
+
+  load(loader: RecordLoader): Promise<void> {
+    return loader.load((ids) => this.writer.read(ids));
+  }
+
+  /** Resolves when everything decided so far is on disk. */
+  settled(): Promise<Revision> {
+    const last = this.hasPending() ? this.pending : this.inFlight.at(-1);
+    if (last === undefined) return Promise.resolve(this.revision);
+    return new Promise((resolve) => last.waiting.push(() => resolve(this.revision)));
+  }
+
+  private hasPending(): boolean {
+    return this.writer.hasUnsent;
+  }
+
+  private countVersions(): number {
+    let count = 0;
+    this.index.visit(everything, ({ versions }) => void (count += versions.length));
+    return count;
+  }
+
+  private deleteKeys(keys: readonly string[]): void {
+    const revision = (this.decidedRevision + 1) as Revision;
+    for (const key of keys) this.delete(key, revision);
+  }
+
+  /** A new version: decided now, visible when its batch is on disk. */
+  private append(entry: KeyEntry, version: Version): void {
+    const before = entry.versions.at(-1);
+    const write: WriteTarget = this.writer.write();
+    write.putVersion(version.id, version.record ?? noValue);
+    entry.versions.push(version);
+    this.moveLease(entry.key, before?.lease ?? noLease, version.lease);
+    this.decidedRevision = version.revision;
+    this.pending.revision = version.revision;
+    this.pending.changes.push({ entry, version, previous: before?.version === 0 ? undefined : before });
+  }
+
+  private moveLease(key: string, from: LeaseId, to: LeaseId): void {
+    if (from === to) return;
+    if (from !== noLease) this.leases.detach(from, key);
+    if (to !== noLease) this.leases.attach(to, key);
+  }
+
+  private onTaken(): void {
+    this.inFlight.push(this.pending);
+    this.pending = emptyPending();
+  }
+
+  private onCommitted(): void {
+    const done = this.inFlight.shift();
+    if (done === undefined) return;
+    this.revision = Math.max(this.revision, done.revision) as Revision;
+    if (done.compactRevision !== undefined) this.compactRevision = done.compactRevision;
+    for (const { entry, version } of done.changes) this.index.setLive(entry, version.version > 0);
+    if (this.hub.size > 0 && done.changes.length > 0) this.hub.publish(done.changes.map(changeOf), this.revision);
+    for (const { entry, version, previous } of done.changes) this.settleVersion(entry, version, previous);
+    for (const resolve of done.waiting) resolve();
+  }
+
+  /** After the watches had their look at it: what the version replaced is history. */
+  private settleVersion(entry: KeyEntry, version: Version, previous: Version | undefined): void {
+    if (previous !== undefined) {
+      this.history.superseded(previous);
+      this.compactor.superseded(entry, previous, version.revision);
+    }
+    if (version.version === 0) {
+      this.history.superseded(version);
+      this.compactor.deleted(entry, version);
+    }
+  }
+
+  private restoreVersion(id: number, record: Uint8Array): void {
+    const kv = decodeRecord(record);
+    const entry = this.index.getOrCreate(keyText(kv.key));
+    const before = entry.versions.at(-1);
+    const { createRevision, modRevision: revision, version, lease } = kv;
+    const restored: Version = { id, revision, createRevision, version, lease, record };
+    entry.versions.push(restored);
+    this.index.setLive(entry, version > 0);
+    this.settleVersion(entry, restored, before?.version === 0 ? undefined : before);
+    this.nextId = id + 1;
+    this.revision = Math.max(this.revision, revision) as Revision;
+  }
+}
+
+const everything: Span = { from: '', to: undefined, isSingle: false };
+const noLease = 0n as LeaseId;
+const noValue = new Uint8Array();
+
+function emptyPending(): Pending {
+  return { changes: [], waiting: [], compactRevision: undefined, revision: 0 as Revision };
+}
+
+function changeOf({ entry, version, previous }: Pending['changes'][number]): Change {
+  const event = {
+    revision: version.revision,
+    isDelete: version.version === 0,
+    record: version.record ?? noValue,
+    previous: previous?.record,
+  };
+  return { key: entry.key, version, event };
+}

@@ -1,0 +1,183 @@
+/**
+ * @module
+ * The file on disk; the only place that names the SQLite driver.
+ * Knows: tables, pragmas, commits. Leaves to others: what a record says (record.ts), when to commit (writer.ts).
+ *
+ * One table holds every version in the order of writing: no index beside it, because the index is in memory.
+ */
+import Database from 'better-sqlite3';
+import { BatchBuilder, replayBatch } from './batch.ts';
+import type { LeaseRow, WriteTarget } from './batch.ts';
+import { StoreFailedError, StoreFormatError, StoreLockedError } from './errors.ts';
+import type { LeaseId, Revision } from './shapes.ts';
+import { messageOf, systemCode } from '../../shared/errors.ts';
+
+/** Grows when an older kagent could not read the file any more. */
+const formatVersion = 1;
+
+const schema = `
+  CREATE TABLE IF NOT EXISTS kv (id INTEGER PRIMARY KEY, record BLOB NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS lease (
+    id INTEGER PRIMARY KEY, ttl_seconds INTEGER NOT NULL, expires_at INTEGER NOT NULL, is_kept_alive INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+`;
+
+export interface StoredState {
+  readonly clusterId: number;
+  readonly memberId: number;
+  readonly compactRevision: Revision;
+  readonly leases: readonly LeaseRow[];
+}
+
+export interface FileSize {
+  readonly fileSizeBytes: number;
+  readonly usedSizeBytes: number;
+}
+
+export class SqliteFile {
+  private readonly db: Database.Database;
+  private readonly target: WriteTarget;
+
+  /** `nativeBinding`: the driver's addon, where it is not in node_modules. */
+  constructor(path: string, nativeBinding: string | undefined) {
+    this.db = openDatabase(path, nativeBinding);
+    this.target = prepareWrites(this.db);
+  }
+
+  state(): StoredState {
+    const meta = new Map(
+      this.db
+        .prepare<[], { name: string; value: number }>('SELECT name, value FROM meta')
+        .all()
+        .map(({ name, value }) => [name, value]),
+    );
+    const leases = this.db
+      .prepare<[], LeaseColumns>('SELECT id, ttl_seconds, expires_at, is_kept_alive FROM lease')
+      .safeIntegers()
+      .all()
+      .map((row) => ({
+        id: row.id as LeaseId,
+        ttlSeconds: Number(row.ttl_seconds),
+        expiresAt: Number(row.expires_at),
+        isKeptAlive: row.is_kept_alive === 1n,
+      }));
+    return {
+      clusterId: meta.get('cluster_id') ?? 0,
+      memberId: meta.get('member_id') ?? 0,
+      compactRevision: (meta.get('compact_revision') ?? -1) as Revision,
+      leases,
+    };
+  }
+
+  /** Every version in the order of writing, as batches of about a megabyte. */
+  *versions(): Generator<Uint8Array<ArrayBuffer>> {
+    const chunk = new BatchBuilder();
+    for (const row of this.db.prepare<[], VersionColumns>('SELECT id, record FROM kv ORDER BY id').iterate()) {
+      chunk.putVersion(row.id, row.record);
+      if (chunk.sizeBytes > 1 << 20) yield chunk.take();
+    }
+    if (!chunk.isEmpty) yield chunk.take();
+  }
+
+  /** All of the batch or nothing, and on disk when this returns. */
+  commit(batch: Uint8Array): void {
+    this.db.exec('BEGIN IMMEDIATE');
+    try {
+      replayBatch(batch, this.target);
+      this.db.exec('COMMIT');
+    } catch (error) {
+      if (this.db.inTransaction) this.db.exec('ROLLBACK');
+      throw new StoreFailedError(`a commit failed: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  /** The records of these versions, without those that are gone. */
+  read(ids: readonly number[]): Uint8Array<ArrayBuffer> {
+    const statement = this.db.prepare<[number], VersionColumns>('SELECT id, record FROM kv WHERE id = ?');
+    const found = new BatchBuilder();
+    for (const id of ids) {
+      const row = statement.get(id);
+      if (row !== undefined) found.putVersion(row.id, row.record);
+    }
+    return found.take();
+  }
+
+  size(): FileSize {
+    const pages = Number(this.db.pragma('page_count', { simple: true }));
+    const free = Number(this.db.pragma('freelist_count', { simple: true }));
+    return { fileSizeBytes: pages * pageSize, usedSizeBytes: (pages - free) * pageSize };
+  }
+
+  close(): void {
+    this.db.close();
+  }
+}
+
+interface VersionColumns {
+  readonly id: number;
+  readonly record: Buffer;
+}
+
+interface LeaseColumns {
+  readonly id: bigint;
+  readonly ttl_seconds: bigint;
+  readonly expires_at: bigint;
+  readonly is_kept_alive: bigint;
+}
+
+const pageSize = 4096;
+
+function openDatabase(path: string, nativeBinding: string | undefined): Database.Database {
+  // No waiting for locks: the only other holder there can be is another kagent.
+  const db = new Database(path, { timeout: 0, ...(nativeBinding === undefined ? {} : { nativeBinding }) });
+  try {
+    db.pragma(`page_size = ${pageSize}`);
+    db.pragma('auto_vacuum = INCREMENTAL'); // has to be said before the first table exists
+    db.pragma('locking_mode = EXCLUSIVE');
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = FULL'); // the driver's default for WAL loses acknowledged writes at a power cut
+    db.pragma('wal_autocheckpoint = 1000');
+    db.pragma('cache_size = -2000');
+    if (db.pragma('synchronous', { simple: true }) !== 2) throw new StoreFailedError('SQLite refuses synchronous=FULL');
+    const found = Number(db.pragma('user_version', { simple: true }));
+    if (found > formatVersion) throw new StoreFormatError(path, found, formatVersion);
+    if (found < formatVersion) createTables(db);
+    return db;
+  } catch (error) {
+    db.close();
+    if (systemCode(error) === 'SQLITE_BUSY') throw new StoreLockedError(path, { cause: error });
+    throw error;
+  }
+}
+
+function createTables(db: Database.Database): void {
+  db.transaction(() => {
+    db.exec(schema);
+    const insert = db.prepare('INSERT OR IGNORE INTO meta (name, value) VALUES (?, ?)');
+    insert.run('cluster_id', randomId());
+    insert.run('member_id', randomId());
+    insert.run('compact_revision', -1);
+    db.pragma(`user_version = ${formatVersion}`);
+  }).exclusive();
+}
+
+function randomId(): number {
+  return 1 + Math.floor(Math.random() * (Number.MAX_SAFE_INTEGER - 1));
+}
+
+function prepareWrites(db: Database.Database): WriteTarget {
+  const putVersion = db.prepare('INSERT INTO kv (id, record) VALUES (?, ?)');
+  const dropVersion = db.prepare('DELETE FROM kv WHERE id = ?');
+  const saveLease = db.prepare('INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?)');
+  const dropLease = db.prepare('DELETE FROM lease WHERE id = ?');
+  const setCompactRevision = db.prepare(`UPDATE meta SET value = ? WHERE name = 'compact_revision'`);
+  return {
+    putVersion: (id, record) => void putVersion.run(id, record),
+    dropVersion: (id) => void dropVersion.run(id),
+    saveLease: ({ id, ttlSeconds, expiresAt, isKeptAlive }) =>
+      void saveLease.run(id, ttlSeconds, Math.round(expiresAt), isKeptAlive ? 1 : 0),
+    dropLease: (id) => void dropLease.run(id),
+    setCompactRevision: (revision) => void setCompactRevision.run(revision),
+  };
+}

@@ -1,0 +1,39 @@
+/**
+ * @module
+ * The datastore: every version of every key since the last compaction, durable before it is answered.
+ * Knows: revisions, transactions, watches, leases, compaction, the file on disk.
+ * Leaves to others: wire formats (etcd/), the meaning of keys (callers).
+ * Spec: etcd's learning guide, "KV API guarantees" and "Watch API guarantees".
+ */
+import type { MessagePort } from 'node:worker_threads';
+import { systemClock } from '../../shared/clock.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { MvccStore } from './mvcc.ts';
+import type { Store } from './shapes.ts';
+
+export * from './errors.ts';
+export { ProtoReader, ProtoWriter } from './protobuf.ts';
+export { decodeRecord } from './record.ts';
+export type * from './shapes.ts';
+
+export interface StoreOptions {
+  /** To a thread that runs writer-worker.ts and has the other end. */
+  readonly writerPort: MessagePort;
+  readonly clock?: Clock;
+  /** How much of superseded versions stays in memory; the rest is read from disk when asked for. */
+  readonly historyBudgetBytes?: number;
+  /** A commit failed: nothing can be promised any more, and every call from now on fails or waits for ever. */
+  readonly onFailed: (error: Error) => void;
+}
+
+/** @throws {ForwardedError} with the code STORE_LOCKED or STORE_FORMAT */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const store = new MvccStore({
+    port: options.writerPort,
+    clock: options.clock ?? systemClock,
+    historyBudgetBytes: options.historyBudgetBytes ?? 16 << 20,
+    onFailed: options.onFailed,
+  });
+  await store.open();
+  return store;
+}

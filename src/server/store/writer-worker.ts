@@ -1,0 +1,61 @@
+/**
+ * @module
+ * The writer's thread: one SQLite file, one commit after the other. Nothing else runs here, so that a slow disk
+ * holds up nobody but those who wait for it.
+ */
+import { workerData } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
+import { KagentError, messageOf } from '../../shared/errors.ts';
+import { SqliteFile } from './sqlite.ts';
+import type { FromWriter, ToWriter } from './writer.ts';
+
+export interface WriterWorkerData {
+  readonly path: string;
+  readonly nativeBinding: string | undefined;
+  readonly port: MessagePort;
+}
+
+function main({ path, nativeBinding, port }: WriterWorkerData): void {
+  const send = (message: FromWriter, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
+  let file: SqliteFile | undefined;
+
+  const handle = (opened: SqliteFile, message: ToWriter): void => {
+    switch (message.kind) {
+      case 'load':
+        for (const chunk of opened.versions()) send({ kind: 'versions', chunk }, [chunk.buffer]);
+        send({ kind: 'loaded', state: opened.state() });
+        break;
+      case 'commit':
+        opened.commit(message.batch);
+        send({ kind: 'committed' });
+        break;
+      case 'read': {
+        const records = opened.read(message.ids);
+        send({ kind: 'records', ticket: message.ticket, records }, [records.buffer]);
+        break;
+      }
+      case 'size':
+        send({ kind: 'size', ticket: message.ticket, size: opened.size() });
+        break;
+      case 'close':
+        opened.close();
+        send({ kind: 'closed' });
+        port.close();
+        break;
+    }
+  };
+
+  port.on('message', (message: ToWriter) => {
+    try {
+      file ??= new SqliteFile(path, nativeBinding);
+      handle(file, message);
+    } catch (error) {
+      // After a failed commit nothing more may be written: what the index holds is no longer what the disk holds.
+      const code = error instanceof KagentError ? error.code : 'STORE_FAILED';
+      send({ kind: 'failed', code, message: messageOf(error) });
+      port.close();
+    }
+  });
+}
+
+main(workerData as WriterWorkerData);

@@ -1,0 +1,198 @@
+/**
+ * @module
+ * The index's side of the writer's thread: collects writes and hands them over as one batch at a time.
+ *
+ * While one batch is being synced to disk the next one fills, so that any number of clients share one fsync;
+ * with nothing under way a batch leaves at the end of this turn of the event loop. There is no other delay.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import { BatchBuilder, replayBatch } from './batch.ts';
+import type { WriteTarget } from './batch.ts';
+import { ForwardedError, StoreClosedError, StoreFailedError } from './errors.ts';
+import type { FileSize, StoredState } from './sqlite.ts';
+import { unpooledCopy } from './record.ts';
+
+export type ToWriter =
+  | { readonly kind: 'load' }
+  | { readonly kind: 'commit'; readonly batch: Uint8Array }
+  | { readonly kind: 'read'; readonly ticket: number; readonly ids: readonly number[] }
+  | { readonly kind: 'size'; readonly ticket: number }
+  | { readonly kind: 'close' };
+
+export type FromWriter =
+  | { readonly kind: 'versions'; readonly chunk: Uint8Array }
+  | { readonly kind: 'loaded'; readonly state: StoredState }
+  | { readonly kind: 'committed' }
+  | { readonly kind: 'records'; readonly ticket: number; readonly records: Uint8Array }
+  | { readonly kind: 'size'; readonly ticket: number; readonly size: FileSize }
+  | { readonly kind: 'failed'; readonly code: string; readonly message: string }
+  | { readonly kind: 'closed' };
+
+export interface WriterOptions {
+  /** The other end is with the writer's thread. */
+  readonly port: MessagePort;
+  /** Each version on disk, in order, while `load` runs. */
+  readonly onVersion: (id: number, record: Uint8Array) => void;
+  /** The oldest batch that was handed over is on disk. */
+  readonly onCommitted: () => void;
+  /** Nothing will be written any more. Called once. */
+  readonly onFailed: (error: Error) => void;
+}
+
+interface Settle<T> {
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class Writer {
+  private readonly options: WriterOptions;
+  private readonly batch = new BatchBuilder();
+  /** Asked and not answered yet, by ticket. */
+  private readonly reads = new Map<number, Settle<ReadonlyMap<number, Uint8Array>>>();
+  private readonly sizes = new Map<number, Settle<FileSize>>();
+  private waitingForLoad: Settle<StoredState> | undefined;
+  private waitingForClose: Settle<void> | undefined;
+  private isCommitting = false;
+  private isScheduled = false;
+  private failure: Error | undefined;
+  private nextTicket = 1;
+  private onTaken: (() => void) | undefined;
+
+  constructor(options: WriterOptions) {
+    this.options = options;
+    options.port.on('message', (message: FromWriter) => this.handle(message));
+    options.port.on('close', () => this.fail(new StoreFailedError('the writer ended')));
+  }
+
+  load(): Promise<StoredState> {
+    return new Promise((resolve, reject) => {
+      this.waitingForLoad = { resolve, reject };
+      this.send({ kind: 'load' });
+    });
+  }
+
+  /** Where to put writes; they leave together with all others of their batch. */
+  write(): WriteTarget {
+    if (this.failure !== undefined) throw this.failure;
+    this.schedule();
+    return this.batch;
+  }
+
+  /** Something is waiting for the next batch. */
+  get hasUnsent(): boolean {
+    return !this.batch.isEmpty;
+  }
+
+  /** Called when a batch leaves: what is written afterwards belongs to the next. */
+  whenTaken(callback: () => void): void {
+    this.onTaken = callback;
+  }
+
+  /** Records of versions that are no longer in memory; those that were dropped meanwhile are missing. */
+  read(ids: readonly number[]): Promise<ReadonlyMap<number, Uint8Array>> {
+    return this.ask(this.reads, (ticket) => ({ kind: 'read', ticket, ids }));
+  }
+
+  size(): Promise<FileSize> {
+    return this.ask(this.sizes, (ticket) => ({ kind: 'size', ticket }));
+  }
+
+  /** The caller has seen to it that nothing is waiting to be written. */
+  close(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.failure !== undefined) {
+        resolve();
+        return;
+      }
+      this.waitingForClose = { resolve, reject };
+      this.send({ kind: 'close' });
+    });
+  }
+
+  private ask<T>(waiting: Map<number, Settle<T>>, question: (ticket: number) => ToWriter): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.failure !== undefined) {
+        reject(this.failure);
+        return;
+      }
+      const ticket = this.nextTicket++;
+      waiting.set(ticket, { resolve, reject });
+      this.send(question(ticket));
+    });
+  }
+
+  private schedule(): void {
+    if (this.isScheduled || this.isCommitting) return;
+    this.isScheduled = true;
+    setImmediate(() => this.commit());
+  }
+
+  private commit(): void {
+    this.isScheduled = false;
+    if (this.failure !== undefined || this.isCommitting || this.batch.isEmpty) return;
+    this.isCommitting = true;
+    const batch = this.batch.take();
+    this.onTaken?.();
+    this.send({ kind: 'commit', batch }, [batch.buffer]);
+  }
+
+  private send(message: ToWriter, transfer: ArrayBuffer[] = []): void {
+    this.options.port.postMessage(message, transfer);
+  }
+
+  private handle(message: FromWriter): void {
+    switch (message.kind) {
+      case 'versions':
+        replayBatch(message.chunk, onlyVersions((id, record) => this.options.onVersion(id, unpooledCopy(record))));
+        break;
+      case 'loaded':
+        this.waitingForLoad?.resolve(message.state);
+        break;
+      case 'committed':
+        this.isCommitting = false;
+        this.commit(); // the next one first: its fsync runs while the answers of this one go out
+        this.options.onCommitted();
+        break;
+      case 'records': {
+        const records = new Map<number, Uint8Array>();
+        replayBatch(message.records, onlyVersions((id, record) => void records.set(id, record)));
+        this.reads.get(message.ticket)?.resolve(records);
+        this.reads.delete(message.ticket);
+        break;
+      }
+      case 'size':
+        this.sizes.get(message.ticket)?.resolve(message.size);
+        this.sizes.delete(message.ticket);
+        break;
+      case 'failed':
+        this.fail(new ForwardedError(message.code, message.message));
+        break;
+      case 'closed':
+        this.failure = new StoreClosedError();
+        this.waitingForClose?.resolve();
+        break;
+    }
+  }
+
+  private fail(error: Error): void {
+    if (this.failure !== undefined) return;
+    this.failure = error;
+    for (const waiting of [...this.reads.values(), ...this.sizes.values()]) waiting.reject(error);
+    this.waitingForLoad?.reject(error);
+    this.waitingForClose?.reject(error);
+    this.options.onFailed(error);
+  }
+}
+
+function onlyVersions(putVersion: WriteTarget['putVersion']): WriteTarget {
+  const unexpected = (): never => {
+    throw new RangeError('a batch of versions holds something else');
+  };
+  return {
+    putVersion,
+    dropVersion: unexpected,
+    saveLease: unexpected,
+    dropLease: unexpected,
+    setCompactRevision: unexpected,
+  };
+}

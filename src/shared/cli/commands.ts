@@ -1,0 +1,69 @@
+import { join } from 'node:path';
+import { Argument, Command } from 'commander';
+import { bundlePath, openBundle, unpack, type Bundle } from '../assets/assets.ts';
+import { askStatus } from '../daemon/daemon.ts';
+import { defaultDataDir, pathsOf, runPaths } from '../paths.ts';
+import { version } from '../version/version.ts';
+import { completionScript, shells, type Shell } from './completion.ts';
+import { becomeTool, passedThrough, type PassedThrough } from './passthrough.ts';
+import { statusText } from './status.ts';
+import { table } from './table.ts';
+
+/** The commands that are the same on servers and agents. */
+export function commonCommands(program: Command): readonly Command[] {
+  return [statusCommand(), ...passedThrough.map(toolCommand), versionCommand(), completionCommand(program)];
+}
+
+function statusCommand(): Command {
+  return new Command('status')
+    .description('Show the running kagent: its components, their processes, what happened lately')
+    .option('-o, --output <form>', "'json' for programs")
+    .action(async ({ output }: { readonly output?: string }) => {
+      const status = await askStatus(runPaths.statusSocket);
+      process.stdout.write(output === 'json' ? `${JSON.stringify(status, null, 2)}\n` : statusText(status, Date.now()));
+    });
+}
+
+/** `kagent kubectl …`: all that follows belongs to the tool. */
+function toolCommand(tool: PassedThrough): Command {
+  return new Command(tool)
+    .description(`The bundled ${tool}, set up for this box`)
+    .allowUnknownOption()
+    .helpOption(false)
+    .argument('[args...]')
+    .passThroughOptions()
+    .action(async (args: readonly string[]) => {
+      becomeTool(tool, args, await binDir());
+    });
+}
+
+/** Where the tools are; unpacked first if no server or agent has run here yet. */
+async function binDir(): Promise<string> {
+  const dataDir = process.env['KAGENT_DATA_DIR'] ?? defaultDataDir;
+  const { data } = pathsOf(dataDir);
+  const running = await askStatus(runPaths.statusSocket).catch(() => undefined);
+  if (running !== undefined) return join(pathsOf(running.dataDir).data, 'current', 'bin');
+  const bundle = await openBundle(bundlePath(undefined, process.env));
+  await unpack({ bundle, dataDir, signal: AbortSignal.timeout(120_000) });
+  return join(data, 'current', 'bin');
+}
+
+function completionCommand(program: Command): Command {
+  return new Command('completion')
+    .description("Print what makes a shell complete kagent's commands: source <(kagent completion bash)")
+    .addArgument(new Argument('<shell>').choices(shells))
+    .action((shell: Shell) => void process.stdout.write(completionScript(program, shell)));
+}
+
+function versionCommand(): Command {
+  return new Command('version').description('Show the version of kagent and of every component').action(async () => {
+    process.stdout.write(await versionText());
+  });
+}
+
+/** Ours and every component's. A slim executable has none of its own to tell of. */
+export async function versionText(): Promise<string> {
+  const bundle = await openBundle(bundlePath(undefined, process.env)).catch((): Bundle | undefined => undefined);
+  const components = bundle?.manifest.components ?? [];
+  return `kagent ${version}\n${table([['node', process.version], ...components.map((one) => [one.name, one.version])])}\n`;
+}

@@ -1,0 +1,69 @@
+import { createLog, type LogLevel, type RootLog } from '../log/log.ts';
+import type { Progress } from '../daemon/daemon.ts';
+import { childLogs, type ChildLog } from '../process/process.ts';
+import { createNotifier, type Notifier } from '../service/service.ts';
+import { progressLine } from './progress.ts';
+
+/** What a long-running command has to do with whoever started it: a person at a terminal, a service manager, a script. */
+export interface Foreground {
+  readonly log: RootLog;
+  readonly notifier: Notifier;
+  /** Aborts at SIGTERM and SIGINT; a second one ends the process at once. */
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: Progress) => void;
+  /** The last screen: for people alone. */
+  readonly say: (text: string) => void;
+}
+
+export interface ForegroundOptions {
+  readonly logLevel: LogLevel;
+  readonly logFormat: 'text' | 'json';
+  /** Where lines go that a terminal has no room for. */
+  readonly logDir: string;
+}
+
+/** At a terminal the log goes to a file and a line tells how far the start is; elsewhere the log is the output. */
+export function foreground(options: ForegroundOptions): Foreground {
+  const { logLevel, logFormat, logDir } = options;
+  const isTerminal = process.stderr.isTTY;
+  const line = progressLine(process.stderr);
+  let file: ChildLog | undefined;
+  const write = (text: string) => {
+    if (!isTerminal) return void process.stderr.write(text);
+    file ??= childLogs(logDir, { maxBytes: 10 * 1024 * 1024 }).open('kagent'); // not before there is a data dir
+    file.line(text.trimEnd());
+    if (!/^\S+ (warn|error) |"level":"(warn|error)"/.test(text)) return;
+    line.clear();
+    process.stderr.write(text);
+  };
+  const log = createLog({ level: logLevel, format: logFormat, write });
+  const notifier = createNotifier(process.env, log);
+  return {
+    log,
+    notifier,
+    signal: stopSignal(log),
+    onProgress(progress) {
+      line.show(progress);
+      notifier.status(
+        `${progress.ready.length} of ${progress.total} ready, waiting for ${progress.starting.join(', ')}`,
+      );
+    },
+    say(text) {
+      line.clear();
+      if (process.stdout.isTTY) process.stdout.write(text);
+    },
+  };
+}
+
+function stopSignal(log: RootLog): AbortSignal {
+  const stop = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, () => {
+      if (stop.signal.aborted) process.exit(1);
+      log.info('stopping', { signal: name });
+      stop.abort();
+    });
+  }
+  process.on('SIGHUP', () => {}); // the terminal is gone, the cluster is not
+  return stop.signal;
+}

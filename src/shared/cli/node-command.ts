@@ -1,0 +1,43 @@
+import { Command } from 'commander';
+import type { z } from 'zod';
+import { environmentSource, fileSource, loadConfig, type Loaded } from '../config/config.ts';
+import { configDir } from '../paths.ts';
+import { addSettings, flagSource } from './cli.ts';
+
+export const defaultConfigFile = `${configDir}/config.yaml`;
+
+/** A command whose settings come from flags, environment and config.yaml. */
+export function settingsCommand<Schema extends z.ZodObject>(options: {
+  readonly name: string;
+  readonly description: string;
+  readonly schema: Schema;
+  /** Schemas of all modes, which share one file. */
+  readonly known: readonly z.ZodObject[];
+  readonly run: (config: Readonly<z.infer<Schema>>, command: Command) => Promise<void>;
+}): Command {
+  const { name, description, schema, known, run } = options;
+  const command = new Command(name)
+    .description(description)
+    .allowExcessArguments(false)
+    .option('-c, --config <file>', `configuration file (default ${defaultConfigFile}) [$KAGENT_CONFIG_FILE]`);
+  return addSettings(command, schema).action(async () => {
+    await run(loadSettings({ command, schema, known, env: process.env }).config, command);
+  });
+}
+
+/** defaults < file < environment < flags */
+export function loadSettings<Schema extends z.ZodObject>(options: {
+  readonly command: Command;
+  readonly schema: Schema;
+  readonly known: readonly z.ZodObject[];
+  readonly env: Readonly<NodeJS.ProcessEnv>;
+}): Loaded<Readonly<z.infer<Schema>>> {
+  const { command, schema, known, env } = options;
+  const asked = command.opts<{ readonly config?: string }>().config ?? env['KAGENT_CONFIG_FILE'];
+  const path = asked ?? defaultConfigFile;
+  return loadConfig(schema, [
+    fileSource({ schema, known, path, required: asked !== undefined }),
+    environmentSource(schema, env),
+    flagSource(command, schema),
+  ]);
+}

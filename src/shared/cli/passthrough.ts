@@ -1,0 +1,17 @@
+import { join } from 'node:path';
+import { adminKubeconfig, runPaths } from '../paths.ts';
+
+export const passedThrough = ['kubectl', 'crictl', 'ctr'] as const;
+export type PassedThrough = (typeof passedThrough)[number];
+
+/** Becomes the bundled tool, with what it needs to find this box's cluster unless the caller says otherwise. Never returns. */
+export function becomeTool(tool: PassedThrough, args: readonly string[], binDir: string): never {
+  const socket = runPaths.containerdSocket;
+  const defaults: Record<PassedThrough, Record<string, string>> = {
+    kubectl: { KUBECONFIG: adminKubeconfig },
+    crictl: { CONTAINER_RUNTIME_ENDPOINT: `unix://${socket}`, IMAGE_SERVICE_ENDPOINT: `unix://${socket}` },
+    ctr: { CONTAINERD_ADDRESS: socket, CONTAINERD_NAMESPACE: 'k8s.io' },
+  };
+  if (process.execve === undefined) throw new TypeError('this Node cannot replace its process'); // Windows alone
+  return process.execve(join(binDir, tool), [tool, ...args], { ...defaults[tool], ...process.env });
+}

@@ -1,0 +1,14 @@
+import type { Progress } from '../daemon/daemon.ts';
+
+/** One line that is rewritten in place on a terminal: how long, how far, what is waited for. Silent elsewhere. */
+export function progressLine(stream: NodeJS.WriteStream): { show(progress: Progress): void; clear(): void } {
+  if (!stream.isTTY) return { show: () => {}, clear: () => {} };
+  return {
+    show({ elapsedMs, ready, starting, total }) {
+      const waiting = starting.length === 0 ? '' : `  waiting for ${starting.join(', ')}`;
+      const text = `${(elapsedMs / 1000).toFixed(0).padStart(3)} s  ${ready.length} of ${total} ready${waiting}`;
+      stream.write(`\r\u001b[K${text.slice(0, Math.max(20, stream.columns - 1))}`);
+    },
+    clear: () => void stream.write('\r\u001b[K'),
+  };
+}

@@ -1,0 +1,37 @@
+import type { DaemonStatus } from '../daemon/daemon.ts';
+import { age, mebibytes, table } from './table.ts';
+
+/** What `kagent status` prints for people. */
+export function statusText(status: DaemonStatus, nowMs: number): string {
+  const since = (time: string) => age(nowMs - Date.parse(time));
+  const node = status.nodeName === undefined ? '' : `, node ${status.nodeName}`;
+  const head = `kagent ${status.version} ${status.mode}${node}: ${status.isReady ? 'ready' : 'starting'}, pid ${status.pid}, up ${since(status.since)}, data in ${status.dataDir}`;
+  const rows = status.components.map((component) => [
+    component.name,
+    stateOf(component.condition),
+    component.pid === undefined ? '-' : String(component.pid),
+    component.pid === undefined && component.restarts === 0 ? '-' : String(component.restarts),
+    since(component.since ?? component.condition.lastTransitionTime),
+    component.cpuSeconds === undefined ? '-' : `${component.cpuSeconds.toFixed(1)} s`,
+    component.memoryBytes === undefined ? '-' : mebibytes(component.memoryBytes),
+    component.condition.message,
+  ]);
+  const events = status.events.map((event) => [
+    since(event.eventTime),
+    event.type,
+    event.reason,
+    event.regarding,
+    event.message,
+  ]);
+  return [
+    head,
+    '',
+    table([['COMPONENT', 'STATE', 'PID', 'RESTARTS', 'SINCE', 'CPU', 'MEMORY', 'LAST'], ...rows]),
+    ...(events.length === 0 ? [] : ['', table([['AGE', 'TYPE', 'REASON', 'OBJECT', 'MESSAGE'], ...events])]),
+    '',
+  ].join('\n');
+}
+
+function stateOf(condition: DaemonStatus['components'][number]['condition']): string {
+  return condition.status === 'Unknown' ? 'Waiting' : condition.reason;
+}

@@ -1,0 +1,18 @@
+import { conditionTracker } from './condition.ts';
+import type { Component } from './component.ts';
+
+/** A component that is made only when those it is `after` are ready: it is made of what they found out. */
+export function deferred(name: string, after: readonly string[], make: () => Component): Component {
+  const waiting = conditionTracker();
+  let made: Component | undefined;
+  return {
+    name,
+    after,
+    async start(signal) {
+      made = make();
+      await made.start(signal);
+    },
+    stop: async () => made?.stop(),
+    health: () => made?.health() ?? waiting.current(),
+  };
+}

@@ -1,0 +1,94 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import type { z } from 'zod';
+import { systemCode } from '../errors.ts';
+import type { Said, Source } from './config.ts';
+import { UnknownKeyError, UnreadableConfigError } from './errors.ts';
+import { settingsOf } from './setting.ts';
+
+/**
+ * `config.yaml`, then each `config.yaml.d/*.yaml` in the order of names; a key of a later file replaces, `key+` appends.
+ * @param path the main file; it may be missing, unless `required`
+ * @param known schemas of every mode: a key of another mode is no mistake, it is not for this one
+ * @throws {UnreadableConfigError} with the line
+ * @throws {UnknownKeyError} with the line and the nearest key
+ */
+export function fileSource(options: {
+  readonly schema: z.ZodObject;
+  readonly known: readonly z.ZodObject[];
+  readonly path: string;
+  readonly required: boolean;
+}): Source {
+  const { schema, known, path, required } = options;
+  const keys = new Set(known.flatMap((one) => settingsOf(one).map((setting) => setting.key)));
+  const names = new Map(settingsOf(schema).map((setting) => [setting.key, setting.name]));
+  const said = new Map<string, Said>();
+  for (const file of [path, ...dropIns(`${path}.d`)]) {
+    const text = readText(file, required && file === path);
+    for (const { key, append, value, line } of entriesOf(file, text)) {
+      if (!keys.has(key)) throw new UnknownKeyError(key, `${file} line ${line}`, [...keys]);
+      const name = names.get(key);
+      if (name === undefined) continue;
+      const before = append ? toList(said.get(name)?.value) : [];
+      said.set(name, { value: append ? [...before, ...toList(value)] : value, origin: `${file} line ${line}` });
+    }
+  }
+  return said;
+}
+
+interface Entry {
+  readonly key: string;
+  readonly append: boolean;
+  readonly value: unknown;
+  readonly line: number;
+}
+
+function entriesOf(file: string, text: string): readonly Entry[] {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const [problem] = document.errors;
+  if (problem !== undefined) {
+    const [reason = ''] = problem.message.split(' at line');
+    throw new UnreadableConfigError(`${file} line ${lines.linePos(problem.pos[0]).line}`, reason);
+  }
+  if (document.contents === null) return [];
+  if (!isMap(document.contents))
+    throw new UnreadableConfigError(`${file} line 1`, 'it is not a list of `key: value` lines');
+  return document.contents.items.map((pair) => {
+    const written = isScalar(pair.key) ? String(pair.key.value) : String(pair.key);
+    const offset = isScalar(pair.key) ? (pair.key.range?.[0] ?? 0) : 0;
+    const append = written.endsWith('+');
+    return {
+      key: append ? written.slice(0, -1) : written,
+      append,
+      value: (document.toJS() as Record<string, unknown>)[written],
+      line: lines.linePos(offset).line,
+    };
+  });
+}
+
+function toList(value: unknown): readonly unknown[] {
+  return value === undefined ? [] : Array.isArray(value) ? value : [value];
+}
+
+function dropIns(dir: string): readonly string[] {
+  try {
+    return readdirSync(dir)
+      .filter((name) => /\.ya?ml$/.test(name))
+      .sort()
+      .map((name) => join(dir, name));
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw new UnreadableConfigError(dir, String(systemCode(error)), { cause: error });
+  }
+}
+
+function readText(path: string, required: boolean): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT' && !required) return '';
+    throw new UnreadableConfigError(path, `it cannot be read (${systemCode(error)})`, { cause: error });
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * @module
+ * The life of a kagent process: lock, left-over children, components in order, the status socket, the last signal.
+ * Knows: what every mode needs around its components. Leaves to others: which components (server/, agent/).
+ *
+ *   opened ──run──▶ starting ──all ready──▶ ready ──signal──▶ stopping ──▶ gone
+ *                      └──a component fails──▶ stopping ──▶ gone, with its error
+ */
+import { rfc3339, systemClock } from '../clock.ts';
+import { createComponentManager, type Component } from '../component/component.ts';
+import { createEventLog, type EventLog } from '../events/events.ts';
+import type { Log } from '../log/log.ts';
+import type { Paths } from '../paths.ts';
+import {
+  childCgroups,
+  childLogs,
+  childRegistry,
+  cpuAndMemory,
+  createSupervisor,
+  endLeftOvers,
+  type Supervisor,
+} from '../process/process.ts';
+import type { Notifier } from '../service/service.ts';
+import { version } from '../version/version.ts';
+import { lockDataDir } from './lock.ts';
+import { serveStatus, type DaemonStatus } from './status.ts';
+import { timeline, type Progress } from './timeline.ts';
+
+const childLogMaxBytes = 10 * 1024 * 1024;
+const eventsKept = 200;
+
+export interface DaemonOptions {
+  readonly mode: DaemonStatus['mode'];
+  readonly paths: Paths;
+  readonly statusSocket: string;
+  readonly log: Log;
+  readonly nodeName: string | undefined;
+  /** Told when it is ready and when it stops: the service manager, if there is one. */
+  readonly notifier: Notifier;
+}
+
+export interface Daemon {
+  readonly supervisor: Supervisor;
+  readonly events: EventLog;
+  /** Ends the run with `error`: for what no restart of a child can heal, such as a datastore that cannot write. */
+  readonly fail: (error: unknown) => void;
+  /**
+   * Starts the components, says `onReady`, and keeps them until `signal`.
+   * Resolves when nothing of them is left; rejects with the failure of a component that did not start or that is fatal.
+   */
+  run(components: readonly Component[], options: RunOptions): Promise<void>;
+}
+
+export interface RunOptions {
+  readonly signal: AbortSignal;
+  /** Called at each step, for a line on the terminal. */
+  readonly onProgress: (progress: Progress) => void;
+  readonly onReady: (status: DaemonStatus) => void;
+}
+
+/** @throws {DataDirInUseError} @throws {NewerDataDirError} */
+export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
+  const { mode, paths, log, nodeName, notifier } = options;
+  const release = await lockDataDir(paths);
+  const events = createEventLog({ keep: eventsKept });
+  await endLeftOvers(paths.children, log);
+  const logs = childLogs(paths.logs, { maxBytes: childLogMaxBytes });
+  const supervisor = createSupervisor({
+    log,
+    events,
+    logs,
+    registry: childRegistry(paths.children),
+    cgroupsFor: childCgroups,
+  });
+  const since = rfc3339(systemClock.now() - process.uptime() * 1000);
+
+  const failure = new AbortController();
+
+  const run = async (components: readonly Component[], asked: RunOptions): Promise<void> => {
+    const { onProgress, onReady } = asked;
+    const signal = AbortSignal.any([asked.signal, failure.signal]);
+    const times = timeline(
+      components.map((component) => component.name),
+      onProgress,
+    );
+    const manager = createComponentManager(components, {
+      starting: times.starting,
+      ready(name) {
+        times.ready(name);
+        log.info('component ready', { component: name, tookMs: times.tookMs(name) });
+      },
+    });
+    let isReady = false;
+    const status = (): DaemonStatus => {
+      const processes = new Map(supervisor.processes().map((one) => [one.name, one]));
+      return {
+        mode,
+        version,
+        pid: process.pid,
+        since,
+        dataDir: paths.dataDir,
+        nodeName,
+        isReady,
+        components: [...manager.conditions()].map(([name, condition]) => {
+          const child = processes.get(name);
+          const usage = child?.pid === undefined ? undefined : cpuAndMemory(child.pid);
+          return {
+            name,
+            condition,
+            pid: child?.pid,
+            restarts: child?.restarts ?? 0,
+            since: child?.since,
+            cpuSeconds: usage?.cpuSeconds,
+            memoryBytes: usage?.pssBytes,
+            anonymousBytes: usage?.anonymousBytes,
+            ...times.of(name),
+          };
+        }),
+        events: [...events.recent(20)],
+      };
+    };
+    const endStatus = await serveStatus(options.statusSocket, status);
+    try {
+      await manager.start(signal);
+      isReady = true;
+      times.end();
+      notifier.ready('the node is Ready');
+      log.info('ready', { tookMs: Math.round(process.uptime() * 1000) });
+      onReady(status());
+      await aborted(signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      times.end();
+      notifier.stopping();
+      await manager.stop();
+      endStatus();
+      logs.close();
+      release();
+    }
+    if (failure.signal.aborted) throw failure.signal.reason;
+    log.info('stopped');
+  };
+  return { supervisor, events, fail: (error) => failure.abort(error), run };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+export { askStatus, NotRunningError, type DaemonStatus } from './status.ts';
+export { DataDirInUseError, NewerDataDirError } from './lock.ts';
+export type { Progress } from './timeline.ts';

@@ -1,0 +1,75 @@
+import { Command, Option } from 'commander';
+import { installService } from './install.ts';
+import { hostAt } from './host.ts';
+import { createServiceManager, detectServiceManager } from './managers.ts';
+import type { Readiness, ServiceKind } from './service.ts';
+
+export interface ServiceCommandOptions {
+  /** The installed executable, unless `--executable` names another. */
+  readonly executable: string;
+  readonly env: Readonly<NodeJS.ProcessEnv>;
+  readonly readiness: (signal: AbortSignal) => Promise<Readiness>;
+  readonly print: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+interface Flags {
+  readonly root: string;
+  readonly manager?: ServiceKind;
+  readonly name?: string;
+  readonly executable: string;
+  readonly enable: boolean;
+  readonly start: boolean;
+  readonly forceRestart: boolean;
+  readonly timeout: string;
+}
+
+/** `kagent service …`: what install.sh calls once the executable is in its place. */
+export function serviceCommand(options: ServiceCommandOptions): Command {
+  const service = new Command('service').description('Run kagent as a service of this box');
+  const common = (command: Command): Command =>
+    command
+      .addOption(new Option('--manager <kind>', 'instead of the one found').choices(['systemd', 'openrc', 'none']))
+      .addOption(new Option('--root <folder>', 'instead of /').default('/').hideHelp())
+      .option('--name <name>', "the service's name (kagent, or kagent-agent for an agent)")
+      .option('--executable <path>', 'what the service runs', options.executable)
+      .argument('[args...]', "after '--': server or agent, and its flags");
+  const managerOf = (flags: Flags) => {
+    const host = hostAt(flags.root);
+    const kind = flags.manager ?? detectServiceManager(host);
+    return { host, manager: createServiceManager(kind, { host, readiness: options.readiness }) };
+  };
+
+  common(service.command('install').description('Write, enable and start it, as far as it is not so already'))
+    .option('--no-enable', 'do not start it at boot')
+    .option('--no-start', 'write the files only')
+    .option('--force-restart', 'restart it also when nothing changed', false)
+    .option('--timeout <seconds>', 'wait so long for Ready', '300')
+    .action(async (args: string[], flags: Flags) => {
+      await installService(
+        {
+          ...managerOf(flags),
+          name: flags.name,
+          executable: flags.executable,
+          args,
+          env: options.env,
+          skipEnable: !flags.enable,
+          skipStart: !flags.start,
+          forceRestart: flags.forceRestart,
+          timeoutMs: Number(flags.timeout) * 1000,
+          print: options.print,
+        },
+        options.signal,
+      );
+    });
+
+  common(service.command('print').description("Print the unit or script that 'install' would write")).action(
+    (args: string[], flags: Flags) => {
+      const { manager } = managerOf(flags);
+      const complete = args.length === 0 ? ['server'] : args;
+      const { executable, name = 'kagent' } = flags;
+      options.print(manager.text({ name, executable, args: complete }).trimEnd());
+    },
+  );
+  return service;
+}

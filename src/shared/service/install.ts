@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, mkdirSync } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { readFileIfExists, writeFileAtomicSync, writeFileIfChanged } from '../files/files.ts';
+import { argumentsIn } from './definition.ts';
+import { mergeEnvironment } from './env-file.ts';
+import type { ServiceHost } from './host.ts';
+import type { ServiceManager } from './service.ts';
+
+export interface InstallOptions {
+  readonly host: ServiceHost;
+  readonly manager: ServiceManager;
+  /** `kagent`, or `kagent-agent` for an agent, unless given. */
+  readonly name: string | undefined;
+  readonly executable: string;
+  /** As after `sh -s -`: with or without the word server or agent; none at all keeps those of the last time. */
+  readonly args: readonly string[];
+  /** The installer's own environment. */
+  readonly env: Readonly<NodeJS.ProcessEnv>;
+  readonly skipEnable: boolean;
+  readonly skipStart: boolean;
+  readonly forceRestart: boolean;
+  readonly timeoutMs: number;
+  /** A line for the person who waits. */
+  readonly print: (line: string) => void;
+}
+
+/**
+ * Writes what is not yet as asked, and restarts only if the executable, the definition or the environment is another
+ * than the one the service runs with. What it runs with is noted after a start that succeeded, so that an installation
+ * that was broken off is finished by the next.
+ */
+export async function installService(options: InstallOptions, signal: AbortSignal): Promise<void> {
+  const { host, manager, print } = options;
+  const { name, args } = serviceOf(options);
+  const files = manager.files(name);
+  mkdirSync(host.path('/etc/kagent'), { recursive: true, mode: 0o755 }); // a kubeconfig there may be meant for others
+  const environment = mergeEnvironment(readFileIfExists(files.environment) ?? '', options.env);
+  if (writeFileIfChanged(files.environment, environment, 0o600)) print(`wrote ${files.environment}`);
+  const text = manager.text({ name, executable: options.executable, args });
+  if (writeFileIfChanged(files.definition, text, manager.kind === 'systemd' ? 0o644 : 0o755)) {
+    print(`wrote ${files.definition}`);
+    await manager.reload();
+  }
+  if (!options.skipEnable) print(await manager.enable(name));
+  if (options.skipStart) return print(`${name} is not started, as asked`);
+
+  const wanted = await fingerprint(options.executable, [text, environment]);
+  const isUnchanged = readFileIfExists(appliedFile(host, name)) === wanted;
+  if (isUnchanged && !options.forceRestart && (await manager.isRunning(name))) {
+    return print(`${name} runs with exactly this already: not restarted`);
+  }
+  const startOptions = { onStatus: print, timeoutMs: options.timeoutMs };
+  await manager.restart(name, startOptions, signal);
+  writeFileAtomicSync(appliedFile(host, name), wanted, 0o600);
+  print(`${name} is Ready`);
+}
+
+/** What the running service was started with. */
+export function appliedFile(host: ServiceHost, name: string): string {
+  return host.path(`/etc/kagent/${name}.applied`);
+}
+
+function serviceOf(options: InstallOptions): { readonly name: string; readonly args: readonly string[] } {
+  const { manager, args, env } = options;
+  const earlier = (name: string) => argumentsIn(readFileIfExists(manager.files(name).definition) ?? '');
+  const before =
+    options.name === undefined
+      ? ['kagent', 'kagent-agent'].map(earlier).find((found) => found !== undefined)
+      : earlier(options.name);
+  const wanted = args.length === 0 && env['KAGENT_URL'] === undefined ? (before ?? []) : args;
+  const [first = '-'] = wanted;
+  const hasUrl = (env['KAGENT_URL'] ?? '') !== '';
+  const mode = hasUrl ? 'agent' : (before?.[0] ?? 'server'); // as k3s: who has an address to join is an agent
+  const complete = first.startsWith('-') ? [mode, ...wanted] : wanted;
+  return { name: options.name ?? (complete[0] === 'agent' ? 'kagent-agent' : 'kagent'), args: complete };
+}
+
+async function fingerprint(executable: string, texts: readonly string[]): Promise<string> {
+  const hash = createHash('sha256');
+  for (const text of texts) hash.update(`${text.length} ${text}`);
+  await pipeline(createReadStream(executable), hash);
+  return `${hash.digest('hex')}\n`;
+}

@@ -1,0 +1,44 @@
+import { readdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { readFileIfExists } from '../files/files.ts';
+import { argumentsIn } from './definition.ts';
+import type { ServiceHost } from './host.ts';
+import { appliedFile } from './install.ts';
+import type { ServiceManager } from './service.ts';
+
+export interface InstalledService {
+  readonly name: string;
+  readonly manager: ServiceManager;
+}
+
+/** Every service of these managers that kagent's installer wrote, whatever its name. */
+export function installedServices(managers: readonly ServiceManager[]): readonly InstalledService[] {
+  return managers.flatMap((manager) => {
+    const pattern = manager.files('*').definition;
+    const [prefix = '', suffix = ''] = pattern.split('*');
+    return filesIn(dirname(pattern))
+      .filter((path) => path.startsWith(prefix) && path.endsWith(suffix))
+      .filter((path) => argumentsIn(readFileIfExists(path) ?? '') !== undefined)
+      .map((path) => ({ name: path.slice(prefix.length, path.length - suffix.length), manager }));
+  });
+}
+
+/** Takes the service away: not at boot any more, and none of its files. It is stopped before. */
+export async function removeService(service: InstalledService, host: ServiceHost): Promise<void> {
+  const { name, manager } = service;
+  await manager.disable(name);
+  const { definition, environment } = manager.files(name);
+  for (const path of [definition, environment, appliedFile(host, name)]) await rm(path, { force: true });
+  await manager.reload();
+}
+
+function filesIn(dir: string): readonly string[] {
+  try {
+    return readdirSync(dir, { withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => `${dir}/${entry.name}`);
+  } catch {
+    return []; // no such manager on this box
+  }
+}

@@ -1,0 +1,29 @@
+import { existsSync } from 'node:fs';
+import type { ServiceHost } from './host.ts';
+import { daemonManager } from './none.ts';
+import { openrcManager } from './openrc.ts';
+import type { Readiness, ServiceKind, ServiceManager } from './service.ts';
+import { systemdManager } from './systemd.ts';
+
+/** What looks after services on this box. A package that is installed but was not booted does not count. */
+export function detectServiceManager(host: ServiceHost): ServiceKind {
+  if (existsSync(host.path('/run/systemd/system'))) return 'systemd'; // sd_booted(3)
+  if (existsSync(host.path('/run/openrc/softlevel'))) return 'openrc';
+  return 'none';
+}
+
+export interface ManagerOptions {
+  readonly host: ServiceHost;
+  readonly readiness: (signal: AbortSignal) => Promise<Readiness>;
+}
+
+export function createServiceManager(kind: ServiceKind, options: ManagerOptions): ServiceManager {
+  switch (kind) {
+    case 'systemd':
+      return systemdManager(options.host);
+    case 'openrc':
+      return openrcManager(options);
+    case 'none':
+      return daemonManager(options.host);
+  }
+}

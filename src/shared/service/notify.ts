@@ -1,0 +1,104 @@
+import { execFile } from 'node:child_process';
+import { closeSync, writeSync } from 'node:fs';
+import { messageOf } from '../errors.ts';
+import type { Log } from '../log/log.ts';
+
+/** Tells whoever started this process how far it is: systemd, the waiting `--daemonize`, or nobody. */
+export interface Notifier {
+  /** What goes on now, one line. */
+  status(text: string): void;
+  ready(text: string): void;
+  stopping(): void;
+  /** The start or stop takes longer than agreed: another `ms` from now. */
+  extendTimeout(ms: number): void;
+  /** The sentence the start ended with. */
+  failed(message: string): void;
+  /** Resolves when all that was said has arrived. */
+  flush(): Promise<void>;
+}
+
+/** By these variables a starter says where it listens. */
+export const notifyVariables = { systemd: 'NOTIFY_SOCKET', daemonize: 'KAGENT_NOTIFY_FD' } as const;
+
+/** What is sent: sd_notify's assignments, `READY=1`; later ones of a name replace earlier ones. */
+type Fields = Readonly<Record<string, string>>;
+
+export function createNotifier(env: Readonly<NodeJS.ProcessEnv>, log: Log): Notifier {
+  const fd = env[notifyVariables.daemonize];
+  if (fd !== undefined) return notifierOver(pipeSender(Number(fd)));
+  if (env[notifyVariables.systemd] !== undefined) return notifierOver(systemdSender(env, log));
+  return notifierOver(async () => {});
+}
+
+function notifierOver(send: (fields: Fields) => Promise<void>): Notifier {
+  let waiting: Record<string, string> = {};
+  let sending: Promise<void> | undefined;
+  const drain = async (): Promise<void> => {
+    while (Object.keys(waiting).length > 0) {
+      const fields = waiting;
+      waiting = {};
+      await send(fields);
+    }
+    sending = undefined;
+  };
+  // While one message is on its way the next ones become one: a status that is out of date is not sent.
+  const say = (fields: Fields): void => {
+    Object.assign(waiting, fields);
+    sending ??= drain();
+  };
+  const oneLine = (text: string): string => text.replaceAll(/\s+/g, ' ');
+  return {
+    status: (text) => say({ STATUS: oneLine(text) }),
+    ready: (text) => say({ READY: '1', STATUS: oneLine(text) }),
+    stopping: () => say({ STOPPING: '1' }),
+    extendTimeout: (ms) => say({ EXTEND_TIMEOUT_USEC: String(ms * 1000) }),
+    failed: (message) => say({ STATUS: oneLine(message), X_KAGENT_FAILED: JSON.stringify(message) }),
+    flush: async () => {
+      await sending;
+    },
+  };
+}
+
+/** To the process that waits behind `--daemonize`: a line an assignment, on a pipe. */
+function pipeSender(fd: number): (fields: Fields) => Promise<void> {
+  let isOpen = true;
+  return async (fields) => {
+    if (!isOpen) return;
+    try {
+      writeSync(fd, toLines(fields));
+    } catch {
+      isOpen = false; // nobody waits any more
+    }
+    if (fields['READY'] === undefined || !isOpen) return;
+    isOpen = false;
+    closeSync(fd);
+  };
+}
+
+function toLines(fields: Fields): string {
+  return Object.entries(fields)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('');
+}
+
+/**
+ * systemd listens on a datagram socket of the Unix kind, which Node cannot send to; `systemd-notify` can, and is there
+ * wherever systemd is. It sends in the name of this process, so that systemd knows the sender.
+ * @see sd_notify(3), systemd-notify(1)
+ */
+function systemdSender(env: Readonly<NodeJS.ProcessEnv>, log: Log): (fields: Fields) => Promise<void> {
+  let isMissing = false;
+  return (fields) =>
+    new Promise((resolve) => {
+      if (isMissing) return resolve();
+      const assignments = Object.entries(fields).map(([name, value]) => `${name}=${value}`);
+      const options = { timeout: 5000, env: { PATH: env['PATH'], NOTIFY_SOCKET: env[notifyVariables.systemd] } };
+      execFile('systemd-notify', [`--pid=${process.pid}`, ...assignments], options, (error) => {
+        if (error !== null) {
+          isMissing = error.code === 'ENOENT';
+          log.warn('the service manager could not be told', { state: assignments, error: messageOf(error) });
+        }
+        resolve();
+      });
+    });
+}

@@ -1,0 +1,83 @@
+import { existsSync, statSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { definitionHead } from './definition.ts';
+import { ServiceNotReadyError } from './errors.ts';
+import { must } from './host.ts';
+import { shellDoubleQuote, shellQuote } from './quote.ts';
+import type { ManagerOptions } from './managers.ts';
+import type { ServiceDefinition, ServiceManager } from './service.ts';
+import { lastLines, serviceLogVariable } from './service-log.ts';
+
+export function openrcManager({ host, readiness }: ManagerOptions): ServiceManager {
+  const files = (name: string) => ({
+    definition: host.path(`/etc/init.d/${name}`),
+    environment: host.path(`/etc/kagent/${name}.env`),
+  });
+  const logOf = (name: string): string => host.path(`/var/log/${name}.log`);
+  const isRunning = async (name: string): Promise<boolean> =>
+    (await host.run('rc-service', [name, 'status'])).code === 0;
+  return {
+    kind: 'openrc',
+    files,
+    text: (definition) => rcScript(definition, files(definition.name).environment, logOf(definition.name)),
+    async reload() {},
+    async enable(name) {
+      await must(host, 'rc-update', 'add', name, 'default');
+      return 'OpenRC starts it at boot';
+    },
+    async disable(name) {
+      await host.run('rc-update', ['del', name, 'default']); // fails where it was not added
+    },
+    isRunning,
+    async restart(name, { onStatus, timeoutMs }, signal) {
+      const log = logOf(name);
+      const sizeBefore = existsSync(log) ? statSync(log).size : 0;
+      await must(host, 'rc-service', name, 'restart');
+      const deadlineMs = performance.now() + timeoutMs;
+      for (let lastStatus = ''; ; await delay(200, undefined, { signal })) {
+        const { ready, text } = await readiness(signal);
+        if (ready) return;
+        if (text !== lastStatus) onStatus(text);
+        lastStatus = text;
+        const isUp = await isRunning(name);
+        if (isUp && performance.now() < deadlineMs) continue;
+        const how = isUp ? `is not Ready after ${timeoutMs / 1000} s` : 'ended';
+        throw new ServiceNotReadyError(name, how, lastLines(log, sizeBefore, 12), log);
+      }
+    },
+    async stop(name) {
+      await must(host, 'rc-service', '--ifstarted', name, 'stop');
+    },
+  };
+}
+
+/** supervise-daemon keeps it alive; on stop it signals kagent alone, so the pods go on. */
+export function rcScript(definition: ServiceDefinition, environmentFile: string, log: string): string {
+  const { name, executable, args } = definition;
+  return `#!/sbin/openrc-run
+${definitionHead(args)}
+
+name=${shellDoubleQuote(name)}
+description=${shellDoubleQuote(`Kubernetes by kagent (${args[0] ?? 'server'})`)}
+supervisor="supervise-daemon"
+command=${shellDoubleQuote(executable)}
+command_args=${shellDoubleQuote(args.map(shellQuote).join(' '))}
+pidfile="/run/${name}.pid"
+output_log=${shellDoubleQuote(log)}
+error_log=${shellDoubleQuote(log)}
+retry="TERM/90/KILL/5"
+respawn_delay=5
+respawn_max=0
+rc_ulimit="-n 1048576"
+
+set -o allexport
+export ${serviceLogVariable}=${shellDoubleQuote(log)}
+if [ -f ${shellQuote(environmentFile)} ]; then . ${shellQuote(environmentFile)}; fi
+set +o allexport
+
+depend() {
+	after network-online net
+	want cgroups
+}
+`;
+}

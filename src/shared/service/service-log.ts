@@ -1,0 +1,38 @@
+import { copyFileSync, readFileSync, statSync, truncateSync } from 'node:fs';
+
+/** Names the file that stdout and stderr go to, so that the process itself can keep it small. */
+export const serviceLogVariable = 'KAGENT_SERVICE_LOG';
+
+/**
+ * Where no service manager keeps the log, kagent does: at `maxBytes` the file is copied to `<path>.1` and emptied. It is
+ * emptied, not renamed, since stdout stays open on it; as it was opened for appending, the next line goes to its start.
+ */
+export function keepLogSmall(
+  path: string,
+  options: { readonly maxBytes: number; readonly everyMs: number },
+  signal: AbortSignal,
+): void {
+  const timer = setInterval(() => rotateLog(path, options.maxBytes), options.everyMs).unref();
+  signal.addEventListener('abort', () => clearInterval(timer), { once: true });
+}
+
+/** Without waiting in between, so that no line of this process is lost between the copy and the emptying. */
+export function rotateLog(path: string, maxBytes: number): void {
+  try {
+    if (statSync(path).size <= maxBytes) return;
+    copyFileSync(path, `${path}.1`);
+    truncateSync(path);
+  } catch {
+    // No room for the copy, or the file was taken away: the log grows on, the service goes on.
+  }
+}
+
+/** The last lines written after the first `fromBytes` bytes, for a person to read. */
+export function lastLines(path: string, fromBytes: number, count: number): string {
+  try {
+    const text = readFileSync(path).subarray(fromBytes).toString('utf8').trimEnd();
+    return text.split('\n').slice(-count).join('\n');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * @module
+ * kagent as a service of the box: under systemd, under OpenRC, or as a daemon of its own where there is neither.
+ * Knows: what started this process and how to tell it, unit and script texts, start at boot, pid file, service log.
+ * Leaves to others: when the node is Ready (main.ts hands it in), what the service does, getting the executable (install.sh).
+ * Spec: systemd.service(5), sd_notify(3), OpenRC's service-script-guide.
+ */
+
+export interface ServiceDefinition {
+  readonly name: string; // 'kagent', 'kagent-agent'
+  readonly executable: string;
+  readonly args: readonly string[]; // ['server', '--node-name', 'a']
+}
+
+/** What a service manager needs in order to wait for Ready where the manager itself cannot. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly text: string; // what it waits for
+}
+
+export interface StartOptions {
+  /** Told of each new status. */
+  readonly onStatus: (text: string) => void;
+  readonly timeoutMs: number;
+}
+
+export type ServiceKind = 'systemd' | 'openrc' | 'none';
+
+export interface ServiceManager {
+  readonly kind: ServiceKind;
+  /** Where the definition and the environment file (0600) of a service are. */
+  files(name: string): { readonly definition: string; readonly environment: string };
+  /** The whole text of the definition; `definition.ts` reads the arguments back out of it. */
+  text(definition: ServiceDefinition): string;
+  /** The manager takes note of a new or changed definition. */
+  reload(): Promise<void>;
+  /** Starts it at boot. @returns how, or why not */
+  enable(name: string): Promise<string>;
+  disable(name: string): Promise<void>;
+  isRunning(name: string): Promise<boolean>;
+  /** Ends a running one first; resolves when the node is Ready. @throws {ServiceNotReadyError} with its last lines */
+  restart(name: string, options: StartOptions, signal: AbortSignal): Promise<void>;
+  stop(name: string): Promise<void>;
+}
+
+export { createServiceManager, detectServiceManager } from './managers.ts';
+export { hostAt, type ServiceHost } from './host.ts';
+export { createNotifier, type Notifier } from './notify.ts';
+export { daemonize, type DaemonOptions } from './daemonize.ts';
+export { daemonPid, daemonVariable, stopDaemon } from './pid-file.ts';
+export { keepLogSmall, serviceLogVariable } from './service-log.ts';
+export { installService, type InstallOptions } from './install.ts';
+export { installedServices, removeService, type InstalledService } from './installed.ts';
+export { serviceCommand } from './commands.ts';

@@ -1,0 +1,108 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { definitionHead } from './definition.ts';
+import { ServiceNotReadyError } from './errors.ts';
+import { must, type ServiceHost } from './host.ts';
+import { systemdQuote } from './quote.ts';
+import type { ServiceDefinition, ServiceManager } from './service.ts';
+
+const unitDir = '/etc/systemd/system';
+
+export function systemdManager(host: ServiceHost): ServiceManager {
+  const unit = (name: string): string => `${name}.service`;
+  const files = (name: string) => ({
+    definition: host.path(`${unitDir}/${unit(name)}`),
+    environment: host.path(`${unitDir}/${unit(name)}.env`),
+  });
+  return {
+    kind: 'systemd',
+    files,
+    text: (definition) => unitText(definition, files(definition.name).environment),
+    async reload() {
+      await must(host, 'systemctl', 'daemon-reload');
+    },
+    async enable(name) {
+      await must(host, 'systemctl', '--quiet', 'enable', unit(name));
+      return 'systemd starts it at boot';
+    },
+    async disable(name) {
+      await host.run('systemctl', ['--quiet', 'disable', unit(name)]); // fails where there is no such unit
+    },
+    async isRunning(name) {
+      return (await host.run('systemctl', ['--quiet', 'is-active', unit(name)])).code === 0;
+    },
+    async restart(name, { onStatus, timeoutMs }, signal) {
+      // Not waited for by systemctl, which would show nothing until the end.
+      await must(host, 'systemctl', '--no-block', 'restart', unit(name));
+      const deadlineMs = performance.now() + timeoutMs;
+      for (let lastStatus = ''; ; await delay(200, undefined, { signal })) {
+        const state = await unitState(host, unit(name));
+        if (state.status !== '' && state.status !== lastStatus) onStatus(state.status);
+        lastStatus = state.status;
+        if (state.hasPendingJob && performance.now() < deadlineMs) continue;
+        if (state.isReady) return;
+        const how = state.hasPendingJob ? `is not Ready after ${timeoutMs / 1000} s` : `ended (${state.result})`;
+        const journal = ['--unit', unit(name), '--lines', '12', '--no-pager', '--output', 'cat'];
+        const { output } = await host.run('journalctl', journal);
+        throw new ServiceNotReadyError(name, how, output.trimEnd(), `journalctl --unit ${unit(name)}`);
+      }
+    },
+    async stop(name) {
+      await must(host, 'systemctl', 'stop', unit(name));
+    },
+  };
+}
+
+interface UnitState {
+  readonly isReady: boolean;
+  /** systemd still works on the restart. */
+  readonly hasPendingJob: boolean;
+  readonly status: string;
+  readonly result: string;
+}
+
+async function unitState(host: ServiceHost, unit: string): Promise<UnitState> {
+  const output = await must(host, 'systemctl', 'show', '--property', 'ActiveState,Job,StatusText,Result', unit);
+  const property = (name: string): string => new RegExp(`^${name}=(.*)$`, 'm').exec(output)?.[1] ?? '';
+  return {
+    isReady: property('ActiveState') === 'active',
+    hasPendingJob: !['', '0'].includes(property('Job')),
+    status: property('StatusText'),
+    result: property('Result'),
+  };
+}
+
+/**
+ * KillMode=process: on stop kagent alone is told; it ends its own children, and the pods' shims go on.
+ * Delegate=yes: the cgroups below are kagent's. A wrong flag (exit code 2) is not tried again and again.
+ */
+export function unitText(definition: ServiceDefinition, environmentFile: string): string {
+  const command = [definition.executable, ...definition.args].map(systemdQuote).join(' ');
+  return `${definitionHead(definition.args)}
+[Unit]
+Description=Kubernetes by kagent (${definition.args[0] ?? 'server'})
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=notify
+NotifyAccess=all
+EnvironmentFile=-/etc/default/%N
+EnvironmentFile=-/etc/sysconfig/%N
+EnvironmentFile=-${environmentFile}
+ExecStart=${command}
+KillMode=process
+Delegate=yes
+LimitNOFILE=1048576
+LimitNPROC=infinity
+LimitCORE=infinity
+TasksMax=infinity
+TimeoutStartSec=0
+TimeoutStopSec=90s
+Restart=always
+RestartSec=5s
+RestartPreventExitStatus=2
+
+[Install]
+WantedBy=multi-user.target
+`;
+}

@@ -1,0 +1,61 @@
+/**
+ * @module
+ * The text of a join token: `K10<sha256 of the CA's PEM>::<role>:<secret>`, or the secret alone.
+ * Knows: the text forms. Leaves to others: which tokens exist (server/join), comparing the hash (agent/join).
+ */
+import { KagentError } from '../errors.ts';
+import { Secret } from '../secret.ts';
+
+export class TokenFormatError extends KagentError {
+  readonly code = 'TOKEN_FORMAT';
+  readonly fault = 'operator';
+  constructor(reason: string) {
+    super(`the token is not usable: ${reason}; copy it whole from the file server/node-token on the server`);
+  }
+}
+
+export interface ParsedToken {
+  /** What the CA must hash to, lower-case hex; undefined for a short secret, which pins nothing. */
+  readonly caHash: string | undefined;
+  /** What the server is shown: `server:<secret>`, `node:<secret>`, `<id6>.<secret16>` or the short secret. */
+  readonly secret: Secret;
+}
+
+export type TokenUser = 'server' | 'node';
+
+const prefix = 'K10';
+const hashLength = 64;
+
+/** @throws {TokenFormatError} naming what is wrong, never the token */
+export function parseToken(text: string): ParsedToken {
+  const token = text.trim();
+  if (token === '') throw new TokenFormatError('it is empty');
+  if (/\s/.test(token)) throw new TokenFormatError('it has a space or a line break inside');
+  if (!token.startsWith(prefix)) {
+    if (token.includes('::')) throw new TokenFormatError(`it does not begin with ${prefix}`);
+    return { caHash: undefined, secret: new Secret(token) };
+  }
+  const at = token.indexOf('::');
+  if (at < 0) throw new TokenFormatError(`it begins with ${prefix} but '::' and the secret are missing`);
+  const caHash = token.slice(prefix.length, at).toLowerCase();
+  if (!/^[0-9a-f]*$/.test(caHash) || caHash.length !== hashLength) {
+    throw new TokenFormatError(`between ${prefix} and '::' there must be ${hashLength} hexadecimal digits`);
+  }
+  const secret = token.slice(at + 2);
+  const isUserForm = /^(server|node):.+$/.test(secret);
+  const isBootstrapForm = /^[a-z0-9]{6}\.[a-z0-9]{16}$/.test(secret);
+  if (!isUserForm && !isBootstrapForm) {
+    throw new TokenFormatError("after '::' there must be server:<secret>, node:<secret> or <id>.<secret>");
+  }
+  return { caHash, secret: new Secret(secret) };
+}
+
+/** The whole token: for a 0600 file or the operator's terminal. */
+export function tokenText(caHash: string, user: TokenUser, secret: Secret): string {
+  return `${prefix}${caHash}::${user}:${secret.reveal()}`;
+}
+
+/** The secret without its user: `server:abc` and `abc` are the same secret. */
+export function bareSecret(secret: Secret): Secret {
+  return new Secret(secret.reveal().replace(/^(server|node):/, ''));
+}

@@ -1,0 +1,120 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const script = join(import.meta.dirname, '../e2e/lab.sh');
+const run = promisify(execFile);
+
+export interface LabOptions {
+  /** Of the hosts' disks: on ext4, xfs or btrfs. */
+  readonly dir?: string;
+  /** Begins the names of what is made; unique for each run. */
+  readonly prefix?: string;
+  /** The first three bytes of the hosts' addresses. */
+  readonly net?: string;
+  /** Folders every host sees as they are. */
+  readonly share?: readonly string[];
+}
+
+export interface CommandResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface LabHost {
+  readonly name: string;
+  readonly address: string;
+  /** Its disk, from outside. */
+  readonly dir: string;
+  /** Runs to its end; a code other than 0 is an answer, not an error. */
+  exec(command: readonly string[], options?: ExecOptions): Promise<CommandResult>;
+  /** As `exec`, but any code other than 0 throws with what was written. @returns stdout */
+  must(command: readonly string[], options?: ExecOptions): Promise<string>;
+  /** Goes on running; ends with the host. */
+  start(command: readonly string[], options?: ExecOptions): ChildProcess;
+  /** Power cut: the disk is kept, `up` boots it again. */
+  off(): Promise<void>;
+  up(): Promise<void>;
+  freeze(): Promise<void>;
+  thaw(): Promise<void>;
+  unplug(): Promise<void>;
+  plug(): Promise<void>;
+}
+
+export interface ExecOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly timeoutMs?: number;
+}
+
+export interface Lab {
+  /** Boots a host with the address `<net>.<lastByte>`. */
+  host(name: string, lastByte: number): Promise<LabHost>;
+  /** Ends and erases every host, and the switch. */
+  wipe(): Promise<void>;
+}
+
+/** Several hosts on this machine, on one switch; needs root. @see test/e2e/lab.sh */
+export async function createLab(options: LabOptions = {}): Promise<Lab> {
+  const prefix = options.prefix ?? `kt${process.pid.toString(36)}`;
+  const dir = options.dir ?? join('/var/tmp', `klab-${prefix}`);
+  const net = options.net ?? `10.77.${process.pid % 250}`;
+  const env = { ...process.env, LAB: dir, LAB_PREFIX: prefix, LAB_NET: net, LAB_SHARE: (options.share ?? []).join(' ') };
+  const lab = async (...args: readonly string[]) => void (await run(script, args, { env }));
+  const hosts: LabHost[] = [];
+  await lab('net-up');
+  return {
+    async host(name, lastByte) {
+      await lab('up', name, String(lastByte));
+      const host = labHost({ name, lastByte, dir: join(dir, name), address: `${net}.${lastByte}`, env, lab });
+      hosts.push(host);
+      return host;
+    },
+    async wipe() {
+      for (const host of hosts.splice(0)) await lab('wipe', host.name);
+      await lab('net-down');
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+interface HostContext {
+  readonly name: string;
+  readonly lastByte: number;
+  readonly dir: string;
+  readonly address: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly lab: (...args: readonly string[]) => Promise<void>;
+}
+
+function labHost({ name, lastByte, dir, address, env, lab }: HostContext): LabHost {
+  const exec: LabHost['exec'] = (command, { env: extra = {}, timeoutMs = 120_000 } = {}) =>
+    new Promise((resolve, reject) => {
+      const settings = { env: { ...env, ...extra }, timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 };
+      execFile(script, ['exec', name, ...command], settings, (error, stdout, stderr) => {
+        if (error === null) resolve({ code: 0, stdout, stderr });
+        else if (typeof error.code === 'number') resolve({ code: error.code, stdout, stderr });
+        else reject(error); // not started, or out of time
+      });
+    });
+  return {
+    name,
+    address,
+    dir,
+    exec,
+    async must(command, settings) {
+      const { code, stdout, stderr } = await exec(command, settings);
+      if (code !== 0) throw new Error(`${name}: ${command.join(' ')} ended with ${code}:\n${stdout}${stderr}`);
+      return stdout;
+    },
+    start: (command, { env: extra = {} } = {}) =>
+      spawn(script, ['exec', name, ...command], { env: { ...env, ...extra }, stdio: ['ignore', 'pipe', 'pipe'] }),
+    off: () => lab('off', name),
+    up: () => lab('up', name, String(lastByte)),
+    freeze: () => lab('freeze', name),
+    thaw: () => lab('thaw', name),
+    unplug: () => lab('unplug', name),
+    plug: () => lab('plug', name),
+  };
+}

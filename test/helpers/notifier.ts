@@ -1,0 +1,11 @@
+import type { Notifier } from '../../src/shared/service/service.ts';
+
+/** Nobody waits to hear anything. */
+export const silentNotifier: Notifier = {
+  status: () => {},
+  ready: () => {},
+  stopping: () => {},
+  extendTimeout: () => {},
+  failed: () => {},
+  flush: async () => {},
+};

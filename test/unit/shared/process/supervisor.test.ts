@@ -1,0 +1,156 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { onTestFinished, expect, test } from 'vitest';
+import { createEventLog } from '../../../../src/shared/events/events.ts';
+import { silentLog } from '../../../../src/shared/log/log.ts';
+import {
+  childLogs,
+  childRegistry,
+  createSupervisor,
+  endLeftOvers,
+  type ProcessSpec,
+} from '../../../../src/shared/process/process.ts';
+import { startTimeOf } from '../../../../src/shared/process/children.ts';
+import { temporaryDir } from '../../../helpers/temporary.ts';
+import { eventually } from '../../../helpers/wait.ts';
+
+function setUp() {
+  const dir = temporaryDir();
+  const events = createEventLog({ keep: 100 });
+  const supervisor = createSupervisor({
+    log: silentLog,
+    events,
+    logs: childLogs(join(dir, 'logs'), { maxBytes: 100_000 }),
+    registry: childRegistry(join(dir, 'children.json')),
+    cgroupsFor: () => [],
+  });
+  const shell = (script: string, spec: Partial<ProcessSpec> = {}): ProcessSpec => ({
+    command: '/bin/sh',
+    args: ['-c', script],
+    env: { PATH: '/usr/bin:/bin', DIR: dir },
+    ready: async () => {
+      if (!existsSync(join(dir, 'ready'))) throw new Error('not yet');
+    },
+    stopTimeoutMs: 500,
+    backoff: { minMs: 10, maxMs: 40, stableAfterMs: 60_000 },
+    ...spec,
+  });
+  return { dir, events, supervisor, shell, never: new AbortController().signal };
+}
+
+function groupIsGone(pid: number): boolean {
+  try {
+    return !process.kill(-pid, 0);
+  } catch {
+    return true;
+  }
+}
+
+const forever = 'touch $DIR/ready; while :; do sleep 0.05; done';
+
+test('a child is supervised once it is ready, and stop leaves nothing of its group', async () => {
+  const { supervisor, shell, never } = setUp();
+  const child = await supervisor.supervise('steady', shell(`sleep 1000 & ${forever}`), never);
+  const { pid, state } = child.status();
+  expect(state).toBe('ready');
+  await child.stop();
+  expect(child.status().state).toBe('stopped');
+  await eventually(() => groupIsGone(pid ?? 0));
+});
+
+test('a child that is killed comes back, and the event and the count say so', async () => {
+  const { supervisor, shell, events, never } = setUp();
+  const child = await supervisor.supervise('steady', shell(forever), never);
+  onTestFinished(() => child.stop());
+  const first = child.status().pid ?? 0;
+  process.kill(first, 'SIGKILL');
+  await eventually(() => child.status().state === 'ready' && child.status().pid !== first);
+  expect(child.status().restarts).toBe(1);
+  expect(child.status().lastExit).toBe('signal SIGKILL');
+  expect(events.recent(10).map((event) => event.reason)).toEqual(['Ended', 'Restarted']);
+});
+
+test('a child that is never ready is an error with its last lines', async () => {
+  const { supervisor, shell, never } = setUp();
+  const start = supervisor.supervise('broken', shell('echo "flag --x is unknown" >&2; exit 3'), never);
+  await expect(start).rejects.toThrow(/broken did not become ready \(exit code 3\)[^]*flag --x is unknown/);
+});
+
+test('a child that ignores SIGTERM is killed after its time', async () => {
+  const { supervisor, shell, never } = setUp();
+  const child = await supervisor.supervise('deaf', shell(`trap "" TERM; ${forever}`), never);
+  const pid = child.status().pid ?? 0;
+  await child.stop();
+  expect(startTimeOf(pid)).toBeUndefined();
+});
+
+test('restart takes a new process at once, without back-off', async () => {
+  const { supervisor, shell, events, never } = setUp();
+  const child = await supervisor.supervise('steady', shell(forever), never);
+  onTestFinished(() => child.stop());
+  const first = child.status().pid;
+  await child.restart();
+  await eventually(() => child.status().state === 'ready' && child.status().pid !== first);
+  expect(events.recent(10).map((event) => event.reason)).not.toContain('Ended');
+});
+
+test('cancelling a start ends the child that was not ready yet', async () => {
+  const { dir, supervisor, shell } = setUp();
+  const cancel = new AbortController();
+  const start = supervisor.supervise('slow', shell('echo $$ >$DIR/pid; exec sleep 1000'), cancel.signal);
+  const pid = Number(
+    await eventually(() => existsSync(join(dir, 'pid')) && readFileSync(join(dir, 'pid'), 'utf8').trim()),
+  );
+  cancel.abort();
+  await expect(start).rejects.toThrow();
+  await eventually(() => startTimeOf(pid) === undefined);
+});
+
+test('each line of a child is in its own file, and a full file makes room', async () => {
+  const { dir, supervisor, shell, never } = setUp();
+  const many =
+    'i=0; while [ $i -lt 3000 ]; do echo "line $i of a child that talks a lot, more than fits"; i=$((i+1)); done;';
+  const child = await supervisor.supervise('talker', shell(`${many} ${forever}`), never);
+  onTestFinished(() => child.stop());
+  await eventually(() => readFileSync(join(dir, 'logs/talker.log'), 'utf8').includes('line 2999'));
+  expect(existsSync(join(dir, 'logs/talker.log.1'))).toBe(true);
+});
+
+test('a start ends the child that a dead kagent left, and leaves a stranger with a recycled pid alone', async () => {
+  const { dir } = setUp();
+  const path = join(dir, 'children.json');
+  const left = spawn('/bin/sleep', ['1000'], { detached: true, stdio: 'ignore' });
+  const stranger = spawn('/bin/sleep', ['1000'], { detached: true, stdio: 'ignore' });
+  onTestFinished(() => void stranger.kill('SIGKILL'));
+  const registry = childRegistry(path);
+  registry.add('left', left.pid ?? 0);
+  registry.add('stranger', stranger.pid ?? 0);
+  const record = JSON.parse(readFileSync(path, 'utf8')) as { name: string; startTime: string }[];
+  writeFileSync(
+    path,
+    JSON.stringify(record.map((one) => (one.name === 'stranger' ? { ...one, startTime: '1' } : one))),
+  );
+  const gone = once(left, 'exit');
+  expect(await endLeftOvers(path, silentLog)).toEqual(['left']);
+  await gone;
+  expect(stranger.exitCode).toBeNull();
+  expect(startTimeOf(stranger.pid ?? 0)).toBeDefined();
+});
+
+test('children die with a supervisor that is killed', async () => {
+  const { dir } = setUp();
+  const parent = spawn(
+    process.execPath,
+    [join(import.meta.dirname, '../../../fixtures/bin/supervising-parent.ts'), dir],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  const [output] = (await once(parent.stdout, 'data')) as [Buffer];
+  const pid = Number(output.toString().trim());
+  expect(startTimeOf(pid)).toBeDefined();
+  parent.kill('SIGKILL');
+  await eventually(() => startTimeOf(pid) === undefined);
+});

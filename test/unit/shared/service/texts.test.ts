@@ -1,0 +1,76 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { argumentsIn } from '../../../../src/shared/service/definition.ts';
+import { createServiceManager, detectServiceManager, hostAt } from '../../../../src/shared/service/service.ts';
+import { temporaryDir } from '../../../helpers/temporary.ts';
+
+const args = ['server', '--node-label', "owner=it's me", '--kubelet-arg=v=4', '--token', '50%$'];
+
+function textOf(kind: 'systemd' | 'openrc' | 'none', executable = '/usr/local/bin/kagent'): string {
+  const readiness = async () => ({ ready: true, text: '' });
+  const manager = createServiceManager(kind, { host: hostAt('/'), readiness });
+  return manager.text({ name: 'kagent', executable, args });
+}
+
+describe.each(['systemd', 'openrc', 'none'] as const)('the text for %s', (kind) => {
+  test('says whose it is and gives its arguments back', () => {
+    expect(argumentsIn(textOf(kind))).toEqual(args);
+  });
+});
+
+test("somebody else's unit has no arguments of ours", () => {
+  expect(argumentsIn('[Service]\nExecStart=/usr/bin/other\n')).toBeUndefined();
+});
+
+test('the unit tells systemd all that Kubernetes below it needs', () => {
+  const text = textOf('systemd');
+  for (const line of [
+    'Type=notify',
+    'NotifyAccess=all',
+    'Delegate=yes',
+    'KillMode=process',
+    'LimitNOFILE=1048576',
+    'TasksMax=infinity',
+    'Restart=always',
+    'RestartSec=5s',
+    'After=network-online.target',
+    'EnvironmentFile=-/etc/systemd/system/kagent.service.env',
+    `ExecStart=/usr/local/bin/kagent server --node-label "owner=it's me" --kubelet-arg=v=4 --token 50%%$$`,
+  ]) {
+    expect(text.split('\n')).toContain(line);
+  }
+});
+
+test('the OpenRC script is a sound shell script whose arguments survive its eval', () => {
+  const text = textOf('openrc');
+  const path = join(temporaryDir(), 'kagent');
+  writeFileSync(path, text);
+  expect(spawnSync('sh', ['-n', path], { encoding: 'utf8' }).stderr).toBe('');
+  // As openrc-run does: the script is read, then the words are put together by eval.
+  const script = `. ${path}; eval "printf '%s\\n' $command $command_args"`;
+  const words = execFileSync('sh', ['-c', script], { encoding: 'utf8' }).trimEnd().split('\n');
+  expect(words).toEqual(['/usr/local/bin/kagent', ...args]);
+  expect(text).toContain('supervisor="supervise-daemon"');
+});
+
+test('the start script hands its arguments on, with --daemonize, and works in the bare environment of a boot', () => {
+  const dir = temporaryDir();
+  const fake = join(dir, 'kagent');
+  writeFileSync(fake, '#!/bin/sh\nprintf "%s\\n" "$@"\n', { mode: 0o755 });
+  const path = join(dir, 'kagent.start');
+  writeFileSync(path, textOf('none', fake));
+  const said = execFileSync('/bin/sh', [path], { encoding: 'utf8', env: {} });
+  expect(said.trimEnd().split('\n')).toEqual([...args, '--daemonize']);
+});
+
+test('what was booted decides, not what is installed', () => {
+  const dir = temporaryDir();
+  expect(detectServiceManager(hostAt(dir))).toBe('none');
+  mkdirSync(join(dir, 'run/openrc'), { recursive: true });
+  writeFileSync(join(dir, 'run/openrc/softlevel'), 'default\n');
+  expect(detectServiceManager(hostAt(dir))).toBe('openrc');
+  mkdirSync(join(dir, 'run/systemd/system'), { recursive: true });
+  expect(detectServiceManager(hostAt(dir))).toBe('systemd');
+});
