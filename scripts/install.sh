@@ -196,10 +196,10 @@ fetch() {
 # fetch_to FILE ADDRESS: goes on where an earlier attempt broke off.
 fetch_to() {
 	if has curl; then
-		curl -fL --retry 3 --progress-bar -C - -o "$1" "$2" || {
-			rm -f "$1" # the server may not be able to send a part
-			curl -fL --retry 3 --progress-bar -o "$1" "$2"
-		}
+		code=0
+		curl -fL --progress-bar -C - -o "$1" "$2" || code=$?
+		[ $code = 33 ] || return $code
+		curl -fL --progress-bar -o "$1" "$2" # 33: the server cannot send a part
 	else
 		wget -c -q -O "$1" "$2"
 	fi
@@ -227,7 +227,9 @@ download() {
 	mkdir -p "$BIN_DIR"
 	NEW=$BIN_DIR/.kagent-$wanted
 	note "$MIRROR/$version/kagent-$arch"
-	fetch_to "$NEW" "$MIRROR/$version/kagent-$arch" || fail "the download broke off; run this again and it goes on from there"
+	[ -e "$NEW" ] && [ "$(sha256_of "$NEW")" = "$wanted" ] ||
+		fetch_to "$NEW" "$MIRROR/$version/kagent-$arch" ||
+		fail "the download broke off; run this again and it goes on from there"
 	actual=$(sha256_of "$NEW")
 	if [ "$actual" != "$wanted" ]; then
 		rm -f "$NEW"
@@ -308,15 +310,15 @@ next_steps() {
 	say
 	say "kagent is installed ($(since "$start")). What next:"
 	case $SERVICE:${INSTALL_KAGENT_SKIP_START:-}${INSTALL_KAGENT_SKIP_ENABLE:-} in
-	*:*true*) say "  kagent service install         start it" ;;
-	kagent-agent:*) say "  kagent status                  what runs here, and how it is" ;;
+	*:*true*) next "kagent service install${INSTALL_KAGENT_NAME:+ --name $SERVICE}" 'start it' ;;
 	*)
-		say "  kagent kubectl get nodes       the cluster, as this box's administrator"
-		say "  kagent status                  what runs here, and how it is"
+		[ "$SERVICE" = kagent-agent ] || next 'kagent kubectl get nodes' "the cluster, as this box's administrator"
+		next 'kagent status' 'what runs here, and how it is'
 		;;
 	esac
-	say "  $SERVICE-uninstall.sh$(printf '%*s' $((19 - ${#SERVICE})) '')take all of it away"
+	next "$SERVICE-uninstall.sh" 'take all of it away'
 }
+next() { printf '  %-28s%s\n' "$1" "$2"; }
 
 main() {
 	start=$(now)

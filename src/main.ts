@@ -14,9 +14,9 @@ import { serverSettings } from './server/config.ts';
 import { checkNetworks } from './server/networks.ts';
 import { createServer, type Server } from './server/server.ts';
 import { usageExitCode } from './shared/cli/cli.ts';
-import { commonCommands, versionText } from './shared/cli/commands.ts';
-import { settingsCommand } from './shared/cli/node-command.ts';
-import { secretSetting } from './shared/cli/secret-setting.ts';
+import { commonCommands, versionText } from './shared/cli/cli.ts';
+import { settingsCommand } from './shared/cli/cli.ts';
+import { secretSetting } from './shared/cli/cli.ts';
 import { KagentError } from './shared/errors.ts';
 
 /** A server's own settings and those of the node it runs. */
@@ -72,6 +72,8 @@ async function runServer(config: ServerConfig): Promise<void> {
     token: secretSetting(config.token, config.tokenFile),
     agentToken: secretSetting(config.agentToken, undefined),
     supervisor: daemon.supervisor,
+    events: daemon.events,
+    corednsImage: () => box.image('coredns'),
     log: foreground.log,
     nodeName: facts.nodeName,
     nodeIp: facts.nodeIp,

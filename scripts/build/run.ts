@@ -22,6 +22,7 @@ export async function run(command: string, args: readonly string[], options: Run
     child.once('close', (exit, signal) => resolve(exit ?? signal ?? 'unknown'));
   });
   if (code === 0) return output;
-  const tail = `${complaints}\n${output.slice(-2000)}`.trim().split('\n').slice(-30).join('\n');
+  const lines = `${complaints}\n${output.slice(-2000)}`.trim().split('\n').slice(-30);
+  const tail = lines.map((line) => line.slice(0, 300)).join('\n');
   throw new Error(`${command} ${args.slice(0, 3).join(' ')}… ended with ${code}:\n${tail}`);
 }

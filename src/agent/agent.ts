@@ -32,7 +32,7 @@ export interface AgentOptions {
   readonly settings?: ClusterSettings;
   /** Where the unpacked components are: the path stays, what it leads to changes with the version. */
   readonly currentDir: string;
-  readonly pauseImage: () => string;
+  readonly image: (name: string) => string;
   /** Names of components outside that come first. */
   readonly after: {
     readonly assets: readonly string[];
@@ -71,7 +71,7 @@ export function createAgent(options: AgentOptions): readonly Component[] {
         ...shared,
         cniBinDir: joinPath(options.currentDir, 'cni'),
         cniConfDir: cniConfDir(paths),
-        sandboxImage: config.pauseImage ?? options.pauseImage(),
+        sandboxImage: config.pauseImage ?? options.image('pause'),
       }),
     ),
     imagesComponent('images', ['containerd'], {

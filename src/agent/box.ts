@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { bundlePath, openBundle, unpack, type Bundle } from '../shared/assets/assets.ts';
 import { task, type Component } from '../shared/component/component.ts';
-import { foreground, type Foreground } from '../shared/cli/foreground.ts';
+import { foreground, type Foreground } from '../shared/cli/cli.ts';
 import { openDaemon, type Daemon, type DaemonStatus } from '../shared/daemon/daemon.ts';
 import { pathsOf, runPaths, type Paths } from '../shared/paths.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
@@ -29,7 +29,8 @@ export interface Box {
   readonly assets: Component;
   /** Where they are then: the path stays, what it leads to changes with the version. */
   readonly currentDir: string;
-  readonly pauseImage: () => string;
+  /** The full name of an image in the bundle: `pause`. */
+  readonly image: (name: string) => string;
 }
 
 /** @throws {KagentError} the first of the host's problems, before anything on the box is changed */
@@ -70,7 +71,7 @@ export async function openBox(options: BoxOptions): Promise<Box> {
     facts,
     assets: task('assets', [], async (signal) => void (await unpack({ bundle, dataDir: paths.dataDir, signal }))),
     currentDir: join(paths.data, 'current'),
-    pauseImage: () => imageNamed(bundle, 'pause'),
+    image: (name) => imageNamed(bundle, name),
   };
 }
 

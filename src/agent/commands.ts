@@ -1,8 +1,8 @@
 /** The commands of a node alone: `agent`, and taking kagent off a box. */
 import { Command } from 'commander';
 import type { z } from 'zod';
-import { settingsCommand } from '../shared/cli/node-command.ts';
-import { secretSetting } from '../shared/cli/secret-setting.ts';
+import { settingsCommand } from '../shared/cli/cli.ts';
+import { secretSetting } from '../shared/cli/cli.ts';
 import { KagentError } from '../shared/errors.ts';
 import { silentLog } from '../shared/log/log.ts';
 import { defaultDataDir, pathsOf } from '../shared/paths.ts';

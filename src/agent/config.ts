@@ -1,30 +1,30 @@
 /** The settings of `kagent agent`, which `kagent server` has too for its own node. Names and meaning as in k3s. */
 import { z } from 'zod';
-import { absolutePath, componentArgs, ipv4, label, nodeName, port, taint } from '../shared/config/types.ts';
+import { kinds } from '../shared/config/config.ts';
 import { defaultDataDir } from '../shared/paths.ts';
 
 export const nodeSettings = {
-  dataDir: absolutePath.default(defaultDataDir).describe('Where everything is kept that outlives a reboot'),
+  dataDir: kinds.absolutePath.default(defaultDataDir).describe('Where everything is kept that outlives a reboot'),
   logLevel: z
     .enum(['debug', 'info', 'warn', 'error'])
     .default('info')
     .describe('The least severe lines that are logged'),
   logFormat: z.enum(['text', 'json']).default('text').describe('Form of the log lines'),
   debug: z.boolean().default(false).describe('The same as --log-level debug'),
-  bundle: absolutePath.optional().describe('Component bundle of a slim executable'),
-  nodeName: nodeName.optional().describe("This node's name (the host's name)"),
-  nodeIp: ipv4.optional().describe('Address by which other nodes reach this one (that of the default route)'),
-  nodeExternalIp: ipv4.optional().describe('Address by which the outside reaches this node'),
-  nodeLabel: label.describe('Labels of this node, set when it registers'),
-  nodeTaint: taint.describe('Taints of this node, set when it registers'),
+  bundle: kinds.absolutePath.optional().describe('Component bundle of a slim executable'),
+  nodeName: kinds.nodeName.optional().describe("This node's name (the host's name)"),
+  nodeIp: kinds.ipv4.optional().describe('Address by which other nodes reach this one (that of the default route)'),
+  nodeExternalIp: kinds.ipv4.optional().describe('Address by which the outside reaches this node'),
+  nodeLabel: kinds.label.describe('Labels of this node, set when it registers'),
+  nodeTaint: kinds.taint.describe('Taints of this node, set when it registers'),
   flannelIface: z.string().optional().describe("Interface of flannel's traffic (that of the default route)"),
-  resolvConf: absolutePath
+  resolvConf: kinds.absolutePath
     .optional()
     .describe("resolv.conf that pods' DNS is made from (the host's, without loopback servers)"),
   snapshotter: z.enum(['overlayfs', 'native']).default('overlayfs').describe("containerd's snapshotter"),
   pauseImage: z.string().optional().describe("Image of each pod's sandbox (the one in the bundle)"),
-  kubeletArg: componentArgs.describe('Flags for kubelet'),
-  kubeProxyArg: componentArgs.describe('Flags for kube-proxy'),
+  kubeletArg: kinds.componentArgs.describe('Flags for kubelet'),
+  kubeProxyArg: kinds.componentArgs.describe('Flags for kube-proxy'),
 };
 
 export const AgentConfig = z.strictObject({
@@ -38,8 +38,8 @@ export const AgentConfig = z.strictObject({
     .optional()
     .describe("The same as --url, k3s's name for it"),
   token: z.string().optional().describe('Token by which this node joins'),
-  tokenFile: absolutePath.optional().describe('File that holds the token'),
-  lbServerPort: port.default(6444).describe('Local port of the load balancer in front of the servers'),
+  tokenFile: kinds.absolutePath.optional().describe('File that holds the token'),
+  lbServerPort: kinds.port.default(6444).describe('Local port of the load balancer in front of the servers'),
 });
 export type AgentConfig = Readonly<z.infer<typeof AgentConfig>>;
 export type NodeConfig = Pick<AgentConfig, keyof typeof nodeSettings>;

@@ -1,4 +1,4 @@
-import { conditionTracker } from '../shared/component/condition.ts';
+import { conditionTracker } from '../shared/component/component.ts';
 import type { Component } from '../shared/component/component.ts';
 import type { Log } from '../shared/log/log.ts';
 

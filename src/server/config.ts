@@ -1,41 +1,43 @@
 /** The settings of `kagent server`. Names and meaning as in k3s. */
 import { z } from 'zod';
-import { absolutePath, cidr4, componentArgs, ipv4, list, port } from '../shared/config/types.ts';
+import { kinds } from '../shared/config/config.ts';
 import { adminKubeconfig } from '../shared/paths.ts';
 
 export const serverSettings = {
   token: z.string().optional().describe('Secret by which servers and agents join (made on the first start)'),
-  tokenFile: absolutePath.optional().describe('File that holds the token'),
+  tokenFile: kinds.absolutePath.optional().describe('File that holds the token'),
   agentToken: z.string().optional().describe('Secret by which agents alone may join'),
-  bindAddress: ipv4.default('0.0.0.0').describe('Address that kube-apiserver and the supervisor listen on'),
-  httpsListenPort: port.default(6443).describe('Port of kube-apiserver'),
-  supervisorPort: port.default(9345).describe('Port at which nodes join'),
-  advertiseAddress: ipv4.optional().describe("kube-apiserver's address in the cluster (the node's)"),
-  tlsSan: list.describe("Further names and addresses in the server's certificates"),
-  clusterCidr: cidr4.default('10.42.0.0/16').describe('Pod addresses'),
-  serviceCidr: cidr4.default('10.43.0.0/16').describe('Service addresses'),
+  bindAddress: kinds.ipv4.default('0.0.0.0').describe('Address that kube-apiserver and the supervisor listen on'),
+  httpsListenPort: kinds.port.default(6443).describe('Port of kube-apiserver'),
+  supervisorPort: kinds.port.default(9345).describe('Port at which nodes join'),
+  advertiseAddress: kinds.ipv4.optional().describe("kube-apiserver's address in the cluster (the node's)"),
+  tlsSan: kinds.list.describe("Further names and addresses in the server's certificates"),
+  clusterCidr: kinds.cidr4.default('10.42.0.0/16').describe('Pod addresses'),
+  serviceCidr: kinds.cidr4.default('10.43.0.0/16').describe('Service addresses'),
   serviceNodePortRange: z
     .string()
     .regex(/^\d+-\d+$/, "it must be 'first-last'")
     .default('30000-32767')
     .describe('Ports of NodePort Services'),
-  clusterDns: ipv4.optional().describe('Address of the DNS Service (the tenth of --service-cidr)'),
+  clusterDns: kinds.ipv4.optional().describe('Address of the DNS Service (the tenth of --service-cidr)'),
   clusterDomain: z.string().default('cluster.local').describe("The cluster's DNS domain"),
   flannelBackend: z
     .enum(['vxlan', 'host-gw', 'wireguard-native', 'none'])
     .default('vxlan')
     .describe('How pods of different nodes reach each other'),
-  writeKubeconfig: absolutePath.default(adminKubeconfig).describe("Where the administrator's kubeconfig is written"),
+  writeKubeconfig: kinds.absolutePath
+    .default(adminKubeconfig)
+    .describe("Where the administrator's kubeconfig is written"),
   writeKubeconfigMode: z
     .string()
     .regex(/^0?[0-7]{3}$/, "it must be an octal mode such as '0640'")
     .default('0600')
     .describe('Mode of that file'),
-  disable: list.describe('Packaged components that are left out (coredns)'),
+  disable: kinds.list.describe('Packaged components that are left out (coredns)'),
   disableAgent: z.boolean().default(false).describe('Run no node of its own'),
-  kubeApiserverArg: componentArgs.describe('Flags for kube-apiserver'),
-  kubeControllerManagerArg: componentArgs.describe('Flags for kube-controller-manager'),
-  kubeSchedulerArg: componentArgs.describe('Flags for kube-scheduler'),
+  kubeApiserverArg: kinds.componentArgs.describe('Flags for kube-apiserver'),
+  kubeControllerManagerArg: kinds.componentArgs.describe('Flags for kube-controller-manager'),
+  kubeSchedulerArg: kinds.componentArgs.describe('Flags for kube-scheduler'),
 };
 
 /** The server's part alone; `main.ts` adds the node's settings, which belong to the agent. */

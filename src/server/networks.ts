@@ -1,5 +1,5 @@
 import { KagentError } from '../shared/errors.ts';
-import { addressAt, contains, overlaps, range4 } from '../shared/network/ipv4.ts';
+import { addressAt, contains, overlaps, range4 } from '../shared/ipv4/ipv4.ts';
 import type { ServerOnlyConfig } from './config.ts';
 
 export class NetworkPlanError extends KagentError {

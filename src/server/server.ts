@@ -8,6 +8,7 @@
 import { join } from 'node:path';
 import { systemClock } from '../shared/clock.ts';
 import type { Component } from '../shared/component/component.ts';
+import type { EventLog } from '../shared/events/events.ts';
 import type { Log } from '../shared/log/log.ts';
 import { runPaths, type Paths } from '../shared/paths.ts';
 import type { Supervisor } from '../shared/process/process.ts';
@@ -20,7 +21,7 @@ import type { ServerOnlyConfig } from './config.ts';
 import { apiserverNames, createControlPlane, labelOwnNode } from './control-plane/control-plane.ts';
 import { datastoreComponent } from './datastore.ts';
 import { createJoinDoor, createNodePasswords, createWrongTokens, openTokens } from './join/join.ts';
-import { manifestsComponent } from './manifests/manifests.ts';
+import { createManifests } from './manifests/manifests.ts';
 import { clusterDnsOf, nodeCidrMaskSize } from './networks.ts';
 import { openPki } from './pki/pki.ts';
 
@@ -31,7 +32,9 @@ export interface ServerOptions {
   readonly agentToken: Secret | undefined;
   readonly paths: Paths;
   readonly supervisor: Supervisor;
+  readonly events: EventLog;
   readonly log: Log;
+  readonly corednsImage: () => string;
   readonly nodeName: string;
   readonly nodeIp: string;
   /** Where the unpacked components are: the path stays, what it leads to changes with the version. */
@@ -123,12 +126,13 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       datastore,
       api,
       ...controlPlane.components,
-      manifestsComponent({
+      createManifests({
         kube: controlPlane.kube,
         dir: paths.server.manifests,
-        settings,
-        disable: config.disable,
+        packaged: { ...settings, corednsImage: options.corednsImage() },
+        disabled: config.disable,
         log,
+        events: options.events,
       }),
       ...(config.disableAgent ? [] : [labelOwnNode({ kube: controlPlane.kube, nodeName, log })]),
       certificateTimer({

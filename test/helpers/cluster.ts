@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { copyFile, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import { openBundle } from '../../src/shared/assets/assets.ts';
 import { askStatus, type DaemonStatus } from '../../src/shared/daemon/daemon.ts';
 import { defaultDataDir, runPaths } from '../../src/shared/paths.ts';
 import { createLab, type CommandResult, type Lab, type LabHost } from './lab.ts';
@@ -96,7 +97,7 @@ function boxOn(host: LabHost): Box {
 
   const putManifest: Box['putManifest'] = async (manifest) => {
     const content = manifest.includes('\n') ? manifest : await readFile(manifest, 'utf8');
-    image ??= busyboxOf(kagent);
+    image ??= busyboxImage();
     const name = `/tmp/manifest-${++manifests}.yaml`;
     await writeFile(join(host.dir, 'disk', name), content.replaceAll('IMAGE', await image));
     return name;
@@ -147,13 +148,12 @@ function boxOn(host: LabHost): Box {
   };
 }
 
-/** The tag depends on the bundle: what containerd has says it. */
-async function busyboxOf(kagent: Box['kagent']): Promise<string> {
-  const { stdout } = await kagent(['crictl', 'images', '-o', 'json']);
-  const { images } = JSON.parse(stdout) as { images: readonly { readonly repoTags?: readonly string[] }[] };
-  const tag = images.flatMap(({ repoTags = [] }) => repoTags).find((name) => name.startsWith('kagent.sh/busybox:'));
-  if (tag === undefined) throw new Error(`containerd has no busybox image:\n${stdout}`);
-  return tag;
+/** Its full name depends on the bundle, which says it. */
+export async function busyboxImage(): Promise<string> {
+  const { manifest } = await openBundle(executable);
+  const image = manifest.files.find((file) => file.name === 'busybox.tar')?.image;
+  if (image === undefined) throw new Error(`${executable} has no busybox image`);
+  return image;
 }
 
 async function keepLogsAndWipe(lab: Lab, host: LabHost, scenario: string): Promise<void> {

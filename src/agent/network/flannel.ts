@@ -2,7 +2,7 @@ import { mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readFileIfExists, writeFileIfChanged } from '../../shared/files/files.ts';
 import { runPaths, type Paths } from '../../shared/paths.ts';
-import { childEnvironment } from '../../shared/process/environment.ts';
+import { childEnvironment } from '../../shared/process/process.ts';
 import { processComponent, type Supervisor } from '../../shared/process/process.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import type { HostFacts } from '../host/host.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Paths } from '../../shared/paths.ts';
-import { childEnvironment } from '../../shared/process/environment.ts';
+import { childEnvironment } from '../../shared/process/process.ts';
 import { processComponent, type Supervisor } from '../../shared/process/process.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import type { HostFacts } from '../host/host.ts';

@@ -6,7 +6,7 @@ import { task, type Component } from '../../shared/component/component.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
 import { readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { childEnvironment } from '../../shared/process/environment.ts';
+import { childEnvironment } from '../../shared/process/process.ts';
 import { archiveImageNames } from './archive.ts';
 import { kubernetesNamespace, listImages } from './containerd-api.ts';
 import { ImageImportError } from './errors.ts';

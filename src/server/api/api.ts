@@ -9,7 +9,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Component } from '../../shared/component/component.ts';
-import { conditionTracker } from '../../shared/component/condition.ts';
+import { conditionTracker } from '../../shared/component/component.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { JoinDoor } from '../join/join.ts';
 import { PortTakenError } from './errors.ts';

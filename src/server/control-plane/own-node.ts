@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Component } from '../../shared/component/component.ts';
-import { conditionTracker } from '../../shared/component/condition.ts';
+import { conditionTracker } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { KubeClient } from './kube-client.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { childEnvironment } from '../../shared/process/environment.ts';
+import { childEnvironment } from '../../shared/process/process.ts';
 import type { Component } from '../../shared/component/component.ts';
 import { processComponent, type ProcessSpec, type Supervisor } from '../../shared/process/process.ts';
 import { commandLine, type Flags } from './arguments.ts';

@@ -1,15 +1,36 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { httpsAgent, httpsRequest } from '../../shared/https/https.ts';
 
-/** Resolves if `url` answers 200 to a client that verifies it: a page that merely contains `ok` is not enough. */
+/** Start-up waits for the answer, so it is asked for often; over one connection that costs little. */
+const betweenLooksMs = 30;
+const looksForMs = 5000;
+
+/**
+ * Resolves as soon as `url` answers 200 to a client that verifies it: a page that merely contains `ok` is not enough.
+ * Rejects with the last answer after five seconds, so that who waits can say what it waits for.
+ */
 export function answersOk(url: string, caPem: string): (signal: AbortSignal) => Promise<void> {
   return async (signal) => {
-    // One agent per look: a process that was replaced must not be asked over its predecessor's connection.
+    // An agent of its own: a process that was replaced must not be asked over its predecessor's connection.
     const agent = httpsAgent({ ca: caPem });
     try {
-      const { status, body } = await httpsRequest({ url, agent, timeoutMs: 5000 }, signal);
-      if (status !== 200) throw new Error(`${url} answers ${status}: ${body.slice(0, 200)}`);
+      for (const untilMs = performance.now() + looksForMs; ; await delay(betweenLooksMs, undefined, { signal })) {
+        const failure = await failureOf({ url, agent, timeoutMs: looksForMs }, signal);
+        if (failure === undefined) return;
+        if (performance.now() > untilMs) throw failure;
+      }
     } finally {
       agent.destroy();
     }
   };
+}
+
+async function failureOf(request: Parameters<typeof httpsRequest>[0], signal: AbortSignal): Promise<Error | undefined> {
+  try {
+    const { status, body } = await httpsRequest(request, signal);
+    return status === 200 ? undefined : new Error(`${request.url} answers ${status}: ${body.slice(0, 200)}`);
+  } catch (error) {
+    signal.throwIfAborted();
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
-import { addressAt } from '../../shared/network/ipv4.ts';
+import { addressAt } from '../../shared/ipv4/ipv4.ts';
 import type { ServingNames } from './certificates.ts';
 
 /** Every name and address by which this server is reached: pods use the first Service address and its DNS names. */

@@ -16,3 +16,14 @@ export class ListenAddressInUseError extends KagentError {
     super(`${address} is in use by another process; stop it first, or choose another --listen`, options);
   }
 }
+
+/** A call to an etcd that did not succeed; the message is the server's own. */
+export class EtcdCallError extends KagentError {
+  readonly code = 'DATASTORE_CALL';
+  readonly fault = 'peer';
+  readonly grpcCode: number;
+  constructor(grpcCode: number, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.grpcCode = grpcCode;
+  }
+}

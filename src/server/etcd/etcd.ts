@@ -8,11 +8,16 @@
 import type { Store } from '../store/store.ts';
 import type { GrpcMethods } from './grpc.ts';
 import { openHttp2Door } from './http2-door.ts';
+import type { Door } from './http2-door.ts';
 import { kvMethods } from './kv.ts';
 import { leaseMethods } from './lease.ts';
 import { parseListenAddress } from './listen.ts';
 import { maintenanceMethods } from './maintenance.ts';
 import { watchMethods } from './watch.ts';
+
+export { connectKeys } from './client/keys.ts';
+export type { KeyChange, KeyClient } from './client/keys.ts';
+export type { DatastoreWorkerData, FromDatastore, ToDatastore } from './datastore-worker.ts';
 
 export interface EtcdDoorOptions {
   readonly store: Store;
@@ -38,7 +43,7 @@ export async function openEtcdDoor(options: EtcdDoorOptions): Promise<EtcdDoor> 
     ...leaseMethods(store, header),
     ...maintenanceMethods(store, header, { name: options.memberName ?? 'default', clientUrls: listen }),
   ]);
-  const doors = [];
+  const doors: Door[] = [];
   for (const address of listen.map(parseListenAddress)) doors.push(await openHttp2Door(methods, address));
   return {
     refuseNew: () => doors.forEach((door) => door.refuseNew()),

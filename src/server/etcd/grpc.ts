@@ -79,6 +79,11 @@ export class FrameReader {
   private rest: Buffer = Buffer.alloc(0);
   private readonly parts: Buffer[] = [];
   private missing = 0;
+  private readonly limitBytes: number;
+
+  constructor(limitBytes = maxMessageBytes) {
+    this.limitBytes = limitBytes;
+  }
 
   /** Calls `onMessage` for each message that is now complete. @throws {GrpcError} */
   push(chunk: Buffer, onMessage: (bytes: Buffer) => void): void {
@@ -110,10 +115,10 @@ export class FrameReader {
       throw new GrpcError('unimplemented', 'grpc: Decompressor is not installed for grpc-encoding');
     }
     const length = data.readUInt32BE(position + 1);
-    if (length > maxMessageBytes) {
+    if (length > this.limitBytes) {
       throw new GrpcError(
         'resourceExhausted',
-        `grpc: received message larger than max (${length} vs. ${maxMessageBytes})`,
+        `grpc: received message larger than max (${length} vs. ${this.limitBytes})`,
       );
     }
     return length;

@@ -37,7 +37,7 @@ export async function openHttp2Door(methods: GrpcMethods, address: ListenAddress
     session.on('close', () => sessions.delete(session));
     session.on('error', () => session.destroy());
   });
-  server.on('stream', (stream, headers) => serve(methods, stream, headers));
+  server.on('stream', (stream: ServerHttp2Stream, headers) => serve(methods, stream, headers));
   await bindSocket(server, address);
   return {
     refuseNew: () => void server.close(),

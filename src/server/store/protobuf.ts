@@ -148,7 +148,11 @@ export class ProtoWriter {
   }
 
   bigint(field: number, value: bigint): void {
-    if (value === 0n) return;
+    if (value !== 0n) this.varint(field, value);
+  }
+
+  /** As `bigint`, but written even when it is zero. */
+  varint(field: number, value: bigint): void {
     this.reserve(20);
     this.tag(field, wireVarint);
     this.wide(value);

@@ -15,6 +15,7 @@ export * from './errors.ts';
 export { ProtoReader, ProtoWriter } from './protobuf.ts';
 export { decodeRecord } from './record.ts';
 export type * from './shapes.ts';
+export type { WriterWorkerData } from './writer-worker.ts';
 
 export interface StoreOptions {
   /** To a thread that runs writer-worker.ts and has the other end. */

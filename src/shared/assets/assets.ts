@@ -5,6 +5,7 @@
  * Leaves to others: building bundles (scripts/build/), running what is unpacked (process/), importing images (agent/runtime).
  */
 export { bundlePath, openBundle, type Bundle } from './bundle.ts';
+export { readEmbedded } from './embedded.ts';
 export * from './errors.ts';
 export type { BundledFile, BundleManifest } from './format.ts';
 export { unpack, type Unpacked, type UnpackOptions, type UnpackProgress } from './unpack.ts';

@@ -11,10 +11,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { getAsset, isSea } from 'node:sea';
 import { threadId, Worker, type WorkerOptions } from 'node:worker_threads';
-
-/** How the build names them in the executable. */
-export const workerAsset = (name: string) => `worker:${name}`;
-export const addonAsset = 'addon:better_sqlite3.node';
+import { addonAsset, workerAsset } from './embedded.ts';
 
 /**
  * Starts `src/<name>.ts` as a worker thread. The build embeds every `src/**\/*-worker.ts`, so a worker's file is named so.

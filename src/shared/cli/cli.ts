@@ -1,43 +1,10 @@
 /**
  * @module
- * The command line: flags out of a schema, wrong usage in one sentence.
+ * The command line: flags out of a schema, wrong usage in one sentence, what a person at a terminal sees.
  * Knows: commander. Leaves to others: what commands do (server/, agent/), how values are merged (config/).
  */
-import { CommanderError, Option, type Command } from 'commander';
-import type { z } from 'zod';
-import { settingsOf, type Said, type Setting, type Source } from '../config/config.ts';
-
-/** Adds a flag for each setting; lists may be given several times. */
-export function addSettings(command: Command, schema: z.ZodObject): Command {
-  for (const setting of settingsOf(schema)) command.addOption(optionOf(setting));
-  return command;
-}
-
-/** The settings that were said by flags. */
-export function flagSource(command: Command, schema: z.ZodObject): Source {
-  const values: Record<string, unknown> = command.opts();
-  const said = new Map<string, Said>();
-  for (const { name, key } of settingsOf(schema)) {
-    const value = values[name];
-    if (value !== undefined) said.set(name, { value, origin: `--${key}` });
-  }
-  return said;
-}
-
-function optionOf(setting: Setting): Option {
-  const { key, kind, description, defaultValue } = setting;
-  const isMany = kind === 'list' || kind === 'args';
-  const hasDefault = defaultValue !== undefined && defaultValue !== false && !isMany;
-  const about = `${description}${hasDefault ? ` (default ${String(defaultValue)})` : ''} [$${setting.variable}]`;
-  const option = new Option(kind === 'boolean' ? `--${key} [true|false]` : `--${key} <value>`, about);
-  if (kind === 'boolean') return option.preset('true');
-  if (!isMany) return option;
-  const parts = (value: string) => (kind === 'list' ? value.split(',') : [value]);
-  return option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), ...parts(value)]);
-}
-
-/** Exit code of what commander throws when told to throw: 0 for help and version, 2 for wrong usage. */
-export function usageExitCode(error: unknown): number | undefined {
-  if (!(error instanceof CommanderError)) return undefined;
-  return error.exitCode === 0 ? 0 : 2;
-}
+export { commonCommands, versionText } from './commands.ts';
+export { usageExitCode } from './flags.ts';
+export { foreground, type Foreground } from './foreground.ts';
+export { secretSetting } from './secret-setting.ts';
+export { loadSettings, settingsCommand } from './settings-command.ts';

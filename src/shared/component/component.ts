@@ -31,5 +31,6 @@ export interface ComponentManager {
 }
 
 export { createComponentManager, type ComponentObserver } from './manager.ts';
+export { conditionTracker, type ConditionTracker } from './condition.ts';
 export { deferred } from './deferred.ts';
 export { task } from './task.ts';

@@ -84,7 +84,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       onProgress,
     );
     const manager = createComponentManager(components, {
-      starting: times.starting,
+      starting: (name) => times.starting(name),
       ready(name) {
         times.ready(name);
         log.info('component ready', { component: name, tookMs: times.tookMs(name) });

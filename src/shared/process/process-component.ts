@@ -1,5 +1,5 @@
 import type { Component, Condition } from '../component/component.ts';
-import { conditionTracker } from '../component/condition.ts';
+import { conditionTracker } from '../component/component.ts';
 import type { ProcessSpec, SupervisedProcess, Supervisor } from './process.ts';
 
 export interface ProcessComponent extends Component {

@@ -44,5 +44,6 @@ export { processComponent } from './process-component.ts';
 export { childLogs, type ChildLog } from './child-log.ts';
 export { childRegistry, endLeftOvers } from './children.ts';
 export { childCgroups, removeCgroups } from './cgroup.ts';
+export { childEnvironment } from './environment.ts';
 export { cpuAndMemory } from './usage.ts';
 export { NeverReadyError } from './errors.ts';

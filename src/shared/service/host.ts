@@ -37,7 +37,8 @@ export async function must(host: ServiceHost, command: string, ...args: readonly
 }
 
 /**
- * Runs a command whose stdout lines are news for a person; ended by `signal`, it has no code.
+ * Runs a command as a boot does, without this process's environment. Its stdout lines are news for a person; ended by
+ * `signal`, it has no code.
  * @returns the last lines of its stderr
  */
 export function runCommandLines(
@@ -47,7 +48,7 @@ export function runCommandLines(
   signal: AbortSignal,
 ): Promise<{ readonly code: number | undefined; readonly lastLines: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, [...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, [...args], { stdio: ['ignore', 'pipe', 'pipe'], env: {} });
     const stop = () => void child.kill('SIGTERM');
     signal.addEventListener('abort', stop, { once: true });
     createInterface({ input: child.stdout }).on('line', onLine);

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { z } from 'zod';
 import { environmentSource, fileSource, loadConfig, type Loaded } from '../config/config.ts';
 import { configDir } from '../paths.ts';
-import { addSettings, flagSource } from './cli.ts';
+import { addSettings, flagSource } from './flags.ts';
 
 export const defaultConfigFile = `${configDir}/config.yaml`;
 

@@ -1,0 +1,42 @@
+import { KubeError, type KubeClient } from '../control-plane/control-plane.ts';
+import { UnknownKindError } from './errors.ts';
+
+/** Where objects of a kind are reached. */
+export interface Resource {
+  /** `/api/v1` or `/apis/<group>/<version>`. */
+  readonly root: string;
+  /** Lower-case plural: `deployments`. */
+  readonly name: string;
+  readonly isNamespaced: boolean;
+}
+
+interface ResourceList {
+  readonly resources: readonly { readonly name: string; readonly kind: string; readonly namespaced: boolean }[];
+}
+
+/** Kinds → resources, as kube-apiserver tells them; each group is asked once, and again for a kind it lacked. */
+export function createDiscovery(kube: KubeClient) {
+  const known = new Map<string, ResourceList>();
+  const find = (root: string, kind: string): Resource | undefined => {
+    // Names with a slash are subresources: `deployments/scale` has a kind of its own.
+    const found = known.get(root)?.resources.find((entry) => entry.kind === kind && !entry.name.includes('/'));
+    return found === undefined ? undefined : { root, name: found.name, isNamespaced: found.namespaced };
+  };
+  return {
+    /** @throws {UnknownKindError} */
+    async resourceOf(apiVersion: string, kind: string, signal: AbortSignal): Promise<Resource> {
+      const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+      const cached = find(root, kind);
+      if (cached !== undefined) return cached;
+      try {
+        known.set(root, await kube.get<ResourceList>(root, signal));
+      } catch (error) {
+        if (error instanceof KubeError && error.status === 404) throw new UnknownKindError(apiVersion, kind);
+        throw error;
+      }
+      const found = find(root, kind);
+      if (found === undefined) throw new UnknownKindError(apiVersion, kind);
+      return found;
+    },
+  };
+}

@@ -1,0 +1,18 @@
+import { corednsManifest } from './packaged/coredns.ts';
+import { rbacManifest } from './packaged/rbac.ts';
+
+export interface PackagedSettings {
+  readonly clusterDns: string;
+  readonly clusterDomain: string;
+  readonly corednsImage: string;
+}
+
+/** The files kagent brings, in the order of their names: rights first, since flannel waits for its own. */
+export function packagedManifests(
+  settings: PackagedSettings,
+): readonly { readonly name: string; readonly text: string }[] {
+  return [
+    { name: '00-kagent-rbac', text: rbacManifest() },
+    { name: 'coredns', text: corednsManifest(settings) },
+  ];
+}

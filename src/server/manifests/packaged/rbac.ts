@@ -1,0 +1,75 @@
+import { kubeletClientUser } from '../../control-plane/control-plane.ts';
+import { flannelGroup, flannelUserPrefix } from '../../join/join.ts';
+
+/**
+ * Rights of kagent's own users. flannel reads all nodes and writes annotations by way of their status; the policy keeps
+ * it to the node whose name its user ends with, as NodeRestriction does for kubelets.
+ */
+export function rbacManifest(): string {
+  return `# Written by kagent at each start; changes here are lost.
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: kagent:kube-apiserver-kubelet-client
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: system:kubelet-api-admin
+subjects:
+- apiGroup: rbac.authorization.k8s.io
+  kind: User
+  name: ${kubeletClientUser}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: kagent:flannel
+rules:
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [nodes/status]
+  verbs: [patch]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: kagent:flannel
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: kagent:flannel
+subjects:
+- apiGroup: rbac.authorization.k8s.io
+  kind: Group
+  name: ${flannelGroup}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata:
+  name: kagent-flannel-own-node
+spec:
+  failurePolicy: Fail
+  matchConstraints:
+    resourceRules:
+    - apiGroups: [""]
+      apiVersions: [v1]
+      operations: [UPDATE]
+      resources: [nodes, nodes/status]
+  matchConditions:
+  - name: flannel
+    expression: "'${flannelGroup}' in request.userInfo.groups"
+  validations:
+  - expression: "request.userInfo.username == '${flannelUserPrefix}' + object.metadata.name"
+    message: flannel may change its own node only
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata:
+  name: kagent-flannel-own-node
+spec:
+  policyName: kagent-flannel-own-node
+  validationActions: [Deny]
+`;
+}

@@ -1,0 +1,110 @@
+/** Processes are killed, one after the other, under pods that serve and a client that writes; nobody loses anything. */
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { adminKubeconfig } from '../../../src/shared/paths.ts';
+import { createBox, type BoxWithLab, type Running } from '../../helpers/cluster.ts';
+import { podProcessesOf, processesOf } from '../../helpers/processes.ts';
+import { eventually } from '../../helpers/wait.ts';
+import { manifest } from '../workloads/manifests.ts';
+
+const components = [
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'containerd',
+  'kubelet',
+  'kube-proxy',
+  'flanneld',
+];
+const backWithinMs = 30_000;
+
+let box: BoxWithLab;
+let server: Running;
+let writer: Running;
+let clusterIp: string;
+
+beforeAll(async () => {
+  box = await createBox('crash');
+  server = await box.startServer();
+  await box.apply(manifest('web'));
+  await box.kubectl('create', 'namespace', 'written');
+  await box.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
+  await box.kubectl('wait', 'pod', '--all', '-A', '--for=condition=Ready', '--timeout=60s');
+  clusterIp = await box.kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}');
+  writer = box.run([process.execPath, join(import.meta.dirname, 'writer.ts'), adminKubeconfig, 'written']);
+  await eventually(() => acknowledged().length > 20, { withinMs: 20_000, what: 'the first objects' });
+});
+afterAll(() => box?.wipe());
+
+const acknowledged = () => writer.output().match(/^object-\d+$/gm) ?? [];
+
+/** Resolves when every component answers, the node is Ready, and objects are acknowledged anew. */
+async function allIsBack(): Promise<void> {
+  const isHealthy = async () => {
+    const status = await box.status();
+    return status.isReady && status.components.every(({ condition }) => condition.status === 'True');
+  };
+  await eventually(isHealthy, { withinMs: backWithinMs, what: 'every component' });
+  await box.kubectl('wait', 'node', '--all', '--for=condition=Ready', '--timeout=60s');
+  const before = acknowledged().length;
+  await eventually(() => acknowledged().length > before, { withinMs: 5000, what: 'a new object' });
+  expect(await box.sh(`curl -s -m 2 http://${clusterIp}`)).toContain(' v1');
+}
+
+/** How often each component runs; anything but once is a fault. */
+function counts(): Readonly<Record<string, number>> {
+  const names = processesOf(box).map((process) => process.name);
+  return Object.fromEntries(components.map((name) => [name, names.filter((other) => other === name).length]));
+}
+const once = Object.fromEntries(components.map((name) => [name, 1]));
+
+test.for(components)('%s is killed: it is back, once, and the pods have not noticed', async (name) => {
+  const pods = podProcessesOf(box);
+  expect(pods.length).toBeGreaterThanOrEqual(8); // three of web and the client, each with its pause
+  const pidOf = async () => (await box.status()).components.find((component) => component.name === name)?.pid;
+  const killed = await pidOf();
+  if (killed === undefined) throw new Error(`${name} has no pid`);
+  const from = performance.now();
+  await box.signal(killed, 'KILL');
+  await eventually(async () => ![undefined, killed].includes(await pidOf()), { withinMs: backWithinMs, what: name });
+  await allIsBack();
+  console.log(`${name}: all is back after ${Math.round(performance.now() - from)} ms`);
+  expect(counts()).toEqual(once);
+  expect(podProcessesOf(box)).toEqual(pods);
+});
+
+test('kagent itself is killed: started again it takes over, with each child once and the pods as they were', async () => {
+  const pods = podProcessesOf(box);
+  await box.signal((await box.status()).pid, 'KILL');
+  expect(await server.exited).toBe(137);
+  expect(podProcessesOf(box)).toEqual(pods);
+  const from = performance.now();
+  server = await box.startServer();
+  await allIsBack();
+  console.log(`kagent: all is back ${Math.round(performance.now() - from)} ms after its start`);
+  expect(counts()).toEqual(once);
+  expect(podProcessesOf(box)).toEqual(pods);
+});
+
+test('what comes afterwards works: a Deployment grows and a dead pod is replaced', async () => {
+  await box.kubectl('scale', 'deployment/web', '--replicas=4');
+  await box.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
+  await box.kubectl('delete', 'pod', '-l', 'app=web', '--wait=false');
+  await box.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
+  const restarts = await box.kubectl(
+    'get',
+    'pods',
+    '-o',
+    'jsonpath={.items[*].status.containerStatuses[*].restartCount}',
+  );
+  expect(new Set(restarts.split(' '))).toEqual(new Set(['0']));
+});
+
+test('no object that was acknowledged is lost', async () => {
+  const [process] = processesOf(box).filter(({ commandLine }) => commandLine.includes('crash/writer.ts'));
+  await box.signal(process?.pid ?? 0, 'TERM');
+  expect(await writer.exited).toBe(0);
+  const kept = new Set((await box.kubectl('-n', 'written', 'get', 'configmaps', '-o', 'name')).trim().split('\n'));
+  expect(acknowledged().length).toBeGreaterThan(100);
+  expect(acknowledged().filter((name) => !kept.has(`configmap/${name}`))).toEqual([]);
+});

@@ -1,0 +1,70 @@
+/** Stopping, starting again, ending the pods and taking everything away. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createBox, type BoxWithLab, type Running } from '../../helpers/cluster.ts';
+import { podProcessesOf, processesOf } from '../../helpers/processes.ts';
+import { manifest } from '../workloads/manifests.ts';
+import { differences, snapshotOf, type Snapshot } from './snapshot.ts';
+
+let box: BoxWithLab;
+let server: Running;
+let untouched: Snapshot;
+let clusterIp: string;
+
+beforeAll(async () => {
+  box = await createBox('stop');
+  untouched = await snapshotOf(box);
+  server = await box.startServer();
+  await box.apply(manifest('web'));
+  await box.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
+  await box.kubectl('wait', 'pod', '--all', '-A', '--for=condition=Ready', '--timeout=60s');
+  clusterIp = await box.kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}');
+});
+afterAll(() => box?.wipe());
+
+const answer = () => box.sh(`curl -s -m 2 http://${clusterIp}`);
+const names = () => new Set(processesOf(box).map((process) => process.name));
+
+test('SIGTERM ends kagent with exit code 0, its children with it, and the pods go on and answer', async () => {
+  const pods = podProcessesOf(box);
+  expect(pods.length).toBeGreaterThanOrEqual(8); // three of web and the client, each with its pause
+  const from = performance.now();
+  await box.signal((await box.status()).pid, 'TERM');
+  expect(await server.exited).toBe(0);
+  console.log(`stopped after ${Math.round(performance.now() - from)} ms`);
+  expect(podProcessesOf(box)).toEqual(pods);
+  const left = processesOf(box).filter((process) => !process.isPods);
+  expect(new Set(left.map((process) => process.name))).toEqual(new Set(['containerd-shim-runc-v2']));
+  expect(await answer()).toContain(' v1');
+});
+
+test('started again, it takes the running pods over', async () => {
+  const pods = podProcessesOf(box);
+  server = await box.startServer();
+  await box.kubectl('wait', 'pod', '--all', '-A', '--for=condition=Ready', '--timeout=60s');
+  expect(podProcessesOf(box)).toEqual(pods);
+  expect(await answer()).toContain(' v1');
+  const [name = ''] = (await box.kubectl('get', 'pods', '-l', 'app=web', '-o', 'name')).split('\n');
+  expect(await box.kubectl('exec', name, '--', 'hostname')).toBe(`${name.replace('pod/', '')}\n`);
+});
+
+test('killall ends kagent and every pod, and leaves the data', async () => {
+  const ended = await box.kagent(['killall']);
+  expect(ended).toMatchObject({ code: 0 });
+  await server.exited;
+  expect(processesOf(box)).toEqual([]);
+  const { mounts, links, firewall, cgroups } = differences(untouched, await snapshotOf(box));
+  expect({ mounts, links, firewall, cgroups }).toEqual({});
+  server = await box.startServer();
+  await box.kubectl('rollout', 'status', 'deployment/web', '--timeout=90s');
+  expect(await answer()).toContain(' v1');
+  expect(names()).toContain('kubelet');
+});
+
+test('uninstall leaves the box as it was before', async () => {
+  const done = await box.kagent(['uninstall']);
+  expect(done).toMatchObject({ code: 0 });
+  await server.exited;
+  const { sysctls, ...left } = differences(untouched, await snapshotOf(box));
+  console.log(`sysctls that uninstall leaves: ${JSON.stringify(sysctls ?? [])}`);
+  expect(left).toEqual({ files: ['- f /usr/local/bin/kagent'] });
+});

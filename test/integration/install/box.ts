@@ -1,0 +1,82 @@
+import { execFile } from 'node:child_process';
+import { chmodSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { stopDaemon } from '../../../src/shared/service/service.ts';
+import { temporaryDir } from '../../helpers/temporary.ts';
+
+const project = join(import.meta.dirname, '../../..');
+const standIn = join(project, 'test/fixtures/stand-in/kagent.ts');
+
+export interface Ran {
+  readonly code: number;
+  readonly output: string;
+}
+
+/** A folder that is a box to install on, with commands of the test's own before the real ones. */
+export function makeBox() {
+  const root = temporaryDir();
+  const commands = join(root, 'commands');
+  mkdirSync(commands);
+  onTestFinished(async () => void (await stopDaemon(join(root, 'run/kagent/kagent.pid'), 5000)));
+  const env = {
+    PATH: [commands, dirname(process.execPath), '/usr/sbin', '/usr/bin', '/sbin', '/bin'].join(delimiter),
+    HOME: root,
+    INSTALL_KAGENT_ROOT: root,
+    KAGENT_STAND_IN_ROOT: root,
+    INSTALL_KAGENT_SERVICE_MANAGER: 'none',
+  };
+  return {
+    root,
+    path: (...parts: readonly string[]) => join(root, ...parts),
+    read: (...parts: readonly string[]) => readFileSync(join(root, ...parts), 'utf8'),
+    command: (name: string, script: string) =>
+      writeFileSync(join(commands, name), `#!/bin/sh\n${script}`, { mode: 0o755 }),
+    install: (
+      script: string,
+      args: readonly string[] = [],
+      more: Readonly<Record<string, string>> = {},
+    ): Promise<Ran> => run('/bin/sh', [script, ...args], { ...env, ...more }),
+    run: (command: string, ...args: readonly string[]): Promise<Ran> => run(command, args, env),
+  };
+}
+
+export type Box = ReturnType<typeof makeBox>;
+
+/** One file that runs the stand-in; `version` makes its bytes differ. */
+export function writeExecutable(path: string, version: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `#!/bin/sh\n# ${version}\nexec '${process.execPath}' '${standIn}' "$@"\n`, { mode: 0o755 });
+}
+
+/** A checkout whose build takes no time: its executable is the stand-in. */
+export function makeCheckout(box: Box): string {
+  const dir = box.path('checkout');
+  mkdirSync(join(dir, 'scripts/build'), { recursive: true });
+  cpSync(join(project, 'scripts/install.sh'), join(dir, 'scripts/install.sh'));
+  writeFileSync(join(dir, 'package.json'), '{ "name": "checkout", "version": "1.0.0" }');
+  const lock = { name: 'checkout', version: '1.0.0', lockfileVersion: 3, requires: true, packages: { '': {} } };
+  writeFileSync(join(dir, 'package-lock.json'), JSON.stringify(lock));
+  writeFileSync(join(dir, 'scripts/build/bundle.ts'), "console.log('    bundle: up to date');");
+  mkdirSync(join(dir, 'dist'));
+  writeExecutable(join(dir, 'dist/kagent'), 'one');
+  writeFileSync(join(dir, 'scripts/build/executable.ts'), "console.log('    executable: up to date');");
+  return join(dir, 'scripts/install.sh');
+}
+
+export function link(target: string, path: string): void {
+  symlinkSync(target, path);
+}
+
+export function makeReadOnly(path: string): void {
+  chmodSync(path, 0o555);
+}
+
+function run(command: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<Ran> {
+  return new Promise((resolve) => {
+    const child = execFile(command, [...args], { env, timeout: 60_000 }, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : Number(error.code ?? 1), output: `${stdout}${stderr}` }),
+    );
+    child.stdin?.end();
+  });
+}
