@@ -13,7 +13,6 @@ const common: Options = {
   external: ['bufferutil', 'utf-8-validate'], // ws tries these native helpers and does without
   removeNodeProtocol: false, // `sea` and others have no name without it
   keepNames: true,
-  minifyWhitespace: true,
   silent: true,
 };
 

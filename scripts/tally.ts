@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 interface Report {
+  readonly success: boolean;
   readonly numPassedTests: number;
   readonly testResults: readonly TestFile[];
 }
@@ -24,10 +25,17 @@ const reports = readdirSync(dir)
 
 const failures = [
   ...checks.filter((line) => line.startsWith('failed ')).map((line) => line.slice('failed '.length)),
-  ...reports.flatMap((report) => report.testResults.flatMap(failuresOf)),
+  ...reports.flatMap(failuresIn),
 ];
 let passed = checks.filter((line) => line.startsWith('passed ')).length;
 for (const report of reports) passed += report.numPassedTests;
+
+function failuresIn(report: Report): readonly string[] {
+  const named = report.testResults.flatMap(failuresOf);
+  if (named.length > 0) return named;
+  if (report.numPassedTests === 0) return ['a suite without a single test'];
+  return report.success ? [] : ['an error outside of any test'];
+}
 
 /** A skipped test has shown nothing, and a file that could not be loaded has hidden its tests. */
 function failuresOf(file: TestFile): readonly string[] {

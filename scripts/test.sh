@@ -8,7 +8,7 @@ export CI=true
 
 RESULTS=$(mktemp -d)
 trap 'rm -rf "$RESULTS"' EXIT
-export PATH="$PWD/node_modules/.bin:$PATH:/usr/local/go/bin:/usr/local/sbin:/usr/sbin:/sbin"
+export PATH="$PATH:/usr/local/go/bin:/usr/local/sbin:/usr/sbin:/sbin" # where sudo and a bare environment do not look
 
 now() { cut -d ' ' -f 1 /proc/uptime; }
 
@@ -28,6 +28,7 @@ check() {
 suite() {
 	echo "==> $1 tests"
 	vitest run --project "$1" --reporter=default --reporter=json --outputFile.json="$RESULTS/$1.json" || true
+	[ -s "$RESULTS/$1.json" ] || echo "failed $1 tests: they did not run" >>"$RESULTS/checks"
 }
 
 tools_for_tests() {
@@ -45,8 +46,10 @@ tools_for_tests() {
 	fi
 	export DEBIAN_FRONTEND=noninteractive
 	# shellcheck disable=SC2086 # one word a package
-	apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing >"$RESULTS/apt.log" 2>&1 ||
-		{ cat "$RESULTS/apt.log"; return 1; }
+	if ! { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >"$RESULTS/apt.log" 2>&1; then
+		cat "$RESULTS/apt.log"
+		return 1
+	fi
 }
 
 root_for_clusters() {
@@ -56,6 +59,7 @@ root_for_clusters() {
 # With what is missing the tests that need it fail and say so; the others still tell something.
 check 'tools for the tests' tools_for_tests || true
 check 'npm ci' npm ci --no-audit --no-fund --loglevel=error || { echo '0 passed, 1 failed'; exit 1; }
+export PATH="$PWD/node_modules/.bin:$PATH" # from here on the Node that kagent is built from
 check types npm run --silent types || true
 check lint npm run --silent lint || true
 check format npm run --silent format || true

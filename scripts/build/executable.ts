@@ -52,13 +52,13 @@ export async function buildExecutable(options: ExecutableOptions): Promise<void>
       executable: node,
       output: join(work, 'kagent'),
       disableExperimentalSEAWarning: true,
-      useCodeCache: false,
+      useCodeCache: true,
       execArgvExtension: 'none', // NODE_OPTIONS is for the user's own programs
       assets,
     };
     await writeFile(join(work, 'sea.json'), JSON.stringify(config));
     // V8's code cache depends on the seed of its hash tables: a fixed one makes the same bytes each time.
-    await run(process.execPath, ['--build-sea', join(work, 'sea.json')]);
+    await run(process.execPath, ['--random-seed=1', '--build-sea', join(work, 'sea.json')]);
     await chmod(config.output, 0o755);
     await mkdir(dirname(options.output), { recursive: true });
     await copyFile(config.output, `${options.output}.tmp-${process.pid}`); // a build folder may be on another file system

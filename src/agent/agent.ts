@@ -17,7 +17,7 @@ import type { NodeConfig } from './config.ts';
 import type { HostFacts } from './host/host.ts';
 import { join, type NodeIdentity } from './join/join.ts';
 import { cniComponent, cniConfDir, flannelComponent, removeConflist } from './network/network.ts';
-import { kubeletComponent, kubeProxyComponent, nodeReady } from './node/node.ts';
+import { kubeletComponent, kubeProxyComponent, nodeReady, podCidr, type OwnNodeOptions } from './node/node.ts';
 import { containerdComponent, imagesComponent } from './runtime/runtime.ts';
 
 export interface AgentOptions {
@@ -54,6 +54,11 @@ export function createAgent(options: AgentOptions): readonly Component[] {
   const identity = (): NodeIdentity => {
     if (joined.identity === undefined) throw new TypeError('a component that needs the identity is not after join');
     return joined.identity;
+  };
+  const ownNode = (): OwnNodeOptions => {
+    const { files, apiserverUrls } = identity();
+    const credentials = { caPath: files.serverCa, certPath: files.kubeletCert, keyPath: files.kubeletKey };
+    return { apiserverUrl: apiserverUrls[0] ?? '', nodeName: facts.nodeName, ...credentials };
   };
   /** flanneld and its configuration, unless the operator brings another network. */
   const withFlannel = (name: string, make: () => Component): Component =>
@@ -111,13 +116,18 @@ export function createAgent(options: AgentOptions): readonly Component[] {
         return flannelComponent({ ...shared, settings, kubeconfigPath: files.flannelKubeconfig });
       }),
     ),
-    deferred('cni', ['flanneld'], () => withFlannel('cni', () => cniComponent('cni', [], paths))),
-    task('node-ready', ['kubelet', 'cni', 'images', 'kube-proxy'], async (signal) => {
-      const { files, apiserverUrls } = identity();
-      const [apiserverUrl = ''] = apiserverUrls;
-      const { nodeName } = facts;
-      const credentials = { caPath: files.serverCa, certPath: files.kubeletCert, keyPath: files.kubeletKey };
-      await nodeReady({ apiserverUrl, nodeName, ...credentials }, signal);
-    }),
+    deferred('cni', ['kubelet'], () =>
+      withFlannel('cni', () =>
+        cniComponent('cni', [], {
+          paths,
+          backend: identity().settings.flannelBackend,
+          interfaceName: facts.defaultInterface,
+          podCidr: (signal) => podCidr(ownNode(), signal),
+        }),
+      ),
+    ),
+    task('node-ready', ['kubelet', 'cni', 'images', 'kube-proxy', 'flanneld'], (signal) =>
+      nodeReady(ownNode(), signal),
+    ),
   ];
 }

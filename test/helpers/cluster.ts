@@ -150,7 +150,7 @@ function boxOn(host: LabHost): Box {
 
 /** Its full name depends on the bundle, which says it. */
 export async function busyboxImage(): Promise<string> {
-  const { manifest } = await openBundle(executable);
+  const { manifest } = await openBundle(process.env['KAGENT_BUNDLE'] ?? executable);
   const image = manifest.files.find((file) => file.name === 'busybox.tar')?.image;
   if (image === undefined) throw new Error(`${executable} has no busybox image`);
   return image;

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { messageOf, systemCode } from '../../shared/errors.ts';
 import { runPaths } from '../../shared/paths.ts';
 import { bridgeName, ipamDir } from './cni.ts';
-import { withoutOurRules } from './rules.ts';
+import { emptyTables, withoutOurRules } from './rules.ts';
 
 /** What `removeNetwork` took away, and what it could not. */
 export interface Removal {
@@ -72,7 +72,17 @@ async function removeRules(family: string): Promise<boolean> {
   const said = text(restore.stderr);
   const [code] = (await once(restore, 'exit')) as [number | null];
   if (code !== 0) throw new Error(await said);
+  await removeEmptyTables(family);
   return true;
+}
+
+/** iptables of the nft kind makes a table at the first look at it; what is empty now was made for our rules. */
+async function removeEmptyTables(family: string): Promise<void> {
+  const version = await outputOf(family, ['--version']);
+  if (version === undefined || !version.includes('nf_tables')) return;
+  for (const table of emptyTables((await outputOf(`${family}-save`)) ?? '')) {
+    await outputOf('nft', ['delete', 'table', family === 'iptables' ? 'ip' : 'ip6', table]);
+  }
 }
 
 async function removeNftTable(table: string): Promise<boolean> {

@@ -1,10 +1,10 @@
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { task, type Component } from '../../shared/component/component.ts';
-import { readFileIfExists, writeFileIfChanged } from '../../shared/files/files.ts';
-import { runPaths, type Paths } from '../../shared/paths.ts';
-import { SubnetFileError } from './errors.ts';
-import { parseSubnet, type Subnet } from './subnet.ts';
+import { writeFileIfChanged } from '../../shared/files/files.ts';
+import type { Paths } from '../../shared/paths.ts';
+import type { ClusterSettings } from '../../shared/protocol/join.ts';
+import { subnetOf, type Subnet } from './subnet.ts';
 
 /** Our own folder: another program's configuration in /etc/cni/net.d does not decide about our pods. */
 export function cniConfDir(paths: Paths): string {
@@ -16,13 +16,26 @@ export const ipamDir = '/run/kagent/cni';
 
 export const bridgeName = 'cni0';
 
+export interface CniOptions {
+  readonly paths: Paths;
+  readonly backend: ClusterSettings['flannelBackend'];
+  /** The interface that carries the pods' traffic to other nodes. */
+  readonly interfaceName: string;
+  /** Resolves with the node's range when it has one. */
+  readonly podCidr: (signal: AbortSignal) => Promise<string>;
+}
+
 /** Writes the CNI configuration once the subnet is known: containerd calls the network ready when it is there. */
-export function cniComponent(name: string, after: readonly string[], paths: Paths): Component {
-  return task(name, after, async () => {
-    const text = readFileIfExists(runPaths.flannelSubnet);
-    if (text === undefined) throw new SubnetFileError(`${runPaths.flannelSubnet} is not there`);
-    writeFileIfChanged(join(cniConfDir(paths), '10-kagent.conflist'), cniConflist(parseSubnet(text)), 0o644);
+export function cniComponent(name: string, after: readonly string[], options: CniOptions): Component {
+  const { paths, backend, interfaceName, podCidr } = options;
+  return task(name, after, async (signal) => {
+    const subnet = subnetOf(await podCidr(signal), backend, linkMtu(interfaceName));
+    writeFileIfChanged(join(cniConfDir(paths), '10-kagent.conflist'), cniConflist(subnet), 0o644);
   });
+}
+
+function linkMtu(interfaceName: string): number {
+  return Number(readFileSync(`/sys/class/net/${interfaceName}/mtu`, 'utf8'));
 }
 
 /** For `flannelBackend: none`: a configuration of ours from an earlier start must not decide. */

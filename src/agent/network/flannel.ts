@@ -1,13 +1,13 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { readFileIfExists, writeFileIfChanged } from '../../shared/files/files.ts';
+import { writeFileIfChanged } from '../../shared/files/files.ts';
 import { runPaths, type Paths } from '../../shared/paths.ts';
 import { childEnvironment } from '../../shared/process/process.ts';
 import { processComponent, type Supervisor } from '../../shared/process/process.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import type { HostFacts } from '../host/host.ts';
 import { SubnetFileError } from './errors.ts';
-import { flannelConfig, parseSubnet } from './subnet.ts';
+import { flannelConfig } from './subnet.ts';
 
 export interface FlannelOptions {
   readonly after: readonly string[];
@@ -54,7 +54,6 @@ export function flannelComponent(options: FlannelOptions) {
 
 async function subnetIsWritten(path: string, earlier: string | undefined): Promise<void> {
   if (versionOf(path) === earlier) throw new SubnetFileError('it is not written yet');
-  parseSubnet(readFileIfExists(path) ?? '');
 }
 
 /** Differs for each writing: flanneld renames a new file over the old one. */

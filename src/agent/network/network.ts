@@ -5,7 +5,7 @@
  * Leaves to others: Services (node/kube-proxy), which subnet a node has (kube-controller-manager).
  */
 export { flannelComponent, type FlannelOptions } from './flannel.ts';
-export { flannelConfig, parseSubnet, type Subnet } from './subnet.ts';
-export { cniComponent, cniConflist, cniConfDir, removeConflist } from './cni.ts';
+export { flannelConfig, subnetOf, type Subnet } from './subnet.ts';
+export { cniComponent, cniConflist, cniConfDir, type CniOptions, removeConflist } from './cni.ts';
 export { removeNetwork, type Removal } from './cleanup.ts';
 export { SubnetFileError } from './errors.ts';

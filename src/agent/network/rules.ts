@@ -21,3 +21,15 @@ function isOurs(line: string): boolean {
   const target = / -[jg] (\S+)/.exec(line)?.[1] ?? '';
   return ourChain.test(rule[1] ?? '') || ourChain.test(target) || ourComment.test(line);
 }
+
+/** The tables of an `iptables-save` that do nothing: built-in chains with the policy ACCEPT, and no rule. */
+export function emptyTables(saved: string): readonly string[] {
+  return saved
+    .split(/^\*/m)
+    .slice(1)
+    .flatMap((section) => {
+      const [name = '', ...lines] = section.split('\n');
+      const isIdle = (line: string) => /^(:[A-Z]+ ACCEPT |COMMIT$|#|$)/.test(line);
+      return lines.every(isIdle) ? [name] : [];
+    });
+}

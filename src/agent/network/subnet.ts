@@ -1,35 +1,23 @@
-import { z } from 'zod';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
-import { SubnetFileError } from './errors.ts';
+import { addressAt } from '../../shared/ipv4/ipv4.ts';
 
-/** What flanneld found out for this node. */
+/** The addresses of this node's pods. */
 export interface Subnet {
-  /** This node's pods: `10.42.0.0/24`. */
+  /** `10.42.0.0/24` */
   readonly podCidr: string;
   /** Of the bridge: the first address of `podCidr`. */
   readonly gateway: string;
   readonly mtu: number;
 }
 
-const SubnetEnv = z.object({ FLANNEL_SUBNET: z.cidrv4(), FLANNEL_MTU: z.coerce.number().int().positive() });
+type Backend = ClusterSettings['flannelBackend'];
 
-/** Reads `subnet.env`, where FLANNEL_SUBNET is the bridge's address with the prefix. @throws {SubnetFileError} */
-export function parseSubnet(text: string): Subnet {
-  const entries = text.split('\n').flatMap((line) => {
-    const equals = line.indexOf('=');
-    return equals < 0 ? [] : [[line.slice(0, equals), line.slice(equals + 1)]];
-  });
-  const parsed = SubnetEnv.safeParse(Object.fromEntries(entries));
-  if (!parsed.success) throw new SubnetFileError(z.prettifyError(parsed.error));
-  const [gateway = '', prefix = ''] = parsed.data.FLANNEL_SUBNET.split('/');
-  return { podCidr: `${networkOf(gateway, Number(prefix))}/${prefix}`, gateway, mtu: parsed.data.FLANNEL_MTU };
-}
+/** What each backend puts around a packet, bytes. @see flannel v0.28 pkg/backend */
+const overheadBytes: Readonly<Record<Backend, number>> = { vxlan: 50, 'host-gw': 0, 'wireguard-native': 80, none: 0 };
 
-function networkOf(address: string, prefix: number): string {
-  const value = address.split('.').reduce((sum, byte) => sum * 256 + Number(byte), 0);
-  const size = 2 ** (32 - prefix);
-  const network = Math.floor(value / size) * size;
-  return [24, 16, 8, 0].map((shift) => Math.floor(network / 2 ** shift) % 256).join('.');
+/** Known as soon as the node has its range: flanneld, which takes a second longer, would say the same. */
+export function subnetOf(podCidr: string, backend: Backend, linkMtu: number): Subnet {
+  return { podCidr, gateway: addressAt(podCidr, 1), mtu: linkMtu - overheadBytes[backend] };
 }
 
 const backendTypes = { vxlan: 'vxlan', 'host-gw': 'host-gw', 'wireguard-native': 'wireguard' } as const;

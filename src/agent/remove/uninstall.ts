@@ -8,7 +8,7 @@ import { claimedFolders, customaryFolders } from './claim.ts';
 import { killallSteps, realParts } from './killall.ts';
 import type { Outcome, RemoveOptions } from './remove.ts';
 import { printOutcome, runSteps, type Step } from './steps.ts';
-import { removeTree } from './tree.ts';
+import { removeTree, together } from './tree.ts';
 
 export interface UninstallOptions extends RemoveOptions {
   /** The installed file; undefined when kagent does not run from one, as in development. */
@@ -47,9 +47,11 @@ function uninstallSteps(options: UninstallOptions): readonly Step[] {
         const claimed = claimedFolders(paths);
         const foreign = customaryFolders(paths).filter((folder) => exists(folder) && !claimed.includes(folder));
         const folders = keepData ? [] : [...claimed, paths.dataDir];
+        const removed = await removeAll([...folders, host.path(runPaths.dir), host.path(configDir)]);
         return {
+          failed: removed.failed,
           stayed: [
-            ...(await removeAll([...folders, host.path(runPaths.dir), host.path(configDir)])),
+            ...removed.stayed,
             ...foreign.map((folder) => `${folder}: it was there before kagent`),
             ...(keepData ? [`${paths.dataDir}: as asked`] : []),
           ],
@@ -67,10 +69,10 @@ function uninstallSteps(options: UninstallOptions): readonly Step[] {
   ];
 }
 
-async function removeAll(folders: readonly string[]): Promise<readonly string[]> {
-  const stayed: string[] = [];
-  for (const folder of folders) stayed.push(...(await removeTree(folder)));
-  return stayed;
+async function removeAll(folders: readonly string[]): Promise<Outcome> {
+  const outcomes: Outcome[] = [];
+  for (const folder of folders) outcomes.push(await removeTree(folder));
+  return together(outcomes);
 }
 
 /** Beside the executable: the links that lead to it, and the scripts that call it, whatever the service's name was. */

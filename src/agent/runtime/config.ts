@@ -42,6 +42,9 @@ disabled_plugins = [${disabledPlugins.map((name) => text(name)).join(', ')}]
 [plugins.'io.containerd.server.v1.ttrpc']
   address = ${text(`${settings.socketPath}.ttrpc`)}
 
+[plugins.'io.containerd.shim.v1.manager']
+  socket_dir = ${text(`${settings.stateDir}/s`)}
+
 [plugins.'io.containerd.gc.v1.scheduler']
   # The first collection must not compete with the first pods.
   startup_delay = '30s'
@@ -59,6 +62,8 @@ disabled_plugins = [${disabledPlugins.map((name) => text(name)).join(', ')}]
 
 [plugins.'io.containerd.cri.v1.runtime']
   restrict_oom_score_adj = ${settings.restrictOomScoreAdj}
+  # Pods' network namespaces where nobody else has any, so that all in it may be taken away.
+  netns_mounts_under_state_dir = true
   enable_unprivileged_ports = true
   enable_unprivileged_icmp = true
 
@@ -70,6 +75,7 @@ disabled_plugins = [${disabledPlugins.map((name) => text(name)).join(', ')}]
 
       [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
         BinaryName = ${text(settings.runcPath)}
+        Root = ${text(`${settings.stateDir}/runc`)}
         SystemdCgroup = ${settings.systemdCgroup}
 
   [plugins.'io.containerd.cri.v1.runtime'.cni]

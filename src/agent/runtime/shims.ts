@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -27,14 +27,12 @@ export async function endPods(paths: Paths, socketPath: string = runPaths.contai
   const processes = readProcesses();
   const shims = processes.filter((entry) => isOurShim(entry.cmdline, socketPath)).map((entry) => entry.pid);
   const all = withDescendants(shims, processes);
-  const namespaces = networkNamespacesOf(all);
   for (const pid of shims) kill(pid); // first: a shim whose container ends would only tell containerd
   for (const pid of all) kill(pid);
   const deadline = performance.now() + deadlineMs;
   while (all.some(isAlive) && performance.now() < deadline) await delay(20);
   const left = all.filter(isAlive).map((pid) => `process ${pid} does not end`);
   const mounts = await unmountBelow([paths.agent.kubelet, runPaths.containerd, paths.agent.containerd], left);
-  await unmountNamespaces(namespaces, left);
   rmSync(runPaths.containerd, { recursive: true, force: true });
   const cgroups = await removePodCgroups(left);
   return { shims: shims.length, processes: all.length, mounts, cgroups, left };
@@ -120,32 +118,6 @@ async function unmount(point: string, left: string[]): Promise<void> {
     await run('umount', ['-l', point]);
   } catch (error) {
     left.push(`mount ${point} stays: ${messageOf(error).trim()}`);
-  }
-}
-
-/** Inode numbers of the network namespaces the processes are in, without our own. */
-function networkNamespacesOf(pids: readonly number[]): ReadonlySet<string> {
-  const inodes = pids.map((pid) => namespaceInode(`/proc/${pid}/ns/net`));
-  const own = namespaceInode('/proc/self/ns/net');
-  return new Set(inodes.filter((inode): inode is string => inode !== undefined && inode !== own));
-}
-
-function namespaceInode(path: string): string | undefined {
-  try {
-    return String(statSync(path).ino);
-  } catch {
-    return undefined;
-  }
-}
-
-/** containerd keeps a pod's namespace alive by a mount at /run/netns/cni-<id>; only those our pods were in are ours. */
-async function unmountNamespaces(ours: ReadonlySet<string>, left: string[]): Promise<void> {
-  const dir = '/run/netns';
-  const names = existsSync(dir) ? readdirSync(dir).filter((name) => name.startsWith('cni-')) : [];
-  for (const path of names.map((name) => join(dir, name))) {
-    if (!ours.has(namespaceInode(path) ?? '')) continue;
-    await unmount(path, left);
-    rmSync(path, { force: true });
   }
 }
 

@@ -49,10 +49,7 @@ function wordsOf(option: Option): readonly Word[] {
   return names.map((text) => ({ text, about: option.description, takesValue: option.required }));
 }
 
-/**
- * The words so far are walked down the tree: one that is a command of the present level leads a level down, one after a
- * flag with a value is that value.
- */
+/** The words so far are walked down the tree: one that is a command of the present level leads a level down. */
 function bashScript(name: string, levels: readonly Level[]): string {
   const cases = levels.map(
     ({ path, words }) => `    ${caseOf(path)}) words='${words.map((word) => word.text).join(' ')}' ;;`,

@@ -100,9 +100,13 @@ test('a download that broke off goes on where it was', async () => {
   const box = makeBox();
   const { mirror, asked, executable } = await serveRelease(box, { breakAfter: 40_000 });
   const env = { ...noStart, INSTALL_KAGENT_MIRROR: mirror };
-  // curl tries the rest itself; whichever way, the second attempt asks for what is missing only.
-  const first = await box.install(loneScript(box), [], env);
-  if (first.code !== 0) expect(await box.install(loneScript(box), [], env)).toMatchObject({ code: 0 });
+  const broken = await box.install(loneScript(box), [], env);
+  expect(broken).toMatchObject({
+    code: 1,
+    output: expect.stringContaining('run this again and it goes on from there'),
+  });
+  expect(existsSync(box.path('usr/local/bin/kagent'))).toBe(false);
+  expect(await box.install(loneScript(box), [], env)).toMatchObject({ code: 0 });
   expect(readFileSync(box.path('usr/local/bin/kagent'))).toEqual(executable);
   expect(asked).toContain(`/v1.2.3/kagent-${arch} bytes=40000-`);
 });

@@ -1,0 +1,54 @@
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { mountPoints } from '../../../../src/agent/remove/mounts.ts';
+import { removeTree } from '../../../../src/agent/remove/tree.ts';
+import { temporaryDir } from '../../../helpers/temporary.ts';
+
+function tree() {
+  const top = join(temporaryDir(), 'kagent');
+  mkdirSync(join(top, 'pods/a/volume'), { recursive: true });
+  writeFileSync(join(top, 'pods/a/volume/data'), 'precious');
+  writeFileSync(join(top, 'pods/a/log'), '');
+  writeFileSync(join(top, 'other'), '');
+  return top;
+}
+
+test('a folder goes with all that is in it, and going again is no failure', async () => {
+  const top = tree();
+  expect(await removeTree(top)).toEqual({ stayed: [], failed: [] });
+  expect(existsSync(top)).toBe(false);
+  expect(await removeTree(top)).toEqual({ stayed: [], failed: [] });
+});
+
+test('what is mounted inside keeps its files and is named; everything beside it goes', async () => {
+  const top = tree();
+  const volume = join(top, 'pods/a/volume');
+  expect(await removeTree(top, [volume])).toEqual({ stayed: [`${volume}: something is mounted there`], failed: [] });
+  expect(existsSync(join(volume, 'data'))).toBe(true);
+  expect(readdirSync(top)).toEqual(['pods']);
+  expect(readdirSync(join(top, 'pods/a'))).toEqual(['volume']);
+});
+
+test('a folder that is a mount itself is emptied and stays', async () => {
+  const top = tree();
+  expect(await removeTree(top, [top])).toEqual({
+    stayed: [`${top}, with nothing of kagent in it: it is a mount`],
+    failed: [],
+  });
+  expect(readdirSync(top)).toEqual([]);
+});
+
+test('a link goes, what it leads to stays', async () => {
+  const top = tree();
+  const outside = temporaryDir();
+  writeFileSync(join(outside, 'mine'), '');
+  symlinkSync(outside, join(top, 'link'));
+  await removeTree(top);
+  expect(readdirSync(outside)).toEqual(['mine']);
+});
+
+test('mount points are read as the kernel writes them, with spaces as \\040', () => {
+  const mountinfo = '36 35 98:0 /a /mnt/my\\040disk rw - ext4 /dev/sda rw\n37 35 0:1 / /proc rw - proc proc rw\n';
+  expect(mountPoints(mountinfo)).toEqual(['/mnt/my disk', '/proc']);
+});
