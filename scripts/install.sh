@@ -106,7 +106,7 @@ is_there() {
 
 # Whether "go1.26.3" is GO_NEEDED or newer.
 version_reaches() {
-	echo "${1#go} $GO_NEEDED" | awk '{ split($1, is, "."); split($2, want, "."); exit !(is[1] > want[1] || (is[1] == want[1] && is[2] + 0 >= want[2])) }'
+	echo "$GO_NEEDED ${1#go}" | awk '{ split($1, want, "."); split($2, is, "."); exit !(is[1] + 0 > want[1] || (is[1] == want[1] && is[2] + 0 >= want[2])) }'
 }
 
 # need NAME...: installs what is missing of it.

@@ -41,27 +41,26 @@ export async function buildExecutable(options: ExecutableOptions): Promise<void>
   const work = await mkdtemp(join(tmpdir(), 'kagent-build-'));
   try {
     const scripts = await bundleJavaScript(options, join(work, 'js'));
-    const node = join(work, 'node');
-    await strippedNode(options.node, node);
+    await strippedNode(options.node, join(work, 'node'));
     const assets: Record<string, string> = { [addonAsset]: options.addon };
-    for (const worker of scripts.workers) assets[workerAsset(worker)] = join(work, 'js', `${worker}.cjs`);
+    for (const worker of scripts.workers) assets[workerAsset(worker)] = join('js', `${worker}.cjs`);
     for (const file of scripts.files) assets[fileAsset(file)] = join(options.sources, file);
     const config = {
-      main: join(work, 'js', 'main.mjs'),
+      main: join('js', 'main.mjs'), // the path ends up in the executable: no folder of this machine in it
       mainFormat: 'module',
-      executable: node,
-      output: join(work, 'kagent'),
+      executable: 'node',
+      output: 'kagent',
       disableExperimentalSEAWarning: true,
       useCodeCache: true,
       execArgvExtension: 'none', // NODE_OPTIONS is for the user's own programs
       assets,
     };
     await writeFile(join(work, 'sea.json'), JSON.stringify(config));
-    // V8's code cache depends on the seed of its hash tables: a fixed one makes the same bytes each time.
-    await run(process.execPath, ['--random-seed=1', '--build-sea', join(work, 'sea.json')]);
-    await chmod(config.output, 0o755);
+    // The code cache depends on random numbers of V8. With these fixed it is the same each time, and still accepted.
+    await run(process.execPath, ['--random-seed=1', '--build-sea', 'sea.json'], { cwd: work });
+    await chmod(join(work, 'kagent'), 0o755);
     await mkdir(dirname(options.output), { recursive: true });
-    await copyFile(config.output, `${options.output}.tmp-${process.pid}`); // a build folder may be on another file system
+    await copyFile(join(work, 'kagent'), `${options.output}.tmp-${process.pid}`); // a build folder may be on another file system
     await rename(`${options.output}.tmp-${process.pid}`, options.output);
   } finally {
     await rm(work, { recursive: true, force: true });

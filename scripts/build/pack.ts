@@ -19,7 +19,7 @@ export interface CompressOptions {
 }
 
 /** Frames large enough to compress as well as one piece would, small enough that every core has one. */
-export const kept: CompressOptions = { level: 19, frameSizeBytes: 16 * 2 ** 20 };
+export const kept: CompressOptions = { level: 19, frameSizeBytes: 8 * 2 ** 20 };
 const framesAtOnce = 4;
 
 /** One file to be in the bundle. */

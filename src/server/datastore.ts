@@ -188,7 +188,10 @@ export interface DatastoreServeOptions {
 }
 
 /** `kagent datastore serve`: the store alone, until `signal`. @throws when it fails */
-export async function runDatastoreServe({ dataDir, listen }: DatastoreServeOptions, signal: AbortSignal): Promise<void> {
+export async function runDatastoreServe(
+  { dataDir, listen }: DatastoreServeOptions,
+  signal: AbortSignal,
+): Promise<void> {
   const { promise: failed, reject } = Promise.withResolvers<never>();
   const datastore = await startDatastore({ dir: dataDir, listen, onFatal: reject });
   const aborted = new Promise<void>((resolve) => {

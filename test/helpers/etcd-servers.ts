@@ -36,12 +36,18 @@ export async function startEtcd(dir: string): Promise<TestServer> {
   const [client, peer] = [await freePort(), await freePort()];
   const address = `http://127.0.0.1:${client}`;
   const peerUrl = `http://127.0.0.1:${peer}`;
-  const child = spawn(etcdBinary, [
-    ...['--data-dir', join(dir, 'etcd'), '--name', 'etcd', '--log-level', 'error'],
-    ...['--listen-client-urls', address, '--advertise-client-urls', address],
-    ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
-    ...['--initial-cluster', `etcd=${peerUrl}`, '--unsafe-no-fsync'],
-  ]);
+  const flags = {
+    'data-dir': join(dir, 'etcd'),
+    name: 'etcd',
+    'log-level': 'error',
+    'listen-client-urls': address,
+    'advertise-client-urls': address,
+    'listen-peer-urls': peerUrl,
+    'initial-advertise-peer-urls': peerUrl,
+    'initial-cluster': `etcd=${peerUrl}`,
+  };
+  const args = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
+  const child = spawn(etcdBinary, [...args, '--unsafe-no-fsync']);
   await answers(address, child);
   return { address, stop: () => end(child) };
 }

@@ -60,7 +60,13 @@ export async function createLab(options: LabOptions = {}): Promise<Lab> {
   const prefix = options.prefix ?? `kt${process.pid.toString(36)}`;
   const dir = options.dir ?? join('/var/tmp', `klab-${prefix}`);
   const net = options.net ?? `10.77.${process.pid % 250}`;
-  const env = { ...process.env, LAB: dir, LAB_PREFIX: prefix, LAB_NET: net, LAB_SHARE: (options.share ?? []).join(' ') };
+  const env = {
+    ...process.env,
+    LAB: dir,
+    LAB_PREFIX: prefix,
+    LAB_NET: net,
+    LAB_SHARE: (options.share ?? []).join(' '),
+  };
   const lab = async (...args: readonly string[]) => void (await run(script, args, { env }));
   const hosts: LabHost[] = [];
   await lab('net-up');

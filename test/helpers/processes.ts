@@ -14,7 +14,10 @@ export interface BoxProcess {
   readonly isPods: boolean;
 }
 
-/** Every process of a box, its first one (the lab's) left out. */
+/** What the lab itself runs in a box, under its first process. */
+const labsOwn = 'sleep 1000';
+
+/** Every process of a box, the lab's left out. */
 export function processesOf(box: Box): readonly BoxProcess[] {
   const proc = box.path('/proc');
   return readdirSync(proc)
@@ -35,7 +38,7 @@ function processAt(dir: string): readonly BoxProcess[] {
     const stat = readFileSync(join(dir, 'stat'), 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // the name before may hold spaces
     const commandLine = readFileSync(join(dir, 'cmdline'), 'utf8').replaceAll('\0', ' ').trim();
-    if (fields[0] === 'Z' || commandLine === '') return [];
+    if (fields[0] === 'Z' || commandLine === '' || commandLine === labsOwn) return [];
     return [
       {
         pid: Number(basename(dir)),

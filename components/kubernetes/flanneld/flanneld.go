@@ -15,6 +15,7 @@ package flanneld
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -43,12 +44,14 @@ const annotationPrefix = "flannel.alpha.coreos.com"
 // failed, 2 for wrong flags.
 func Run() int {
 	opts, err := parseFlags(os.Args[1:])
-	if errors.Is(err, errVersion) {
+	switch {
+	case errors.Is(err, errVersion):
 		fmt.Println(version.Version)
 		return 0
-	}
-	if err != nil {
-		return 2 // the flag package has printed why
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return 2 // why is printed already
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -27,9 +27,11 @@ func setupTraffic(ctx context.Context, config *subnet.Config, lease *lease.Lease
 	if config.EnableNFTables {
 		chosen, other = other, chosen
 	}
-	if err := other.CleanUp(ctx); err != nil {
-		klog.V(2).Infof("nothing removed of the unused firewall: %v", err) // its program may not be installed
-	}
+	go func() { // pods need not wait: the two do not touch each other's rules
+		if err := other.CleanUp(ctx); err != nil {
+			klog.V(2).Infof("nothing removed of the unused firewall: %v", err) // its program may not be installed
+		}
+	}()
 	if err := chosen.Init(ctx); err != nil {
 		return fmt.Errorf("firewall: %w", err)
 	}

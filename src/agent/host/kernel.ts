@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
-import { readFileSync } from 'node:fs';
 import type { HostRoot } from './root.ts';
 
 /** Something the kernel must be able to do, and the several places that can say that it can. */
@@ -97,7 +96,7 @@ export function parseFilesystems(text: string): ReadonlySet<string> {
 
 /** Names out of `kernel/net/bridge/br_netfilter.ko.xz: kernel/…`; the kernel takes `-` and `_` for the same. */
 export function parseModuleList(text: string): ReadonlySet<string> {
-  const names = text.matchAll(/^(?:.*\/)?([^/\s:]+)\.ko(?:\.\w+)?(?::.*)?$/gm);
+  const names = text.matchAll(/^(?:[^:\n]*\/)?([^/\s:]+)\.ko(?:\.\w+)?(?::.*)?$/gm);
   return new Set([...names].map(([, name = '']) => name.replaceAll('-', '_')));
 }
 

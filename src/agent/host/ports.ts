@@ -1,4 +1,5 @@
 import { readdirSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { PortTakenError } from './errors.ts';
 import { hostRoot, type HostRoot } from './root.ts';
 
@@ -50,16 +51,26 @@ function listening(root: HostRoot): readonly ListeningSocket[] {
 
 function socketOwner(inode: string, root: HostRoot): string | undefined {
   const link = `socket:[${inode}]`;
-  const pid = readdirSync(root.path('/proc'))
+  const pid = namesIn(root.path('/proc'))
     .filter((name) => /^\d+$/.test(name))
-    .find((name) => linksOf(root.path(`/proc/${name}/fd`)).includes(link));
+    .find((name) => holds(root.path(`/proc/${name}/fd`), link));
   if (pid === undefined) return undefined;
   return `${root.read(`/proc/${pid}/comm`)?.trim() ?? 'a process'} (pid ${pid})`;
 }
 
-function linksOf(dir: string): readonly string[] {
+function holds(dir: string, link: string): boolean {
+  return namesIn(dir).some((name) => {
+    try {
+      return readlinkSync(join(dir, name)) === link;
+    } catch {
+      return false; // it was closed meanwhile, as the one this list was read through
+    }
+  });
+}
+
+function namesIn(dir: string): readonly string[] {
   try {
-    return readdirSync(dir).map((name) => readlinkSync(`${dir}/${name}`));
+    return readdirSync(dir);
   } catch {
     return []; // it has ended meanwhile
   }

@@ -56,9 +56,13 @@ function bridgePorts(): readonly string[] {
 }
 
 async function deleteLink(name: string): Promise<boolean> {
-  if (!isLink(name)) return false; // its other end went first
-  await run('ip', ['link', 'delete', name]);
-  return true;
+  try {
+    await run('ip', ['link', 'delete', name]);
+    return true;
+  } catch (error) {
+    if (isLink(name)) throw error;
+    return false; // its other end went meanwhile, with the pod's namespace
+  }
 }
 
 /** Reads all tables, leaves our chains and what jumps to them out, puts the rest back in one step a table. */

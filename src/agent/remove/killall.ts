@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { askStatus, NotRunningError } from '../../shared/daemon/daemon.ts';
 import { runPaths } from '../../shared/paths.ts';
@@ -70,8 +71,7 @@ async function runningPid(statusSocket: string): Promise<number | undefined> {
 
 function isAlive(pid: number): boolean {
   try {
-    process.kill(pid, 0);
-    return true;
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8') !== ''; // empty: it has ended, and waits to be reaped
   } catch {
     return false;
   }

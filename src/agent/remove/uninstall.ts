@@ -11,8 +11,8 @@ import { printOutcome, runSteps, type Step } from './steps.ts';
 import { removeTree, together } from './tree.ts';
 
 export interface UninstallOptions extends RemoveOptions {
-  /** The installed file; undefined when kagent does not run from one, as in development. */
-  readonly executable: string | undefined;
+  /** The file that runs. It goes if the installer put it there: not Node itself, nor one that was only built or copied. */
+  readonly executable: string;
   /** The data dir, with the cluster in it, stays. */
   readonly keepData: boolean;
 }
@@ -62,7 +62,8 @@ function uninstallSteps(options: UninstallOptions): readonly Step[] {
       title: 'executable removed',
       run: async () => {
         // Last, so that a run that was broken off can be repeated.
-        if (executable !== undefined) for (const path of programFiles(executable)) await rm(path, { force: true });
+        const executables = new Set([...services.map((service) => service.executable), executable]);
+        for (const path of [...executables].flatMap(programFiles)) await rm(path, { force: true });
         return {};
       },
     },
@@ -75,16 +76,20 @@ async function removeAll(folders: readonly string[]): Promise<Outcome> {
   return together(outcomes);
 }
 
-/** Beside the executable: the links that lead to it, and the scripts that call it, whatever the service's name was. */
+/**
+ * The executable, the links beside it that lead to it, and the scripts that call it, whatever the service's name was.
+ * None at all where those scripts are not: then it is not the installer's.
+ */
 export function programFiles(executable: string): readonly string[] {
   const dir = dirname(executable);
-  const ours = readdirSync(dir).filter((name) => {
-    const path = join(dir, name);
-    const stat = lstatSync(path);
-    if (stat.isSymbolicLink()) return resolve(dir, readlinkSync(path)) === executable;
-    return /^kagent.*-(killall|uninstall)\.sh$/.test(name) && callsUs(path);
-  });
-  return [...ours.map((name) => join(dir, name)), executable];
+  if (!exists(dir)) return [];
+  const paths = readdirSync(dir).map((name) => join(dir, name));
+  const scripts = paths.filter((path) => /\/kagent[^/]*-(killall|uninstall)\.sh$/.test(path) && callsUs(path));
+  if (scripts.length === 0) return [];
+  const links = paths.filter(
+    (path) => lstatSync(path).isSymbolicLink() && resolve(dir, readlinkSync(path)) === executable,
+  );
+  return [...links, ...scripts, executable];
 }
 
 function callsUs(path: string): boolean {

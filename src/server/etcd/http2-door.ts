@@ -4,7 +4,13 @@
  * Knows: HTTP/2 streams, headers and trailers. Leaves to others: what is inside a message (grpc.ts and the services).
  */
 import { createServer } from 'node:http2';
-import type { Http2Server, IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import type {
+  Http2Server,
+  IncomingHttpHeaders,
+  OutgoingHttpHeaders,
+  ServerHttp2Session,
+  ServerHttp2Stream,
+} from 'node:http2';
 import type { ProtoWriter } from '../store/store.ts';
 import { FrameReader, toFrame } from './grpc.ts';
 import type { GrpcCall, GrpcMethods } from './grpc.ts';

@@ -46,7 +46,12 @@ async function put(store: Store, header: Header, request: ProtoReader, sizeBytes
   return reply;
 }
 
-async function deleteRange(store: Store, header: Header, request: ProtoReader, sizeBytes: number): Promise<ProtoWriter> {
+async function deleteRange(
+  store: Store,
+  header: Header,
+  request: ProtoReader,
+  sizeBytes: number,
+): Promise<ProtoWriter> {
   checkSize(sizeBytes);
   const { responses } = await store.txn(justOne(readDeleteRange(request)));
   const reply = newMessage();

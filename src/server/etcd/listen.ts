@@ -32,7 +32,9 @@ export async function bindSocket(server: Server, address: ListenAddress): Promis
   if (address.kind === 'unix') await removeStale(address.path);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) =>
-      reject(systemCode(error) === 'EADDRINUSE' ? new ListenAddressInUseError(nameOf(address), { cause: error }) : error),
+      reject(
+        systemCode(error) === 'EADDRINUSE' ? new ListenAddressInUseError(nameOf(address), { cause: error }) : error,
+      ),
     );
     if (address.kind === 'unix') server.listen(address.path, resolve);
     else server.listen(address.port, address.host, resolve);

@@ -98,7 +98,9 @@ class WatchStream implements GrpcHandler {
     const { key, rangeEnd } = range;
     const isToEnd = rangeEnd?.length === 1 && rangeEnd[0] === 0;
     if (rangeEnd !== undefined && !isToEnd && Buffer.compare(key, rangeEnd) >= 0) return 'mvcc: watcher range is empty';
-    return this.watches.has(watchId) && watchId !== 0 ? 'mvcc: duplicate watch ID provided on the WatchStream' : undefined;
+    return this.watches.has(watchId) && watchId !== 0
+      ? 'mvcc: duplicate watch ID provided on the WatchStream'
+      : undefined;
   }
 
   private freeWatchId(): number {
@@ -161,12 +163,7 @@ class WatchStream implements GrpcHandler {
     }
   }
 
-  private sendEvents(
-    watchId: number,
-    create: WatchCreate,
-    revision: Revision,
-    events: readonly WatchEvent[],
-  ): void {
+  private sendEvents(watchId: number, create: WatchCreate, revision: Revision, events: readonly WatchEvent[]): void {
     const parts = create.fragment ? fragments(events, create.prevKv) : [events];
     parts.forEach((part, at) => {
       const fragment = at < parts.length - 1;

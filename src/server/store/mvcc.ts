@@ -124,7 +124,12 @@ export class MvccStore implements Store, TxnHost, WatchHost {
   async range(query: RangeQuery): Promise<RangeResult> {
     checkKey(query.range.key);
     const loader = new RecordLoader();
-    const view = { index: this.index, revision: this.revision, compactRevision: this.compactRevision, isCommitted: true };
+    const view = {
+      index: this.index,
+      revision: this.revision,
+      compactRevision: this.compactRevision,
+      isCommitted: true,
+    };
     const result = evaluateRange(view, query, loader);
     await this.load(loader);
     return result;

@@ -10,6 +10,7 @@ const wireVarint = 0;
 const wireFixed64 = 1;
 const wireBytes = 2;
 const wireFixed32 = 5;
+const nothing = Buffer.alloc(0);
 
 /** Walks over one message: `while (reader.next())` and then one read, or `skip()`, for each `reader.field`. */
 export class ProtoReader {
@@ -35,7 +36,7 @@ export class ProtoReader {
 
   /** An int64 as a number: exact up to 2^53, which no revision passes. */
   int(): number {
-    this.expect(wireVarint);
+    if (!this.is(wireVarint)) return 0;
     const start = this.position;
     const value = this.varint();
     // Ten bytes hold either a negative number or one beyond what varint() adds up exactly.
@@ -44,20 +45,19 @@ export class ProtoReader {
 
   /** An int64 that uses all its bits, such as a lease id. */
   bigint(): bigint {
-    this.expect(wireVarint);
+    if (!this.is(wireVarint)) return 0n;
     const start = this.position;
     const value = this.varint();
     return this.position - start < 8 ? BigInt(value) : this.wideVarint(start);
   }
 
   bool(): boolean {
-    this.expect(wireVarint);
-    return this.varint() !== 0;
+    return this.int() !== 0;
   }
 
   /** A view into the message: copy what must outlive it. */
   bytesView(): Buffer {
-    this.expect(wireBytes);
+    if (!this.is(wireBytes)) return nothing;
     const length = this.varint();
     const end = this.position + length;
     if (end > this.bytes.length) throw new MalformedMessageError('unexpected EOF');
@@ -90,9 +90,11 @@ export class ProtoReader {
     if (this.position > this.bytes.length) throw new MalformedMessageError('unexpected EOF');
   }
 
-  private expect(wireType: number): void {
-    if (this.wireType === wireType) return;
-    throw new MalformedMessageError(`field ${this.field} has wire type ${this.wireType} instead of ${wireType}`);
+  /** A field of another type than it should be is skipped, as protobuf does, and reads as its default. */
+  private is(wireType: number): boolean {
+    if (this.wireType === wireType) return true;
+    this.skip();
+    return false;
   }
 
   private varint(): number {

@@ -59,7 +59,9 @@ interface Writes {
  */
 function collectWrites(operations: readonly Operation[]): Writes {
   const puts = new Set<string>();
-  const deletes = operations.flatMap((operation) => (operation.kind === 'deleteRange' ? [spanOf(operation.range)] : []));
+  const deletes = operations.flatMap((operation) =>
+    operation.kind === 'deleteRange' ? [spanOf(operation.range)] : [],
+  );
   const add = (key: string, alternatives?: ReadonlySet<string>): void => {
     const isTwice = puts.has(key) && alternatives?.has(key) !== true;
     if (isTwice || deletes.some((span) => spanHas(span, key))) throw new InvalidRequestError('duplicate key');

@@ -215,7 +215,7 @@ export class WatchHub {
       for (let at = versions.length - 1; at >= 0; at -= 1) {
         const version = versions[at];
         if (version === undefined || version.revision < since) break;
-        if (version.revision <= upTo) found.push({ version, previous: versions[at - 1] });
+        if (version.revision <= upTo) found.push({ version, previous: this.shownBefore(version, versions[at - 1]) });
       }
     });
     return found.toSorted((a, b) => a.version.id - b.version.id);
@@ -223,9 +223,7 @@ export class WatchHub {
 
   private async eventsOf(chunk: readonly Past[]): Promise<WatchEvent[] | 'compacted' | 'stopping'> {
     const loader = this.host.newLoader();
-    const needed = chunk.flatMap(({ version, previous }) =>
-      previous === undefined || !this.isReadableBefore(version, previous) ? [version] : [version, previous],
-    );
+    const needed = chunk.flatMap(({ version, previous }) => (previous === undefined ? [version] : [version, previous]));
     let records = new Map<Version, Uint8Array>();
     loader.collect(needed, (loaded) => {
       records = new Map(needed.map((version, at) => [version, loaded[at] ?? new Uint8Array()]));
@@ -243,9 +241,10 @@ export class WatchHub {
     }));
   }
 
-  /** Whether the state just before `version` may still be shown. */
-  private isReadableBefore(version: Version, previous: Version): boolean {
-    return previous.version > 0 && version.revision - 1 >= this.host.compactRevision;
+  /** The version an event shows as the one before: not a deletion, and not what a compaction has made unreadable. */
+  private shownBefore(version: Version, previous: Version | undefined): Version | undefined {
+    const isReadable = version.revision - 1 >= this.host.compactRevision;
+    return isReadable && previous !== undefined && previous.version > 0 ? previous : undefined;
   }
 }
 
@@ -261,6 +260,7 @@ function chunkEnd(past: readonly Past[], from: number): number {
 }
 
 function groupName(span: Span): string {
+  if (span.isSingle) return span.from;
   // Lengths keep apart what would read the same when joined.
   return span.to === undefined ? `:${span.from}` : `${span.from.length}:${span.from}${span.to}`;
 }

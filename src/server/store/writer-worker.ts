@@ -18,12 +18,20 @@ export interface WriterWorkerData {
 function main({ path, nativeBinding, port }: WriterWorkerData): void {
   const send = (message: FromWriter, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
   let file: SqliteFile | undefined;
+  let unread: Generator<Uint8Array<ArrayBuffer>> | undefined;
+
+  /** One chunk for each question: all at once would hold the whole file in memory. */
+  const load = (opened: SqliteFile): void => {
+    unread ??= opened.versions();
+    const { value: chunk, done } = unread.next();
+    if (done === true) send({ kind: 'loaded', state: opened.state() });
+    else send({ kind: 'versions', chunk }, [chunk.buffer]);
+  };
 
   const handle = (opened: SqliteFile, message: ToWriter): void => {
     switch (message.kind) {
       case 'load':
-        for (const chunk of opened.versions()) send({ kind: 'versions', chunk }, [chunk.buffer]);
-        send({ kind: 'loaded', state: opened.state() });
+        load(opened);
         break;
       case 'commit':
         opened.commit(message.batch);

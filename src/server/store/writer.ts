@@ -13,6 +13,7 @@ import type { FileSize, StoredState } from './sqlite.ts';
 import { unpooledCopy } from './record.ts';
 
 export type ToWriter =
+  /** The next part of what is on disk; the last answer is `loaded`. */
   | { readonly kind: 'load' }
   | { readonly kind: 'commit'; readonly batch: Uint8Array }
   | { readonly kind: 'read'; readonly ticket: number; readonly ids: readonly number[] }
@@ -143,7 +144,11 @@ export class Writer {
   private handle(message: FromWriter): void {
     switch (message.kind) {
       case 'versions':
-        replayBatch(message.chunk, onlyVersions((id, record) => this.options.onVersion(id, unpooledCopy(record))));
+        replayBatch(
+          message.chunk,
+          onlyVersions((id, record) => this.options.onVersion(id, unpooledCopy(record))),
+        );
+        this.send({ kind: 'load' });
         break;
       case 'loaded':
         this.waitingForLoad?.resolve(message.state);
@@ -155,7 +160,10 @@ export class Writer {
         break;
       case 'records': {
         const records = new Map<number, Uint8Array>();
-        replayBatch(message.records, onlyVersions((id, record) => void records.set(id, record)));
+        replayBatch(
+          message.records,
+          onlyVersions((id, record) => void records.set(id, record)),
+        );
         this.reads.get(message.ticket)?.resolve(records);
         this.reads.delete(message.ticket);
         break;

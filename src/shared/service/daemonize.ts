@@ -2,7 +2,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, fstatSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
+import { isSea } from 'node:sea';
 import type { Readable } from 'node:stream';
+import { runPaths } from '../paths.ts';
 import { AlreadyRunningError, DaemonFailedError } from './errors.ts';
 import { notifyVariables } from './notify.ts';
 import { daemonPid, daemonVariable, writePidFile } from './pid-file.ts';
@@ -57,6 +59,22 @@ export async function daemonize(options: DaemonOptions, signal: AbortSignal): Pr
     signal.removeEventListener('abort', cancel);
     child.unref();
   }
+}
+
+/** Whether this process is the daemon already, and need not become one. */
+export function isDaemon(env: Readonly<NodeJS.ProcessEnv>): boolean {
+  return env[daemonVariable] !== undefined;
+}
+
+/** The same command again, as a daemon: its `--daemonize` finds that it is one. */
+export function daemonizeSelf(
+  options: Pick<DaemonOptions, 'logPath' | 'onStatus'> & { readonly pidFile?: string },
+  signal: AbortSignal,
+): Promise<number> {
+  const [, script = '', ...args] = process.argv;
+  const program = isSea() ? args : [...process.execArgv, script, ...args];
+  const { pidFile = runPaths.pidFile } = options;
+  return daemonize({ ...options, command: process.execPath, args: program, env: process.env, pidFile }, signal);
 }
 
 function spawned(child: ChildProcess): Promise<number> {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, mkdirSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { readFileIfExists, writeFileAtomicSync, writeFileIfChanged } from '../files/files.ts';
-import { argumentsIn } from './definition.ts';
+import { commandIn } from './definition.ts';
 import { mergeEnvironment } from './env-file.ts';
 import type { ServiceHost } from './host.ts';
 import type { ServiceManager } from './service.ts';
@@ -63,7 +63,7 @@ export function appliedFile(host: ServiceHost, name: string): string {
 
 function serviceOf(options: InstallOptions): { readonly name: string; readonly args: readonly string[] } {
   const { manager, args, env } = options;
-  const earlier = (name: string) => argumentsIn(readFileIfExists(manager.files(name).definition) ?? '');
+  const earlier = (name: string) => commandIn(readFileIfExists(manager.files(name).definition) ?? '')?.args;
   const before =
     options.name === undefined
       ? ['kagent', 'kagent-agent'].map(earlier).find((found) => found !== undefined)

@@ -2,12 +2,13 @@ import { readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { readFileIfExists } from '../files/files.ts';
-import { argumentsIn } from './definition.ts';
+import { commandIn, type ServiceCommandLine } from './definition.ts';
+import { shellWords } from './quote.ts';
 import type { ServiceHost } from './host.ts';
 import { appliedFile } from './install.ts';
 import type { ServiceManager } from './service.ts';
 
-export interface InstalledService {
+export interface InstalledService extends ServiceCommandLine {
   readonly name: string;
   readonly manager: ServiceManager;
 }
@@ -19,9 +20,21 @@ export function installedServices(managers: readonly ServiceManager[]): readonly
     const [prefix = '', suffix = ''] = pattern.split('*');
     return filesIn(dirname(pattern))
       .filter((path) => path.startsWith(prefix) && path.endsWith(suffix))
-      .filter((path) => argumentsIn(readFileIfExists(path) ?? '') !== undefined)
-      .map((path) => ({ name: path.slice(prefix.length, path.length - suffix.length), manager }));
+      .flatMap((path) => {
+        const command = commandIn(readFileIfExists(path) ?? '');
+        const name = path.slice(prefix.length, path.length - suffix.length);
+        return command === undefined ? [] : [{ name, manager, ...command }];
+      });
   });
+}
+
+/** The data dir a service was told, by a flag or in its environment file. */
+export function dataDirOf({ name, manager, args }: InstalledService): string | undefined {
+  const flag = args.findIndex((arg) => arg === '--data-dir' || arg.startsWith('--data-dir='));
+  if (flag >= 0) return args[flag]?.split('=')[1] ?? args[flag + 1];
+  const environment = readFileIfExists(manager.files(name).environment) ?? '';
+  const line = environment.split('\n').find((candidate) => candidate.startsWith('KAGENT_DATA_DIR='));
+  return line === undefined ? undefined : shellWords(line.slice('KAGENT_DATA_DIR='.length))[0];
 }
 
 /** Takes the service away: not at boot any more, and none of its files. It is stopped before. */

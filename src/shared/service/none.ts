@@ -44,7 +44,7 @@ export function daemonManager(host: ServiceHost): ServiceManager {
 export function startScript(definition: ServiceDefinition, environmentFile: string): string {
   const command = [definition.executable, ...definition.args].map(shellQuote).join(' ');
   return `#!/bin/sh
-${definitionHead(definition.args)}
+${definitionHead(definition)}
 PATH=\${PATH:-/usr/sbin:/usr/bin:/sbin:/bin}
 case :$PATH: in *:/usr/sbin:*) ;; *) PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH ;; esac
 export PATH

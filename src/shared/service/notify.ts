@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { closeSync, writeSync } from 'node:fs';
+import { writeSync } from 'node:fs';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log/log.ts';
 
@@ -59,7 +59,10 @@ function notifierOver(send: (fields: Fields) => Promise<void>): Notifier {
   };
 }
 
-/** To the process that waits behind `--daemonize`: a line an assignment, on a pipe. */
+/**
+ * To the process that waits behind `--daemonize`: a line an assignment, on a pipe. It is never closed: its number would be
+ * given to another file, and whoever asks for a notifier anew would write into that.
+ */
 function pipeSender(fd: number): (fields: Fields) => Promise<void> {
   let isOpen = true;
   return async (fields) => {
@@ -69,9 +72,6 @@ function pipeSender(fd: number): (fields: Fields) => Promise<void> {
     } catch {
       isOpen = false; // nobody waits any more
     }
-    if (fields['READY'] === undefined || !isOpen) return;
-    isOpen = false;
-    closeSync(fd);
   };
 }
 

@@ -55,7 +55,7 @@ export function openrcManager({ host, readiness }: ManagerOptions): ServiceManag
 export function rcScript(definition: ServiceDefinition, environmentFile: string, log: string): string {
   const { name, executable, args } = definition;
   return `#!/sbin/openrc-run
-${definitionHead(args)}
+${definitionHead(definition)}
 
 name=${shellDoubleQuote(name)}
 description=${shellDoubleQuote(`Kubernetes by kagent (${args[0] ?? 'server'})`)}

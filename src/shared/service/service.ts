@@ -30,7 +30,7 @@ export interface ServiceManager {
   readonly kind: ServiceKind;
   /** Where the definition and the environment file (0600) of a service are. */
   files(name: string): { readonly definition: string; readonly environment: string };
-  /** The whole text of the definition; `definition.ts` reads the arguments back out of it. */
+  /** The whole text of the definition; `definition.ts` reads the command back out of it. */
   text(definition: ServiceDefinition): string;
   /** The manager takes note of a new or changed definition. */
   reload(): Promise<void>;
@@ -46,9 +46,9 @@ export interface ServiceManager {
 export { createServiceManager, detectServiceManager } from './managers.ts';
 export { hostAt, type ServiceHost } from './host.ts';
 export { createNotifier, type Notifier } from './notify.ts';
-export { daemonize, type DaemonOptions } from './daemonize.ts';
-export { daemonPid, daemonVariable, stopDaemon } from './pid-file.ts';
-export { keepLogSmall, serviceLogVariable } from './service-log.ts';
+export { daemonize, daemonizeSelf, isDaemon, type DaemonOptions } from './daemonize.ts';
+export { daemonPid, stopDaemon } from './pid-file.ts';
+export { keepServiceLogSmall } from './service-log.ts';
 export { installService, type InstallOptions } from './install.ts';
-export { installedServices, removeService, type InstalledService } from './installed.ts';
+export { dataDirOf, installedServices, removeService, type InstalledService } from './installed.ts';
 export { serviceCommand } from './commands.ts';

@@ -77,7 +77,7 @@ async function unitState(host: ServiceHost, unit: string): Promise<UnitState> {
  */
 export function unitText(definition: ServiceDefinition, environmentFile: string): string {
   const command = [definition.executable, ...definition.args].map(systemdQuote).join(' ');
-  return `${definitionHead(definition.args)}
+  return `${definitionHead(definition)}
 [Unit]
 Description=Kubernetes by kagent (${definition.args[0] ?? 'server'})
 Wants=network-online.target

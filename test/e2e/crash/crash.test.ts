@@ -41,8 +41,10 @@ const acknowledged = () => writer.output().match(/^object-\d+$/gm) ?? [];
 /** Resolves when every component answers, the node is Ready, and objects are acknowledged anew. */
 async function allIsBack(): Promise<void> {
   const isHealthy = async () => {
-    const status = await box.status();
-    return status.isReady && status.components.every(({ condition }) => condition.status === 'True');
+    const { components: all } = await box.status();
+    const ill = all.filter(({ condition }) => condition.status !== 'True');
+    expect(ill.map(({ name, condition }) => `${name}: ${condition.message}`)).toEqual([]);
+    return true;
   };
   await eventually(isHealthy, { withinMs: backWithinMs, what: 'every component' });
   await box.kubectl('wait', 'node', '--all', '--for=condition=Ready', '--timeout=60s');

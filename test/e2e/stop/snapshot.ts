@@ -78,7 +78,7 @@ function firewallRules(json: string): readonly string[] {
 }
 
 /** What a person made by using the box, not kagent: kubectl's cache, and what these tests put into /tmp. */
-const notOurs = /^\/(root\/\.kube|tmp\/manifest-)/;
+const notOurs = /^\/(root$|root\/\.kube|tmp\/manifest-)/;
 
 /** The upper layer of the root, the disks mounted into it, and /run: everything written since the box was made. */
 async function files(box: Box): Promise<readonly string[]> {

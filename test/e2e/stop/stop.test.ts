@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createBox, type BoxWithLab, type Running } from '../../helpers/cluster.ts';
 import { podProcessesOf, processesOf } from '../../helpers/processes.ts';
+import { eventually } from '../../helpers/wait.ts';
 import { manifest } from '../workloads/manifests.ts';
 import { differences, snapshotOf, type Snapshot } from './snapshot.ts';
 
@@ -12,6 +13,8 @@ let clusterIp: string;
 
 beforeAll(async () => {
   box = await createBox('stop');
+  const hasSettled = async () => (await box.sh('ip -6 address show tentative')) === '';
+  await eventually(hasSettled, { what: "the box's own addresses" });
   untouched = await snapshotOf(box);
   server = await box.startServer();
   await box.apply(manifest('web'));

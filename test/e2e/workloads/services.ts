@@ -43,18 +43,18 @@ export function serviceStories(box: () => Box): void {
       ].toSorted();
     };
     for (const target of [clusterIp, nodeAddress]) {
-      expect(await answering(inPod, `wget -q -T 2 -O - http://${target}`)).toEqual(expected);
+      expect(await answering(inPod, `timeout 2 wget -q -O - http://${target}`)).toEqual(expected);
       expect(await answering(onHost, `curl -s -m 2 http://${target}`)).toEqual(expected);
     }
     expect(await inPod('nslookup web.default.svc.cluster.local')).toMatch(new RegExp(`Address:\\s+${clusterIp}`));
-    expect(await inPod('wget -q -T 2 -O - http://web')).toContain(' v1');
+    expect(await inPod('timeout 2 wget -q -O - http://web')).toContain(' v1');
   });
 
   test('a rolling update lets no request fail', async () => {
     await box().kubectl('create', 'namespace', 'rolling');
     const { kubectl, clusterIp, nodeAddress, pods, inPod } = await web(box(), 'rolling', 30081);
     const asking = [
-      inPod(askUntilEnough('wget -q -T 2 -O - http://web')),
+      inPod(askUntilEnough('timeout 2 wget -q -O - http://web')),
       onHost(askUntilEnough(`curl -sf -m 2 http://${clusterIp}`)),
       onHost(askUntilEnough(`curl -sf -m 2 http://${nodeAddress}`)),
     ];
@@ -70,6 +70,6 @@ export function serviceStories(box: () => Box): void {
       expect(bad).toBe(0);
       expect(good).toBeGreaterThan(20);
     }
-    expect(await inPod('wget -q -T 2 -O - http://web')).toContain(' v2');
+    expect(await inPod('timeout 2 wget -q -O - http://web')).toContain(' v2');
   });
 }

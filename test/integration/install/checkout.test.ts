@@ -87,7 +87,9 @@ test('INSTALL_KAGENT_EXEC understands quotes and comes before the arguments', as
   });
   expect(ran).toMatchObject({ code: 0 });
   const words = String.raw`server --node-label 'owner=it'\''s me' --x '*' --node-name one`;
-  expect(box.read('etc/kagent/kagent.start')).toContain(`# kagent-service: ${words}\n`);
+  expect(box.read('etc/kagent/kagent.start')).toContain(
+    `# kagent-service: ${box.path('usr/local/bin/kagent')} ${words}\n`,
+  );
   expect(ran.output).toContain('kagent is not started, as asked');
   expect(pidOf(box)).toBeUndefined();
 });
@@ -99,7 +101,9 @@ test('KAGENT_URL makes it an agent, with a service and an uninstall script of th
     INSTALL_KAGENT_SKIP_START: 'true',
   });
   expect(ran).toMatchObject({ code: 0 });
-  expect(box.read('etc/kagent/kagent-agent.start')).toContain('# kagent-service: agent\n');
+  expect(box.read('etc/kagent/kagent-agent.start')).toContain(
+    `# kagent-service: ${box.path('usr/local/bin/kagent')} agent\n`,
+  );
   expect(existsSync(box.path('usr/local/bin/kagent-agent-uninstall.sh'))).toBe(true);
 });
 

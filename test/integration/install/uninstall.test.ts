@@ -41,7 +41,7 @@ function options(box: Box) {
   const asked: string[] = [];
   const print = (line: string) => void lines.push(line);
   const paths = pathsOf(box.path('var/lib/kagent'));
-  const executable = box.path('usr/local/bin/kagent');
+  const executable = process.execPath; // as in development: not the installer's, so it stays
   return {
     lines,
     asked,
@@ -83,6 +83,7 @@ test('uninstall leaves the box as it was before the installation, and a second r
   expect(existsSync(`/proc/${pid}/cwd`)).toBe(false);
   expect(files(box)).toEqual(before);
   expect(box.read('etc/rc.local')).toBe('#!/bin/sh\nexit 0\n');
+  expect(existsSync(process.execPath)).toBe(true);
   for (const gone of ['etc/kagent', 'var/lib/kagent', 'run/kagent']) expect(existsSync(box.path(gone))).toBe(false);
 
   expect(await runUninstall(options(box))).toMatchObject({ failed: [] });

@@ -8,7 +8,7 @@ test('a secret that is printed, logged or serialized by accident stays one', () 
   let lines = '';
   const log = createLog({ level: 'debug', format: 'text', write: (line) => (lines += line) });
   log.error('joining', { token: secret });
-  expect(`${secret} ${JSON.stringify({ secret })} ${inspect(secret)} ${lines}`).not.toContain('hunter2');
+  expect(`${String(secret)} ${JSON.stringify({ secret })} ${inspect(secret)} ${lines}`).not.toContain('hunter2');
   expect(lines).toContain('token=[redacted]');
   expect(secret.reveal()).toBe('hunter2');
 });

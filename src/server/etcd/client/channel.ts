@@ -78,7 +78,8 @@ export class EtcdChannel {
     const { address } = this;
     const isUnix = address.kind === 'unix';
     const session = connectHttp2(isUnix ? 'http://localhost' : `http://${address.host}:${address.port}`, {
-      createConnection: () => connectSocket(isUnix ? { path: address.path } : { host: address.host, port: address.port }),
+      createConnection: () =>
+        connectSocket(isUnix ? { path: address.path } : { host: address.host, port: address.port }),
       settings: { initialWindowSize: 4 << 20 },
     });
     session.on('error', () => {}); // each call hears of it by itself

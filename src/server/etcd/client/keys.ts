@@ -3,7 +3,13 @@ import { EtcdCallError } from '../errors.ts';
 import { compactedMessage, grpcCodes } from '../status.ts';
 import { EtcdChannel } from './channel.ts';
 import { toBytes, writeDeleteRange, writePut, writeRange, writeTxn, writeWatchCreate } from './requests.ts';
-import { readDeleteRangeResponse, readPutResponse, readRangeResponse, readTxnResponse, readWatchMessage } from './responses.ts';
+import {
+  readDeleteRangeResponse,
+  readPutResponse,
+  readRangeResponse,
+  readTxnResponse,
+  readWatchMessage,
+} from './responses.ts';
 import type { WatchMessage } from './responses.ts';
 
 export interface KeyChange {
@@ -32,7 +38,11 @@ export function connectKeys(address: string): KeyClient {
   const kv = '/etcdserverpb.KV';
   return {
     async get(key) {
-      const { kvs } = await channel.unary(`${kv}/Range`, (m) => writeRange(m, { kind: 'range', key }), readRangeResponse);
+      const { kvs } = await channel.unary(
+        `${kv}/Range`,
+        (m) => writeRange(m, { kind: 'range', key }),
+        readRangeResponse,
+      );
       return kvs[0] === undefined ? undefined : text(kvs[0].value);
     },
     async put(key, value) {

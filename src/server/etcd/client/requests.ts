@@ -52,12 +52,7 @@ export interface TxnRequest {
   readonly failure?: readonly OperationRequest[];
 }
 
-export type OperationRequest =
-  | RangeRequest
-  | PutRequest
-  | DeleteRangeRequest
-  | TxnRequest
-  | { readonly kind: 'none' };
+export type OperationRequest = RangeRequest | PutRequest | DeleteRangeRequest | TxnRequest | { readonly kind: 'none' };
 
 export interface WatchCreateRequest {
   readonly key: Text;

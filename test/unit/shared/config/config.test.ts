@@ -76,6 +76,7 @@ test('a comma separates names, but belongs to an argument of a component', () =>
 
 test('every setting says what it is', () => {
   for (const schema of [ServerOnlyConfig, AgentConfig]) {
-    for (const [name, type] of Object.entries(schema.shape)) expect(type.description, name).toMatch(/^\p{L}/u);
+    const silent = Object.entries(schema.shape).filter(([, type]) => !/^\p{L}/u.test(type.description ?? ''));
+    expect(silent.map(([name]) => name)).toEqual([]);
   }
 });

@@ -104,7 +104,7 @@ test('cancelling a start ends the child that was not ready yet', async () => {
     await eventually(() => existsSync(join(dir, 'pid')) && readFileSync(join(dir, 'pid'), 'utf8').trim()),
   );
   cancel.abort();
-  await expect(start).rejects.toThrow();
+  await expect(start).rejects.toThrow('aborted');
   await eventually(() => startTimeOf(pid) === undefined);
 });
 

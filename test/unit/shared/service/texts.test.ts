@@ -2,8 +2,14 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { argumentsIn } from '../../../../src/shared/service/definition.ts';
-import { createServiceManager, detectServiceManager, hostAt } from '../../../../src/shared/service/service.ts';
+import { commandIn } from '../../../../src/shared/service/definition.ts';
+import {
+  createServiceManager,
+  dataDirOf,
+  detectServiceManager,
+  hostAt,
+  installedServices,
+} from '../../../../src/shared/service/service.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
 const args = ['server', '--node-label', "owner=it's me", '--kubelet-arg=v=4', '--token', '50%$'];
@@ -15,13 +21,13 @@ function textOf(kind: 'systemd' | 'openrc' | 'none', executable = '/usr/local/bi
 }
 
 describe.each(['systemd', 'openrc', 'none'] as const)('the text for %s', (kind) => {
-  test('says whose it is and gives its arguments back', () => {
-    expect(argumentsIn(textOf(kind))).toEqual(args);
+  test('says whose it is and gives its command back', () => {
+    expect(commandIn(textOf(kind))).toEqual({ executable: '/usr/local/bin/kagent', args });
   });
 });
 
-test("somebody else's unit has no arguments of ours", () => {
-  expect(argumentsIn('[Service]\nExecStart=/usr/bin/other\n')).toBeUndefined();
+test("somebody else's unit has no command of ours", () => {
+  expect(commandIn('[Service]\nExecStart=/usr/bin/other\n')).toBeUndefined();
 });
 
 test('the unit tells systemd all that Kubernetes below it needs', () => {
@@ -73,4 +79,24 @@ test('what was booted decides, not what is installed', () => {
   expect(detectServiceManager(hostAt(dir))).toBe('openrc');
   mkdirSync(join(dir, 'run/systemd/system'), { recursive: true });
   expect(detectServiceManager(hostAt(dir))).toBe('systemd');
+});
+
+test.each([
+  [['server', '--data-dir', '/a b'], '', '/a b'],
+  [['server', '--data-dir=/a'], '', '/a'],
+  [['server'], "KAGENT_TOKEN=x\nKAGENT_DATA_DIR='/a b'\n", '/a b'],
+  [['server'], '', undefined],
+])('a service with %j and the environment %j has its data in %s', (words, environment, expected) => {
+  const root = temporaryDir();
+  const readiness = async () => ({ ready: true, text: '' });
+  const manager = createServiceManager('none', { host: hostAt(root), readiness });
+  mkdirSync(join(root, 'etc/kagent'), { recursive: true });
+  const files = manager.files('kagent-mine');
+  writeFileSync(files.definition, manager.text({ name: 'kagent-mine', executable: '/bin/kagent', args: words }));
+  writeFileSync(files.environment, environment);
+  writeFileSync(join(root, 'etc/kagent/other.start'), '#!/bin/sh\n');
+  const [service, ...more] = installedServices([manager]);
+  expect(more).toEqual([]);
+  expect(service).toMatchObject({ name: 'kagent-mine', executable: '/bin/kagent', args: words });
+  expect(service && dataDirOf(service)).toBe(expected);
 });

@@ -1,0 +1,55 @@
+import { execFile } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { appendBundle, buildExecutable } from '../../../scripts/build/executable.ts';
+import { fakeBundle } from '../../helpers/bundle.ts';
+import { temporaryDir } from '../../helpers/temporary.ts';
+
+const root = join(import.meta.dirname, '../../..');
+const run = promisify(execFile);
+
+function build(output: string): Promise<void> {
+  return buildExecutable({
+    sources: join(root, 'test/fixtures/executable'),
+    node: join(root, 'node_modules', `node-linux-${process.arch}`, 'bin/node'),
+    addon: join(root, 'node_modules/better-sqlite3/prebuilds', `linux-${process.arch}.node`),
+    version: '0.0.0',
+    buildDate: '2026-01-01T00:00:00Z',
+    output,
+  });
+}
+
+test('one file carries worker, addon, files and bundle, and the same sources give the same bytes', async () => {
+  const dir = temporaryDir();
+  const [first, second] = [join(dir, 'first'), join(dir, 'second')];
+  await build(first);
+  await build(second);
+  expect((await readFile(first)).equals(await readFile(second))).toBe(true);
+
+  const runtimeDir = join(dir, 'runtime');
+  await mkdir(runtimeDir, { mode: 0o700 });
+  const env = { PATH: '/usr/bin:/bin', XDG_RUNTIME_DIR: runtimeDir };
+  const slim = await run(first, [], { env, cwd: '/' });
+  expect(JSON.parse(slim.stdout)).toEqual({ square: 49, row: { answer: 42 }, text: 'a file of the room' });
+  expect(slim.stderr).toBe(''); // a refused code cache would be a warning
+  expect(readdirSync(join(runtimeDir, 'kagent'))).toHaveLength(1);
+
+  const full = join(dir, 'full');
+  await appendBundle(first, await fakeBundle(dir, [{ path: 'bin/tool', content: 'tool' }]), full);
+  const { stdout } = await run(full, [join(dir, 'data')], { env, cwd: '/' });
+  expect(JSON.parse(stdout)).toMatchObject({ square: 49 });
+  expect(await readFile(join(dir, 'data/data/current/bin/tool'), 'utf8')).toBe('tool');
+});
+
+test('an executable without a bundle says where one may come from', async () => {
+  const dir = temporaryDir();
+  const slim = join(dir, 'slim');
+  await build(slim);
+  const failed = run(slim, [join(dir, 'data')], { env: { PATH: '/usr/bin:/bin', TMPDIR: dir }, cwd: '/' });
+  await expect(failed).rejects.toThrow(`no components in ${slim}`);
+  await expect(failed).rejects.toThrow('--bundle FILE');
+  expect(readdirSync(dir).filter((name) => name.startsWith('kagent-'))).toEqual([]); // the addon's private folder is gone
+});

@@ -1,0 +1,282 @@
+import { X509Certificate } from 'node:crypto';
+import { readFileSync, rmSync, statSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { request } from 'node:https';
+import { createServer, type AddressInfo } from 'node:net';
+import { join as joinPath } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import * as agent from '../../../src/agent/join/join.ts';
+import { createApi } from '../../../src/server/api/api.ts';
+import { createJoinDoor, createNodePasswords, createWrongTokens, openTokens } from '../../../src/server/join/join.ts';
+import { openPki } from '../../../src/server/pki/pki.ts';
+import { systemClock } from '../../../src/shared/clock.ts';
+import { silentLog } from '../../../src/shared/log/log.ts';
+import { pathsOf, type Paths } from '../../../src/shared/paths.ts';
+import { Secret } from '../../../src/shared/secret.ts';
+import { fakeClock } from '../../helpers/clock.ts';
+import { memoryKeyValue } from '../../helpers/key-value.ts';
+import { temporaryDir } from '../../helpers/temporary.ts';
+
+const settings = {
+  clusterCidr: '10.42.0.0/16',
+  serviceCidr: '10.43.0.0/16',
+  clusterDns: '10.43.0.10',
+  clusterDomain: 'cluster.local',
+  flannelBackend: 'vxlan',
+} as const;
+const signal = new AbortController().signal;
+
+/** A server's door on a free port. `seen` are the secrets that reached it. */
+async function server(options: { readonly sans?: readonly string[]; readonly secret?: string } = {}) {
+  const dir = temporaryDir();
+  const pki = await openPki(joinPath(dir, 'tls'));
+  const tokens = openTokens({
+    caHash: pki.serverCa.caHash,
+    files: pathsOf(dir).server,
+    serverSecret: new Secret(options.secret ?? 's3cret'),
+  });
+  const seen: string[] = [];
+  const joinDoor = createJoinDoor({
+    pki,
+    tokens: {
+      ...tokens,
+      find(secret) {
+        seen.push(secret.reveal());
+        return tokens.find(secret);
+      },
+    },
+    passwords: createNodePasswords(memoryKeyValue()),
+    wrongTokens: createWrongTokens(systemClock),
+    settings,
+    apiserverUrls: ['https://10.0.0.9:6443'],
+    version: '1',
+    log: silentLog,
+  });
+  const leaf = await pki.keepLeaf(pki.serverCa, {
+    name: 'supervisor',
+    commonName: 'kagent',
+    dnsNames: ['localhost'],
+    ipAddresses: options.sans ?? ['127.0.0.1'],
+    usages: ['server'],
+  });
+  const api = createApi({
+    address: '127.0.0.1',
+    port: 0,
+    caPem: pki.serverCa.caPem,
+    leaf,
+    joinDoor,
+    isReady: () => true,
+    after: [],
+    log: silentLog,
+  });
+  await api.start(signal);
+  onTestFinished(() => api.stop());
+  return { api, pki, tokens, seen, url: `https://127.0.0.1:${api.port()}` };
+}
+
+function joinOptions(paths: Paths, url: string, token: Secret | undefined) {
+  const addresses = ['10.0.0.5'];
+  return { url, token, nodeName: 'box', addresses, paths, version: '1', log: silentLog };
+}
+
+function newPaths(): Paths {
+  return pathsOf(temporaryDir());
+}
+
+test('a node joins with the token: its identity is on disk and its keys are its own', async () => {
+  const { url, tokens, pki } = await server();
+  const paths = newPaths();
+  const identity = await agent.join(joinOptions(paths, url, tokens.agentToken), signal);
+  expect(identity).toMatchObject({
+    nodeName: 'box',
+    settings,
+    apiserverUrls: ['https://10.0.0.9:6443'],
+    changed: true,
+  });
+  const { files } = identity;
+  expect(readFileSync(files.serverCa, 'utf8')).toBe(pki.serverCa.caPem);
+  expect(readFileSync(files.kubeletKubeconfig, 'utf8')).toContain('https://10.0.0.9:6443');
+  for (const secret of [files.kubeletServingKey, files.kubeletKubeconfig, paths.agent.identity]) {
+    expect(statSync(secret).mode & 0o777).toBe(0o600);
+  }
+  const serving = new X509Certificate(readFileSync(files.kubeletServingCert));
+  expect(serving.subjectAltName).toBe('DNS:box, IP Address:10.0.0.5');
+});
+
+test('a box that boots without its server has its identity, and needs no token for it', async () => {
+  const { url, tokens, api } = await server();
+  const paths = newPaths();
+  const first = await agent.join(joinOptions(paths, url, tokens.agentToken), signal);
+  await api.stop();
+  expect(await agent.join(joinOptions(paths, url, undefined), signal)).toEqual({ ...first, changed: false });
+});
+
+test('a man in the middle with another CA gets no secret', async () => {
+  const real = await server();
+  const middle = await server({ secret: 'other' });
+  const joined = agent.join(joinOptions(newPaths(), middle.url, real.tokens.agentToken), signal);
+  await expect(joined).rejects.toThrow(agent.CaHashDiffersError);
+  await expect(joined).rejects.toThrow(real.pki.serverCa.caHash);
+  await expect(joined).rejects.toThrow(middle.pki.serverCa.caHash);
+  expect(middle.seen).toEqual([]);
+});
+
+test('a man in the middle who hands out the right CA without its key gets no secret', async () => {
+  const real = await server();
+  const middle = await server({ secret: 'other' });
+  // He passes /cacerts on and answers the rest himself, with a certificate of his own.
+  const liar = createApi({
+    address: '127.0.0.1',
+    port: 0,
+    caPem: real.pki.serverCa.caPem,
+    leaf: await middle.pki.keepLeaf(middle.pki.serverCa, {
+      name: 'supervisor',
+      commonName: 'kagent',
+      ipAddresses: ['127.0.0.1'],
+      usages: ['server'],
+    }),
+    joinDoor: {
+      authenticate: ({ secret }) => void middle.seen.push(secret.reveal()),
+      join: () => Promise.reject(new Error('never')),
+    },
+    isReady: () => true,
+    after: [],
+    log: silentLog,
+  });
+  await liar.start(signal);
+  onTestFinished(() => liar.stop());
+  const joined = agent.join(
+    joinOptions(newPaths(), `https://127.0.0.1:${liar.port()}`, real.tokens.agentToken),
+    signal,
+  );
+  await expect(joined).rejects.toThrow(agent.ServerTlsError);
+  expect(middle.seen).toEqual([]);
+});
+
+test('a wrong secret is refused with the server’s own code', async () => {
+  const { url, pki } = await server();
+  const token = new Secret(`K10${pki.serverCa.caHash}::server:guess`);
+  const joined = agent.join(joinOptions(newPaths(), url, token), signal);
+  await expect(joined).rejects.toThrow(agent.JoinRefusedError);
+  await expect(joined).rejects.toMatchObject({ code: 'TOKEN_WRONG', status: 401 });
+});
+
+test('another machine does not get a name that is taken; the first one joins again as itself', async () => {
+  const { url, tokens } = await server();
+  const paths = newPaths();
+  await agent.join(joinOptions(paths, url, tokens.agentToken), signal);
+  const other = agent.join(joinOptions(newPaths(), url, tokens.agentToken), signal);
+  await expect(other).rejects.toMatchObject({ code: 'NODE_NAME_TAKEN' });
+  rmSync(paths.agent.pki, { recursive: true });
+  expect((await agent.join(joinOptions(paths, url, tokens.agentToken), signal)).changed).toBe(true);
+});
+
+test('other addresses, or another cluster, mean a new join', async () => {
+  const first = await server();
+  const second = await server();
+  const paths = newPaths();
+  await agent.join(joinOptions(paths, first.url, first.tokens.agentToken), signal);
+  const moved = { ...joinOptions(paths, first.url, first.tokens.agentToken), addresses: ['10.0.0.6'] };
+  expect((await agent.join(moved, signal)).changed).toBe(true);
+  const { files, changed } = await agent.join(joinOptions(paths, second.url, second.tokens.agentToken), signal);
+  expect(changed).toBe(true);
+  expect(readFileSync(files.serverCa, 'utf8')).toBe(second.pki.serverCa.caPem);
+});
+
+test('certificates that are due are renewed, and serve on while the server is away', async () => {
+  const { url, tokens, api } = await server();
+  const paths = newPaths();
+  const options = joinOptions(paths, url, tokens.agentToken);
+  await agent.join(options, signal);
+  const certFile = joinPath(paths.agent.pki, 'kubelet.crt');
+  const before = readFileSync(certFile, 'utf8');
+  const lateClock = { ...fakeClock(Date.now() + 330 * 86_400_000) };
+  await api.stop();
+  expect((await agent.join({ ...options, clock: lateClock }, signal)).changed).toBe(false);
+  expect(readFileSync(certFile, 'utf8')).toBe(before);
+  const endedClock = fakeClock(Date.now() + 400 * 86_400_000);
+  await expect(agent.join({ ...options, clock: endedClock }, signal)).rejects.toThrow(agent.ServerRefusedError);
+});
+
+test('a clock that is off is named, with how much', async () => {
+  const { url, tokens } = await server();
+  const clock = fakeClock(Date.now() - 7200_000);
+  const joined = agent.join({ ...joinOptions(newPaths(), url, tokens.agentToken), clock }, signal);
+  await expect(joined).rejects.toThrow(agent.ClockSkewError);
+  await expect(joined).rejects.toThrow(/72\d\d s behind/);
+});
+
+test('an address the certificate does not have is named with the flag that adds it', async () => {
+  const { url, tokens } = await server({ sans: ['10.0.0.9'] });
+  const joined = agent.join(joinOptions(newPaths(), url, tokens.agentToken), signal);
+  await expect(joined).rejects.toThrow(agent.ServerSanError);
+  await expect(joined).rejects.toThrow('--tls-san 127.0.0.1');
+});
+
+test('nobody there, a name nobody knows, no TLS and no kagent are told apart', async () => {
+  const token = new Secret(`K10${'0'.repeat(64)}::server:x`);
+  const at = (url: string) => agent.join(joinOptions(newPaths(), url, token), signal);
+  const closed = createServer();
+  const free = await listening(closed);
+  await new Promise((resolve) => closed.close(resolve));
+  await expect(at(`https://127.0.0.1:${free}`)).rejects.toThrow(agent.ServerRefusedError);
+  await expect(at('https://no-such-host.invalid')).rejects.toThrow(agent.ServerNameError);
+  const plain = createHttpServer((_request, response) => response.end('hello'));
+  const port = await listening(plain);
+  onTestFinished(() => void plain.close());
+  await expect(at(`https://127.0.0.1:${port}`)).rejects.toThrow(agent.ServerTlsError);
+});
+
+test('a short secret joins without a pin', async () => {
+  const { url } = await server();
+  const identity = await agent.join(joinOptions(newPaths(), url, new Secret('s3cret')), signal);
+  expect(identity.changed).toBe(true);
+});
+
+test('a hundred nodes join at once, each with its own name', async () => {
+  const { url, tokens } = await server();
+  const joins = Array.from({ length: 100 }, (_, index) =>
+    agent.join({ ...joinOptions(newPaths(), url, tokens.agentToken), nodeName: `box-${index}` }, signal),
+  );
+  const names = (await Promise.all(joins)).map(({ nodeName }) => nodeName);
+  expect(new Set(names).size).toBe(100);
+});
+
+test.each([
+  ['no token', { headers: {}, body: '{}' }, 401, 'API_NO_TOKEN'],
+  ['a wrong token, whatever the body', { headers: { authorization: 'Bearer x' }, body: 'junk' }, 401, 'TOKEN_WRONG'],
+  ['a body that is no join', { headers: { authorization: 'Bearer s3cret' }, body: '{}' }, 400, 'API_BODY_INVALID'],
+  ['a huge body', { headers: { authorization: 'Bearer s3cret' }, body: 'x'.repeat(70_000) }, 413, 'API_BODY_TOO_LARGE'],
+])('%s is answered with a problem', async (_what, { headers, body }, status, code) => {
+  const { url, pki } = await server();
+  const reply = await post(`${url}/v1/join`, { headers, body, ca: pki.serverCa.caPem });
+  expect(reply.status).toBe(status);
+  expect(JSON.parse(reply.body)).toMatchObject({ status, code });
+});
+
+function listening(listener: { listen(port: number, host: string, done: () => void): unknown; address(): unknown }) {
+  return new Promise<number>((resolve) => {
+    listener.listen(0, '127.0.0.1', () => resolve((listener.address() as AddressInfo).port));
+  });
+}
+
+function post(
+  url: string,
+  options: {
+    readonly headers: Readonly<Record<string, string | undefined>>;
+    readonly body: string;
+    readonly ca: string;
+  },
+) {
+  return new Promise<{ status: number; body: string }>((resolve, reject) => {
+    const headers = Object.fromEntries(Object.entries(options.headers).filter(([, value]) => value !== undefined));
+    const sent = request(url, { method: 'POST', headers, ca: options.ca }, (response) => {
+      response.setEncoding('utf8');
+      let body = '';
+      response.on('data', (chunk: string) => (body += chunk));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+    });
+    sent.on('error', reject);
+    sent.end(options.body);
+  });
+}

@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { emptyTables, withoutOurRules } from '../../../../src/agent/network/rules.ts';
+
+const others = `*filter
+:INPUT DROP [0:0]
+:FORWARD ACCEPT [0:0]
+:DOCKER - [0:0]
+-A INPUT -p tcp -m comment --comment "KUBE-like words in a comment" -j ACCEPT
+-A DOCKER -j RETURN
+COMMIT
+`;
+
+const mixed = `*filter
+:INPUT DROP [0:0]
+:FORWARD ACCEPT [0:0]
+:DOCKER - [0:0]
+:KUBE-FORWARD - [0:0]
+:FLANNEL-FWD - [0:0]
+:CNI-HOSTPORT-DNAT - [0:0]
+-A INPUT -m comment --comment "kubernetes health check" -j KUBE-NODEPORTS
+-A INPUT -p tcp -m comment --comment "KUBE-like words in a comment" -j ACCEPT
+-A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD
+-A FLANNEL-FWD -s 10.42.0.0/16 -m comment --comment "flanneld forward" -j ACCEPT
+-A KUBE-FORWARD -j ACCEPT
+-A DOCKER -j RETURN
+COMMIT
+`;
+
+test('our chains, their rules and the jumps to them go; others’ rules stay to the letter', () => {
+  expect(withoutOurRules(mixed)).toBe(others);
+});
+
+test('where nothing is ours nothing is to be done', () => {
+  expect(withoutOurRules(others)).toBeUndefined();
+  expect(withoutOurRules('')).toBeUndefined();
+});
+
+test('a table is empty when it has neither rules nor chains of its own nor a policy that drops', () => {
+  const mangle = '# Generated\n*mangle\n:PREROUTING ACCEPT [7:420]\nCOMMIT\n# Completed\n';
+  const custom = '*nat\n:OUTPUT ACCEPT [0:0]\n:MINE - [0:0]\nCOMMIT\n';
+  expect(emptyTables(mangle + others + custom)).toEqual(['mangle']);
+  expect(emptyTables('*raw\n:OUTPUT DROP [0:0]\nCOMMIT\n')).toEqual([]);
+});

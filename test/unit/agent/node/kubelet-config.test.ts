@@ -1,0 +1,67 @@
+import { expect, test } from 'vitest';
+import type { HostFacts } from '../../../../src/agent/host/host.ts';
+import { kubeletConfiguration, parseTaint } from '../../../../src/agent/node/kubelet-config.ts';
+import { kubeProxyConfiguration } from '../../../../src/agent/node/node.ts';
+
+const facts: HostFacts = {
+  hasSysResource: true,
+  cgroupVersion: 'v2',
+  cgroupDriver: 'systemd',
+  systemdIsInit: true,
+  resolvConfPath: '/run/systemd/resolve/resolv.conf',
+  defaultInterface: 'eth0',
+  nodeIp: '192.0.2.7',
+  nodeName: 'a',
+  conntrackWritable: true,
+  iptablesFlavour: 'nft',
+};
+
+function configuration(changes: { readonly facts?: Partial<HostFacts>; readonly taints?: readonly string[] } = {}) {
+  return kubeletConfiguration({
+    facts: { ...facts, ...changes.facts },
+    clusterDns: '10.43.0.10',
+    clusterDomain: 'cluster.local',
+    clientCaPath: '/pki/client-ca.crt',
+    servingCertPath: '/pki/serving.crt',
+    servingKeyPath: '/pki/serving.key',
+    staticPodDir: '/pods',
+    containerdSocket: '/run/kagent/containerd/containerd.sock',
+    taints: changes.taints ?? [],
+  });
+}
+
+test('nobody talks to the kubelet without a certificate and the API server’s word', () => {
+  const { authentication, authorization, readOnlyPort } = configuration();
+  expect(authentication.anonymous.enabled).toBe(false);
+  expect(authentication.x509.clientCAFile).toBe('/pki/client-ca.crt');
+  expect(authorization.mode).toBe('Webhook');
+  expect(readOnlyPort).toBe(0);
+});
+
+test('a host on cgroup v1 without rights gets what works there', () => {
+  const limited = configuration({ facts: { hasSysResource: false, cgroupDriver: 'cgroupfs' } });
+  expect(limited).toMatchObject({ failCgroupV1: false, cgroupDriver: 'cgroupfs', oomScoreAdj: 0 });
+  expect(configuration()).toMatchObject({ cgroupDriver: 'systemd', oomScoreAdj: -999 });
+});
+
+test('taints are registered only when there are any', () => {
+  expect(configuration()).not.toHaveProperty('registerWithTaints');
+  expect(configuration({ taints: ['a.b/c=d:NoSchedule'] })).toMatchObject({
+    registerWithTaints: [{ key: 'a.b/c', value: 'd', effect: 'NoSchedule' }],
+  });
+  expect(parseTaint('a:NoExecute')).toEqual({ key: 'a', effect: 'NoExecute' });
+});
+
+test('kube-proxy leaves conntrack limits alone where they are read-only, and else keeps its defaults', () => {
+  const settings = {
+    clusterCidr: '10.42.0.0/16',
+    serviceCidr: '10.43.0.0/16',
+    clusterDns: '10.43.0.10',
+    clusterDomain: 'cluster.local',
+    flannelBackend: 'vxlan',
+  } as const;
+  const of = (conntrackWritable: boolean) =>
+    kubeProxyConfiguration({ facts: { ...facts, conntrackWritable }, settings, kubeconfigPath: '/k' });
+  expect(of(false)).toMatchObject({ conntrack: { maxPerCore: 0, min: 0 } });
+  expect(of(true)).not.toHaveProperty('conntrack');
+});

@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import { problemOf, problemResponse } from '../../../../src/server/api/problem.ts';
+import { PortTakenError } from '../../../../src/server/api/api.ts';
+import { NodeNameTakenError, TokenWrongError, TooManyAttemptsError } from '../../../../src/server/join/join.ts';
+
+test.each([
+  [new TokenWrongError(), 401, 'TOKEN_WRONG'],
+  [new NodeNameTakenError('box'), 409, 'NODE_NAME_TAKEN'],
+  [new TooManyAttemptsError(4), 429, 'TOO_MANY_ATTEMPTS'],
+])('%s is told to the peer', (error, status, code) => {
+  expect(problemOf(error)).toMatchObject({ status, code, detail: error.message });
+});
+
+test.each([new Error('password is hunter2'), new PortTakenError('0.0.0.0', 1, undefined), 'hunter2'])(
+  'what is not the peer’s to mend shows no words of ours',
+  (error) => {
+    const problem = problemOf(error);
+    expect(problem).toMatchObject({ status: 500, code: 'INTERNAL' });
+    expect(JSON.stringify(problem)).not.toMatch(/hunter2|--supervisor-port|at .*\.ts/);
+  },
+);
+
+test('a response says its type and when to come back', async () => {
+  const response = problemResponse(new TooManyAttemptsError(4));
+  expect(response.headers.get('content-type')).toBe('application/problem+json');
+  expect(response.headers.get('retry-after')).toBe('4');
+  expect(await response.json()).toMatchObject({ title: 'TooManyAttempts', status: 429 });
+});

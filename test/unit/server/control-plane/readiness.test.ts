@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { answersOk } from '../../../../src/server/control-plane/readiness.ts';
+import { openPki } from '../../../../src/server/pki/pki.ts';
+import { kubeServer } from '../../../helpers/kube-server.ts';
+import { temporaryDir } from '../../../helpers/temporary.ts';
+
+const within = () => AbortSignal.timeout(1000);
+
+test('a page that has ok in it is not ready while its status is 500', async () => {
+  let looks = 0;
+  const { url, caPem } = await kubeServer((_asked, response) => {
+    looks += 1;
+    response.writeHead(looks < 3 ? 500 : 200).end(looks < 3 ? '[+]ping ok\n[-]rbac failed' : 'ok');
+  });
+  await answersOk(`${url}/readyz`, caPem)(within());
+  expect(looks).toBe(3);
+});
+
+test('who answers with the certificate of another authority is not believed', async () => {
+  const { url } = await kubeServer((_asked, response) => void response.end('ok'));
+  const other = await openPki(temporaryDir());
+  await expect(answersOk(`${url}/readyz`, other.serverCa.caPem)(within())).rejects.toThrow(/abort|certificate/);
+});

@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import { childEnvironment } from '../../../../src/shared/process/environment.ts';
+
+test('a child finds our binaries before the system ones of the same name', () => {
+  const { PATH } = childEnvironment('kubelet', { path: '/data/current/bin', from: {} });
+  expect(PATH?.split(':').slice(0, 2)).toEqual(['/data/current/bin', '/usr/local/sbin']);
+});
+
+test('of what kagent was started with, a child gets proxies and time zone and nothing else', () => {
+  const from = { HTTPS_PROXY: 'http://proxy:3128', TZ: 'UTC', KAGENT_TOKEN: 'secret', PATH: '/somewhere' };
+  expect(childEnvironment('unknown', { path: '/bin', from })).toEqual({
+    PATH: expect.stringMatching(/^\/bin:/) as string,
+    HOME: '/root',
+    HTTPS_PROXY: 'http://proxy:3128',
+    TZ: 'UTC',
+  });
+});
+
+test('a Go program gets the collector settings of its name, and extra has the last word', () => {
+  expect(childEnvironment('kubelet', { path: '/bin', from: {} })['GOGC']).toMatch(/^\d+$/);
+  expect(childEnvironment('kubelet', { path: '/bin', from: {}, extra: { GOGC: '7' } })['GOGC']).toBe('7');
+});
