@@ -18,6 +18,8 @@ import { commonCommands, versionText } from './shared/cli/cli.ts';
 import { settingsCommand } from './shared/cli/cli.ts';
 import { secretSetting } from './shared/cli/cli.ts';
 import { KagentError } from './shared/errors.ts';
+import { silentLog } from './shared/log/log.ts';
+import { createNotifier } from './shared/service/service.ts';
 
 /** A server's own settings and those of the node it runs. */
 const ServerConfig = z.strictObject({ ...serverSettings, ...nodeSettings });
@@ -30,8 +32,7 @@ function program(): Command {
   const kagent = new Command('kagent')
     .description('Kubernetes for this box and the boxes that join it')
     .enablePositionalOptions()
-    .showSuggestionAfterError()
-    .exitOverride();
+    .showSuggestionAfterError();
   const server = settingsCommand({
     name: 'server',
     description: 'Run a cluster on this box: control plane, datastore and a node of its own',
@@ -40,14 +41,22 @@ function program(): Command {
     run: runServer,
   });
   const all = [server, agentCommand(known), datastoreCommand(), ...removeCommands(), ...commonCommands(kagent)];
-  for (const command of all) kagent.addCommand(exiting(command));
-  return kagent;
+  for (const command of all) kagent.addCommand(command);
+  return exiting(kagent);
 }
 
 /** Wrong usage is thrown, at every depth, so that this file alone decides about exit codes. */
 function exiting(command: Command): Command {
   for (const child of command.commands) exiting(child);
-  return command.exitOverride();
+  return command.exitOverride().configureOutput({ outputError: (text, write) => write(oneSentence(text)) });
+}
+
+/** commander's `error: unknown option '--nam'` and its suggestion on the line after. */
+function oneSentence(text: string): string {
+  return `kagent: ${text
+    .replace(/^error: /, '')
+    .trim()
+    .replaceAll(/\s*\n\s*/g, ' ')}\n`;
 }
 
 async function runServer(config: ServerConfig): Promise<void> {
@@ -111,6 +120,13 @@ On another box, to join it:
 `;
 }
 
+/** Whoever waits for this start, a `--daemonize` or a service manager, hears why it failed. */
+async function tellStarter(message: string): Promise<void> {
+  const notifier = createNotifier(process.env, silentLog);
+  notifier.failed(message);
+  await notifier.flush();
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   try {
     if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v')) process.stdout.write(await versionText());
@@ -121,6 +137,7 @@ async function main(argv: readonly string[]): Promise<number> {
     if (usage !== undefined) return usage;
     if (!(error instanceof KagentError)) throw error; // a mistake in kagent: its stack is what helps
     process.stderr.write(`kagent: ${error.message}\n`);
+    await tellStarter(error.message);
     return error.code.startsWith('CONFIG_') ? 2 : 1;
   }
 }

@@ -116,7 +116,8 @@ export function createAgent(options: AgentOptions): readonly Component[] {
         return flannelComponent({ ...shared, settings, kubeconfigPath: files.flannelKubeconfig });
       }),
     ),
-    deferred('cni', ['kubelet'], () =>
+    // Not before the images are there: a pod that does not find its own waits ten seconds to look again.
+    deferred('cni', ['kubelet', 'images'], () =>
       withFlannel('cni', () =>
         cniComponent('cni', [], {
           paths,

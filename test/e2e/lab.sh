@@ -115,8 +115,9 @@ power_off() {
   for hierarchy in "${HIERARCHIES[@]}"; do
     [ -d "$CGROUPS/$hierarchy/$NETNS" ] || continue
     for _ in $(seq 100); do
-      # A cgroup is busy for a moment after its last process.
-      find "$CGROUPS/$hierarchy/$NETNS" -depth -type d -exec rmdir {} \; 2>/dev/null && break
+      # A cgroup is busy for a moment after its last process, and find does not say whether rmdir succeeded.
+      find "$CGROUPS/$hierarchy/$NETNS" -depth -type d -exec rmdir {} \; 2>/dev/null || true
+      [ -d "$CGROUPS/$hierarchy/$NETNS" ] || break
       sleep 0.05
     done
   done

@@ -64,10 +64,22 @@ function dataDirProblems(dataDir: string, minFreeMiB: number): readonly HostProb
     unlinkSync(probe);
   } catch (error) {
     if (systemCode(error) === 'ENOSPC') return [new DiskFullError(dataDir, freeMiB(dataDir), minFreeMiB)];
-    return [new DataDirNotWritableError(dataDir, reasonOf(error), { cause: error })];
+    return [new DataDirNotWritableError(dataDir, reasonOf(parentProblem(dataDir) ?? error), { cause: error })];
   }
   const free = freeMiB(dataDir);
   return free < minFreeMiB ? [new DiskFullError(dataDir, free, minFreeMiB)] : [];
+}
+
+/** Making folders below one that is read-only fails with ENOENT in Node; the folder itself says why. */
+function parentProblem(dataDir: string): unknown {
+  let existing = dataDir;
+  while (!existsSync(existing)) existing = dirname(existing);
+  try {
+    accessSync(existing, constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return error;
+  }
 }
 
 function freeMiB(dir: string): number {

@@ -24,10 +24,11 @@ export function labelOwnNode(options: {
   const keepLabel = async (signal: AbortSignal) => {
     for await (const event of kube.watch(`/api/v1/nodes?fieldSelector=metadata.name%3D${nodeName}`, signal)) {
       if (event.type !== 'ADDED' && event.type !== 'MODIFIED') continue;
-      if (event.object.metadata.labels?.[label] === 'true') continue;
-      await kube.mergePatch(`/api/v1/nodes/${nodeName}`, { metadata: { labels: { [label]: 'true' } } }, signal);
+      if (event.object.metadata.labels?.[label] !== 'true') {
+        await kube.mergePatch(`/api/v1/nodes/${nodeName}`, { metadata: { labels: { [label]: 'true' } } }, signal);
+        log.info('node labelled', { node: nodeName, label });
+      }
       condition.set('True', 'Labelled', '');
-      log.info('node labelled', { node: nodeName, label });
     }
   };
 

@@ -3,6 +3,7 @@ import { Argument, Command } from 'commander';
 import { bundlePath, openBundle, unpack, type Bundle } from '../assets/assets.ts';
 import { askStatus } from '../daemon/daemon.ts';
 import { defaultDataDir, pathsOf, runPaths } from '../paths.ts';
+import { serviceCommand, type Readiness } from '../service/service.ts';
 import { version } from '../version/version.ts';
 import { completionScript, shells, type Shell } from './completion.ts';
 import { becomeTool, passedThrough, type PassedThrough } from './passthrough.ts';
@@ -11,7 +12,27 @@ import { table } from './table.ts';
 
 /** The commands that are the same on servers and agents. */
 export function commonCommands(program: Command): readonly Command[] {
-  return [statusCommand(), ...passedThrough.map(toolCommand), versionCommand(), completionCommand(program)];
+  return [
+    statusCommand(),
+    ...passedThrough.map(toolCommand),
+    serviceCommand({
+      executable: process.execPath,
+      env: process.env,
+      readiness,
+      print: (line) => void process.stdout.write(`${line}\n`),
+      signal: new AbortController().signal,
+    }),
+    versionCommand(),
+    completionCommand(program),
+  ];
+}
+
+/** What a service manager that cannot wait itself looks at. */
+async function readiness(): Promise<Readiness> {
+  const status = await askStatus(runPaths.statusSocket).catch(() => undefined);
+  if (status === undefined) return { ready: false, text: 'kagent is not up yet' };
+  const waiting = status.components.filter((component) => component.condition.status !== 'True');
+  return { ready: status.isReady, text: `waiting for ${waiting.map((component) => component.name).join(', ')}` };
 }
 
 function statusCommand(): Command {

@@ -1,15 +1,17 @@
 import { Command } from 'commander';
 import type { z } from 'zod';
 import { environmentSource, fileSource, loadConfig, type Loaded } from '../config/config.ts';
-import { configDir } from '../paths.ts';
+import { configDir, pathsOf } from '../paths.ts';
+import { addDaemonize, daemonized } from './daemonized.ts';
 import { addSettings, flagSource } from './flags.ts';
 
 export const defaultConfigFile = `${configDir}/config.yaml`;
 
-/** A command whose settings come from flags, environment and config.yaml. */
+/** A command that runs for long, whose settings come from flags, environment and config.yaml. */
 export function settingsCommand<Schema extends z.ZodObject>(options: {
   readonly name: string;
   readonly description: string;
+  /** Has `dataDir`. */
   readonly schema: Schema;
   /** Schemas of all modes, which share one file. */
   readonly known: readonly z.ZodObject[];
@@ -20,8 +22,10 @@ export function settingsCommand<Schema extends z.ZodObject>(options: {
     .description(description)
     .allowExcessArguments(false)
     .option('-c, --config <file>', `configuration file (default ${defaultConfigFile}) [$KAGENT_CONFIG_FILE]`);
-  return addSettings(command, schema).action(async () => {
-    await run(loadSettings({ command, schema, known, env: process.env }).config, command);
+  return addDaemonize(addSettings(command, schema)).action(async () => {
+    const { config } = loadSettings({ command, schema, known, env: process.env });
+    const { dataDir } = config as { readonly dataDir: string };
+    if (!(await daemonized(command, pathsOf(dataDir)))) await run(config, command);
   });
 }
 

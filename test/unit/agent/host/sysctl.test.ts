@@ -34,7 +34,9 @@ test('what is not set is set, what is more than enough stays, and all is put bac
 test('a second start remembers the value from before the first', () => {
   const root = box();
   const paths = pathsOf(temporaryDir());
-  for (let start = 0; start < 2; start++) applySysctls({ sysctls: [forward], paths, log: silentLog, root });
+  applySysctls({ sysctls: [forward], paths, log: silentLog, root });
+  writeFileSync(root.path('/proc/sys/net/ipv4/ip_forward'), '2\n'); // by somebody else
+  applySysctls({ sysctls: [forward], paths, log: silentLog, root });
   restoreHost(paths, root);
   expect(valueOf(root, forward)).toBe('0');
 });
