@@ -24,8 +24,8 @@ export function settingsCommand<Schema extends z.ZodObject>(options: {
     .option('-c, --config <file>', `configuration file (default ${defaultConfigFile}) [$KAGENT_CONFIG_FILE]`);
   return addDaemonize(addSettings(command, schema)).action(async () => {
     const { config } = loadSettings({ command, schema, known, env: process.env });
-    const { dataDir } = config as { readonly dataDir: string };
-    if (!(await daemonized(command, pathsOf(dataDir)))) await run(config, command);
+    const { dataDir } = config as Readonly<Record<string, unknown>>;
+    if (!(await daemonized(command, pathsOf(String(dataDir))))) await run(config, command);
   });
 }
 
