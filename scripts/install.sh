@@ -161,7 +161,7 @@ checkout() {
 	*/install.sh) dir=$(cd "$(dirname "$0")/.." && pwd) ;;
 	*) return 0 ;;
 	esac
-	[ ! -e "$dir/scripts/build/executable.ts" ] || echo "$dir"
+	[ ! -e "$dir/scripts/build/build.ts" ] || echo "$dir"
 }
 
 build() {
@@ -180,8 +180,7 @@ build() {
 	fi
 	node=node_modules/.bin/node # the version kagent is built from, whatever the box has
 	[ -x $node ] || node=node
-	$node scripts/build/bundle.ts </dev/null
-	$node scripts/build/executable.ts </dev/null
+	$node scripts/build/build.ts </dev/null || fail "the build did not succeed"
 	[ -x dist/kagent ] || fail "the build left no dist/kagent"
 	NEW=$CHECKOUT/dist/kagent
 }

@@ -67,8 +67,7 @@ suite unit
 check 'etcd to compare with' node scripts/build/bundle.ts --only etcd || true
 suite integration
 if check 'root for whole clusters' root_for_clusters &&
-	check 'bundle' node scripts/build/bundle.ts &&
-	check 'executable' node scripts/build/executable.ts; then
+	check 'bundle and executable' node scripts/build/build.ts; then
 	suite e2e
 fi
 node scripts/tally.ts "$RESULTS"

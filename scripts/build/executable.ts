@@ -111,7 +111,7 @@ interface Options {
   readonly slim: boolean;
 }
 
-async function main({ arch, bundle, slim }: Options): Promise<void> {
+async function make({ arch, bundle, slim }: Options): Promise<void> {
   const dist = join(root, 'dist');
   const executable = join(dist, 'kagent-slim');
   const components = slim ? undefined : (bundle ?? (await buildBundle({ arch, only: undefined })));
@@ -129,6 +129,17 @@ async function main({ arch, bundle, slim }: Options): Promise<void> {
   await report(join(dist, 'kagent'));
 }
 
+/** @returns false after a failure, which was said on stderr */
+export async function buildAll(options: Options): Promise<boolean> {
+  try {
+    await make(options);
+    return true;
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n`);
+    return false;
+  }
+}
+
 async function report(path: string): Promise<void> {
   const { size } = await stat(path);
   process.stdout.write(`${relative(process.cwd(), path)}  ${Math.round(size / 2 ** 20)} MiB\n`);
@@ -142,10 +153,6 @@ if (import.meta.main) {
       slim: { type: 'boolean', default: false },
     },
   });
-  try {
-    await main({ arch: values.arch, bundle: values.bundle, slim: values.slim });
-  } catch (error) {
-    process.stderr.write(`${messageOf(error)}\n`);
-    process.exitCode = 1;
-  }
+  const isBuilt = await buildAll({ arch: values.arch, bundle: values.bundle, slim: values.slim });
+  if (!isBuilt) process.exitCode = 1;
 }

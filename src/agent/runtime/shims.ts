@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { messageOf } from '../../shared/errors.ts';
@@ -33,6 +33,7 @@ export async function endPods(paths: Paths, socketPath: string = runPaths.contai
   while (all.some(isAlive) && performance.now() < deadline) await delay(20);
   const left = all.filter(isAlive).map((pid) => `process ${pid} does not end`);
   const mounts = await unmountBelow([paths.agent.kubelet, runPaths.containerd, paths.agent.containerd], left);
+  await unmountKubeletsOwn(paths.agent.kubelet, left);
   rmSync(runPaths.containerd, { recursive: true, force: true });
   const cgroups = await removePodCgroups(left);
   return { shims: shims.length, processes: all.length, mounts, cgroups, left };
@@ -111,6 +112,23 @@ async function unmountBelow(folders: readonly string[], left: string[]): Promise
   const points = mountsBelow(readFileSync('/proc/self/mountinfo', 'utf8'), folders);
   for (const point of points) await unmount(point, left);
   return points.length;
+}
+
+/** Where `/` is not shared, the kubelet binds its folder to itself. A disk that somebody mounted there is left alone. */
+async function unmountKubeletsOwn(folder: string, left: string[]): Promise<void> {
+  if (isBoundToItself(readFileSync('/proc/self/mountinfo', 'utf8'), folder)) await unmount(folder, left);
+}
+
+/** @see proc_pid_mountinfo(5): id, parent's id, device, root within the file system, mount point */
+export function isBoundToItself(mountinfo: string, folder: string): boolean {
+  const mounts = mountinfo.split('\n').map((line) => {
+    const [id, parentId, device, root = '', point = ''] = line.split(' ');
+    return { id, parentId, device, root, point };
+  });
+  const mount = mounts.findLast((one) => one.point === folder);
+  const parent = mounts.find((one) => one.id === mount?.parentId);
+  if (mount === undefined || parent === undefined || mount.device !== parent.device) return false;
+  return mount.root === join(parent.root, relative(parent.point, folder));
 }
 
 async function unmount(point: string, left: string[]): Promise<void> {

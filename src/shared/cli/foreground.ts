@@ -28,6 +28,7 @@ export function foreground(options: ForegroundOptions): Foreground {
   const isTerminal = process.stderr.isTTY;
   const line = progressLine(process.stderr);
   let file: ChildLog | undefined;
+  let toldAtMs = 0;
   const write = (text: string) => {
     if (!isTerminal) return void process.stderr.write(text);
     file ??= childLogs(logDir, { maxBytes: 10 * 1024 * 1024 }).open('kagent'); // not before there is a data dir
@@ -44,6 +45,8 @@ export function foreground(options: ForegroundOptions): Foreground {
     signal: stopSignal(log),
     onProgress(progress) {
       line.show(progress);
+      if (progress.elapsedMs - toldAtMs < 1000 || progress.starting.length === 0) return;
+      toldAtMs = progress.elapsedMs;
       notifier.status(
         `${progress.ready.length} of ${progress.total} ready, waiting for ${progress.starting.join(', ')}`,
       );

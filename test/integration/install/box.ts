@@ -60,7 +60,7 @@ export function makeCheckout(box: Box): string {
   writeFileSync(join(dir, 'scripts/build/bundle.ts'), "console.log('    bundle: up to date');");
   mkdirSync(join(dir, 'dist'));
   writeExecutable(join(dir, 'dist/kagent'), 'one');
-  writeFileSync(join(dir, 'scripts/build/executable.ts'), "console.log('    executable: up to date');");
+  writeFileSync(join(dir, 'scripts/build/build.ts'), "console.log('    executable: up to date');");
   return join(dir, 'scripts/install.sh');
 }
 
