@@ -63,6 +63,7 @@ func runKubectl() int {
 }
 
 func main() {
+	settleAfterStart()
 	name := filepath.Base(os.Args[0])
 	if program, ok := programs[name]; ok {
 		os.Exit(program())

@@ -66,8 +66,7 @@ export function createAgent(options: AgentOptions): readonly Component[] {
 
   return [
     task('join', after.server, async (signal) => {
-      const addresses = [facts.nodeIp, ...(config.nodeExternalIp === undefined ? [] : [config.nodeExternalIp])];
-      const joining = { ...options.server, nodeName: facts.nodeName, addresses, paths, version, log };
+      const joining = { ...options.server, nodeName: facts.nodeName, addresses: [facts.nodeIp], paths, version, log };
       const identity = await join(joining, signal);
       joined.identity = { ...identity, settings: options.settings ?? identity.settings };
     }),
@@ -76,6 +75,7 @@ export function createAgent(options: AgentOptions): readonly Component[] {
         ...shared,
         cniBinDir: joinPath(options.currentDir, 'cni'),
         cniConfDir: cniConfDir(paths),
+        snapshotter: config.snapshotter,
         sandboxImage: config.pauseImage ?? options.image('pause'),
       }),
     ),

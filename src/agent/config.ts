@@ -14,7 +14,6 @@ export const nodeSettings = {
   bundle: kinds.absolutePath.optional().describe('Component bundle of a slim executable'),
   nodeName: kinds.nodeName.optional().describe("This node's name (the host's name)"),
   nodeIp: kinds.ipv4.optional().describe('Address by which other nodes reach this one (that of the default route)'),
-  nodeExternalIp: kinds.ipv4.optional().describe('Address by which the outside reaches this node'),
   nodeLabel: kinds.label.describe('Labels of this node, set when it registers'),
   nodeTaint: kinds.taint.describe('Taints of this node, set when it registers'),
   flannelIface: z.string().optional().describe("Interface of flannel's traffic (that of the default route)"),
@@ -39,7 +38,6 @@ export const AgentConfig = z.strictObject({
     .describe("The same as --url, k3s's name for it"),
   token: z.string().optional().describe('Token by which this node joins'),
   tokenFile: kinds.absolutePath.optional().describe('File that holds the token'),
-  lbServerPort: kinds.port.default(6444).describe('Local port of the load balancer in front of the servers'),
 });
 export type AgentConfig = Readonly<z.infer<typeof AgentConfig>>;
 export type NodeConfig = Pick<AgentConfig, keyof typeof nodeSettings>;

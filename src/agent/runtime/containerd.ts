@@ -17,6 +17,7 @@ export interface ContainerdOptions {
   readonly binDir: string;
   readonly cniBinDir: string;
   readonly cniConfDir: string;
+  readonly snapshotter: 'overlayfs' | 'native';
   readonly sandboxImage: string;
 }
 
@@ -44,7 +45,7 @@ export function containerdComponent(options: ContainerdOptions) {
         sandboxImage: options.sandboxImage,
         systemdCgroup: facts.cgroupDriver === 'systemd',
         restrictOomScoreAdj: !facts.hasSysResource,
-        snapshotter: 'overlayfs',
+        snapshotter: options.snapshotter,
       });
       writeFileIfChanged(configPath, config, 0o600);
       return {

@@ -1,15 +1,16 @@
 /**
- * What Go's garbage collector is told per child: a low `gogc` trades CPU for memory, `memoryMiB` is the soft limit near
- * which it works harder. Measured by bench/idle; the one place to tune them.
+ * What Go's garbage collector is told per child: lazy while it starts, which is quicker, and thrifty from fifteen seconds on
+ * (components/kubernetes/settle.go). There is no fixed limit: it would cost dearly in a cluster that outgrows it. Measured by
+ * bench/start and bench/idle; the one place to tune them.
  */
-const collectors: Readonly<Record<string, { readonly gogc: number; readonly memoryMiB?: number }>> = {
-  'kube-apiserver': { gogc: 50 },
-  'kube-controller-manager': { gogc: 50 },
-  'kube-scheduler': { gogc: 50 },
-  containerd: { gogc: 50 },
-  kubelet: { gogc: 50 },
-  'kube-proxy': { gogc: 50 },
-  flanneld: { gogc: 50 },
+const collectors: Readonly<Record<string, { readonly starting: number; readonly settled: number }>> = {
+  'kube-apiserver': { starting: 300, settled: 30 },
+  'kube-controller-manager': { starting: 200, settled: 50 },
+  'kube-scheduler': { starting: 200, settled: 50 },
+  kubelet: { starting: 200, settled: 50 },
+  'kube-proxy': { starting: 100, settled: 50 },
+  flanneld: { starting: 100, settled: 50 },
+  containerd: { starting: 50, settled: 50 },
 };
 
 /** What a person may have set for kagent that its children need as well: proxies, time zone, certificates. */
@@ -42,8 +43,9 @@ export function childEnvironment(name: string, options: EnvironmentOptions): Rea
     PATH: `${path}:${systemPath}`,
     HOME: '/root',
     ...Object.fromEntries(inherited.flatMap((key) => (from[key] === undefined ? [] : [[key, from[key]]]))),
-    ...(collector === undefined ? {} : { GOGC: String(collector.gogc) }),
-    ...(collector?.memoryMiB === undefined ? {} : { GOMEMLIMIT: `${collector.memoryMiB}MiB` }),
+    ...(collector === undefined
+      ? {}
+      : { GOGC: String(collector.starting), KAGENT_SETTLED_GOGC: String(collector.settled) }),
     ...extra,
   };
 }

@@ -1,0 +1,44 @@
+/** Writes docs/config.md out of the schemas: `node scripts/config-doc.ts`. A unit test compares the two. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { AgentConfig, nodeSettings } from '../src/agent/config.ts';
+import { serverSettings } from '../src/server/config.ts';
+import { settingsOf, type Setting } from '../src/shared/config/config.ts';
+
+export function configDoc(): string {
+  const node = z.strictObject(nodeSettings);
+  const nodeNames = new Set(settingsOf(node).map((setting) => setting.name));
+  const agentOnly = settingsOf(AgentConfig).filter((setting) => !nodeNames.has(setting.name));
+  return `# Configuration
+
+Every setting has one name in three spellings: the flag \`--node-name\`, the variable \`KAGENT_NODE_NAME\` and the key
+\`node-name\` in \`/etc/kagent/config.yaml\`. A flag beats a variable, a variable the file, the file the default. Files in
+\`/etc/kagent/config.yaml.d\` follow in the order of their names: a key replaces, \`key+\` appends to a list.
+\`--config FILE\` (or \`KAGENT_CONFIG_FILE\`) names another file. Lists are given as several flags, or separated by commas;
+in arguments for components (\`*-arg\`) a comma is a comma.
+
+A key or flag that does not exist is an error that names the line and the nearest one that does: nothing is ignored.
+Server and agents may share one file; each takes what is its own.
+
+## \`kagent server\`
+
+${table(settingsOf(z.strictObject(serverSettings)))}
+## \`kagent server\` and \`kagent agent\`: the node
+
+${table(settingsOf(node))}
+## \`kagent agent\`
+
+${table(agentOnly)}`;
+}
+
+function table(settings: readonly Setting[]): string {
+  return settings.map((setting) => `- \`--${setting.key}\`: ${setting.description}${shownDefault(setting)}\n`).join('');
+}
+
+function shownDefault({ kind, defaultValue }: Setting): string {
+  if (kind === 'list' || kind === 'args') return '; a list';
+  return defaultValue === undefined ? '' : `; default \`${JSON.stringify(defaultValue).replaceAll('"', '')}\``;
+}
+
+if (import.meta.main) writeFileSync(join(import.meta.dirname, '../docs/config.md'), configDoc());
