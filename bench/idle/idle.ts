@@ -23,7 +23,7 @@ interface Sample {
   readonly anonymousBytes: number;
 }
 
-/** Every process of the box, found by its pid namespace. */
+/** Every process of the box, found by its pid namespace; pods have their own, and so are left out, as in k3s's figures. */
 function samples(initPid: string): ReadonlyMap<string, Sample> {
   const namespace = readlinkSync(`/proc/${initPid}/ns/pid`);
   const found = new Map<string, Sample>();
@@ -62,8 +62,6 @@ try {
     const then = before.get(pid);
     return {
       ...now,
-      // kagent's pods are its cluster's own DNS; k3s's figures have its containerd and shims in them, not its pods
-      isPod: ['pause', 'coredns'].includes(now.name),
       cpuSeconds: ((now.cpuSeconds - (then?.cpuSeconds ?? 0)) * 60) / windowSeconds,
       writtenBytes: ((now.writtenBytes - (then?.writtenBytes ?? 0)) * 60) / windowSeconds,
     };
@@ -75,7 +73,7 @@ try {
     const cpu = sum((row) => row.cpuSeconds).toFixed(2);
     return `| ${name} | ${mib(sum((row) => row.pssBytes))} | ${mib(sum((row) => row.anonymousBytes))} | ${cpu} | ${kib} |`;
   };
-  const own = rows.filter((row) => !row.isPod).toSorted((a, b) => b.pssBytes - a.pssBytes);
+  const own = rows.toSorted((a, b) => b.pssBytes - a.pssBytes);
   const table = `| process | PSS, MiB | anonymous, MiB | CPU-s a minute | written, KiB a minute |
 | --- | --: | --: | --: | --: |
 ${own.map((row) => line(row.name, [row])).join('\n')}

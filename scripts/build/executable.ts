@@ -21,6 +21,12 @@ import { concatenate } from './pack.ts';
 import { run } from './run.ts';
 import { onPath } from './tools.ts';
 
+/**
+ * A small young generation for a process that mostly rests (workers set their own), and shared/settle.ts's means. The code
+ * cache is made with the same, or it would be refused.
+ */
+const v8Flags = ['--max-semi-space-size=2', '--expose-gc'];
+
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
 export interface ExecutableOptions {
@@ -52,12 +58,13 @@ export async function buildExecutable(options: ExecutableOptions): Promise<void>
       output: 'kagent',
       disableExperimentalSEAWarning: true,
       useCodeCache: true,
+      execArgv: v8Flags,
       execArgvExtension: 'none', // NODE_OPTIONS is for the user's own programs
       assets,
     };
     await writeFile(join(work, 'sea.json'), JSON.stringify(config));
     // The code cache depends on random numbers of V8. With these fixed it is the same each time, and still accepted.
-    await run(process.execPath, ['--random-seed=1', '--build-sea', 'sea.json'], { cwd: work });
+    await run(process.execPath, ['--random-seed=1', ...v8Flags, '--build-sea', 'sea.json'], { cwd: work });
     await chmod(join(work, 'kagent'), 0o755);
     await mkdir(dirname(options.output), { recursive: true });
     await copyFile(join(work, 'kagent'), `${options.output}.tmp-${process.pid}`); // a build folder may be on another file system

@@ -5,6 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
 import { KagentError, messageOf } from '../../shared/errors.ts';
+import { settleAfterStart } from '../../shared/settle.ts';
 import { openStore } from '../store/store.ts';
 import type { Store, StoreStats } from '../store/store.ts';
 import { openEtcdDoor } from './etcd.ts';
@@ -37,6 +38,7 @@ async function main({ listen, writerPort }: DatastoreWorkerData, parent: Message
   try {
     const store = await openStore({ writerPort, onFailed: fail });
     const door = await openEtcdDoor({ store, listen });
+    settleAfterStart();
     parent.on('message', (message: ToDatastore) => {
       if (message.kind === 'stop') void stop(store, door).then(() => finish(parent, send), fail);
       else void store.stats().then((stats) => send({ kind: 'stats', ticket: message.ticket, stats }), fail);

@@ -20,6 +20,7 @@ import {
   endLeftOvers,
   type Supervisor,
 } from '../process/process.ts';
+import { settleAfterStart } from '../settle.ts';
 import type { Notifier } from '../service/service.ts';
 import { version } from '../version/version.ts';
 import { lockDataDir } from './lock.ts';
@@ -123,6 +124,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     try {
       await manager.start(signal);
       isReady = true;
+      settleAfterStart();
       times.end();
       notifier.ready('the node is Ready');
       log.info('ready', { tookMs: Math.round(process.uptime() * 1000) });
