@@ -79,10 +79,6 @@ try {
 ${own.map((row) => line(row.name, [row])).join('\n')}
 ${line('**all of kagent**', own)}
 | k3s, for comparison | 448 | 294 | 2.1 | 666 |
-${line(
-  'pods (CoreDNS, pause)',
-  rows.filter((row) => row.isPod),
-)}
 `;
   process.stdout.write(table);
   const results = resolve(import.meta.dirname, '../../dist/bench');

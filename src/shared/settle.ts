@@ -6,7 +6,5 @@ const startTimeMs = 15_000;
 
 /** Once per thread, after its start. Does nothing without `--expose-gc`, which the executable is built with. */
 export function settleAfterStart(): void {
-  setTimeout(() => {
-    void globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
-  }, startTimeMs).unref();
+  setTimeout(() => globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' }), startTimeMs).unref();
 }

@@ -30,8 +30,12 @@ export const nodeSysctls: readonly Sysctl[] = [
   { name: 'kernel/keys/root_maxbytes', value: 25_000_000, atLeast: true },
 ];
 
-/** kube-proxy raises these itself where it may: their old values are worth keeping too. */
-const remembered = ['net/netfilter/nf_conntrack_max'];
+/** kube-proxy sets these itself where it may: their old values are worth keeping too. */
+const remembered = [
+  'net/netfilter/nf_conntrack_max',
+  'net/netfilter/nf_conntrack_tcp_timeout_established',
+  'net/netfilter/nf_conntrack_tcp_timeout_close_wait',
+];
 
 /** Values from before kagent came, by name. The first one remembered in a boot stays. */
 interface Journal {

@@ -22,7 +22,8 @@ export async function snapshotOf(box: Box): Promise<Snapshot> {
     inside('ipset list -n 2>/dev/null || true'),
     inside('find /sys/fs/cgroup -type d'),
     inside(
-      'sysctl -a 2>/dev/null | grep -E "^(net\\.(ipv[46]\\.(ip_forward|conf\\.(all|default)\\.)|bridge|netfilter)|vm\\.(overcommit|panic)|kernel\\.(panic|keys)|fs\\.inotify)"',
+      // A count of connections is no setting.
+      'sysctl -a 2>/dev/null | grep -v conntrack_count | grep -E "^(net\\.(ipv[46]\\.(ip_forward|conf\\.(all|default)\\.)|bridge|netfilter)|vm\\.(overcommit|panic)|kernel\\.(panic|keys)|fs\\.inotify)"',
     ),
   ]);
   return {
@@ -78,7 +79,7 @@ function firewallRules(json: string): readonly string[] {
 }
 
 /** What a person made by using the box, not kagent: kubectl's cache, and what these tests put into /tmp. */
-const notOurs = /^\/(root$|root\/\.kube|tmp\/manifest-)/;
+const notOurs = /^\/(root$|root\/\.kube|tmp\/manifest-)|^\/root\/\.config(\/go.*)?$/;
 
 /** The upper layer of the root, the disks mounted into it, and /run: everything written since the box was made. */
 async function files(box: Box): Promise<readonly string[]> {

@@ -1,0 +1,59 @@
+/** scripts/install.sh in a checkout, on a box without a service manager, and everything away again. */
+import { resolve } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createBox, type BoxWithLab } from '../../helpers/cluster.ts';
+import { processesOf } from '../../helpers/processes.ts';
+import { eventually } from '../../helpers/wait.ts';
+import { differences, snapshotOf, type Snapshot } from '../stop/snapshot.ts';
+
+const repository = resolve(import.meta.dirname, '../../..');
+let box: BoxWithLab;
+let untouched: Snapshot;
+
+beforeAll(async () => {
+  box = await createBox('install');
+  // What the checkout's own build needs is there already; the box cannot reach a registry.
+  await box.sh(
+    `rm -f /usr/local/bin/kagent && cd '${repository}' && cp package-lock.json node_modules/.installed-lock.json`,
+  );
+  await eventually(async () => (await box.sh('ip -6 address show tentative')) === '', {
+    what: "the box's own addresses",
+  });
+  untouched = await snapshotOf(box);
+});
+afterAll(() => box?.wipe());
+
+const install = (...flags: readonly string[]) =>
+  box.sh(
+    `PATH=$PATH:/usr/local/go/bin:$(dirname '${process.execPath}') sh '${repository}/scripts/install.sh' ${flags.join(' ')} 2>&1`,
+  );
+
+test('one command ends with a Ready node, its administrator and what to type next', async () => {
+  const said = await install();
+  expect(said).toMatch(/kagent is Ready[^]*What next:[^]*kagent kubectl get nodes/);
+  expect(await box.kubectl('get', 'nodes', 's1', '-o', 'jsonpath={.status.nodeInfo.kubeletVersion}')).toBe('v1.37.1');
+  const mode = await box.sh('stat -c %a /etc/kagent/kagent.yaml /etc/kagent/kagent.env');
+  expect(mode).toBe('600\n600\n');
+});
+
+test('run again with nothing changed, it restarts nothing', async () => {
+  const { pid } = await box.status();
+  expect(await install()).toContain('not restarted');
+  expect((await box.status()).pid).toBe(pid);
+});
+
+test('run again with another flag, kagent has it and the pods have not noticed', async () => {
+  const { pid } = await box.status();
+  const pods = processesOf(box).filter((process) => process.isPods);
+  await install('server', '--kube-apiserver-arg', 'event-ttl=30m');
+  expect((await box.status()).pid).not.toBe(pid);
+  expect(
+    await box.sh("tr '\\0' ' ' </proc/$(pgrep -f ^/var/lib/kagent/data/current/bin/kube-apiserver)/cmdline"),
+  ).toContain('--event-ttl=30m');
+  expect(processesOf(box).filter((process) => process.isPods)).toEqual(pods);
+});
+
+test('kagent-uninstall.sh takes away all that the installer and kagent made', async () => {
+  await box.sh('kagent-uninstall.sh');
+  expect(differences(untouched, await snapshotOf(box))).toEqual({});
+});
