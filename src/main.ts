@@ -3,6 +3,7 @@
  * argv → command → exit code. Composes server and agent; the only file that knows both.
  * Exit codes: 0 done, 1 failed, 2 wrong usage.
  */
+import { basename } from 'node:path';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { createAgent } from './agent/agent.ts';
@@ -13,10 +14,14 @@ import { datastoreCommand } from './server/commands.ts';
 import { serverSettings } from './server/config.ts';
 import { checkNetworks } from './server/networks.ts';
 import { createServer, type Server } from './server/server.ts';
-import { usageExitCode } from './shared/cli/cli.ts';
-import { commonCommands, versionText } from './shared/cli/cli.ts';
-import { settingsCommand } from './shared/cli/cli.ts';
-import { secretSetting } from './shared/cli/cli.ts';
+import {
+  commonCommands,
+  passedThrough,
+  secretSetting,
+  settingsCommand,
+  usageExitCode,
+  versionText,
+} from './shared/cli/cli.ts';
 import { KagentError } from './shared/errors.ts';
 import { silentLog } from './shared/log/log.ts';
 import { createNotifier } from './shared/service/service.ts';
@@ -127,6 +132,11 @@ async function tellStarter(message: string): Promise<void> {
   await notifier.flush();
 }
 
+/** Called by the name of a tool, through one of the installer's links, it is that tool. */
+function calledAs(argv0: string): readonly string[] {
+  return passedThrough.filter((tool) => tool === basename(argv0));
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   try {
     if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v')) process.stdout.write(await versionText());
@@ -142,4 +152,4 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await main([...calledAs(process.argv0), ...process.argv.slice(2)]);

@@ -5,8 +5,15 @@ import { settingsCommand } from '../shared/cli/cli.ts';
 import { secretSetting } from '../shared/cli/cli.ts';
 import { KagentError } from '../shared/errors.ts';
 import { silentLog } from '../shared/log/log.ts';
-import { defaultDataDir, pathsOf } from '../shared/paths.ts';
-import { createServiceManager, hostAt, type ServiceKind } from '../shared/service/service.ts';
+import { askStatus } from '../shared/daemon/daemon.ts';
+import { defaultDataDir, pathsOf, runPaths } from '../shared/paths.ts';
+import {
+  createServiceManager,
+  dataDirOf,
+  hostAt,
+  installedServices,
+  type ServiceKind,
+} from '../shared/service/service.ts';
 import { createAgent } from './agent.ts';
 import { openBox } from './box.ts';
 import { AgentConfig } from './config.ts';
@@ -61,32 +68,38 @@ async function runAgent(config: AgentConfig): Promise<void> {
 }
 
 interface RemoveFlags {
-  readonly dataDir: string;
+  readonly dataDir?: string;
   readonly keepData?: boolean;
 }
 
 /** `killall` and `uninstall`. */
 export function removeCommands(): readonly Command[] {
-  const dataDir = ['--data-dir <path>', 'where kagent keeps its data', defaultDataDir] as const;
-  const shared = (flags: RemoveFlags) => {
+  const dataDir = [
+    '--data-dir <path>',
+    "where kagent keeps its data (the running kagent's, or the installed service's)",
+  ] as const;
+  const shared = async (flags: RemoveFlags) => {
     const host = hostAt('/');
     const kinds: readonly ServiceKind[] = ['systemd', 'openrc', 'none'];
     const managers = kinds.map((kind) => createServiceManager(kind, { host, readiness: neverAsked }));
     const print = (line: string) => void process.stdout.write(`${line}\n`);
-    return { paths: pathsOf(flags.dataDir), host, managers, log: silentLog, print };
+    const running = await askStatus(runPaths.statusSocket).catch(() => undefined);
+    const installed = installedServices(managers).flatMap((service) => dataDirOf(service) ?? []);
+    const path = flags.dataDir ?? running?.dataDir ?? installed[0] ?? defaultDataDir;
+    return { paths: pathsOf(path), host, managers, log: silentLog, print };
   };
   return [
     new Command('killall')
       .description('End kagent, its children and every pod; files stay')
       .option(...dataDir)
-      .action(async (flags: RemoveFlags) => conclude(await runKillall(shared(flags)))),
+      .action(async (flags: RemoveFlags) => conclude(await runKillall(await shared(flags)))),
     new Command('uninstall')
       .description('Take kagent and everything it made off this box')
       .option(...dataDir)
       .option('--keep-data', 'leave the data dir, with the cluster in it')
       .action(async (flags: RemoveFlags) => {
         const keepData = flags.keepData ?? false;
-        conclude(await runUninstall({ ...shared(flags), keepData, executable: process.execPath }));
+        conclude(await runUninstall({ ...(await shared(flags)), keepData, executable: process.execPath }));
       }),
   ];
 }

@@ -34,7 +34,10 @@ export async function endPods(paths: Paths, socketPath: string = runPaths.contai
   const left = all.filter(isAlive).map((pid) => `process ${pid} does not end`);
   const mounts = await unmountBelow([paths.agent.kubelet, runPaths.containerd, paths.agent.containerd], left);
   await unmountKubeletsOwn(paths.agent.kubelet, left);
-  rmSync(runPaths.containerd, { recursive: true, force: true });
+  // Never through a mount that stays: what is behind it is a pod's volume.
+  if (mountsBelow(readFileSync('/proc/self/mountinfo', 'utf8'), [runPaths.containerd]).length === 0) {
+    rmSync(runPaths.containerd, { recursive: true, force: true });
+  }
   const cgroups = await removePodCgroups(left);
   return { shims: shims.length, processes: all.length, mounts, cgroups, left };
 }

@@ -6,5 +6,6 @@
 export { commonCommands, versionText } from './commands.ts';
 export { usageExitCode } from './flags.ts';
 export { foreground, type Foreground } from './foreground.ts';
+export { passedThrough } from './passthrough.ts';
 export { secretSetting } from './secret-setting.ts';
 export { loadSettings, settingsCommand } from './settings-command.ts';

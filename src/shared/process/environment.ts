@@ -1,10 +1,16 @@
+interface Collector {
+  /** Percentages, as GOGC. */
+  readonly starting: number;
+  readonly settled: number;
+}
+
 /**
  * What Go's garbage collector is told per child: while it starts, and from fifteen seconds on (components/kubernetes/settle.go).
  * kube-apiserver starts 0.35 s sooner with 300, and then keeps 50 MiB more for good: what lives on is scattered. There is no
  * fixed limit: it would cost dearly in a cluster that outgrows it. Measured by bench/start and bench/idle; the one place to
  * tune them.
  */
-const collectors: Readonly<Record<string, { readonly starting: number; readonly settled: number }>> = {
+const collectors: Readonly<Record<string, Collector>> = {
   'kube-apiserver': { starting: 50, settled: 25 },
   'kube-controller-manager': { starting: 200, settled: 50 },
   'kube-scheduler': { starting: 200, settled: 50 },
@@ -44,11 +50,16 @@ export function childEnvironment(name: string, options: EnvironmentOptions): Rea
     PATH: `${path}:${systemPath}`,
     HOME: '/root',
     ...Object.fromEntries(inherited.flatMap((key) => (from[key] === undefined ? [] : [[key, from[key]]]))),
-    ...(collector === undefined
-      ? {}
-      : { GOGC: String(collector.starting), KAGENT_SETTLED_GOGC: String(collector.settled) }),
-    // Go wakes its threads to look for work: with few of them a program at rest costs half as much.
-    ...(name === 'kube-apiserver' ? {} : { GOMAXPROCS: '2' }),
+    ...(collector === undefined ? {} : collectorVariables(name, collector)),
     ...extra,
+  };
+}
+
+function collectorVariables(name: string, { starting, settled }: Collector): Readonly<Record<string, string>> {
+  return {
+    GOGC: String(starting),
+    KAGENT_SETTLED_GOGC: String(settled),
+    // Go wakes its threads to look for work: with few of them a program at rest does less of that.
+    ...(name === 'kube-apiserver' ? {} : { GOMAXPROCS: '2' }),
   };
 }
