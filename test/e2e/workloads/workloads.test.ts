@@ -9,7 +9,11 @@ import { serviceStories } from './services.ts';
 import { storageStories } from './storage.ts';
 
 let cluster: BoxWithLab;
-beforeAll(async () => void (cluster = await createCluster('workloads')));
+beforeAll(async () => {
+  cluster = await createCluster('workloads');
+  // The node is Ready before DNS, which is a pod like any other, answers.
+  await cluster.kubectl('rollout', 'status', '-n', 'kube-system', 'deployment/coredns', '--timeout=60s');
+});
 afterAll(() => cluster?.wipe());
 
 const theCluster = () => cluster;
