@@ -30,6 +30,16 @@ beforeAll(async () => {
   await box.kubectl('create', 'namespace', 'written');
   await box.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
   await box.kubectl('wait', 'pod', '--all', '-A', '--for=condition=Ready', '--timeout=60s');
+  // A kubelet takes containers for new, and not Ready, that started less than ten seconds before itself (upstream's
+  // kubeletRestartGracePeriod): a workload in use is older.
+  const started = await box.kubectl(
+    'get',
+    'pods',
+    '-o',
+    'jsonpath={.items[*].status.containerStatuses[*].state.running.startedAt}',
+  );
+  const youngest = Math.max(...started.split(' ').map((time) => Date.parse(time)));
+  await eventually(() => Date.now() - youngest > 11_000, { withinMs: 15_000, what: 'older containers' });
   clusterIp = await box.kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}');
   writer = box.run([process.execPath, join(import.meta.dirname, 'writer.ts'), adminKubeconfig, 'written']);
   await eventually(() => acknowledged().length > 20, { withinMs: 20_000, what: 'the first objects' });
