@@ -1,5 +1,5 @@
-import { join } from 'node:path';
-import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { kubeconfigText } from '../../shared/kubeconfig/kubeconfig.ts';
 import { writeFileIfChanged } from '../../shared/files/files.ts';
 import type { CertificateAuthority, Leaf, LeafSpec, Pki } from '../pki/pki.ts';
@@ -111,6 +111,7 @@ export function writeAdminKubeconfig(options: {
     certificate: { text: readFileSync(leaf.certFile, 'utf8') },
     key: { text: readFileSync(leaf.keyFile, 'utf8') },
   });
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 }); // the file's own mode says who may read it
   writeFileIfChanged(path, text, mode);
 }
 

@@ -7,7 +7,7 @@ export function progressLine(stream: NodeJS.WriteStream): { show(progress: Progr
     show({ elapsedMs, ready, starting, total }) {
       const waiting = starting.length === 0 ? '' : `  waiting for ${starting.join(', ')}`;
       const text = `${(elapsedMs / 1000).toFixed(0).padStart(3)} s  ${ready.length} of ${total} ready${waiting}`;
-      stream.write(`\r\u001b[K${text.slice(0, Math.max(20, stream.columns - 1))}`);
+      stream.write(`\r\u001b[K${text.slice(0, (stream.columns || 80) - 1)}`);
     },
     clear: () => void stream.write('\r\u001b[K'),
   };
