@@ -34,6 +34,7 @@ test('one command ends with a Ready node, its administrator and what to type nex
   expect(await box.kubectl('get', 'nodes', 's1', '-o', 'jsonpath={.status.nodeInfo.kubeletVersion}')).toBe('v1.37.1');
   const mode = await box.sh('stat -c %a /etc/kagent/kagent.yaml /etc/kagent/kagent.env');
   expect(mode).toBe('600\n600\n');
+  expect(await box.sh('crictl --version')).toContain('v1.36.0'); // through the link beside kagent
 });
 
 test('run again with nothing changed, it restarts nothing', async () => {
