@@ -2,14 +2,17 @@ import { lstatSync, readdirSync } from 'node:fs';
 import { rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../shared/errors.ts';
-import { isBelow, mountPoints } from './mounts.ts';
+import { isBelow, readMounts } from '../../shared/mounts/mounts.ts';
 import type { Outcome } from './remove.ts';
 
 /**
  * Takes a folder away with all that is in it, but for mounts: what is mounted there is somebody's disk or a pod's volume,
  * and its files are not ours. A folder that is a mount itself is emptied and stays.
  */
-export async function removeTree(path: string, mounts: readonly string[] = mountPoints()): Promise<Outcome> {
+export async function removeTree(
+  path: string,
+  mounts: readonly string[] = readMounts().map((mount) => mount.point),
+): Promise<Outcome> {
   if (!exists(path)) return { stayed: [], failed: [] };
   const isMount = mounts.includes(path);
   const inside = mounts.filter((point) => isBelow(point, path));

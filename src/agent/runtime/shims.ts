@@ -4,7 +4,9 @@ import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { messageOf } from '../../shared/errors.ts';
+import { isBelow, readMounts, type Mount } from '../../shared/mounts/mounts.ts';
 import { runPaths, type Paths } from '../../shared/paths.ts';
+import { processStat } from '../../shared/process/process.ts';
 
 /** What `endPods` did, and what it could not do. */
 export interface PodsEnded {
@@ -35,7 +37,7 @@ export async function endPods(paths: Paths, socketPath: string = runPaths.contai
   const mounts = await unmountBelow([paths.agent.kubelet, runPaths.containerd, paths.agent.containerd], left);
   await unmountKubeletsOwn(paths.agent.kubelet, left);
   // Never through a mount that stays: what is behind it is a pod's volume.
-  if (mountsBelow(readFileSync('/proc/self/mountinfo', 'utf8'), [runPaths.containerd]).length === 0) {
+  if (mountsBelow(readMounts(), [runPaths.containerd]).length === 0) {
     rmSync(runPaths.containerd, { recursive: true, force: true });
   }
   const cgroups = await removePodCgroups(left);
@@ -71,10 +73,10 @@ function readProcesses(): readonly ProcessEntry[] {
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => {
       try {
-        const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-        const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+        const stat = processStat(Number(name));
+        if (stat === undefined) return [];
         const cmdline = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
-        return [{ pid: Number(name), parent, cmdline }];
+        return [{ pid: Number(name), parent: stat.parent, cmdline }];
       } catch {
         return []; // it has ended meanwhile
       }
@@ -90,44 +92,30 @@ function kill(pid: number): void {
 }
 
 function isAlive(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return !stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
-  } catch {
-    return false;
-  }
+  const stat = processStat(pid);
+  return stat !== undefined && stat.state !== 'Z';
 }
 
-/** Mount points at or below one of `folders`, the innermost first. */
-export function mountsBelow(mountinfo: string, folders: readonly string[]): readonly string[] {
-  return mountinfo
-    .split('\n')
-    .flatMap((line) => {
-      const point = line
-        .split(' ')[4]
-        ?.replaceAll(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
-      return point !== undefined && folders.some((folder) => point.startsWith(`${folder}/`)) ? [point] : [];
-    })
+/** Mount points below one of `folders`, the innermost first. */
+export function mountsBelow(mounts: readonly Mount[], folders: readonly string[]): readonly string[] {
+  return mounts
+    .map((mount) => mount.point)
+    .filter((point) => folders.some((folder) => isBelow(point, folder)))
     .toReversed();
 }
 
 async function unmountBelow(folders: readonly string[], left: string[]): Promise<number> {
-  const points = mountsBelow(readFileSync('/proc/self/mountinfo', 'utf8'), folders);
+  const points = mountsBelow(readMounts(), folders);
   for (const point of points) await unmount(point, left);
   return points.length;
 }
 
 /** Where `/` is not shared, the kubelet binds its folder to itself. A disk that somebody mounted there is left alone. */
 async function unmountKubeletsOwn(folder: string, left: string[]): Promise<void> {
-  if (isBoundToItself(readFileSync('/proc/self/mountinfo', 'utf8'), folder)) await unmount(folder, left);
+  if (isBoundToItself(readMounts(), folder)) await unmount(folder, left);
 }
 
-/** @see proc_pid_mountinfo(5): id, parent's id, device, root within the file system, mount point */
-export function isBoundToItself(mountinfo: string, folder: string): boolean {
-  const mounts = mountinfo.split('\n').map((line) => {
-    const [id, parentId, device, root = '', point = ''] = line.split(' ');
-    return { id, parentId, device, root, point };
-  });
+export function isBoundToItself(mounts: readonly Mount[], folder: string): boolean {
   const mount = mounts.findLast((one) => one.point === folder);
   const parent = mounts.find((one) => one.id === mount?.parentId);
   if (mount === undefined || parent === undefined || mount.device !== parent.device) return false;

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { writeFileAtomicSync } from '../files/files.ts';
 import type { Log } from '../log/log.ts';
+import { processStat } from './stat.ts';
 
 /** Which children live now, on disk, so that a start after a crash finds those that are left. */
 export interface ChildRegistry {
@@ -72,15 +73,10 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** Field 22 of /proc/PID/stat; undefined for a process that is not there or only waits to be reaped. */
+/** Undefined for a process that is not there or only waits to be reaped. */
 export function startTimeOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // the name before may hold spaces
-    return fields[0] === 'Z' ? undefined : fields[19];
-  } catch {
-    return undefined;
-  }
+  const stat = processStat(pid);
+  return stat?.state === 'Z' ? undefined : stat?.startTime;
 }
 
 function bootId(): string {

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { mountPoints } from '../../../../src/agent/remove/mounts.ts';
+import { parseMounts } from '../../../../src/shared/mounts/mounts.ts';
 import { removeTree } from '../../../../src/agent/remove/tree.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
@@ -50,5 +50,5 @@ test('a link goes, what it leads to stays', async () => {
 
 test('mount points are read as the kernel writes them, with spaces as \\040', () => {
   const mountinfo = '36 35 98:0 /a /mnt/my\\040disk rw - ext4 /dev/sda rw\n37 35 0:1 / /proc rw - proc proc rw\n';
-  expect(mountPoints(mountinfo)).toEqual(['/mnt/my disk', '/proc']);
+  expect(parseMounts(mountinfo).map((mount) => mount.point)).toEqual(['/mnt/my disk', '/proc']);
 });

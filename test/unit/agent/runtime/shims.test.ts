@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { isBoundToItself, isOurShim, mountsBelow, withDescendants } from '../../../../src/agent/runtime/shims.ts';
+import { parseMounts } from '../../../../src/shared/mounts/mounts.ts';
 
 const socket = '/run/kagent/containerd/containerd.sock';
 const shim = (...args: readonly string[]) => ['/data/bin/containerd-shim-runc-v2', '-namespace', 'k8s.io', ...args];
@@ -33,14 +34,17 @@ test('mounts below a folder come innermost first; one of a similar name, and the
   ]
     .map(line)
     .join('\n');
-  expect(mountsBelow(info, ['/var/lib/kubelet'])).toEqual(['/var/lib/kubelet/pods/a/v 1', '/var/lib/kubelet/pods/a']);
+  expect(mountsBelow(parseMounts(info), ['/var/lib/kubelet'])).toEqual([
+    '/var/lib/kubelet/pods/a/v 1',
+    '/var/lib/kubelet/pods/a',
+  ]);
 });
 
 test("the kubelet's own bind of its folder is told from a disk or a folder that somebody mounted there", () => {
   const root = '22 1 254:0 / / rw - ext4 /dev/vda rw\n30 22 254:16 /data /var rw - ext4 /dev/vdb rw';
-  const isOwn = (line: string) => isBoundToItself(`${root}\n${line}`, '/var/lib/kubelet');
+  const isOwn = (line: string) => isBoundToItself(parseMounts(`${root}\n${line}`), '/var/lib/kubelet');
   expect(isOwn('40 30 254:16 /data/lib/kubelet /var/lib/kubelet rw - ext4 /dev/vdb rw')).toBe(true);
   expect(isOwn('40 30 254:32 / /var/lib/kubelet rw - ext4 /dev/vdc rw')).toBe(false);
   expect(isOwn('40 30 254:16 /data/other /var/lib/kubelet rw - ext4 /dev/vdb rw')).toBe(false);
-  expect(isBoundToItself(root, '/var/lib/kubelet')).toBe(false);
+  expect(isBoundToItself(parseMounts(root), '/var/lib/kubelet')).toBe(false);
 });

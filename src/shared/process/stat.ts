@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+
+/** What /proc/PID/stat says of a process. @see proc_pid_stat(5) */
+export interface ProcessStat {
+  /** One letter; `Z` has ended and waits to be reaped. */
+  readonly state: string;
+  readonly parent: number;
+  /** Time it has used, user and system, in ticks. */
+  readonly cpuTicks: number;
+  /** Ticks since boot at which it started, as text: it is only compared. */
+  readonly startTime: string;
+}
+
+/** Undefined for a process that is not there. */
+export function processStat(pid: number): ProcessStat | undefined {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    return undefined;
+  }
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // the name before may hold spaces
+  const [state = '', parent] = fields;
+  return {
+    state,
+    parent: Number(parent),
+    cpuTicks: Number(fields[11]) + Number(fields[12]),
+    startTime: fields[19] ?? '',
+  };
+}
