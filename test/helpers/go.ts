@@ -1,0 +1,33 @@
+/** Go programs that tests and benches run: each has a module of its own with a lock file, and is built once. */
+import { execFile } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import { promisify } from 'node:util';
+
+const root = resolve(import.meta.dirname, '../..');
+/** Where a box has Go when nobody put it on the PATH. */
+const path = `${process.env['PATH'] ?? ''}:/usr/local/go/bin`;
+
+export interface GoProgram {
+  /** The module's folder, from the project's root. */
+  readonly module: string;
+  /** What to build of it; a pinned dependency's import path too. */
+  readonly package?: string;
+  readonly name?: string;
+  /** Its tests, as one program, instead of its main function. */
+  readonly isTest?: boolean;
+}
+
+/** Go's own cache makes a second build quick. @returns the program's path, in `dist/test/bin` */
+export async function buildGoProgram(program: GoProgram): Promise<string> {
+  const name = program.name ?? basename(program.module);
+  const out = resolve(root, 'dist/test/bin', name);
+  await mkdir(resolve(out, '..'), { recursive: true });
+  const verb = program.isTest === true ? ['test', '-c'] : ['build'];
+  await promisify(execFile)('go', [...verb, '-mod=readonly', '-trimpath', '-o', out, program.package ?? '.'], {
+    cwd: resolve(root, program.module),
+    env: { ...process.env, PATH: path, GOTOOLCHAIN: 'local', GOWORK: 'off', CGO_ENABLED: '0' },
+    maxBuffer: 64 << 20,
+  });
+  return out;
+}
