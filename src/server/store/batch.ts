@@ -26,8 +26,13 @@ export interface WriteTarget {
 
 const kinds = { putVersion: 1, dropVersion: 2, saveLease: 3, dropLease: 4, setCompactRevision: 5 } as const;
 
+const nothing = Buffer.alloc(0);
+/** A rare big batch gives its memory back. */
+const maxSpareBytes = 1 << 20;
+
 export class BatchBuilder implements WriteTarget {
-  private buffer = Buffer.alloc(0);
+  private buffer = nothing;
+  private spare = nothing;
   private position = 0;
 
   get isEmpty(): boolean {
@@ -72,9 +77,15 @@ export class BatchBuilder implements WriteTarget {
   /** The batch so far; the builder starts anew. */
   take(): Uint8Array<ArrayBuffer> {
     const taken = this.buffer.subarray(0, this.position);
-    this.buffer = Buffer.alloc(0);
+    this.buffer = this.spare;
+    this.spare = nothing;
     this.position = 0;
     return taken;
+  }
+
+  /** Memory of an earlier batch, for the one after the present. */
+  reuse({ buffer }: Uint8Array<ArrayBuffer>): void {
+    if (buffer.byteLength <= maxSpareBytes) this.spare = Buffer.from(buffer);
   }
 
   private begin(kind: number, size: number): void {

@@ -4,17 +4,20 @@
  * when somebody asks, which is rare: a watch that starts far back, a page of a list at an old revision.
  */
 import { CompactedError } from './errors.ts';
+import type { RecordArena } from './record-arena.ts';
 import type { Version } from './key-index.ts';
 import type { Revision } from './shapes.ts';
 
 export class HistoryBudget {
   private readonly budgetBytes: number;
+  private readonly arena: RecordArena;
   private queue: Version[] = [];
   private head = 0;
   private usedBytes = 0;
 
-  constructor(budgetBytes: number) {
+  constructor(budgetBytes: number, arena: RecordArena) {
     this.budgetBytes = budgetBytes;
+    this.arena = arena;
   }
 
   /** A version is no longer the newest of its key. */
@@ -35,7 +38,7 @@ export class HistoryBudget {
   /** A superseded version gives its record back: only the disk has it now, or nobody. */
   release(version: Version): void {
     this.usedBytes -= sizeOf(version);
-    version.record = undefined;
+    this.arena.release(version);
   }
 }
 

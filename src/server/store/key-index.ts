@@ -5,9 +5,10 @@
  */
 import type { KeyRange, LeaseId, Revision } from './shapes.ts';
 import { keyText } from './record.ts';
+import type { RecordOwner } from './record-arena.ts';
 
-/** One version of a key. `record` is absent when only the disk has it. */
-export interface Version {
+/** One version of a key; its record is in memory, or only on disk. */
+export interface Version extends RecordOwner {
   /** The row on disk; grows by one with each version, so its order is the order of all writes. */
   readonly id: number;
   readonly revision: Revision;
@@ -15,7 +16,6 @@ export interface Version {
   /** 0: a deletion. */
   readonly version: number;
   readonly lease: LeaseId;
-  record: Uint8Array | undefined;
 }
 
 export interface KeyEntry {

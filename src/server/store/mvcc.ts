@@ -15,8 +15,10 @@ import { KeyIndex } from './key-index.ts';
 import type { KeyEntry, Span, Version } from './key-index.ts';
 import { Lessor } from './lease.ts';
 import { evaluateRange } from './range.ts';
-import { decodeRecord, encodeRecord, keyText } from './record.ts';
+import { RecordArena } from './record-arena.ts';
+import { decodeRecord, keyText, RecordEncoder } from './record.ts';
 import type {
+  KeyValue,
   LeaseId,
   RangeQuery,
   RangeResult,
@@ -62,12 +64,14 @@ export class MvccStore implements Store, TxnHost, WatchHost {
   /** The newest revision given out. */
   decidedRevision = 1 as Revision;
   readonly index = new KeyIndex();
+  private readonly arena = new RecordArena();
   readonly leases: Lessor;
   readonly history: HistoryBudget;
   private readonly writer: Writer;
   private readonly hub: WatchHub;
   private readonly compactor: Compactor;
   private decidedCompactRevision = -1 as Revision;
+  private readonly encoder = new RecordEncoder();
   private nextId = 1;
   private pending = emptyPending();
   /** Handed to the writer, oldest first. */
@@ -76,7 +80,7 @@ export class MvccStore implements Store, TxnHost, WatchHost {
   private hasFailed = false;
 
   constructor({ port, clock, historyBudgetBytes, onFailed }: MvccOptions) {
-    this.history = new HistoryBudget(historyBudgetBytes);
+    this.history = new HistoryBudget(historyBudgetBytes, this.arena);
     this.hub = new WatchHub(this);
     this.compactor = new Compactor({
       index: this.index,
@@ -192,20 +196,17 @@ export class MvccStore implements Store, TxnHost, WatchHost {
     const isNew = before === undefined || before.version === 0;
     const version = isNew ? 1 : before.version + 1;
     const createRevision = isNew ? revision : before.createRevision;
-    const record = encodeRecord(key, { createRevision, modRevision: revision, version, lease, value });
-    this.append(entry, { id: this.nextId++, revision, createRevision, version, lease, record });
+    this.append(entry, { createRevision, modRevision: revision, version, lease, value });
   }
 
   delete(key: string, revision: Revision): void {
-    const kv = { createRevision: 0 as Revision, modRevision: revision, version: 0, lease: noLease, value: noValue };
-    const record = encodeRecord(key, kv);
-    this.append(this.index.getOrCreate(key), {
-      id: this.nextId++,
-      revision,
-      createRevision: kv.createRevision,
+    const entry = this.index.getOrCreate(key);
+    this.append(entry, {
+      createRevision: noRevision,
+      modRevision: revision,
       version: 0,
       lease: noLease,
-      record,
+      value: noValue,
     });
   }
 
@@ -240,10 +241,13 @@ export class MvccStore implements Store, TxnHost, WatchHost {
   }
 
   /** A new version: decided now, visible when its batch is on disk. */
-  private append(entry: KeyEntry, version: Version): void {
+  private append(entry: KeyEntry, kv: Omit<KeyValue, 'key'>): void {
     const before = entry.versions.at(-1);
     const write: WriteTarget = this.writer.write();
-    write.putVersion(version.id, version.record ?? noValue);
+    const record = this.encoder.encode(entry.key, kv);
+    const version = versionOf(this.nextId++, kv);
+    this.arena.add(version, record);
+    write.putVersion(version.id, record);
     entry.versions.push(version);
     this.moveLease(entry.key, before?.lease ?? noLease, version.lease);
     this.decidedRevision = version.revision;
@@ -289,19 +293,24 @@ export class MvccStore implements Store, TxnHost, WatchHost {
     const kv = decodeRecord(record);
     const entry = this.index.getOrCreate(keyText(kv.key));
     const before = entry.versions.at(-1);
-    const { createRevision, modRevision: revision, version, lease } = kv;
-    const restored: Version = { id, revision, createRevision, version, lease, record };
+    const restored = versionOf(id, kv);
+    this.arena.add(restored, record);
     entry.versions.push(restored);
-    this.index.setLive(entry, version > 0);
+    this.index.setLive(entry, restored.version > 0);
     this.settleVersion(entry, restored, before?.version === 0 ? undefined : before);
     this.nextId = id + 1;
-    this.revision = Math.max(this.revision, revision) as Revision;
+    this.revision = Math.max(this.revision, restored.revision) as Revision;
   }
 }
 
 const everything: Span = { from: '', to: undefined, isSingle: false };
+const noRevision = 0 as Revision;
 const noLease = 0n as LeaseId;
 const noValue = new Uint8Array();
+
+function versionOf(id: number, { createRevision, modRevision, version, lease }: Omit<KeyValue, 'key'>): Version {
+  return { id, revision: modRevision, createRevision, version, lease, record: undefined, slab: undefined };
+}
 
 function emptyPending(): Pending {
   return { changes: [], waiting: [], compactRevision: undefined, revision: 0 as Revision };

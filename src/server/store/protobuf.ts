@@ -133,6 +133,11 @@ export class ProtoWriter {
     this.start = reserved;
   }
 
+  /** Starts anew in the same memory: what `finish` gave before is overwritten. */
+  reset(): void {
+    this.position = this.start;
+  }
+
   get length(): number {
     return this.position - this.start;
   }

@@ -7,22 +7,30 @@
 import { ProtoReader, ProtoWriter } from './protobuf.ts';
 import type { KeyValue, LeaseId, Revision } from './shapes.ts';
 
-/** Buffers of their own size: a slice of a pool or of a socket's read would keep all of that in memory. */
+export class RecordEncoder {
+  private readonly writer = new ProtoWriter(2048);
+
+  /** @returns a view that is valid until the next call */
+  encode(key: string, version: Omit<KeyValue, 'key'>): Uint8Array {
+    this.writer.reset();
+    writeRecord(this.writer, key, version);
+    return this.writer.finish();
+  }
+}
+
 export function encodeRecord(key: string, version: Omit<KeyValue, 'key'>): Uint8Array {
   const writer = new ProtoWriter(key.length + version.value.length + 64);
+  writeRecord(writer, key, version);
+  return writer.finish();
+}
+
+function writeRecord(writer: ProtoWriter, key: string, version: Omit<KeyValue, 'key'>): void {
   writer.latin1(1, key);
   writer.int(2, version.createRevision);
   writer.int(3, version.modRevision);
   writer.int(4, version.version);
   writer.bigint(6, version.lease);
   writer.bytes(5, version.value);
-  return unpooledCopy(writer.finish());
-}
-
-export function unpooledCopy(bytes: Uint8Array): Uint8Array {
-  const copy = Buffer.allocUnsafeSlow(bytes.length);
-  copy.set(bytes);
-  return copy;
 }
 
 export function decodeRecord(record: Uint8Array): KeyValue {

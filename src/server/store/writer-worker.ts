@@ -35,7 +35,7 @@ function main({ path, nativeBinding, port }: WriterWorkerData): void {
         break;
       case 'commit':
         opened.commit(message.batch);
-        send({ kind: 'committed' });
+        send({ kind: 'committed', batch: message.batch }, [message.batch.buffer]);
         break;
       case 'read': {
         const records = opened.read(message.ids);

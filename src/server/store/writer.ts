@@ -10,12 +10,11 @@ import { BatchBuilder, replayBatch } from './batch.ts';
 import type { WriteTarget } from './batch.ts';
 import { ForwardedError, StoreClosedError, StoreFailedError } from './errors.ts';
 import type { FileSize, StoredState } from './sqlite.ts';
-import { unpooledCopy } from './record.ts';
 
 export type ToWriter =
   /** The next part of what is on disk; the last answer is `loaded`. */
   | { readonly kind: 'load' }
-  | { readonly kind: 'commit'; readonly batch: Uint8Array }
+  | { readonly kind: 'commit'; readonly batch: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'read'; readonly ticket: number; readonly ids: readonly number[] }
   | { readonly kind: 'size'; readonly ticket: number }
   | { readonly kind: 'close' };
@@ -23,7 +22,8 @@ export type ToWriter =
 export type FromWriter =
   | { readonly kind: 'versions'; readonly chunk: Uint8Array }
   | { readonly kind: 'loaded'; readonly state: StoredState }
-  | { readonly kind: 'committed' }
+  /** Gives the batch's memory back. */
+  | { readonly kind: 'committed'; readonly batch: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'records'; readonly ticket: number; readonly records: Uint8Array }
   | { readonly kind: 'size'; readonly ticket: number; readonly size: FileSize }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
@@ -32,7 +32,7 @@ export type FromWriter =
 export interface WriterOptions {
   /** The other end is with the writer's thread. */
   readonly port: MessagePort;
-  /** Each version on disk, in order, while `load` runs. */
+  /** Each version on disk, in order, while `load` runs; the record is a view that is valid during the call. */
   readonly onVersion: (id: number, record: Uint8Array) => void;
   /** The oldest batch that was handed over is on disk. */
   readonly onCommitted: () => void;
@@ -144,10 +144,7 @@ export class Writer {
   private handle(message: FromWriter): void {
     switch (message.kind) {
       case 'versions':
-        replayBatch(
-          message.chunk,
-          onlyVersions((id, record) => this.options.onVersion(id, unpooledCopy(record))),
-        );
+        replayBatch(message.chunk, onlyVersions(this.options.onVersion));
         this.send({ kind: 'load' });
         break;
       case 'loaded':
@@ -155,6 +152,7 @@ export class Writer {
         break;
       case 'committed':
         this.isCommitting = false;
+        this.batch.reuse(message.batch);
         this.commit(); // the next one first: its fsync runs while the answers of this one go out
         this.options.onCommitted();
         break;
