@@ -7,8 +7,8 @@
  */
 import type { Store } from '../store/store.ts';
 import type { GrpcMethods } from './grpc.ts';
-import { openHttp2Door } from './http2-door.ts';
-import type { Door } from './http2-door.ts';
+import { openGrpcDoor } from './grpc-door.ts';
+import type { Door } from './grpc-door.ts';
 import { kvMethods } from './kv.ts';
 import { leaseMethods } from './lease.ts';
 import { parseListenAddress } from './listen.ts';
@@ -44,7 +44,7 @@ export async function openEtcdDoor(options: EtcdDoorOptions): Promise<EtcdDoor> 
     ...maintenanceMethods(store, header, { name: options.memberName ?? 'default', clientUrls: listen }),
   ]);
   const doors: Door[] = [];
-  for (const address of listen.map(parseListenAddress)) doors.push(await openHttp2Door(methods, address));
+  for (const address of listen.map(parseListenAddress)) doors.push(await openGrpcDoor(methods, address));
   return {
     refuseNew: () => doors.forEach((door) => door.refuseNew()),
     close: async () => void (await Promise.all(doors.map((door) => door.close()))),

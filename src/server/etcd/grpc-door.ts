@@ -1,0 +1,150 @@
+/**
+ * @module
+ * gRPC over HTTP/2: on a unix socket or on a loopback address.
+ * Knows: gRPC's headers, trailers and frames. Leaves to others: HTTP/2 itself (http2/), what is inside a message (the services).
+ * Spec: grpc/grpc doc/PROTOCOL-HTTP2.md.
+ */
+import { createServer } from 'node:net';
+import type { Socket } from 'node:net';
+import { Connection, encodeHeaders } from '../http2/http2.ts';
+import type { Request, RequestHandler, ResponseStream } from '../http2/http2.ts';
+import type { ProtoWriter } from '../store/store.ts';
+import { FrameReader, toFrame } from './grpc.ts';
+import type { GrpcCall, GrpcHandler, GrpcMethods } from './grpc.ts';
+import { bindSocket } from './listen.ts';
+import type { ListenAddress } from './listen.ts';
+import { GrpcError, grpcCodes, toStatus } from './status.ts';
+import type { GrpcStatus } from './status.ts';
+
+export interface Door {
+  /** Accepts nothing new; calls that are under way go on. */
+  refuseNew(): void;
+  /** Ends every connection. */
+  close(): Promise<void>;
+}
+
+export async function openGrpcDoor(methods: GrpcMethods, address: ListenAddress): Promise<Door> {
+  const sockets = new Map<Socket, Connection>();
+  const server = createServer({ noDelay: true }, (socket) => {
+    const connection = new Connection(socket, (request, response) => serve(methods, request, response));
+    sockets.set(socket, connection);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  await bindSocket(server, address);
+  const closed = new Promise((resolve) => server.once('close', resolve));
+  return {
+    refuseNew: () => void server.close(),
+    close: async () => {
+      if (server.listening) server.close();
+      for (const connection of sockets.values()) connection.close();
+      await closed;
+    },
+  };
+}
+
+function serve(methods: GrpcMethods, request: Request, response: ResponseStream): RequestHandler {
+  const refusal = refusalOf(request);
+  if (refusal !== undefined) {
+    response.trailers(refusal);
+    return deaf;
+  }
+  const call = new Http2Call(response);
+  const method = methods.get(request.path);
+  if (method === undefined) {
+    call.error(unknownMethod(methods, request.path));
+    return deaf;
+  }
+  return new CallReader(call, method(call));
+}
+
+/** What is no gRPC call is answered in plain HTTP. */
+function refusalOf({ method, fields }: Request): Buffer | undefined {
+  if (method !== 'POST') return encodeHeaders([[':status', '405']]);
+  const contentType = fields.find(({ name }) => name === 'content-type')?.value ?? '';
+  return /^application\/grpc(?:[+;]|$)/.test(contentType) ? undefined : encodeHeaders([[':status', '415']]);
+}
+
+const deaf: RequestHandler = { data: () => {}, end: () => {}, drained: () => {}, closed: () => {} };
+
+/** In the words of grpc-go. */
+function unknownMethod(methods: GrpcMethods, path: string): GrpcStatus {
+  const [, service = '', method = ''] = path.split('/');
+  const isKnown = [...methods.keys()].some((known) => known.startsWith(`/${service}/`));
+  const message = isKnown ? `unknown method ${method} for service ${service}` : `unknown service ${service}`;
+  return new GrpcError('unimplemented', message).status;
+}
+
+/** Brings a request's messages to its method. */
+class CallReader implements RequestHandler {
+  private readonly call: GrpcCall;
+  private readonly handler: GrpcHandler;
+  private readonly frames = new FrameReader();
+  private readonly onMessage = (bytes: Buffer): void => this.handler.message(bytes);
+
+  constructor(call: GrpcCall, handler: GrpcHandler) {
+    this.call = call;
+    this.handler = handler;
+  }
+
+  data(bytes: Buffer): void {
+    try {
+      this.frames.push(bytes, this.onMessage);
+    } catch (error) {
+      this.call.error(toStatus(error));
+    }
+  }
+
+  end(): void {
+    this.handler.end();
+  }
+
+  drained(): void {
+    this.handler.drained();
+  }
+
+  closed(): void {
+    this.handler.closed();
+  }
+}
+
+const responseFields = [
+  [':status', '200'],
+  ['content-type', 'application/grpc'],
+] as const;
+const responseBlock = encodeHeaders(responseFields);
+const okBlock = encodeHeaders([['grpc-status', String(grpcCodes.ok)]]);
+
+class Http2Call implements GrpcCall {
+  private readonly response: ResponseStream;
+  private hasHeaders = false;
+  private isOver = false;
+
+  constructor(response: ResponseStream) {
+    this.response = response;
+  }
+
+  reply(message: ProtoWriter): void {
+    this.send(message);
+    this.finish();
+  }
+
+  send(message: ProtoWriter): boolean {
+    if (this.isOver) return true;
+    if (!this.hasHeaders) this.response.headers(responseBlock);
+    this.hasHeaders = true;
+    return this.response.data(toFrame(message));
+  }
+
+  finish(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.response.trailers(okBlock);
+  }
+
+  error({ code, message }: GrpcStatus): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    const trailers = [['grpc-status', String(code)] as const, ['grpc-message', encodeURI(message)] as const];
+    this.response.trailers(encodeHeaders(this.hasHeaders ? trailers : [...responseFields, ...trailers]));
+  }
+}
