@@ -1,6 +1,18 @@
 /** The commands of a server alone. `server` itself is in main.ts: it runs a node too. */
-import { Command } from 'commander';
+import { readFile } from 'node:fs/promises';
+import { Command, InvalidArgumentError } from 'commander';
+import { parseDuration } from '../shared/duration.ts';
 import { runDatastoreServe } from './datastore.ts';
+import type { ListenTls } from './etcd/etcd.ts';
+
+interface ServeFlags {
+  readonly dataDir: string;
+  readonly listen: readonly string[];
+  readonly certFile?: string;
+  readonly keyFile?: string;
+  readonly trustedCaFile?: string;
+  readonly watchProgressNotifyInterval?: number;
+}
 
 export function datastoreCommand(): Command {
   const datastore = new Command('datastore').description("The cluster's etcd-compatible store");
@@ -8,15 +20,40 @@ export function datastoreCommand(): Command {
     .command('serve')
     .description('Run the store alone')
     .requiredOption('--data-dir <dir>', 'where its files are')
-    .requiredOption('--listen <url>', 'unix://PATH or http://127.0.0.1:PORT; may be given several times', collect, [])
-    .action(async (options: { readonly dataDir: string; readonly listen: readonly string[] }) => {
+    .requiredOption(
+      '--listen <url>',
+      'unix://PATH, http://127.0.0.1:PORT or https://HOST:PORT; may be given several times',
+      collect,
+      [],
+    )
+    .option('--cert-file <file>', 'certificate for https, in PEM')
+    .option('--key-file <file>', 'its private key')
+    .option('--trusted-ca-file <file>', 'clients must show a certificate that this CA signed')
+    .option('--watch-progress-notify-interval <time>', 'between the progress reports of an idle watch (10m)', duration)
+    .action(async ({ dataDir, listen, watchProgressNotifyInterval: progressIntervalMs, ...files }: ServeFlags) => {
       const stop = new AbortController();
       for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort());
+      const tls = await readTls(files);
+      const options = { dir: dataDir, listen, ...(tls && { tls }), ...(progressIntervalMs && { progressIntervalMs }) };
       await runDatastoreServe(options, stop.signal);
     });
   return datastore;
 }
 
+type TlsFlags = Pick<ServeFlags, 'certFile' | 'keyFile' | 'trustedCaFile'>;
+
+async function readTls({ certFile, keyFile, trustedCaFile }: TlsFlags): Promise<ListenTls | undefined> {
+  if (certFile === undefined || keyFile === undefined) return undefined;
+  const [cert, key] = await Promise.all([readFile(certFile, 'utf8'), readFile(keyFile, 'utf8')]);
+  return trustedCaFile === undefined ? { cert, key } : { cert, key, trustedCa: await readFile(trustedCaFile, 'utf8') };
+}
+
 function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];
+}
+
+function duration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new InvalidArgumentError('It is no time span such as 10m or 30s.');
+  return ms;
 }

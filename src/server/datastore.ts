@@ -15,15 +15,18 @@ import { conditionTracker } from '../shared/component/component.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Log } from '../shared/log/log.ts';
 import { connectKeys } from './etcd/etcd.ts';
-import type { DatastoreWorkerData, FromDatastore, KeyClient, ToDatastore } from './etcd/etcd.ts';
+import type { DatastoreWorkerData, FromDatastore, KeyClient, ListenTls, ToDatastore } from './etcd/etcd.ts';
 import { ForwardedError, StoreFailedError } from './store/store.ts';
 import type { StoreStats, WriterWorkerData } from './store/store.ts';
 
 export interface DatastoreOptions {
   /** The folder of store.db. */
   readonly dir: string;
-  /** `unix:///PATH` or `http://127.0.0.1:PORT`. */
+  /** `unix:///PATH`, `http://127.0.0.1:PORT` or `https://HOST:PORT`, which needs `tls`. */
   readonly listen: readonly string[];
+  readonly tls?: ListenTls;
+  /** How often an idle watch with `progress_notify` hears of the newest revision; etcd: 10 minutes. */
+  readonly progressIntervalMs?: number;
   /** Where the executable unpacks SQLite's addon to. */
   readonly addonDir?: string;
   /** The store cannot write, or its thread died: everything that was promised is on disk, nothing more will be. */
@@ -49,7 +52,11 @@ export async function startDatastore(options: DatastoreOptions): Promise<Datasto
     nativeBinding: nativeAddonPath(options.addonDir),
     port: port1,
   };
-  const doorData: DatastoreWorkerData = { listen: options.listen, writerPort: port2 };
+  const { listen, tls, progressIntervalMs } = options;
+  const doorData: DatastoreWorkerData = {
+    door: { listen, ...(tls && { tls }), ...(progressIntervalMs !== undefined && { progressIntervalMs }) },
+    writerPort: port2,
+  };
   const writer = startWorker('server/store/writer-worker', {
     workerData: writerData,
     transferList: [port1],
@@ -182,18 +189,13 @@ export function datastoreComponent(options: DatastoreComponentOptions): Datastor
   };
 }
 
-export interface DatastoreServeOptions {
-  readonly dataDir: string;
-  readonly listen: readonly string[];
-}
-
 /** `kagent datastore serve`: the store alone, until `signal`. @throws when it fails */
 export async function runDatastoreServe(
-  { dataDir, listen }: DatastoreServeOptions,
+  options: Omit<DatastoreOptions, 'onFatal'>,
   signal: AbortSignal,
 ): Promise<void> {
   const { promise: failed, reject } = Promise.withResolvers<never>();
-  const datastore = await startDatastore({ dir: dataDir, listen, onFatal: reject });
+  const datastore = await startDatastore({ ...options, onFatal: reject });
   const aborted = new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => resolve(), { once: true });

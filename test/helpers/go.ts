@@ -16,6 +16,8 @@ export interface GoProgram {
   readonly name?: string;
   /** Its tests, as one program, instead of its main function. */
   readonly isTest?: boolean;
+  /** It holds C code, such as SQLite. */
+  readonly needsC?: boolean;
 }
 
 /** Go's own cache makes a second build quick. @returns the program's path, in `dist/test/bin` */
@@ -26,7 +28,13 @@ export async function buildGoProgram(program: GoProgram): Promise<string> {
   const verb = program.isTest === true ? ['test', '-c'] : ['build'];
   await promisify(execFile)('go', [...verb, '-mod=readonly', '-trimpath', '-o', out, program.package ?? '.'], {
     cwd: resolve(root, program.module),
-    env: { ...process.env, PATH: path, GOTOOLCHAIN: 'local', GOWORK: 'off', CGO_ENABLED: '0' },
+    env: {
+      ...process.env,
+      PATH: path,
+      GOTOOLCHAIN: 'local',
+      GOWORK: 'off',
+      CGO_ENABLED: program.needsC === true ? '1' : '0',
+    },
     maxBuffer: 64 << 20,
   });
   return out;

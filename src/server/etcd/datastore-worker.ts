@@ -9,10 +9,10 @@ import { settleAfterStart } from '../../shared/settle.ts';
 import { openStore } from '../store/store.ts';
 import type { Store, StoreStats } from '../store/store.ts';
 import { openEtcdDoor } from './etcd.ts';
-import type { EtcdDoor } from './etcd.ts';
+import type { EtcdDoor, EtcdDoorOptions } from './etcd.ts';
 
 export interface DatastoreWorkerData {
-  readonly listen: readonly string[];
+  readonly door: Omit<EtcdDoorOptions, 'store'>;
   /** To the writer's thread. */
   readonly writerPort: MessagePort;
 }
@@ -25,7 +25,7 @@ export type FromDatastore =
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
   | { readonly kind: 'stopped' };
 
-async function main({ listen, writerPort }: DatastoreWorkerData, parent: MessagePort): Promise<void> {
+async function main({ door: doorOptions, writerPort }: DatastoreWorkerData, parent: MessagePort): Promise<void> {
   const send = (message: FromDatastore): void => parent.postMessage(message);
   /** The thread goes with its sockets: nobody may be answered by a store that cannot write. */
   const fail = (error: unknown): void => {
@@ -37,7 +37,7 @@ async function main({ listen, writerPort }: DatastoreWorkerData, parent: Message
   process.on('unhandledRejection', fail);
   try {
     const store = await openStore({ writerPort, onFailed: fail });
-    const door = await openEtcdDoor({ store, listen });
+    const door = await openEtcdDoor({ store, ...doorOptions });
     settleAfterStart();
     parent.on('message', (message: ToDatastore) => {
       if (message.kind === 'stop') void stop(store, door).then(() => finish(parent, send), fail);

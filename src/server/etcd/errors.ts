@@ -5,7 +5,7 @@ export class InvalidListenAddressError extends KagentError {
   readonly code = 'DATASTORE_LISTEN_ADDRESS';
   readonly fault = 'operator';
   constructor(address: string, why: string) {
-    super(`cannot listen on ${address}: ${why}; use unix:///PATH or http://127.0.0.1:PORT`);
+    super(`cannot listen on ${address}: ${why}; use unix:///PATH, http://127.0.0.1:PORT or https://HOST:PORT`);
   }
 }
 

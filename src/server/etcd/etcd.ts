@@ -6,23 +6,29 @@
  * Spec: etcd v3.7 rpc.proto; "KV API guarantees" and "Watch API guarantees" in etcd's learning guide.
  */
 import type { Store } from '../store/store.ts';
+import { authMethods } from './auth.ts';
+import { clusterMethods } from './cluster.ts';
 import type { GrpcMethods } from './grpc.ts';
 import { openGrpcDoor } from './grpc-door.ts';
 import type { Door } from './grpc-door.ts';
+import { healthMethods } from './health.ts';
 import { kvMethods } from './kv.ts';
 import { leaseMethods } from './lease.ts';
 import { parseListenAddress } from './listen.ts';
+import type { ListenTls } from './listen.ts';
 import { maintenanceMethods } from './maintenance.ts';
 import { watchMethods } from './watch.ts';
 
 export { connectKeys } from './client/keys.ts';
 export type { KeyChange, KeyClient } from './client/keys.ts';
+export type { ListenTls } from './listen.ts';
 export type { DatastoreWorkerData, FromDatastore, ToDatastore } from './datastore-worker.ts';
 
 export interface EtcdDoorOptions {
   readonly store: Store;
-  /** `unix:///PATH` or `http://127.0.0.1:PORT`. */
+  /** `unix:///PATH`, `http://127.0.0.1:PORT` or `https://HOST:PORT`. */
   readonly listen: readonly string[];
+  readonly tls?: ListenTls;
   readonly memberName?: string;
   readonly progressIntervalMs?: number;
 }
@@ -41,10 +47,13 @@ export async function openEtcdDoor(options: EtcdDoorOptions): Promise<EtcdDoor> 
     ...kvMethods(store, header),
     ...watchMethods(store, header, { progressIntervalMs: options.progressIntervalMs ?? 600_000 }),
     ...leaseMethods(store, header),
-    ...maintenanceMethods(store, header, { name: options.memberName ?? 'default', clientUrls: listen }),
+    ...maintenanceMethods(store, header),
+    ...clusterMethods(header, { name: options.memberName ?? 'default', clientUrls: listen }),
+    ...authMethods(store, header),
+    ...healthMethods(),
   ]);
   const doors: Door[] = [];
-  for (const address of listen.map(parseListenAddress)) doors.push(await openGrpcDoor(methods, address));
+  for (const address of listen.map(parseListenAddress)) doors.push(await openGrpcDoor(methods, address, options.tls));
   return {
     refuseNew: () => doors.forEach((door) => door.refuseNew()),
     close: async () => void (await Promise.all(doors.map((door) => door.close()))),

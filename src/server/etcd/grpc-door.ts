@@ -1,18 +1,19 @@
 /**
  * @module
- * gRPC over HTTP/2: on a unix socket or on a loopback address.
+ * gRPC over HTTP/2: on a unix socket, on a loopback address, or with TLS.
  * Knows: gRPC's headers, trailers and frames. Leaves to others: HTTP/2 itself (http2/), what is inside a message (the services).
  * Spec: grpc/grpc doc/PROTOCOL-HTTP2.md.
  */
 import { createServer } from 'node:net';
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { Connection, encodeHeaders } from '../http2/http2.ts';
 import type { Request, RequestHandler, ResponseStream } from '../http2/http2.ts';
 import type { ProtoWriter } from '../store/store.ts';
 import { FrameReader, toFrame } from './grpc.ts';
 import type { GrpcCall, GrpcHandler, GrpcMethods } from './grpc.ts';
-import { bindSocket } from './listen.ts';
-import type { ListenAddress } from './listen.ts';
+import { bindSocket, checkTls } from './listen.ts';
+import type { ListenAddress, ListenTls } from './listen.ts';
 import { GrpcError, grpcCodes, toStatus } from './status.ts';
 import type { GrpcStatus } from './status.ts';
 
@@ -23,9 +24,11 @@ export interface Door {
   close(): Promise<void>;
 }
 
-export async function openGrpcDoor(methods: GrpcMethods, address: ListenAddress): Promise<Door> {
+/** @throws {InvalidListenAddressError} @throws {ListenAddressInUseError} */
+export async function openGrpcDoor(methods: GrpcMethods, address: ListenAddress, tls?: ListenTls): Promise<Door> {
+  checkTls(address, tls);
   const sockets = new Map<Socket, Connection>();
-  const server = createServer({ noDelay: true }, (socket) => {
+  const server = serverFor(address, tls, (socket) => {
     const connection = new Connection(socket, (request, response) => serve(methods, request, response));
     sockets.set(socket, connection);
     socket.on('close', () => sockets.delete(socket));
@@ -40,6 +43,28 @@ export async function openGrpcDoor(methods: GrpcMethods, address: ListenAddress)
       await closed;
     },
   };
+}
+
+const handshakeTimeoutMs = 10_000;
+const keepAlive = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 };
+
+function serverFor(address: ListenAddress, tls: ListenTls | undefined, onSocket: (socket: Socket) => void): Server {
+  if (address.kind === 'unix' || !address.isTls) return createServer(keepAlive, onSocket);
+  const needsCertificate = tls?.trustedCa !== undefined;
+  return createTlsServer(
+    {
+      ...keepAlive,
+      cert: tls?.cert,
+      key: tls?.key,
+      ca: tls?.trustedCa,
+      requestCert: needsCertificate,
+      rejectUnauthorized: needsCertificate,
+      ALPNProtocols: ['h2'],
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: handshakeTimeoutMs,
+    },
+    onSocket,
+  );
 }
 
 function serve(methods: GrpcMethods, request: Request, response: ResponseStream): RequestHandler {

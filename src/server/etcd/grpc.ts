@@ -74,6 +74,36 @@ export function unary(answer: (request: ProtoReader, sizeBytes: number) => Promi
   };
 }
 
+/** A method with one request and many answers, each when the peer has room for it. */
+export function streaming(answers: (request: ProtoReader) => AsyncIterable<ProtoWriter>): GrpcMethod {
+  return (call) => {
+    let isOpen = true;
+    let onDrained = (): void => {};
+    const drained = (): Promise<void> => new Promise((resolve) => (onDrained = resolve));
+    const run = async (request: ProtoReader): Promise<void> => {
+      try {
+        for await (const message of answers(request)) {
+          if (!isOpen) return;
+          if (!call.send(message)) await drained();
+        }
+        if (isOpen) call.finish();
+      } catch (error) {
+        if (isOpen) call.error(toStatus(error));
+      }
+    };
+    return {
+      // The request is used over several turns, the buffer is ours for this one alone.
+      message: (bytes) => void run(new ProtoReader(Buffer.from(bytes))),
+      end: () => {},
+      drained: () => onDrained(),
+      closed: () => {
+        isOpen = false;
+        onDrained();
+      },
+    };
+  };
+}
+
 /** Cuts the body of a call into messages. */
 export class FrameReader {
   private rest: Buffer = Buffer.alloc(0);

@@ -1,8 +1,8 @@
 /** The KV service. */
-import { InvalidRequestError, ProtoReader, decodeRecord } from '../store/store.ts';
-import type { Key, ProtoWriter, RangeQuery, RangeResult, Revision, Store, Txn } from '../store/store.ts';
-import { maxRequestBytes, newMessage, unary } from './grpc.ts';
-import type { GrpcCall, GrpcHandler, GrpcMethod } from './grpc.ts';
+import { InvalidRequestError, decodeRecord } from '../store/store.ts';
+import type { Key, ProtoReader, ProtoWriter, RangeQuery, RangeResult, Revision, Store, Txn } from '../store/store.ts';
+import { maxRequestBytes, newMessage, streaming, unary } from './grpc.ts';
+import type { GrpcMethod } from './grpc.ts';
 import { writeHeader } from './proto/header.ts';
 import type { Header } from './proto/header.ts';
 import {
@@ -18,12 +18,12 @@ import {
   writeRangeResponse,
   writeTxnResponse,
 } from './proto/kv.ts';
-import { GrpcError, toStatus } from './status.ts';
+import { GrpcError } from './status.ts';
 
 export function kvMethods(store: Store, header: Header): [string, GrpcMethod][] {
   return [
     ['/etcdserverpb.KV/Range', unary((request) => range(store, header, request))],
-    ['/etcdserverpb.KV/RangeStream', (call) => rangeStream(store, header, call)],
+    ['/etcdserverpb.KV/RangeStream', streaming((request) => chunks(store, header, readStreamedRange(request)))],
     ['/etcdserverpb.KV/Put', unary((request, size) => put(store, header, request, size))],
     ['/etcdserverpb.KV/DeleteRange', unary((request, size) => deleteRange(store, header, request, size))],
     ['/etcdserverpb.KV/Txn', unary((request, size) => txn(store, header, request, size))],
@@ -87,34 +87,6 @@ function checkSize(sizeBytes: number): void {
 
 /** Keys in the first chunk, as etcd; then chunks of about `maxRequestBytes`. */
 const firstChunkKeys = 10;
-
-function rangeStream(store: Store, header: Header, call: GrpcCall): GrpcHandler {
-  let isOpen = true;
-  let onDrained = (): void => {};
-  const drained = (): Promise<void> => new Promise((resolve) => (onDrained = resolve));
-  const run = async (bytes: Buffer): Promise<void> => {
-    try {
-      // The request is used over several turns, the buffer is ours for this one alone.
-      const query = readStreamedRange(new ProtoReader(Buffer.from(bytes)));
-      for await (const message of chunks(store, header, query)) {
-        if (!isOpen) return;
-        if (!call.send(message)) await drained();
-      }
-      if (isOpen) call.finish();
-    } catch (error) {
-      if (isOpen) call.error(toStatus(error));
-    }
-  };
-  return {
-    message: (bytes) => void run(bytes),
-    end: () => {},
-    drained: () => onDrained(),
-    closed: () => {
-      isOpen = false;
-      onDrained();
-    },
-  };
-}
 
 function readStreamedRange(request: ProtoReader): RangeQuery {
   const query = readRange(request);

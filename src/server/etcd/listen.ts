@@ -1,4 +1,7 @@
-/** Where the door listens: `unix:///path` or `http://127.0.0.1:2379`; never in the clear beyond this host. */
+/**
+ * Where the door listens: `unix:///path`, `http://127.0.0.1:2379` or `https://HOST:2379`; never in the clear beyond this
+ * host, and beyond it only for clients with a certificate.
+ */
 import { chmod, lstat, mkdir, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import type { Server } from 'node:net';
@@ -8,7 +11,14 @@ import { InvalidListenAddressError, ListenAddressInUseError } from './errors.ts'
 
 export type ListenAddress =
   | { readonly kind: 'unix'; readonly path: string }
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly isTls: boolean };
+
+/** In PEM. With `trustedCa` clients have to show a certificate that it signed. */
+export interface ListenTls {
+  readonly cert: string;
+  readonly key: string;
+  readonly trustedCa?: string;
+}
 
 /** @throws {InvalidListenAddressError} */
 export function parseListenAddress(text: string): ListenAddress {
@@ -19,12 +29,33 @@ export function parseListenAddress(text: string): ListenAddress {
     return { kind: 'unix', path };
   }
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol !== 'http:') throw new InvalidListenAddressError(text, 'it is neither unix:///PATH nor http://');
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
+    throw new InvalidListenAddressError(text, 'it is neither unix:///PATH nor http:// nor https://');
+  }
+  const isTls = url.protocol === 'https:';
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  if (host !== 'localhost' && host !== '::1' && !host.startsWith('127.')) {
+  if (!isTls && !isLoopback(host)) {
     throw new InvalidListenAddressError(text, 'plain TCP is for loopback addresses alone');
   }
-  return { kind: 'tcp', host, port: url.port === '' ? 2379 : Number(url.port) };
+  return { kind: 'tcp', host, port: url.port === '' ? 2379 : Number(url.port), isTls };
+}
+
+/** @throws {InvalidListenAddressError} where TLS is wanted and cannot be had, or would let anybody in */
+export function checkTls(address: ListenAddress, tls: ListenTls | undefined): void {
+  if (address.kind === 'unix' || !address.isTls) return;
+  if (tls === undefined) {
+    throw new InvalidListenAddressError(nameOf(address), 'TLS needs --cert-file and --key-file');
+  }
+  if (tls.trustedCa === undefined && !isLoopback(address.host)) {
+    throw new InvalidListenAddressError(
+      nameOf(address),
+      'beyond this host clients have to show a certificate: give the CA that signs them with --trusted-ca-file',
+    );
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
 
 /** @throws {ListenAddressInUseError} */
@@ -43,7 +74,8 @@ export async function bindSocket(server: Server, address: ListenAddress): Promis
 }
 
 function nameOf(address: ListenAddress): string {
-  return address.kind === 'unix' ? address.path : `${address.host}:${address.port}`;
+  if (address.kind === 'unix') return address.path;
+  return `${address.isTls ? 'https' : 'http'}://${address.host}:${address.port}`;
 }
 
 /** A socket file outlives a killed process; it may go only if nobody answers on it. */

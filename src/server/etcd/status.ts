@@ -8,7 +8,9 @@ import {
   LeaseNotFoundError,
   LeaseTtlTooLargeError,
   MalformedMessageError,
+  NoSpaceError,
   StoreClosedError,
+  StoreCorruptError,
 } from '../store/store.ts';
 import type { InvalidRequestReason } from '../store/store.ts';
 import { messageOf } from '../../shared/errors.ts';
@@ -31,6 +33,7 @@ export const grpcCodes = {
   unimplemented: 12,
   internal: 13,
   unavailable: 14,
+  dataLoss: 15,
 } as const;
 
 /** A failure that is known by its status alone, because it concerns the call and not the store. */
@@ -71,6 +74,8 @@ export function toStatus(error: unknown): GrpcStatus {
   if (error instanceof MalformedMessageError) {
     return status('internal', `grpc: error unmarshalling request: proto: ${error.message}`);
   }
+  if (error instanceof NoSpaceError) return status('resourceExhausted', 'etcdserver: mvcc: database space exceeded');
+  if (error instanceof StoreCorruptError) return status('dataLoss', 'etcdserver: corrupt cluster');
   if (error instanceof StoreClosedError) return status('unavailable', 'etcdserver: server stopped');
   return status('unknown', messageOf(error));
 }

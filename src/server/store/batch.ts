@@ -3,7 +3,7 @@
  * What travels between the index's thread and the writer's: writes packed into one buffer that is handed over, not copied.
  * Each entry is a kind byte and its numbers; numbers are 8 bytes, little endian.
  */
-import type { LeaseId, Revision } from './shapes.ts';
+import type { Alarm, LeaseId, Revision } from './shapes.ts';
 
 /** What a lease needs to live on after a restart. */
 export interface LeaseRow {
@@ -22,9 +22,10 @@ export interface WriteTarget {
   saveLease(lease: LeaseRow): void;
   dropLease(id: LeaseId): void;
   setCompactRevision(revision: Revision): void;
+  saveAlarm(alarm: Alarm, isRaised: boolean): void;
 }
 
-const kinds = { putVersion: 1, dropVersion: 2, saveLease: 3, dropLease: 4, setCompactRevision: 5 } as const;
+const kinds = { putVersion: 1, dropVersion: 2, saveLease: 3, dropLease: 4, setCompactRevision: 5, saveAlarm: 6 } as const;
 
 const nothing = Buffer.alloc(0);
 /** A rare big batch gives its memory back. */
@@ -74,6 +75,13 @@ export class BatchBuilder implements WriteTarget {
     this.number(revision);
   }
 
+  saveAlarm({ type, memberId }: Alarm, isRaised: boolean): void {
+    this.begin(kinds.saveAlarm, 24);
+    this.number(type === 'NOSPACE' ? 1 : 2);
+    this.wide(memberId);
+    this.number(isRaised ? 1 : 0);
+  }
+
   /** The batch so far; the builder starts anew. */
   take(): Uint8Array<ArrayBuffer> {
     const taken = this.buffer.subarray(0, this.position);
@@ -111,7 +119,7 @@ export function replayBatch(batch: Uint8Array, target: WriteTarget): void {
   const buffer = Buffer.from(batch.buffer, batch.byteOffset, batch.byteLength);
   let position = 0;
   const number = (): number => buffer.readDoubleLE((position += 8) - 8);
-  const wide = (): LeaseId => buffer.readBigInt64LE((position += 8) - 8) as LeaseId;
+  const wide = (): bigint => buffer.readBigInt64LE((position += 8) - 8);
   while (position < buffer.length) {
     const kind = buffer[position++];
     if (kind === kinds.putVersion) {
@@ -121,9 +129,11 @@ export function replayBatch(batch: Uint8Array, target: WriteTarget): void {
       position += length;
     } else if (kind === kinds.dropVersion) target.dropVersion(number());
     else if (kind === kinds.saveLease) {
-      target.saveLease({ id: wide(), ttlSeconds: number(), expiresAt: number(), isKeptAlive: number() === 1 });
-    } else if (kind === kinds.dropLease) target.dropLease(wide());
+      target.saveLease({ id: wide() as LeaseId, ttlSeconds: number(), expiresAt: number(), isKeptAlive: number() === 1 });
+    } else if (kind === kinds.dropLease) target.dropLease(wide() as LeaseId);
     else if (kind === kinds.setCompactRevision) target.setCompactRevision(number() as Revision);
-    else throw new RangeError(`batch entry of unknown kind ${kind}`);
+    else if (kind === kinds.saveAlarm) {
+      target.saveAlarm({ type: number() === 1 ? 'NOSPACE' : 'CORRUPT', memberId: wide() }, number() === 1);
+    } else throw new RangeError(`batch entry of unknown kind ${kind}`);
   }
 }

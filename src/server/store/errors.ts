@@ -117,6 +117,48 @@ export class StoreClosedError extends KagentError {
   }
 }
 
+/** The alarm NOSPACE is raised: what makes the store larger is refused, everything else goes on. */
+export class NoSpaceError extends KagentError {
+  readonly code = 'STORE_NO_SPACE';
+  readonly fault = 'operator';
+  constructor() {
+    super('the datastore has no space left; compact it, defragment it, then clear the alarm');
+  }
+}
+
+/** An operator's or a check's finding that the data is damaged: nothing may change until somebody has looked at it. */
+export class StoreCorruptError extends KagentError {
+  readonly code = 'STORE_CORRUPT';
+  readonly fault = 'operator';
+  constructor() {
+    super('the datastore is marked as damaged; check it, then clear the alarm with `etcdctl alarm disarm`');
+  }
+}
+
+export class SnapshotFailedError extends KagentError {
+  readonly code = 'STORE_SNAPSHOT_FAILED';
+  readonly fault = 'operator';
+  constructor(why: string) {
+    super(`a snapshot could not be taken: ${why}; it needs as much room on the disk as the datastore has`);
+  }
+}
+
+export class SnapshotInvalidError extends KagentError {
+  readonly code = 'STORE_SNAPSHOT_INVALID';
+  readonly fault = 'operator';
+  constructor(path: string, why: string) {
+    super(`${path} cannot be used: ${why}; take another snapshot`);
+  }
+}
+
+export class StoreExistsError extends KagentError {
+  readonly code = 'STORE_EXISTS';
+  readonly fault = 'operator';
+  constructor(path: string) {
+    super(`${path} exists already; move it away first, or choose another folder`);
+  }
+}
+
 /** A failure in another thread, in the words and with the code it had there: an error's class does not travel. */
 export class ForwardedError extends KagentError {
   readonly code: string;

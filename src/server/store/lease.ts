@@ -5,6 +5,7 @@
  * alive writes once, ever: from then on the lease is known to be in use, and gets its whole time again after a restart.
  */
 import type { Clock } from '../../shared/clock.ts';
+import type { AlarmBook } from './alarm.ts';
 import type { LeaseRow, WriteTarget } from './batch.ts';
 import { LeaseExistsError, LeaseNotFoundError, LeaseTtlTooLargeError } from './errors.ts';
 import { ExpiryQueue } from './expiry-queue.ts';
@@ -17,6 +18,7 @@ const maxTtlSeconds = 9_000_000_000;
 
 export interface LeaseHost {
   readonly clock: Clock;
+  readonly alarms: Pick<AlarmBook, 'checkChange' | 'checkGrowth'>;
   write(): WriteTarget;
   /** Deletes those that exist, at one revision. */
   deleteKeys(keys: readonly string[]): void;
@@ -78,6 +80,7 @@ export class Lessor implements LeaseStore {
   }
 
   async grant(id: LeaseId, ttlSeconds: number): Promise<{ readonly id: LeaseId; readonly ttlSeconds: number }> {
+    this.host.alarms.checkGrowth();
     if (ttlSeconds > maxTtlSeconds) throw new LeaseTtlTooLargeError(ttlSeconds);
     if (this.leases.has(id)) throw new LeaseExistsError(id);
     const lease: Lease = {
@@ -95,12 +98,8 @@ export class Lessor implements LeaseStore {
   }
 
   async revoke(id: LeaseId): Promise<Revision> {
-    const lease = this.leases.get(id);
-    if (lease === undefined) throw new LeaseNotFoundError(id);
-    this.leases.delete(id);
-    this.host.write().dropLease(id);
-    this.host.deleteKeys([...lease.keys].toSorted());
-    return this.host.settled();
+    this.host.alarms.checkChange();
+    return this.end(id);
   }
 
   async keepAlive(id: LeaseId): Promise<number> {
@@ -133,10 +132,19 @@ export class Lessor implements LeaseStore {
     return [...this.leases.values()].toSorted((a, b) => a.expiresAtMs - b.expiresAtMs).map(({ id }) => id);
   }
 
+  private async end(id: LeaseId): Promise<Revision> {
+    const lease = this.leases.get(id);
+    if (lease === undefined) throw new LeaseNotFoundError(id);
+    this.leases.delete(id);
+    this.host.write().dropLease(id);
+    this.host.deleteKeys([...lease.keys].toSorted());
+    return this.host.settled();
+  }
+
   private due(lease: Lease): void {
     if (this.leases.get(lease.id) !== lease) return;
     // A failing writer tells the store itself; here there is nobody to answer.
-    this.revoke(lease.id).catch(() => {});
+    this.end(lease.id).catch(() => {});
   }
 
   private add(lease: Lease): void {

@@ -7,6 +7,7 @@
  * Reads and watches see only what is on disk. A Txn sees what is pending too, and so waits for it before it answers.
  */
 import type { Clock } from '../../shared/clock.ts';
+import { AlarmBook } from './alarm.ts';
 import type { WriteTarget } from './batch.ts';
 import { Compactor } from './compact.ts';
 import { CompactedError, FutureRevisionError, StoreClosedError } from './errors.ts';
@@ -19,10 +20,12 @@ import { RecordArena } from './record-arena.ts';
 import { decodeRecord, keyText, RecordEncoder } from './record.ts';
 import type {
   KeyValue,
+  KvHash,
   LeaseId,
   RangeQuery,
   RangeResult,
   Revision,
+  Snapshot,
   Store,
   StoreStats,
   StoreWatch,
@@ -37,6 +40,7 @@ import type { TxnHost } from './txn.ts';
 import { WatchHub } from './watch.ts';
 import type { Change, WatchHost } from './watch.ts';
 import { Writer } from './writer.ts';
+import { readSnapshot } from './snapshot.ts';
 import type { MessagePort } from 'node:worker_threads';
 
 export interface MvccOptions {
@@ -66,6 +70,7 @@ export class MvccStore implements Store, TxnHost, WatchHost {
   readonly index = new KeyIndex();
   private readonly arena = new RecordArena();
   readonly leases: Lessor;
+  readonly alarms: AlarmBook;
   readonly history: HistoryBudget;
   private readonly writer: Writer;
   private readonly hub: WatchHub;
@@ -88,8 +93,10 @@ export class MvccStore implements Store, TxnHost, WatchHost {
       write: () => this.writer.write(),
       settled: () => this.settled(),
     });
+    this.alarms = new AlarmBook(this);
     this.leases = new Lessor({
       clock,
+      alarms: this.alarms,
       write: () => this.writer.write(),
       deleteKeys: (keys) => this.deleteKeys(keys),
       settled: () => this.settled(),
@@ -117,6 +124,7 @@ export class MvccStore implements Store, TxnHost, WatchHost {
     this.revision = Math.max(this.revision, state.compactRevision) as Revision;
     this.decidedRevision = this.revision;
     this.leases.restore(state.leases);
+    this.alarms.restore(state.alarms);
     this.index.visit(everything, ({ key, versions }) => {
       const lease = versions.at(-1)?.lease ?? 0n;
       if (lease !== 0n) this.leases.attach(lease as LeaseId, key);
@@ -142,6 +150,7 @@ export class MvccStore implements Store, TxnHost, WatchHost {
   async txn(txn: Txn): Promise<TxnResult> {
     if (this.isClosing) throw new StoreClosedError();
     checkTxn(txn);
+    this.alarms.checkTxn(txn);
     const loader = new RecordLoader();
     const result = executeTxn(this, txn, loader);
     await this.settled();
@@ -154,6 +163,7 @@ export class MvccStore implements Store, TxnHost, WatchHost {
   }
 
   async compact(revision: Revision, physical: boolean): Promise<void> {
+    this.alarms.checkChange();
     if (revision <= this.decidedCompactRevision) throw new CompactedError(revision, this.decidedCompactRevision);
     if (revision > this.decidedRevision) throw new FutureRevisionError(revision, this.decidedRevision);
     this.decidedCompactRevision = revision;
@@ -174,6 +184,27 @@ export class MvccStore implements Store, TxnHost, WatchHost {
       leases: this.leases.size,
       ...(await this.writer.size()),
     };
+  }
+
+  async hashKv(revision: Revision): Promise<KvHash> {
+    for (;;) {
+      const { compactRevision } = this;
+      if (revision > 0 && revision < compactRevision) throw new CompactedError(revision, compactRevision);
+      if (revision > this.revision) throw new FutureRevisionError(revision, this.revision);
+      const hashRevision = revision > 0 ? revision : this.revision;
+      const currentIds = this.currentIds(hashRevision, compactRevision);
+      const hash = await this.writer.hash({ revision: hashRevision, compactRevision, currentIds });
+      // A compaction meanwhile may have dropped what belongs to the hash.
+      if (this.compactRevision === compactRevision) return { hash, hashRevision, compactRevision };
+    }
+  }
+
+  async snapshot(): Promise<Snapshot> {
+    return readSnapshot(await this.writer.snapshot());
+  }
+
+  defragment(): Promise<void> {
+    return this.writer.defragment();
   }
 
   async close(): Promise<void> {
@@ -210,6 +241,10 @@ export class MvccStore implements Store, TxnHost, WatchHost {
     });
   }
 
+  write(): WriteTarget {
+    return this.writer.write();
+  }
+
   newLoader(): RecordLoader {
     return new RecordLoader();
   }
@@ -233,6 +268,16 @@ export class MvccStore implements Store, TxnHost, WatchHost {
     let count = 0;
     this.index.visit(everything, ({ versions }) => void (count += versions.length));
     return count;
+  }
+
+  /** Of the versions up to `compactRevision`, those that are current at `revision`. */
+  private currentIds(revision: Revision, compactRevision: Revision): ReadonlySet<number> {
+    const ids = new Set<number>();
+    this.index.visit(everything, ({ versions }) => {
+      const current = versions.findLast((version) => version.revision <= revision);
+      if (current !== undefined && current.version > 0 && current.revision <= compactRevision) ids.add(current.id);
+    });
+    return ids;
   }
 
   private deleteKeys(keys: readonly string[]): void {

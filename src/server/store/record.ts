@@ -55,6 +55,16 @@ export function decodeRecord(record: Uint8Array): KeyValue {
   return kv as KeyValue;
 }
 
+/** As `decodeRecord` has it, without the rest. */
+export function modRevisionOf(record: Uint8Array): Revision {
+  const reader = new ProtoReader(asBuffer(record));
+  while (reader.next()) {
+    if (reader.field === 3) return reader.int() as Revision;
+    reader.skip();
+  }
+  return 0 as Revision;
+}
+
 const empty: Buffer = Buffer.alloc(0);
 
 export function valueOf(record: Uint8Array): Buffer {

@@ -168,6 +168,40 @@ export interface LeaseStore {
   list(): Promise<readonly LeaseId[]>;
 }
 
+/** While `NOSPACE` is raised nothing may grow; while `CORRUPT` is, nothing may change. */
+export type AlarmType = 'NOSPACE' | 'CORRUPT';
+
+export interface Alarm {
+  readonly type: AlarmType;
+  /** Who raised it: this store, unless a client said otherwise. */
+  readonly memberId: bigint;
+}
+
+/** What is raised stays raised over a restart, until somebody deactivates it. */
+export interface AlarmStore {
+  list(): readonly Alarm[];
+  isRaised(type: AlarmType): boolean;
+  /** Raised at once; resolves when that is on disk. `memberId`: this store's own, unless said. */
+  activate(type: AlarmType, memberId?: bigint): Promise<Alarm>;
+  /** @returns undefined: it was not raised */
+  deactivate(type: AlarmType, memberId?: bigint): Promise<Alarm | undefined>;
+}
+
+/** Equal in every store with the same history, etcd's included. */
+export interface KvHash {
+  readonly hash: number;
+  readonly hashRevision: Revision;
+  /** -1: never compacted. */
+  readonly compactRevision: Revision;
+}
+
+/** The whole store at one moment, as a file of its own: what `restoreSnapshot` takes. */
+export interface Snapshot {
+  readonly sizeBytes: number;
+  /** Read once, at the reader's pace; its space on disk is free again when this ends or is left. */
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
 export interface StoreStats {
   readonly revision: Revision;
   /** -1: never compacted. */
@@ -186,6 +220,7 @@ export interface Store {
   /** The newest revision that is on disk: what every read sees. */
   readonly revision: Revision;
   readonly leases: LeaseStore;
+  readonly alarms: AlarmStore;
   /** @throws {CompactedError} below the compacted revision. @throws {FutureRevisionError} */
   range(query: RangeQuery): Promise<RangeResult>;
   /** Atomic; all its writes share one revision; answered when that is on disk. Compares that fail are a result, never an error. */
@@ -195,6 +230,12 @@ export interface Store {
   /** `physical` waits until the old versions are gone from the disk too. @throws {CompactedError} @throws {FutureRevisionError} */
   compact(revision: Revision, physical: boolean): Promise<void>;
   stats(): Promise<StoreStats>;
+  /** Over every version up to `revision`; 0: the newest. @throws {CompactedError} @throws {FutureRevisionError} */
+  hashKv(revision: Revision): Promise<KvHash>;
+  /** Writes go on meanwhile; needs as much room on the disk as the store's file has. @throws {SnapshotFailedError} */
+  snapshot(): Promise<Snapshot>;
+  /** Resolves when the space that nothing uses is given back to the file system. */
+  defragment(): Promise<void>;
   /** Resolves when everything accepted is on disk and the file is closed. */
   close(): Promise<void>;
 }

@@ -6,17 +6,20 @@
  * One table holds every version in the order of writing: no index beside it, because the index is in memory.
  */
 import Database from 'better-sqlite3';
+import { alarmName, alarmOfName } from './alarm.ts';
 import { BatchBuilder, replayBatch } from './batch.ts';
 import type { LeaseRow, WriteTarget } from './batch.ts';
 import { StoreFailedError, StoreFormatError, StoreLockedError } from './errors.ts';
-import type { LeaseId, Revision } from './shapes.ts';
+import type { StoredVersion } from './hash.ts';
+import { modRevisionOf } from './record.ts';
+import type { Alarm, LeaseId, Revision } from './shapes.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
 
 /** Grows when an older kagent could not read the file any more. */
-const formatVersion = 1;
+const formatVersion = 2;
 
 const schema = `
-  CREATE TABLE IF NOT EXISTS kv (id INTEGER PRIMARY KEY, record BLOB NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS kv (id INTEGER PRIMARY KEY, record BLOB NOT NULL, sub INTEGER NOT NULL DEFAULT 0) STRICT;
   CREATE TABLE IF NOT EXISTS lease (
     id INTEGER PRIMARY KEY, ttl_seconds INTEGER NOT NULL, expires_at INTEGER NOT NULL, is_kept_alive INTEGER NOT NULL
   ) STRICT;
@@ -28,6 +31,7 @@ export interface StoredState {
   readonly memberId: number;
   readonly compactRevision: Revision;
   readonly leases: readonly LeaseRow[];
+  readonly alarms: readonly Alarm[];
 }
 
 export interface FileSize {
@@ -67,6 +71,7 @@ export class SqliteFile {
       memberId: meta.get('member_id') ?? 0,
       compactRevision: (meta.get('compact_revision') ?? -1) as Revision,
       leases,
+      alarms: [...meta.keys()].flatMap((name) => alarmOfName(name) ?? []),
     };
   }
 
@@ -101,6 +106,28 @@ export class SqliteFile {
       if (row !== undefined) found.putVersion(row.id, row.record);
     }
     return found.take();
+  }
+
+  /** In the order of writing. Nothing else may run before the last one is taken or the loop is left. */
+  versionsAfter(id: number): Iterable<StoredVersion> {
+    const statement = this.db.prepare<[number], StoredVersion>('SELECT id, sub, record FROM kv WHERE id > ? ORDER BY id');
+    return statement.iterate(id);
+  }
+
+  /** Asks `pagesToCopy` before each step; commits go on in between, and are in the copy. */
+  async backup(path: string, pagesToCopy: (pagesLeft: number) => number): Promise<void> {
+    await this.db.backup(path, { progress: ({ remainingPages }) => pagesToCopy(remainingPages) });
+  }
+
+  /** Frees so many pages at the end of the file. @returns true when none are left to free */
+  vacuumStep(pages: number): boolean {
+    this.db.exec(`PRAGMA incremental_vacuum(${pages})`);
+    return this.db.pragma('freelist_count', { simple: true }) === 0;
+  }
+
+  /** A freed page leaves the file when the log has been moved into it. */
+  truncate(): void {
+    this.db.pragma('wal_checkpoint(TRUNCATE)');
   }
 
   size(): FileSize {
@@ -142,7 +169,7 @@ function openDatabase(path: string, nativeBinding: string | undefined): Database
     if (db.pragma('synchronous', { simple: true }) !== 2) throw new StoreFailedError('SQLite refuses synchronous=FULL');
     const found = Number(db.pragma('user_version', { simple: true }));
     if (found > formatVersion) throw new StoreFormatError(path, found, formatVersion);
-    if (found < formatVersion) createTables(db);
+    if (found < formatVersion) createTables(db, found);
     return db;
   } catch (error) {
     db.close();
@@ -151,9 +178,10 @@ function openDatabase(path: string, nativeBinding: string | undefined): Database
   }
 }
 
-function createTables(db: Database.Database): void {
+function createTables(db: Database.Database, found: number): void {
   db.transaction(() => {
     db.exec(schema);
+    if (found === 1) db.exec('ALTER TABLE kv ADD COLUMN sub INTEGER NOT NULL DEFAULT 0');
     const insert = db.prepare('INSERT OR IGNORE INTO meta (name, value) VALUES (?, ?)');
     insert.run('cluster_id', randomId());
     insert.run('member_id', randomId());
@@ -167,17 +195,28 @@ function randomId(): number {
 }
 
 function prepareWrites(db: Database.Database): WriteTarget {
-  const putVersion = db.prepare('INSERT INTO kv (id, record) VALUES (?, ?)');
+  const putVersion = db.prepare('INSERT INTO kv (id, record, sub) VALUES (?, ?, ?)');
   const dropVersion = db.prepare('DELETE FROM kv WHERE id = ?');
   const saveLease = db.prepare('INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?)');
   const dropLease = db.prepare('DELETE FROM lease WHERE id = ?');
   const setCompactRevision = db.prepare(`UPDATE meta SET value = ? WHERE name = 'compact_revision'`);
+  // A revision is never split over two commits, so counting starts anew with each process.
+  let lastRevision: Revision | undefined;
+  let sub = 0;
+  const raiseAlarm = db.prepare('INSERT OR REPLACE INTO meta (name, value) VALUES (?, 1)');
+  const clearAlarm = db.prepare('DELETE FROM meta WHERE name = ?');
   return {
-    putVersion: (id, record) => void putVersion.run(id, record),
+    putVersion: (id, record) => {
+      const modRevision = modRevisionOf(record);
+      sub = modRevision === lastRevision ? sub + 1 : 0;
+      lastRevision = modRevision;
+      putVersion.run(id, record, sub);
+    },
     dropVersion: (id) => void dropVersion.run(id),
     saveLease: ({ id, ttlSeconds, expiresAt, isKeptAlive }) =>
       void saveLease.run(id, ttlSeconds, Math.round(expiresAt), isKeptAlive ? 1 : 0),
     dropLease: (id) => void dropLease.run(id),
     setCompactRevision: (revision) => void setCompactRevision.run(revision),
+    saveAlarm: (alarm, isRaised) => void (isRaised ? raiseAlarm : clearAlarm).run(alarmName(alarm)),
   };
 }

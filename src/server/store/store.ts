@@ -14,6 +14,8 @@ import type { Store } from './shapes.ts';
 export * from './errors.ts';
 export { ProtoReader, ProtoWriter } from './protobuf.ts';
 export { decodeRecord } from './record.ts';
+export { restoreSnapshot, verifySnapshot } from './snapshot.ts';
+export type { SnapshotFacts } from './snapshot.ts';
 export type * from './shapes.ts';
 export type { WriterWorkerData } from './writer-worker.ts';
 

@@ -6,6 +6,7 @@
 import { workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
 import { KagentError, messageOf } from '../../shared/errors.ts';
+import { DiskJobs, removeCopies } from './disk-jobs.ts';
 import { SqliteFile } from './sqlite.ts';
 import type { FromWriter, ToWriter } from './writer.ts';
 
@@ -18,6 +19,7 @@ export interface WriterWorkerData {
 function main({ path, nativeBinding, port }: WriterWorkerData): void {
   const send = (message: FromWriter, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
   let file: SqliteFile | undefined;
+  let jobs: DiskJobs | undefined;
   let unread: Generator<Uint8Array<ArrayBuffer>> | undefined;
 
   /** One chunk for each question: all at once would hold the whole file in memory. */
@@ -45,6 +47,10 @@ function main({ path, nativeBinding, port }: WriterWorkerData): void {
       case 'size':
         send({ kind: 'size', ticket: message.ticket, size: opened.size() });
         break;
+      case 'job':
+        jobs ??= new DiskJobs(opened, path, send);
+        jobs.add(message.ticket, message.job);
+        break;
       case 'close':
         opened.close();
         send({ kind: 'closed' });
@@ -55,7 +61,10 @@ function main({ path, nativeBinding, port }: WriterWorkerData): void {
 
   port.on('message', (message: ToWriter) => {
     try {
-      file ??= new SqliteFile(path, nativeBinding);
+      if (file === undefined) {
+        file = new SqliteFile(path, nativeBinding);
+        removeCopies(path);
+      }
       handle(file, message);
     } catch (error) {
       // After a failed commit nothing more may be written: what the index holds is no longer what the disk holds.

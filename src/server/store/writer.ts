@@ -9,6 +9,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { BatchBuilder, replayBatch } from './batch.ts';
 import type { WriteTarget } from './batch.ts';
 import { ForwardedError, StoreClosedError, StoreFailedError } from './errors.ts';
+import type { HashQuery } from './hash.ts';
 import type { FileSize, StoredState } from './sqlite.ts';
 
 export type ToWriter =
@@ -17,7 +18,18 @@ export type ToWriter =
   | { readonly kind: 'commit'; readonly batch: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'read'; readonly ticket: number; readonly ids: readonly number[] }
   | { readonly kind: 'size'; readonly ticket: number }
+  | { readonly kind: 'job'; readonly ticket: number; readonly job: DiskJob }
   | { readonly kind: 'close' };
+
+/** What takes long, and so goes on beside the commits. */
+export type DiskJob =
+  | { readonly kind: 'hash'; readonly query: HashQuery }
+  /** Answers with the path of a file that the asker removes. */
+  | { readonly kind: 'snapshot' }
+  | { readonly kind: 'defragment' };
+
+/** A hash, or a path. */
+export type JobResult = number | string | undefined;
 
 export type FromWriter =
   | { readonly kind: 'versions'; readonly chunk: Uint8Array }
@@ -26,6 +38,9 @@ export type FromWriter =
   | { readonly kind: 'committed'; readonly batch: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'records'; readonly ticket: number; readonly records: Uint8Array }
   | { readonly kind: 'size'; readonly ticket: number; readonly size: FileSize }
+  | { readonly kind: 'done'; readonly ticket: number; readonly result: JobResult }
+  /** A job could not be done; everything else goes on. */
+  | { readonly kind: 'undone'; readonly ticket: number; readonly code: string; readonly message: string }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
   | { readonly kind: 'closed' };
 
@@ -51,6 +66,7 @@ export class Writer {
   /** Asked and not answered yet, by ticket. */
   private readonly reads = new Map<number, Settle<ReadonlyMap<number, Uint8Array>>>();
   private readonly sizes = new Map<number, Settle<FileSize>>();
+  private readonly jobs = new Map<number, Settle<JobResult>>();
   private waitingForLoad: Settle<StoredState> | undefined;
   private waitingForClose: Settle<void> | undefined;
   private isCommitting = false;
@@ -98,6 +114,20 @@ export class Writer {
     return this.ask(this.sizes, (ticket) => ({ kind: 'size', ticket }));
   }
 
+  async hash(query: HashQuery): Promise<number> {
+    return Number(await this.run({ kind: 'hash', query }));
+  }
+
+  /** @returns the path of a file that the caller removes. @throws {ForwardedError} */
+  async snapshot(): Promise<string> {
+    return String(await this.run({ kind: 'snapshot' }));
+  }
+
+  /** @throws {ForwardedError} */
+  async defragment(): Promise<void> {
+    await this.run({ kind: 'defragment' });
+  }
+
   /** The caller has seen to it that nothing is waiting to be written. */
   close(): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -108,6 +138,10 @@ export class Writer {
       this.waitingForClose = { resolve, reject };
       this.send({ kind: 'close' });
     });
+  }
+
+  private run(job: DiskJob): Promise<JobResult> {
+    return this.ask(this.jobs, (ticket) => ({ kind: 'job', ticket, job }));
   }
 
   private ask<T>(waiting: Map<number, Settle<T>>, question: (ticket: number) => ToWriter): Promise<T> {
@@ -170,11 +204,20 @@ export class Writer {
         this.sizes.get(message.ticket)?.resolve(message.size);
         this.sizes.delete(message.ticket);
         break;
+      case 'done':
+        this.jobs.get(message.ticket)?.resolve(message.result);
+        this.jobs.delete(message.ticket);
+        break;
+      case 'undone':
+        this.jobs.get(message.ticket)?.reject(new ForwardedError(message.code, message.message));
+        this.jobs.delete(message.ticket);
+        break;
       case 'failed':
         this.fail(new ForwardedError(message.code, message.message));
         break;
       case 'closed':
         this.failure = new StoreClosedError();
+        for (const job of this.jobs.values()) job.reject(this.failure);
         this.waitingForClose?.resolve();
         break;
     }
@@ -183,7 +226,7 @@ export class Writer {
   private fail(error: Error): void {
     if (this.failure !== undefined) return;
     this.failure = error;
-    for (const waiting of [...this.reads.values(), ...this.sizes.values()]) waiting.reject(error);
+    for (const waiting of [...this.reads.values(), ...this.sizes.values(), ...this.jobs.values()]) waiting.reject(error);
     this.waitingForLoad?.reject(error);
     this.waitingForClose?.reject(error);
     this.options.onFailed(error);
@@ -200,5 +243,6 @@ function onlyVersions(putVersion: WriteTarget['putVersion']): WriteTarget {
     saveLease: unexpected,
     dropLease: unexpected,
     setCompactRevision: unexpected,
+    saveAlarm: unexpected,
   };
 }

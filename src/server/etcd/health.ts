@@ -1,0 +1,59 @@
+/** gRPC's own health check. As in etcd, the server as a whole is the only service it knows. Spec: grpc/grpc doc/health-checking.md. */
+import { ProtoReader } from '../store/store.ts';
+import type { ProtoWriter } from '../store/store.ts';
+import { newMessage, unary } from './grpc.ts';
+import type { GrpcCall, GrpcHandler, GrpcMethod } from './grpc.ts';
+import { GrpcError } from './status.ts';
+
+const serving = 1;
+const serviceUnknown = 3;
+
+export function healthMethods(): [string, GrpcMethod][] {
+  return [
+    ['/grpc.health.v1.Health/Check', unary(check)],
+    ['/grpc.health.v1.Health/List', unary(list)],
+    ['/grpc.health.v1.Health/Watch', watch],
+  ];
+}
+
+async function check(request: ProtoReader): Promise<ProtoWriter> {
+  if (readService(request) !== '') throw new GrpcError('notFound', 'unknown service');
+  return statusMessage(serving);
+}
+
+async function list(): Promise<ProtoWriter> {
+  const reply = newMessage();
+  reply.message(1, () => {
+    reply.text(1, '');
+    reply.message(2, () => reply.int(1, serving));
+  });
+  return reply;
+}
+
+/** One answer, and the next when it changes: which is when the server goes, and the connection with it. */
+function watch(call: GrpcCall): GrpcHandler {
+  return {
+    message: (bytes) => {
+      const isKnown = readService(new ProtoReader(bytes)) === '';
+      call.send(statusMessage(isKnown ? serving : serviceUnknown));
+    },
+    end: () => {},
+    drained: () => {},
+    closed: () => {},
+  };
+}
+
+function statusMessage(status: number): ProtoWriter {
+  const reply = newMessage();
+  reply.int(1, status);
+  return reply;
+}
+
+function readService(request: ProtoReader): string {
+  let service = '';
+  while (request.next()) {
+    if (request.field === 1) service = request.bytesView().toString('utf8');
+    else request.skip();
+  }
+  return service;
+}

@@ -1,0 +1,12 @@
+/** The answer that many calls have in common. */
+import type { ProtoWriter, Revision } from '../store/store.ts';
+import { newMessage } from './grpc.ts';
+import { writeHeader } from './proto/header.ts';
+import type { Header } from './proto/header.ts';
+
+/** A message with its header; most have nothing else. */
+export function replyWithHeader(header: Header, revision: Revision): ProtoWriter {
+  const reply = newMessage();
+  writeHeader(reply, header, revision);
+  return reply;
+}
