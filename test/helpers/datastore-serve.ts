@@ -1,7 +1,10 @@
-/** Runs the datastore as a process of its own: `node datastore-serve.ts DIR LISTEN…`; says `ready` on standard output. */
+/** `kagent datastore serve` without the rest of kagent, which takes longer to load: for tests that start it often. */
+import { parseArgs } from 'node:util';
 import { startDatastore } from '../../src/server/datastore.ts';
 
-const [dir = '', ...listen] = process.argv.slice(2);
+const { values } = parseArgs({
+  options: { 'data-dir': { type: 'string', default: '' }, listen: { type: 'string', multiple: true, default: [] } },
+});
 
 function fail(error: unknown): never {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
@@ -9,9 +12,8 @@ function fail(error: unknown): never {
 }
 
 try {
-  const datastore = await startDatastore({ dir, listen, onFatal: fail });
+  const datastore = await startDatastore({ dir: values['data-dir'], listen: values.listen, onFatal: fail });
   process.once('SIGTERM', () => void datastore.stop().then(() => process.exit(0)));
-  process.stdout.write('ready\n');
 } catch (error) {
   fail(error);
 }
