@@ -1,88 +1,127 @@
-/** The calls of etcd's API that operators make: Maintenance, Cluster, Auth. */
+/** The calls of etcd's API that operators make: Maintenance, Cluster, Auth and the like. */
 import type { ProtoReader, ProtoWriter } from '../../src/server/store/store.ts';
 import type { TestClient } from './etcd-client.ts';
 
 type Write = (message: ProtoWriter) => void;
+/** What to do with each field of a message; the others are skipped. */
+type Fields = Readonly<Record<number, (reader: ProtoReader) => void>>;
 
-/** Fields of a message that the tests look into by number: enough for messages that are read in one place. */
-export interface Fields {
-  number(field: number): number;
-  bigint(field: number): bigint;
-  bytes(field: number): Buffer;
-  text(field: number): string;
-  texts(field: number): string[];
-  messages(field: number): Fields[];
-  has(field: number): boolean;
+export function walk(reader: ProtoReader, fields: Fields): void {
+  while (reader.next()) (fields[reader.field] ?? (() => reader.skip()))(reader);
 }
 
-/** Calls any method. @throws {EtcdCallError} */
-export function call({ channel }: TestClient, method: string, write: Write = () => {}): Promise<Fields> {
-  return channel.unary(`/${method}`, write, (reply) => fieldsOf(reply));
+/** Any method, by its name without the first slash. @throws {EtcdCallError} */
+export function call({ channel }: TestClient, method: string, write: Write = () => {}, fields: Fields = {}) {
+  return channel.unary(`/${method}`, write, (reply) => walk(reply, fields));
 }
 
-export function maintenance(client: TestClient, method: string, write?: Write): Promise<Fields> {
-  return call(client, `etcdserverpb.Maintenance/${method}`, write);
+export interface Status {
+  version: string;
+  dbSize: number;
+  dbSizeInUse: number;
+  leader: bigint;
+  memberId: bigint;
+  raftTerm: number;
+  raftIndex: number;
+  raftAppliedIndex: number;
+  errors: string[];
+  storageVersion: string;
+}
+
+export async function status(client: TestClient): Promise<Status> {
+  const result: Status = {
+    version: '',
+    dbSize: 0,
+    dbSizeInUse: 0,
+    leader: 0n,
+    memberId: 0n,
+    raftTerm: 0,
+    raftIndex: 0,
+    raftAppliedIndex: 0,
+    errors: [],
+    storageVersion: '',
+  };
+  await call(client, 'etcdserverpb.Maintenance/Status', undefined, {
+    1: (r) => walk(r.message(), { 2: (header) => (result.memberId = header.bigint()) }),
+    2: (r) => (result.version = r.bytesView().toString()),
+    3: (r) => (result.dbSize = r.int()),
+    4: (r) => (result.leader = r.bigint()),
+    5: (r) => (result.raftIndex = r.int()),
+    6: (r) => (result.raftTerm = r.int()),
+    7: (r) => (result.raftAppliedIndex = r.int()),
+    8: (r) => result.errors.push(r.bytesView().toString()),
+    9: (r) => (result.dbSizeInUse = r.int()),
+    11: (r) => (result.storageVersion = r.bytesView().toString()),
+  });
+  return result;
 }
 
 export interface HashKv {
-  readonly hash: number;
-  readonly compactRevision: number;
-  readonly hashRevision: number;
+  hash: number;
+  compactRevision: number;
+  hashRevision: number;
 }
 
 export async function hashKv(client: TestClient, revision = 0): Promise<HashKv> {
-  const reply = await maintenance(client, 'HashKV', (m) => m.int(1, revision));
-  return { hash: reply.number(2), compactRevision: reply.number(3), hashRevision: reply.number(4) };
+  const result = { hash: 0, compactRevision: 0, hashRevision: 0 };
+  await call(client, 'etcdserverpb.Maintenance/HashKV', (m) => m.int(1, revision), {
+    2: (r) => (result.hash = r.int()),
+    3: (r) => (result.compactRevision = r.int()),
+    4: (r) => (result.hashRevision = r.int()),
+  });
+  return result;
 }
 
-const actions = { get: 0, activate: 1, deactivate: 2 } as const;
+const actions = ['get', 'activate', 'deactivate'] as const;
 const types = ['', 'NOSPACE', 'CORRUPT'] as const;
 
-/** @returns the alarms of the answer, as `TYPE of MEMBER` */
+/** @returns the alarms of the answer, as `TYPE of MEMBER`, in order */
 export async function alarm(
   client: TestClient,
-  action: keyof typeof actions,
+  action: (typeof actions)[number],
   type: (typeof types)[number] = '',
   memberId = 0n,
 ): Promise<string[]> {
-  const reply = await maintenance(client, 'Alarm', (m) => {
-    m.int(1, actions[action]);
+  const request = (m: ProtoWriter): void => {
+    m.int(1, actions.indexOf(action));
     m.bigint(2, memberId);
     m.int(3, types.indexOf(type));
+  };
+  const alarms: string[] = [];
+  await call(client, 'etcdserverpb.Maintenance/Alarm', request, {
+    2: (r) => alarms.push(readAlarm(r.message())),
   });
-  return reply.messages(2).map((raised) => `${types[raised.number(2)] ?? '?'} of ${raised.bigint(1)}`);
+  return alarms.toSorted();
+}
+
+function readAlarm(reader: ProtoReader): string {
+  let memberId = 0n;
+  let type = 0;
+  walk(reader, { 1: (r) => (memberId = r.bigint()), 2: (r) => (type = r.int()) });
+  return `${types[type] ?? type} of ${memberId}`;
 }
 
 export interface SnapshotPart {
-  readonly remainingBytes: number;
-  readonly blob: Buffer;
-  readonly version: string;
+  remainingBytes: number;
+  blob: Buffer;
+  version: string;
 }
 
-/** Reads at its own pace when `pause` says so. */
-export async function snapshot({ channel }: TestClient, pause?: () => Promise<void>): Promise<SnapshotPart[]> {
+export async function* snapshotParts({ channel }: TestClient): AsyncGenerator<SnapshotPart> {
   const stream = channel.open('/etcdserverpb.Maintenance/Snapshot');
   stream.send(() => {});
   stream.end();
-  const parts: SnapshotPart[] = [];
   for await (const message of stream.messages) {
-    const part = fieldsOf(message);
-    parts.push({ remainingBytes: part.number(2), blob: part.bytes(3), version: part.text(4) });
-    await pause?.();
+    const part: SnapshotPart = { remainingBytes: 0, blob: Buffer.alloc(0), version: '' };
+    walk(message, {
+      2: (r) => (part.remainingBytes = r.int()),
+      3: (r) => (part.blob = r.bytesView()),
+      4: (r) => (part.version = r.bytesView().toString()),
+    });
+    yield part;
   }
-  return parts;
 }
 
-interface Field {
-  readonly number: number;
-  readonly value: bigint | Buffer;
-}
-
-function fieldsOf(reader: ProtoReader): Fields {
-  const fields: Field[] = [];
-  while (reader.next()) {
-    const number = reader.field;
-    fields.push({ number, value: reader.isBytes ? reader.bytesView() : reader.bigint() });
-  }
-  return undefined as never;
+export async function memberId(client: TestClient): Promise<bigint> {
+  return (await status(client)).memberId;
 }
