@@ -25,7 +25,14 @@ export interface WriteTarget {
   saveAlarm(alarm: Alarm, isRaised: boolean): void;
 }
 
-const kinds = { putVersion: 1, dropVersion: 2, saveLease: 3, dropLease: 4, setCompactRevision: 5, saveAlarm: 6 } as const;
+const kinds = {
+  putVersion: 1,
+  dropVersion: 2,
+  saveLease: 3,
+  dropLease: 4,
+  setCompactRevision: 5,
+  saveAlarm: 6,
+} as const;
 
 const nothing = Buffer.alloc(0);
 /** A rare big batch gives its memory back. */
@@ -129,7 +136,12 @@ export function replayBatch(batch: Uint8Array, target: WriteTarget): void {
       position += length;
     } else if (kind === kinds.dropVersion) target.dropVersion(number());
     else if (kind === kinds.saveLease) {
-      target.saveLease({ id: wide() as LeaseId, ttlSeconds: number(), expiresAt: number(), isKeptAlive: number() === 1 });
+      target.saveLease({
+        id: wide() as LeaseId,
+        ttlSeconds: number(),
+        expiresAt: number(),
+        isKeptAlive: number() === 1,
+      });
     } else if (kind === kinds.dropLease) target.dropLease(wide() as LeaseId);
     else if (kind === kinds.setCompactRevision) target.setCompactRevision(number() as Revision);
     else if (kind === kinds.saveAlarm) {

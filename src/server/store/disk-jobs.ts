@@ -71,7 +71,7 @@ export class DiskJobs {
 }
 
 /** Commits wait for one step at most. */
-const stepMs = 4;
+const stepMs = 2;
 
 export async function hashVersions(file: SqliteFile, query: HashQuery): Promise<number> {
   const hasher = new VersionHasher(query);
@@ -152,7 +152,8 @@ export async function defragment(file: SqliteFile): Promise<void> {
     const isDone = file.vacuumStep(pages);
     const tookMs = performance.now() - start;
     if (isDone) break;
-    pages = tookMs < stepMs ? pages * 2 : Math.max(1, Math.floor(pages / 2));
+    if (tookMs < stepMs / 2) pages *= 2;
+    else if (tookMs > stepMs) pages = Math.max(1, Math.floor(pages / 2));
     await nextTurn();
   }
   file.truncate();

@@ -3,7 +3,7 @@
  * The writer's thread: one SQLite file, one commit after the other. Nothing else runs here, so that a slow disk
  * holds up nobody but those who wait for it.
  */
-import { workerData } from 'node:worker_threads';
+import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
 import { KagentError, messageOf } from '../../shared/errors.ts';
 import { DiskJobs, removeCopies } from './disk-jobs.ts';
@@ -20,14 +20,32 @@ function main({ path, nativeBinding, port }: WriterWorkerData): void {
   const send = (message: FromWriter, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
   let file: SqliteFile | undefined;
   let jobs: DiskJobs | undefined;
+  let isLoaded = false;
   let unread: Generator<Uint8Array<ArrayBuffer>> | undefined;
 
   /** One chunk for each question: all at once would hold the whole file in memory. */
   const load = (opened: SqliteFile): void => {
+    if (isLoaded) return;
     unread ??= opened.versions();
     const { value: chunk, done } = unread.next();
+    isLoaded = done === true;
     if (done === true) send({ kind: 'loaded', state: opened.state() });
     else send({ kind: 'versions', chunk }, [chunk.buffer]);
+  };
+
+  /** The batch, and the one that came meanwhile: one sync for both. */
+  const commit = (opened: SqliteFile, batch: Uint8Array<ArrayBuffer>): void => {
+    const batches = [batch];
+    let next = receiveMessageOnPort(port)?.message as ToWriter | undefined;
+    for (; next?.kind === 'commit'; next = receiveMessageOnPort(port)?.message as ToWriter | undefined) {
+      batches.push(next.batch);
+    }
+    opened.commit(batches);
+    send(
+      { kind: 'committed', batches },
+      batches.map(({ buffer }) => buffer),
+    );
+    if (next !== undefined) handle(opened, next);
   };
 
   const handle = (opened: SqliteFile, message: ToWriter): void => {
@@ -36,8 +54,7 @@ function main({ path, nativeBinding, port }: WriterWorkerData): void {
         load(opened);
         break;
       case 'commit':
-        opened.commit(message.batch);
-        send({ kind: 'committed', batch: message.batch }, [message.batch.buffer]);
+        commit(opened, message.batch);
         break;
       case 'read': {
         const records = opened.read(message.ids);

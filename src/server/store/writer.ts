@@ -2,8 +2,9 @@
  * @module
  * The index's side of the writer's thread: collects writes and hands them over as one batch at a time.
  *
- * While one batch is being synced to disk the next one fills, so that any number of clients share one fsync;
- * with nothing under way a batch leaves at the end of this turn of the event loop. There is no other delay.
+ * While one batch is being synced to disk the next one waits at the disk's thread, so that this goes on at once, and a third
+ * one fills: any number of clients share one fsync. A batch leaves at the end of a turn of the event loop; there is no
+ * other delay.
  */
 import type { MessagePort } from 'node:worker_threads';
 import { BatchBuilder, replayBatch } from './batch.ts';
@@ -11,6 +12,10 @@ import type { WriteTarget } from './batch.ts';
 import { ForwardedError, StoreClosedError, StoreFailedError } from './errors.ts';
 import type { HashQuery } from './hash.ts';
 import type { FileSize, StoredState } from './sqlite.ts';
+
+const maxInFlight = 2;
+/** While loading: what the disk's thread may be ahead. */
+const chunksAhead = 3;
 
 export type ToWriter =
   /** The next part of what is on disk; the last answer is `loaded`. */
@@ -34,8 +39,8 @@ export type JobResult = number | string | undefined;
 export type FromWriter =
   | { readonly kind: 'versions'; readonly chunk: Uint8Array }
   | { readonly kind: 'loaded'; readonly state: StoredState }
-  /** Gives the batch's memory back. */
-  | { readonly kind: 'committed'; readonly batch: Uint8Array<ArrayBuffer> }
+  /** The oldest of those handed over; gives their memory back. */
+  | { readonly kind: 'committed'; readonly batches: readonly Uint8Array<ArrayBuffer>[] }
   | { readonly kind: 'records'; readonly ticket: number; readonly records: Uint8Array }
   | { readonly kind: 'size'; readonly ticket: number; readonly size: FileSize }
   | { readonly kind: 'done'; readonly ticket: number; readonly result: JobResult }
@@ -69,7 +74,8 @@ export class Writer {
   private readonly jobs = new Map<number, Settle<JobResult>>();
   private waitingForLoad: Settle<StoredState> | undefined;
   private waitingForClose: Settle<void> | undefined;
-  private isCommitting = false;
+  /** Batches that the writer's thread has and has not committed yet. */
+  private inFlight = 0;
   private isScheduled = false;
   private failure: Error | undefined;
   private nextTicket = 1;
@@ -84,7 +90,7 @@ export class Writer {
   load(): Promise<StoredState> {
     return new Promise((resolve, reject) => {
       this.waitingForLoad = { resolve, reject };
-      this.send({ kind: 'load' });
+      for (let ahead = 0; ahead < chunksAhead; ahead += 1) this.send({ kind: 'load' });
     });
   }
 
@@ -157,15 +163,15 @@ export class Writer {
   }
 
   private schedule(): void {
-    if (this.isScheduled || this.isCommitting) return;
+    if (this.isScheduled || this.inFlight >= maxInFlight) return;
     this.isScheduled = true;
     setImmediate(() => this.commit());
   }
 
   private commit(): void {
     this.isScheduled = false;
-    if (this.failure !== undefined || this.isCommitting || this.batch.isEmpty) return;
-    this.isCommitting = true;
+    if (this.failure !== undefined || this.inFlight >= maxInFlight || this.batch.isEmpty) return;
+    this.inFlight += 1;
     const batch = this.batch.take();
     this.onTaken?.();
     this.send({ kind: 'commit', batch }, [batch.buffer]);
@@ -178,17 +184,17 @@ export class Writer {
   private handle(message: FromWriter): void {
     switch (message.kind) {
       case 'versions':
+        this.send({ kind: 'load' }); // the disk's thread reads on while this one takes the chunk in
         replayBatch(message.chunk, onlyVersions(this.options.onVersion));
-        this.send({ kind: 'load' });
         break;
       case 'loaded':
         this.waitingForLoad?.resolve(message.state);
         break;
       case 'committed':
-        this.isCommitting = false;
-        this.batch.reuse(message.batch);
+        this.inFlight -= message.batches.length;
+        for (const batch of message.batches) this.batch.reuse(batch);
         this.commit(); // the next one first: its fsync runs while the answers of this one go out
-        this.options.onCommitted();
+        for (const _ of message.batches) this.options.onCommitted();
         break;
       case 'records': {
         const records = new Map<number, Uint8Array>();
@@ -226,7 +232,8 @@ export class Writer {
   private fail(error: Error): void {
     if (this.failure !== undefined) return;
     this.failure = error;
-    for (const waiting of [...this.reads.values(), ...this.sizes.values(), ...this.jobs.values()]) waiting.reject(error);
+    for (const waiting of [...this.reads.values(), ...this.sizes.values(), ...this.jobs.values()])
+      waiting.reject(error);
     this.waitingForLoad?.reject(error);
     this.waitingForClose?.reject(error);
     this.options.onFailed(error);
