@@ -12,6 +12,7 @@ interface ServeFlags {
   readonly keyFile?: string;
   readonly trustedCaFile?: string;
   readonly watchProgressNotifyInterval?: number;
+  readonly quotaBackendBytes?: number;
 }
 
 export function datastoreCommand(): Command {
@@ -29,12 +30,20 @@ export function datastoreCommand(): Command {
     .option('--cert-file <file>', 'certificate for https, in PEM')
     .option('--key-file <file>', 'its private key')
     .option('--trusted-ca-file <file>', 'clients must show a certificate that this CA signed')
+    .option('--quota-backend-bytes <bytes>', 'what the file may use before writes are refused (2 GiB)', bytes)
     .option('--watch-progress-notify-interval <time>', 'between the progress reports of an idle watch (10m)', duration)
-    .action(async ({ dataDir, listen, watchProgressNotifyInterval: progressIntervalMs, ...files }: ServeFlags) => {
+    .action(async ({ dataDir, listen, ...flags }: ServeFlags) => {
       const stop = new AbortController();
       for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort());
-      const tls = await readTls(files);
-      const options = { dir: dataDir, listen, ...(tls && { tls }), ...(progressIntervalMs && { progressIntervalMs }) };
+      const { watchProgressNotifyInterval: progressIntervalMs, quotaBackendBytes: quotaBytes = 0 } = flags;
+      const tls = await readTls(flags);
+      const options = {
+        dir: dataDir,
+        listen,
+        quotaBytes,
+        ...(tls && { tls }),
+        ...(progressIntervalMs && { progressIntervalMs }),
+      };
       await runDatastoreServe(options, stop.signal);
     });
   return datastore;
@@ -50,6 +59,11 @@ async function readTls({ certFile, keyFile, trustedCaFile }: TlsFlags): Promise<
 
 function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];
+}
+
+function bytes(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is no number of bytes.');
+  return Number(text);
 }
 
 function duration(text: string): number {

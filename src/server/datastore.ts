@@ -27,6 +27,8 @@ export interface DatastoreOptions {
   readonly tls?: ListenTls;
   /** How often an idle watch with `progress_notify` hears of the newest revision; etcd: 10 minutes. */
   readonly progressIntervalMs?: number;
+  /** What the file may use, then NOSPACE; 0: etcd's default of 2 GiB. */
+  readonly quotaBytes?: number;
   /** Where the executable unpacks SQLite's addon to. */
   readonly addonDir?: string;
   /** The store cannot write, or its thread died: everything that was promised is on disk, nothing more will be. */
@@ -52,9 +54,10 @@ export async function startDatastore(options: DatastoreOptions): Promise<Datasto
     nativeBinding: nativeAddonPath(options.addonDir),
     port: port1,
   };
-  const { listen, tls, progressIntervalMs } = options;
+  const { listen, tls, progressIntervalMs, quotaBytes = 0 } = options;
   const doorData: DatastoreWorkerData = {
     door: { listen, ...(tls && { tls }), ...(progressIntervalMs !== undefined && { progressIntervalMs }) },
+    store: { quotaBytes },
     writerPort: port2,
   };
   const writer = startWorker('server/store/writer-worker', {

@@ -26,6 +26,7 @@ export interface Status {
   raftAppliedIndex: number;
   errors: string[];
   storageVersion: string;
+  dbSizeQuota: number;
 }
 
 export async function status(client: TestClient): Promise<Status> {
@@ -40,6 +41,7 @@ export async function status(client: TestClient): Promise<Status> {
     raftAppliedIndex: 0,
     errors: [],
     storageVersion: '',
+    dbSizeQuota: 0,
   };
   await call(client, 'etcdserverpb.Maintenance/Status', undefined, {
     1: (r) => walk(r.message(), { 2: (header) => (result.memberId = header.bigint()) }),
@@ -52,6 +54,7 @@ export async function status(client: TestClient): Promise<Status> {
     8: (r) => result.errors.push(r.bytesView().toString()),
     9: (r) => (result.dbSizeInUse = r.int()),
     11: (r) => (result.storageVersion = r.bytesView().toString()),
+    12: (r) => (result.dbSizeQuota = r.int()),
   });
   return result;
 }

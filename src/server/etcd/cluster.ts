@@ -61,7 +61,7 @@ function about(header: Header, refusal: () => GrpcError) {
 }
 
 function removeSelf(): GrpcError {
-  return new GrpcError('failedPrecondition', 'etcdserver: re-configuration failed due to not enough started members');
+  return new GrpcError('unknown', 'etcdserver: re-configuration failed due to not enough started members');
 }
 
 function promoteSelf(): GrpcError {

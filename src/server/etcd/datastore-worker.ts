@@ -7,12 +7,13 @@ import type { MessagePort } from 'node:worker_threads';
 import { KagentError, messageOf } from '../../shared/errors.ts';
 import { settleAfterStart } from '../../shared/settle.ts';
 import { openStore } from '../store/store.ts';
-import type { Store, StoreStats } from '../store/store.ts';
+import type { Store, StoreOptions, StoreStats } from '../store/store.ts';
 import { openEtcdDoor } from './etcd.ts';
 import type { EtcdDoor, EtcdDoorOptions } from './etcd.ts';
 
 export interface DatastoreWorkerData {
   readonly door: Omit<EtcdDoorOptions, 'store'>;
+  readonly store: Pick<StoreOptions, 'quotaBytes'>;
   /** To the writer's thread. */
   readonly writerPort: MessagePort;
 }
@@ -25,7 +26,10 @@ export type FromDatastore =
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
   | { readonly kind: 'stopped' };
 
-async function main({ door: doorOptions, writerPort }: DatastoreWorkerData, parent: MessagePort): Promise<void> {
+async function main(
+  { door: doorOptions, store: storeOptions, writerPort }: DatastoreWorkerData,
+  parent: MessagePort,
+): Promise<void> {
   const send = (message: FromDatastore): void => parent.postMessage(message);
   /** The thread goes with its sockets: nobody may be answered by a store that cannot write. */
   const fail = (error: unknown): void => {
@@ -36,7 +40,7 @@ async function main({ door: doorOptions, writerPort }: DatastoreWorkerData, pare
   process.on('uncaughtException', fail);
   process.on('unhandledRejection', fail);
   try {
-    const store = await openStore({ writerPort, onFailed: fail });
+    const store = await openStore({ writerPort, ...storeOptions, onFailed: fail });
     const door = await openEtcdDoor({ store, ...doorOptions });
     settleAfterStart();
     parent.on('message', (message: ToDatastore) => {

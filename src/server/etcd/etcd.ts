@@ -13,9 +13,11 @@ import { openGrpcDoor } from './grpc-door.ts';
 import type { Door } from './grpc-door.ts';
 import { healthMethods } from './health.ts';
 import { kvMethods } from './kv.ts';
+import { electionMethods } from './election.ts';
 import { leaseMethods } from './lease.ts';
 import { parseListenAddress } from './listen.ts';
 import type { ListenTls } from './listen.ts';
+import { lockMethods } from './lock.ts';
 import { maintenanceMethods } from './maintenance.ts';
 import { watchMethods } from './watch.ts';
 
@@ -51,6 +53,8 @@ export async function openEtcdDoor(options: EtcdDoorOptions): Promise<EtcdDoor> 
     ...clusterMethods(header, { name: options.memberName ?? 'default', clientUrls: listen }),
     ...authMethods(store, header),
     ...healthMethods(),
+    ...lockMethods(store, header),
+    ...electionMethods(store, header),
   ]);
   const doors: Door[] = [];
   for (const address of listen.map(parseListenAddress)) doors.push(await openGrpcDoor(methods, address, options.tls));

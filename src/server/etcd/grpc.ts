@@ -74,15 +74,18 @@ export function unary(answer: (request: ProtoReader, sizeBytes: number) => Promi
   };
 }
 
-/** A method with one request and many answers, each when the peer has room for it. */
-export function streaming(answers: (request: ProtoReader) => AsyncIterable<ProtoWriter>): GrpcMethod {
+/** A method with one request and many answers, each when the peer has room for it; `signal`: the peer has gone. */
+export function streaming(
+  answers: (request: ProtoReader, signal: AbortSignal) => AsyncIterable<ProtoWriter>,
+): GrpcMethod {
   return (call) => {
+    const gone = new AbortController();
     let isOpen = true;
     let onDrained = (): void => {};
     const drained = (): Promise<void> => new Promise((resolve) => (onDrained = resolve));
     const run = async (request: ProtoReader): Promise<void> => {
       try {
-        for await (const message of answers(request)) {
+        for await (const message of answers(request, gone.signal)) {
           if (!isOpen) return;
           if (!call.send(message)) await drained();
         }
@@ -98,10 +101,18 @@ export function streaming(answers: (request: ProtoReader) => AsyncIterable<Proto
       drained: () => onDrained(),
       closed: () => {
         isOpen = false;
+        gone.abort();
         onDrained();
       },
     };
   };
+}
+
+/** A method with one request and one answer that may be long in coming. */
+export function waiting(answer: (request: ProtoReader, signal: AbortSignal) => Promise<ProtoWriter>): GrpcMethod {
+  return streaming(async function* (request, signal) {
+    yield await answer(request, signal);
+  });
 }
 
 /** Cuts the body of a call into messages. */

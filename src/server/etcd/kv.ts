@@ -81,8 +81,11 @@ function justOne(operation: Txn['success'][number]): Txn {
   return { kind: 'txn', compare: [], success: [operation], failure: [] };
 }
 
+/** etcd measures a request inside of a raft entry: with an id, a tag and a length around it. */
+const envelopeBytes = 17;
+
 function checkSize(sizeBytes: number): void {
-  if (sizeBytes > maxRequestBytes) throw new InvalidRequestError('request too large');
+  if (sizeBytes + envelopeBytes > maxRequestBytes) throw new InvalidRequestError('request too large');
 }
 
 /** Keys in the first chunk, as etcd; then chunks of about `maxRequestBytes`. */

@@ -39,6 +39,7 @@ async function status(store: Store, header: Header): Promise<ProtoWriter> {
   for (const raised of store.alarms.list()) reply.text(8, alarmText(raised));
   reply.int(9, stats.usedSizeBytes);
   reply.text(11, storageVersion);
+  reply.int(12, stats.quotaBytes);
   reply.message(13, () => {}); // no downgrade is under way
   return reply;
 }
@@ -120,7 +121,7 @@ async function downgrade(store: Store, header: Header, request: ProtoReader): Pr
   const { action, version } = readDowngrade(request);
   if (action === undefined) throw new GrpcError('unknown', 'etcdserver: unknown method');
   if (action !== 'cancel') {
-    const isVersion = /^\d+\.\d+\.\d+/.test(version);
+    const isVersion = /^\d+\.\d+(?:\.\d+)?$/.test(version);
     const what = isVersion ? 'invalid downgrade target version' : 'wrong downgrade target version format';
     throw new GrpcError('invalidArgument', `etcdserver: ${what}`);
   }

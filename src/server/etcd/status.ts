@@ -79,3 +79,12 @@ export function toStatus(error: unknown): GrpcStatus {
   if (error instanceof StoreClosedError) return status('unavailable', 'etcdserver: server stopped');
   return status('unknown', messageOf(error));
 }
+
+/** Services that etcd makes of its own client say every failure of the store in its words, but without its code. */
+export async function asClientSaysIt<T>(answer: () => Promise<T>): Promise<T> {
+  try {
+    return await answer();
+  } catch (error) {
+    throw new GrpcError('unknown', toStatus(error).message);
+  }
+}

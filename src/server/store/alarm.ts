@@ -12,6 +12,7 @@ export interface AlarmHost {
   write(): WriteTarget;
   /** Resolves when everything decided so far is on disk. */
   settled(): Promise<Revision>;
+  onUndo(undo: () => void): void;
 }
 
 export class AlarmBook implements AlarmStore {
@@ -61,6 +62,7 @@ export class AlarmBook implements AlarmStore {
     if (!this.raised.has(name)) {
       this.raised.set(name, alarm);
       this.host.write().saveAlarm(alarm, true);
+      this.host.onUndo(() => this.raised.delete(name));
     }
     await this.host.settled();
     return alarm;
@@ -70,12 +72,14 @@ export class AlarmBook implements AlarmStore {
     const alarm = { type, memberId };
     if (!this.raised.delete(alarmName(alarm))) return undefined;
     this.host.write().saveAlarm(alarm, false);
+    this.host.onUndo(() => this.raised.set(alarmName(alarm), alarm));
     await this.host.settled();
     return alarm;
   }
 }
 
-function holdsPut(operation: Operation): boolean {
+/** In any branch. */
+export function holdsPut(operation: Operation): boolean {
   if (operation.kind === 'txn') return [...operation.success, ...operation.failure].some(holdsPut);
   return operation.kind === 'put';
 }

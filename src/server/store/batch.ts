@@ -98,6 +98,11 @@ export class BatchBuilder implements WriteTarget {
     return taken;
   }
 
+  /** Forgets what was written since the last `take`. */
+  clear(): void {
+    this.position = 0;
+  }
+
   /** Memory of an earlier batch, for the one after the present. */
   reuse({ buffer }: Uint8Array<ArrayBuffer>): void {
     if (buffer.byteLength <= maxSpareBytes) this.spare = Buffer.from(buffer);

@@ -3,7 +3,6 @@
  * Physical compaction: the versions that no readable revision needs leave memory and disk, in small steps between
  * other commits, so that no write waits for long.
  */
-import type { WriteTarget } from './batch.ts';
 import type { HistoryBudget } from './history.ts';
 import type { KeyEntry, KeyIndex, Version } from './key-index.ts';
 import type { Revision } from './shapes.ts';
@@ -11,8 +10,10 @@ import type { Revision } from './shapes.ts';
 export interface CompactHost {
   readonly index: KeyIndex;
   readonly history: HistoryBudget;
-  write(): WriteTarget;
+  dropVersion(id: number): void;
   settled(): Promise<Revision>;
+  /** Something was dropped, and nothing is left to be. */
+  swept(): void;
 }
 
 interface Obsolete {
@@ -22,13 +23,38 @@ interface Obsolete {
   readonly from: Revision;
 }
 
-const stepSize = 500;
+/** Versions dropped at a time: what a commit takes of them without holding up others. */
+const stepLimits = { first: 200, least: 20, most: 1000 } as const;
+const stepMs = 5;
+
+/** First in, first out; pushed in the order of `from`. */
+class ObsoleteQueue {
+  private items: Obsolete[] = [];
+  private head = 0;
+
+  push(item: Obsolete): void {
+    this.items.push(item);
+  }
+
+  /** The oldest, if `revision` makes it obsolete. */
+  take(revision: Revision): Obsolete | undefined {
+    const item = this.items[this.head];
+    if (item === undefined || item.from > revision) return undefined;
+    this.head += 1;
+    if (this.head > 1024 && this.head * 2 > this.items.length) {
+      this.items = this.items.slice(this.head);
+      this.head = 0;
+    }
+    return item;
+  }
+}
 
 export class Compactor {
   private readonly host: CompactHost;
-  /** In the order of `from`, because revisions grow. */
-  private queue: Obsolete[] = [];
-  private head = 0;
+  /** Apart, because a deletion is needed one revision longer than what it deletes. */
+  private readonly replaced = new ObsoleteQueue();
+  private readonly deletions = new ObsoleteQueue();
+  private stepSize: number = stepLimits.first;
   private sweeping: Promise<void> = Promise.resolve();
 
   constructor(host: CompactHost) {
@@ -37,13 +63,13 @@ export class Compactor {
 
   /** A newer version of the key took this one's place. */
   superseded(entry: KeyEntry, version: Version, by: Revision): void {
-    // A deletion is in the queue already, see below.
-    if (version.version > 0) this.queue.push({ entry, version, from: by });
+    // A deletion waits already, see below.
+    if (version.version > 0) this.replaced.push({ entry, version, from: by });
   }
 
   /** A deletion is news to whoever watches from its own revision on, and to nobody after that. */
   deleted(entry: KeyEntry, version: Version): void {
-    this.queue.push({ entry, version, from: (version.revision + 1) as Revision });
+    this.deletions.push({ entry, version, from: (version.revision + 1) as Revision });
   }
 
   /** Resolves when everything that `compactRevision` makes obsolete is gone from the disk. */
@@ -54,32 +80,34 @@ export class Compactor {
   }
 
   private async sweepUpTo(compactRevision: Revision): Promise<void> {
-    while (this.step(compactRevision)) {
+    let hasDropped = false;
+    for (let start = performance.now(); this.step(compactRevision); start = performance.now()) {
       await this.host.settled();
+      this.adapt(performance.now() - start);
+      hasDropped = true;
       await new Promise(setImmediate); // whoever came meanwhile goes first
     }
+    if (hasDropped) this.host.swept();
+  }
+
+  private adapt(tookMs: number): void {
+    const wanted = tookMs > stepMs ? this.stepSize / 2 : this.stepSize * 1.25;
+    this.stepSize = Math.round(Math.min(Math.max(wanted, stepLimits.least), stepLimits.most));
   }
 
   /** @returns whether anything was dropped */
   private step(compactRevision: Revision): boolean {
-    const end = Math.min(this.head + stepSize, this.queue.length);
-    const start = this.head;
-    for (; this.head < end; this.head += 1) {
-      const item = this.queue[this.head];
-      if (item === undefined || item.from > compactRevision) break;
+    for (let dropped = 0; dropped < this.stepSize; dropped += 1) {
+      const item = this.replaced.take(compactRevision) ?? this.deletions.take(compactRevision);
+      if (item === undefined) return dropped > 0;
       this.drop(item);
     }
-    const hasDropped = this.head > start;
-    if (this.head * 2 > this.queue.length) {
-      this.queue = this.queue.slice(this.head);
-      this.head = 0;
-    }
-    return hasDropped;
+    return true;
   }
 
   private drop({ entry, version }: Obsolete): void {
     const { index, history } = this.host;
-    this.host.write().dropVersion(version.id);
+    this.host.dropVersion(version.id);
     history.release(version);
     entry.versions.splice(entry.versions.indexOf(version), 1);
     if (entry.versions.length === 0) index.remove(entry);

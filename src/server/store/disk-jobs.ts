@@ -2,7 +2,7 @@
  * @module
  * What takes the writer's thread longer than a commit may wait: done in short steps, with commits in between.
  */
-import { closeSync, fdatasync, openSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, fdatasync, openSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { KagentError, messageOf } from '../../shared/errors.ts';
 import { SnapshotFailedError } from './errors.ts';
@@ -12,6 +12,8 @@ import type { SqliteFile } from './sqlite.ts';
 import type { DiskJob, FromWriter, JobResult } from './writer.ts';
 
 const copySuffix = '.copy-';
+/** What a copy leaves free on the disk, for what is written meanwhile. */
+const spareBytes = 32 << 20;
 
 /** Copies that were under way when a process was killed. */
 export function removeCopies(path: string): void {
@@ -58,8 +60,17 @@ export class DiskJobs {
     }
   }
 
+  /** A copy that fills the disk would take the room from writes. */
+  private checkRoom(): void {
+    const { bavail, bsize } = statfsSync(dirname(this.path));
+    const freeBytes = bavail * bsize;
+    if (freeBytes >= this.file.size().fileSizeBytes + spareBytes) return;
+    throw new SnapshotFailedError(`the disk has ${Math.floor(freeBytes / 2 ** 20)} MiB left`);
+  }
+
   private async snapshot(): Promise<string> {
     const path = `${this.path}${copySuffix}${this.nextCopy++}`;
+    this.checkRoom();
     try {
       await copyStore(this.file, path);
       return path;

@@ -5,9 +5,8 @@
  * alive writes once, ever: from then on the lease is known to be in use, and gets its whole time again after a restart.
  */
 import type { Clock } from '../../shared/clock.ts';
-import type { AlarmBook } from './alarm.ts';
 import type { LeaseRow, WriteTarget } from './batch.ts';
-import { LeaseExistsError, LeaseNotFoundError, LeaseTtlTooLargeError } from './errors.ts';
+import { LeaseExistsError, LeaseNotFoundError, LeaseTtlTooLargeError, NoSpaceError } from './errors.ts';
 import { ExpiryQueue } from './expiry-queue.ts';
 import { keyBytes } from './record.ts';
 import type { LeaseId, LeaseInfo, LeaseStore, Revision } from './shapes.ts';
@@ -15,10 +14,17 @@ import type { LeaseId, LeaseInfo, LeaseStore, Revision } from './shapes.ts';
 /** As etcd: one and a half of its default election timeout, in whole seconds. */
 const minTtlSeconds = 2;
 const maxTtlSeconds = 9_000_000_000;
+/** An expired lease stays while its end cannot be written down. */
+const fullDiskRetryMs = 1000;
 
 export interface LeaseHost {
   readonly clock: Clock;
-  readonly alarms: Pick<AlarmBook, 'checkChange' | 'checkGrowth'>;
+  /** @throws while nothing may change. */
+  checkChange(): void;
+  /** @throws while nothing may grow. */
+  checkGrowth(): void;
+  /** How to take back what is being changed now, should the disk be full. */
+  onUndo(undo: () => void): void;
   write(): WriteTarget;
   /** Deletes those that exist, at one revision. */
   deleteKeys(keys: readonly string[]): void;
@@ -80,7 +86,7 @@ export class Lessor implements LeaseStore {
   }
 
   async grant(id: LeaseId, ttlSeconds: number): Promise<{ readonly id: LeaseId; readonly ttlSeconds: number }> {
-    this.host.alarms.checkGrowth();
+    this.host.checkGrowth();
     if (ttlSeconds > maxTtlSeconds) throw new LeaseTtlTooLargeError(ttlSeconds);
     if (this.leases.has(id)) throw new LeaseExistsError(id);
     const lease: Lease = {
@@ -93,12 +99,13 @@ export class Lessor implements LeaseStore {
     this.renew(lease);
     this.add(lease);
     this.save(lease);
+    this.host.onUndo(() => this.leases.delete(lease.id));
     await this.host.settled();
     return lease;
   }
 
   async revoke(id: LeaseId): Promise<Revision> {
-    this.host.alarms.checkChange();
+    this.host.checkChange();
     return this.end(id);
   }
 
@@ -109,13 +116,14 @@ export class Lessor implements LeaseStore {
     if (!lease.isKeptAlive) {
       lease.isKeptAlive = true;
       this.save(lease);
+      this.host.onUndo(() => (lease.isKeptAlive = false));
       await this.host.settled();
     }
     return lease.ttlSeconds;
   }
 
   async timeToLive(id: LeaseId, withKeys: boolean): Promise<LeaseInfo> {
-    await this.host.settled();
+    await this.settledOrUndone();
     const lease = this.leases.get(id);
     if (lease === undefined) return { id, grantedTtlSeconds: 0, ttlSeconds: -1, keys: [] };
     const restMs = lease.expiresAtMs - this.host.clock.monotonicMs();
@@ -128,8 +136,15 @@ export class Lessor implements LeaseStore {
   }
 
   async list(): Promise<readonly LeaseId[]> {
-    await this.host.settled();
+    await this.settledOrUndone();
     return [...this.leases.values()].toSorted((a, b) => a.expiresAtMs - b.expiresAtMs).map(({ id }) => id);
+  }
+
+  /** What is asked about is on disk, or was taken back. */
+  private async settledOrUndone(): Promise<void> {
+    await this.host.settled().catch((error: unknown) => {
+      if (!(error instanceof NoSpaceError)) throw error;
+    });
   }
 
   private async end(id: LeaseId): Promise<Revision> {
@@ -137,14 +152,19 @@ export class Lessor implements LeaseStore {
     if (lease === undefined) throw new LeaseNotFoundError(id);
     this.leases.delete(id);
     this.host.write().dropLease(id);
+    this.host.onUndo(() => this.leases.set(id, lease));
     this.host.deleteKeys([...lease.keys].toSorted());
     return this.host.settled();
   }
 
   private due(lease: Lease): void {
     if (this.leases.get(lease.id) !== lease) return;
-    // A failing writer tells the store itself; here there is nobody to answer.
-    this.end(lease.id).catch(() => {});
+    this.end(lease.id).catch((error: unknown) => {
+      // A failing writer tells the store itself; here there is nobody to answer.
+      if (!(error instanceof NoSpaceError)) return;
+      lease.expiresAtMs = this.host.clock.monotonicMs() + fullDiskRetryMs;
+      this.expiry.add(lease);
+    });
   }
 
   private add(lease: Lease): void {

@@ -7,14 +7,16 @@
  * Reads and watches see only what is on disk. A Txn sees what is pending too, and so waits for it before it answers.
  */
 import type { Clock } from '../../shared/clock.ts';
-import { AlarmBook } from './alarm.ts';
+import { AlarmBook, holdsPut } from './alarm.ts';
 import type { WriteTarget } from './batch.ts';
 import { Compactor } from './compact.ts';
-import { CompactedError, FutureRevisionError, StoreClosedError } from './errors.ts';
+import { CompactedError, FutureRevisionError, NoSpaceError, StoreClosedError } from './errors.ts';
 import { HistoryBudget, RecordLoader } from './history.ts';
 import { KeyIndex } from './key-index.ts';
 import type { KeyEntry, Span, Version } from './key-index.ts';
 import { Lessor } from './lease.ts';
+import { Pending } from './pending.ts';
+import type { VersionChange } from './pending.ts';
 import { evaluateRange } from './range.ts';
 import { RecordArena } from './record-arena.ts';
 import { decodeRecord, keyText, RecordEncoder } from './record.ts';
@@ -34,6 +36,7 @@ import type {
   WatchQuery,
   WatchSink,
 } from './shapes.ts';
+import { SpaceGuard } from './space.ts';
 import { checkKey, checkTxn } from './txn-check.ts';
 import { executeTxn } from './txn.ts';
 import type { TxnHost } from './txn.ts';
@@ -48,15 +51,9 @@ export interface MvccOptions {
   readonly clock: Clock;
   /** How much of superseded versions stays in memory. */
   readonly historyBudgetBytes: number;
+  /** What the file may use; then writes that add are refused. */
+  readonly quotaBytes: number;
   readonly onFailed: (error: Error) => void;
-}
-
-/** What one commit makes visible. */
-interface Pending {
-  readonly changes: { readonly entry: KeyEntry; readonly version: Version; readonly previous: Version | undefined }[];
-  readonly waiting: (() => void)[];
-  compactRevision: Revision | undefined;
-  revision: Revision;
 }
 
 export class MvccStore implements Store, TxnHost, WatchHost {
@@ -71,6 +68,7 @@ export class MvccStore implements Store, TxnHost, WatchHost {
   private readonly arena = new RecordArena();
   readonly leases: Lessor;
   readonly alarms: AlarmBook;
+  readonly space: SpaceGuard;
   readonly history: HistoryBudget;
   private readonly writer: Writer;
   private readonly hub: WatchHub;
@@ -78,26 +76,35 @@ export class MvccStore implements Store, TxnHost, WatchHost {
   private decidedCompactRevision = -1 as Revision;
   private readonly encoder = new RecordEncoder();
   private nextId = 1;
-  private pending = emptyPending();
+  private pending = new Pending();
   /** Handed to the writer, oldest first. */
   private readonly inFlight: Pending[] = [];
+  /** Rows that a full disk kept from being dropped. */
+  private readonly undroppedIds: number[] = [];
   private isClosing = false;
   private hasFailed = false;
 
-  constructor({ port, clock, historyBudgetBytes, onFailed }: MvccOptions) {
+  constructor({ port, clock, historyBudgetBytes, quotaBytes, onFailed }: MvccOptions) {
     this.history = new HistoryBudget(historyBudgetBytes, this.arena);
     this.hub = new WatchHub(this);
     this.compactor = new Compactor({
       index: this.index,
       history: this.history,
-      write: () => this.writer.write(),
+      dropVersion: (id) => this.dropVersion(id),
       settled: () => this.settled(),
+      swept: () => void this.shrink(),
     });
     this.alarms = new AlarmBook(this);
+    this.space = new SpaceGuard(quotaBytes, {
+      alarms: this.alarms,
+      usedBytes: async () => (await this.writer.size()).usedSizeBytes,
+    });
     this.leases = new Lessor({
       clock,
-      alarms: this.alarms,
+      checkChange: () => this.alarms.checkChange(),
+      checkGrowth: () => this.checkGrowth(),
       write: () => this.writer.write(),
+      onUndo: (undo) => this.onUndo(undo),
       deleteKeys: (keys) => this.deleteKeys(keys),
       settled: () => this.settled(),
     });
@@ -105,6 +112,8 @@ export class MvccStore implements Store, TxnHost, WatchHost {
       port,
       onVersion: (id, record) => this.restoreVersion(id, record),
       onCommitted: () => this.onCommitted(),
+      onRefused: () => this.onRefused(),
+      onRoom: () => this.onRoom(),
       onFailed: (error) => {
         this.hasFailed = true;
         onFailed(error);
@@ -130,6 +139,7 @@ export class MvccStore implements Store, TxnHost, WatchHost {
       if (lease !== 0n) this.leases.attach(lease as LeaseId, key);
     });
     this.leases.start();
+    void this.space.measure();
     void this.compactor.sweep(this.compactRevision);
   }
 
@@ -151,6 +161,7 @@ export class MvccStore implements Store, TxnHost, WatchHost {
     if (this.isClosing) throw new StoreClosedError();
     checkTxn(txn);
     this.alarms.checkTxn(txn);
+    if (holdsPut(txn)) this.space.checkGrowth();
     const loader = new RecordLoader();
     const result = executeTxn(this, txn, loader);
     await this.settled();
@@ -182,6 +193,7 @@ export class MvccStore implements Store, TxnHost, WatchHost {
       versions: this.countVersions(),
       watches: this.hub.size,
       leases: this.leases.size,
+      quotaBytes: this.space.quotaBytes,
       ...(await this.writer.size()),
     };
   }
@@ -203,15 +215,16 @@ export class MvccStore implements Store, TxnHost, WatchHost {
     return readSnapshot(await this.writer.snapshot());
   }
 
-  defragment(): Promise<void> {
-    return this.writer.defragment();
+  async defragment(): Promise<void> {
+    await this.writer.defragment();
+    await this.space.measure();
   }
 
   async close(): Promise<void> {
     this.isClosing = true;
     this.leases.stop();
     if (this.hasFailed) return;
-    await this.settled();
+    await this.settled().catch(() => {}); // a full disk: whoever waits has heard of it
     await this.writer.close();
   }
 
@@ -253,11 +266,21 @@ export class MvccStore implements Store, TxnHost, WatchHost {
     return loader.load((ids) => this.writer.read(ids));
   }
 
-  /** Resolves when everything decided so far is on disk. */
-  settled(): Promise<Revision> {
+  /** Resolves when everything decided so far is on disk. @throws {NoSpaceError} when that found no room there */
+  async settled(): Promise<Revision> {
     const last = this.hasPending() ? this.pending : this.inFlight.at(-1);
-    if (last === undefined) return Promise.resolve(this.revision);
-    return new Promise((resolve) => last.waiting.push(() => resolve(this.revision)));
+    if (last !== undefined) await last.settled();
+    return this.revision;
+  }
+
+  /** How to take back what is being changed now, should the disk be full. */
+  onUndo(undo: () => void): void {
+    this.pending.onUndo(undo);
+  }
+
+  private checkGrowth(): void {
+    this.alarms.checkGrowth();
+    this.space.checkGrowth();
   }
 
   private hasPending(): boolean {
@@ -292,6 +315,7 @@ export class MvccStore implements Store, TxnHost, WatchHost {
     const record = this.encoder.encode(entry.key, kv);
     const version = versionOf(this.nextId++, kv);
     this.arena.add(version, record);
+    this.space.grew(record.length);
     write.putVersion(version.id, record);
     entry.versions.push(version);
     this.moveLease(entry.key, before?.lease ?? noLease, version.lease);
@@ -308,7 +332,7 @@ export class MvccStore implements Store, TxnHost, WatchHost {
 
   private onTaken(): void {
     this.inFlight.push(this.pending);
-    this.pending = emptyPending();
+    this.pending = new Pending();
   }
 
   private onCommitted(): void {
@@ -319,7 +343,51 @@ export class MvccStore implements Store, TxnHost, WatchHost {
     for (const { entry, version } of done.changes) this.index.setLive(entry, version.version > 0);
     if (this.hub.size > 0 && done.changes.length > 0) this.hub.publish(done.changes.map(changeOf), this.revision);
     for (const { entry, version, previous } of done.changes) this.settleVersion(entry, version, previous);
-    for (const resolve of done.waiting) resolve();
+    done.resolve();
+  }
+
+  /** The disk was full: nothing that is not on it has happened, and whoever waits for it is told so. */
+  private onRefused(): void {
+    const refused = [...this.inFlight.splice(0), this.pending];
+    this.pending = new Pending();
+    this.space.diskIsFull(true);
+    for (const pending of refused.toReversed()) pending.undo((change) => this.undoChange(change));
+    this.decidedRevision = this.revision;
+    this.decidedCompactRevision = this.compactRevision;
+    for (const { droppedIds } of refused) this.undroppedIds.push(...droppedIds);
+    for (const pending of refused) pending.reject(new NoSpaceError());
+  }
+
+  private undoChange({ entry, version }: VersionChange): void {
+    entry.versions.pop();
+    this.arena.release(version);
+    this.moveLease(entry.key, version.lease, entry.versions.at(-1)?.lease ?? noLease);
+    if (entry.versions.length === 0) this.index.remove(entry);
+    this.nextId = version.id;
+  }
+
+  private onRoom(): void {
+    this.space.diskIsFull(false);
+    void this.space.measure();
+    for (const id of this.undroppedIds.splice(0)) this.dropVersion(id);
+    void this.compactor.sweep(this.compactRevision);
+  }
+
+  private dropVersion(id: number): void {
+    this.writer.write().dropVersion(id);
+    this.pending.droppedIds.push(id);
+  }
+
+  /** After a compaction: a file that is mostly holes is made smaller. */
+  private async shrink(): Promise<void> {
+    try {
+      const { fileSizeBytes, usedSizeBytes } = await this.writer.size();
+      const holeBytes = fileSizeBytes - usedSizeBytes;
+      if (holeBytes > tolerableHoleBytes && holeBytes > usedSizeBytes) await this.writer.defragment();
+      await this.space.measure();
+    } catch {
+      // A full disk or the end: the next compaction tries again.
+    }
   }
 
   /** After the watches had their look at it: what the version replaced is history. */
@@ -348,6 +416,7 @@ export class MvccStore implements Store, TxnHost, WatchHost {
   }
 }
 
+const tolerableHoleBytes = 8 << 20;
 const everything: Span = { from: '', to: undefined, isSingle: false };
 const noRevision = 0 as Revision;
 const noLease = 0n as LeaseId;
@@ -357,11 +426,7 @@ function versionOf(id: number, { createRevision, modRevision, version, lease }: 
   return { id, revision: modRevision, createRevision, version, lease, record: undefined, slab: undefined };
 }
 
-function emptyPending(): Pending {
-  return { changes: [], waiting: [], compactRevision: undefined, revision: 0 as Revision };
-}
-
-function changeOf({ entry, version, previous }: Pending['changes'][number]): Change {
+function changeOf({ entry, version, previous }: VersionChange): Change {
   const event = {
     revision: version.revision,
     isDelete: version.version === 0,

@@ -212,6 +212,8 @@ export interface StoreStats {
   readonly leases: number;
   readonly fileSizeBytes: number;
   readonly usedSizeBytes: number;
+  /** What the file may use; then writes that add are refused. */
+  readonly quotaBytes: number;
 }
 
 export interface Store {

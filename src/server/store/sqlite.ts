@@ -85,14 +85,16 @@ export class SqliteFile {
     if (!chunk.isEmpty) yield chunk.take();
   }
 
-  /** All of the batches or nothing, and on disk when this returns. */
-  commit(batches: readonly Uint8Array[]): void {
+  /** All of the batches or nothing, and on disk when this returns. @throws {StoreFailedError} for all but a full disk */
+  commit(batches: readonly Uint8Array[]): 'done' | 'full' {
     this.db.exec('BEGIN IMMEDIATE');
     try {
       for (const batch of batches) replayBatch(batch, this.target);
       this.db.exec('COMMIT');
+      return 'done';
     } catch (error) {
       if (this.db.inTransaction) this.db.exec('ROLLBACK');
+      if (systemCode(error) === 'SQLITE_FULL') return 'full';
       throw new StoreFailedError(`a commit failed: ${messageOf(error)}`, { cause: error });
     }
   }
@@ -137,6 +139,12 @@ export class SqliteFile {
     const free = Number(this.db.pragma('freelist_count', { simple: true }));
     const pageSize = Number(this.db.pragma('page_size', { simple: true }));
     return { fileSizeBytes: pages * pageSize, usedSizeBytes: (pages - free) * pageSize };
+  }
+
+  /** Room inside the file, for what comes. */
+  holeBytes(): number {
+    const { fileSizeBytes, usedSizeBytes } = this.size();
+    return fileSizeBytes - usedSizeBytes;
   }
 
   close(): void {

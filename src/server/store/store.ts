@@ -10,6 +10,7 @@ import { systemClock } from '../../shared/clock.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { MvccStore } from './mvcc.ts';
 import type { Store } from './shapes.ts';
+import { defaultQuotaBytes } from './space.ts';
 
 export * from './errors.ts';
 export { ProtoReader, ProtoWriter } from './protobuf.ts';
@@ -25,6 +26,8 @@ export interface StoreOptions {
   readonly clock?: Clock;
   /** How much of superseded versions stays in memory; the rest is read from disk when asked for. */
   readonly historyBudgetBytes?: number;
+  /** What the file may use, then NOSPACE; 0: etcd's default of 2 GiB. */
+  readonly quotaBytes?: number;
   /** A commit failed: nothing can be promised any more, and every call from now on fails or waits for ever. */
   readonly onFailed: (error: Error) => void;
 }
@@ -35,6 +38,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     port: options.writerPort,
     clock: options.clock ?? systemClock,
     historyBudgetBytes: options.historyBudgetBytes ?? 16 << 20,
+    quotaBytes: options.quotaBytes || defaultQuotaBytes,
     onFailed: options.onFailed,
   });
   await store.open();

@@ -7,8 +7,11 @@ import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
 import { KagentError, messageOf } from '../../shared/errors.ts';
 import { DiskJobs, removeCopies } from './disk-jobs.ts';
+import { Reserve } from './reserve.ts';
 import { SqliteFile } from './sqlite.ts';
 import type { FromWriter, ToWriter } from './writer.ts';
+
+type CommitMessage = Extract<ToWriter, { readonly kind: 'commit' }>;
 
 export interface WriterWorkerData {
   readonly path: string;
@@ -21,6 +24,12 @@ function main({ path, nativeBinding, port }: WriterWorkerData): void {
   let file: SqliteFile | undefined;
   let jobs: DiskJobs | undefined;
   let isLoaded = false;
+  /** Batches up to this epoch go with one that found no room: they were decided on top of it. */
+  let refusedEpoch = -1;
+  const reserve = new Reserve(`${path}.reserve`, {
+    holeBytes: () => file?.holeBytes() ?? 0,
+    onRoom: () => send({ kind: 'room' }),
+  });
   let unread: Generator<Uint8Array<ArrayBuffer>> | undefined;
 
   /** One chunk for each question: all at once would hold the whole file in memory. */
@@ -34,18 +43,25 @@ function main({ path, nativeBinding, port }: WriterWorkerData): void {
   };
 
   /** The batch, and the one that came meanwhile: one sync for both. */
-  const commit = (opened: SqliteFile, batch: Uint8Array<ArrayBuffer>): void => {
-    const batches = [batch];
+  const commit = (opened: SqliteFile, first: CommitMessage): void => {
+    const batches = [first.batch];
     let next = receiveMessageOnPort(port)?.message as ToWriter | undefined;
     for (; next?.kind === 'commit'; next = receiveMessageOnPort(port)?.message as ToWriter | undefined) {
       batches.push(next.batch);
     }
-    opened.commit(batches);
-    send(
-      { kind: 'committed', batches },
-      batches.map(({ buffer }) => buffer),
-    );
+    if (first.epoch > refusedEpoch) write(opened, batches, first.epoch);
     if (next !== undefined) handle(opened, next);
+  };
+
+  const write = (opened: SqliteFile, batches: readonly Uint8Array<ArrayBuffer>[], epoch: number): void => {
+    if (opened.commit(batches) === 'full') {
+      refusedEpoch = epoch;
+      reserve.giveUp();
+      send({ kind: 'refused', epoch });
+    } else {
+      const memory = batches.map(({ buffer }) => buffer);
+      send({ kind: 'committed', batches }, memory);
+    }
   };
 
   const handle = (opened: SqliteFile, message: ToWriter): void => {
@@ -54,7 +70,7 @@ function main({ path, nativeBinding, port }: WriterWorkerData): void {
         load(opened);
         break;
       case 'commit':
-        commit(opened, message.batch);
+        commit(opened, message);
         break;
       case 'read': {
         const records = opened.read(message.ids);
@@ -69,6 +85,7 @@ function main({ path, nativeBinding, port }: WriterWorkerData): void {
         jobs.add(message.ticket, message.job);
         break;
       case 'close':
+        reserve.stop();
         opened.close();
         send({ kind: 'closed' });
         port.close();
@@ -81,6 +98,7 @@ function main({ path, nativeBinding, port }: WriterWorkerData): void {
       if (file === undefined) {
         file = new SqliteFile(path, nativeBinding);
         removeCopies(path);
+        reserve.start();
       }
       handle(file, message);
     } catch (error) {

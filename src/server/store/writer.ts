@@ -20,7 +20,7 @@ const chunksAhead = 3;
 export type ToWriter =
   /** The next part of what is on disk; the last answer is `loaded`. */
   | { readonly kind: 'load' }
-  | { readonly kind: 'commit'; readonly batch: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'commit'; readonly epoch: number; readonly batch: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'read'; readonly ticket: number; readonly ids: readonly number[] }
   | { readonly kind: 'size'; readonly ticket: number }
   | { readonly kind: 'job'; readonly ticket: number; readonly job: DiskJob }
@@ -41,6 +41,10 @@ export type FromWriter =
   | { readonly kind: 'loaded'; readonly state: StoredState }
   /** The oldest of those handed over; gives their memory back. */
   | { readonly kind: 'committed'; readonly batches: readonly Uint8Array<ArrayBuffer>[] }
+  /** The disk is full: of this epoch nothing more was or will be written. */
+  | { readonly kind: 'refused'; readonly epoch: number }
+  /** After `refused`: there is room again. */
+  | { readonly kind: 'room' }
   | { readonly kind: 'records'; readonly ticket: number; readonly records: Uint8Array }
   | { readonly kind: 'size'; readonly ticket: number; readonly size: FileSize }
   | { readonly kind: 'done'; readonly ticket: number; readonly result: JobResult }
@@ -56,6 +60,10 @@ export interface WriterOptions {
   readonly onVersion: (id: number, record: Uint8Array) => void;
   /** The oldest batch that was handed over is on disk. */
   readonly onCommitted: () => void;
+  /** The disk is full: every batch that was not committed is gone. */
+  readonly onRefused: () => void;
+  /** The disk has room again. */
+  readonly onRoom: () => void;
   /** Nothing will be written any more. Called once. */
   readonly onFailed: (error: Error) => void;
 }
@@ -76,6 +84,8 @@ export class Writer {
   private waitingForClose: Settle<void> | undefined;
   /** Batches that the writer's thread has and has not committed yet. */
   private inFlight = 0;
+  /** Begins anew when what was handed over is refused. */
+  private epoch = 0;
   private isScheduled = false;
   private failure: Error | undefined;
   private nextTicket = 1;
@@ -174,7 +184,14 @@ export class Writer {
     this.inFlight += 1;
     const batch = this.batch.take();
     this.onTaken?.();
-    this.send({ kind: 'commit', batch }, [batch.buffer]);
+    this.send({ kind: 'commit', epoch: this.epoch, batch }, [batch.buffer]);
+  }
+
+  private startAnew(): void {
+    this.epoch += 1;
+    this.inFlight = 0;
+    this.batch.clear();
+    this.options.onRefused();
   }
 
   private send(message: ToWriter, transfer: ArrayBuffer[] = []): void {
@@ -195,6 +212,12 @@ export class Writer {
         for (const batch of message.batches) this.batch.reuse(batch);
         this.commit(); // the next one first: its fsync runs while the answers of this one go out
         for (const _ of message.batches) this.options.onCommitted();
+        break;
+      case 'refused':
+        if (message.epoch === this.epoch) this.startAnew();
+        break;
+      case 'room':
+        this.options.onRoom();
         break;
       case 'records': {
         const records = new Map<number, Uint8Array>();

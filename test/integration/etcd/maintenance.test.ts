@@ -1,14 +1,20 @@
 /** What operators ask of an etcd, the same cases against kagent and a real etcd: what etcd answers is right by definition. */
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { connect as connectHttp2 } from 'node:http2';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { restoreSnapshot, verifySnapshot } from '../../../src/server/store/store.ts';
 import { prefix, TestClient } from '../../helpers/etcd-client.ts';
 import { startEtcd, startKagent } from '../../helpers/etcd-servers.ts';
 import type { TestServer } from '../../helpers/etcd-servers.ts';
+import { etcdctl } from '../../helpers/etcdctl.ts';
 import { alarm, call, hashKv, memberId, snapshotParts, status, walk } from '../../helpers/maintenance-client.ts';
 import type { SnapshotPart } from '../../helpers/maintenance-client.ts';
+import { temporaryDir } from '../../helpers/temporary.ts';
+import { eventually } from '../../helpers/wait.ts';
 
 describe.each([
   ['kagent', startKagent, () => 17],
@@ -38,6 +44,7 @@ describe.each([
       expect(found.dbSize).toBeGreaterThan(1000);
       expect(found.dbSizeInUse).toBeGreaterThan(1000);
       expect(found.dbSizeInUse).toBeLessThanOrEqual(found.dbSize);
+      expect(found.dbSizeQuota).toBe(2 * 1024 ** 3);
       expect(found.raftTerm).toBeGreaterThan(0);
       expect(found.raftAppliedIndex).toBe(found.raftIndex);
     });
@@ -102,6 +109,8 @@ describe.each([
       await expect(client.put('/alarm/a')).rejects.toMatchObject(noSpace);
       await expect(client.txn({ success: [put] })).rejects.toMatchObject(noSpace);
       await expect(client.txn({ failure: [put] })).rejects.toMatchObject(noSpace);
+      const nested = { kind: 'txn', success: [], failure: [put] } as const;
+      await expect(client.txn({ success: [nested] })).rejects.toMatchObject(noSpace);
       await expect(client.grant(60)).rejects.toMatchObject(noSpace);
       await expect(client.put('')).rejects.toMatchObject(failure(3, 'etcdserver: key is not provided'));
       expect((await client.range('/alarm/a')).count).toBe(1);
@@ -223,7 +232,7 @@ describe.each([
     });
 
     test.each(['AuthDisable', 'UserList', 'RoleList'])('%s has nothing to do', async (method) => {
-      await call(client, `etcdserverpb.Auth/${method}`);
+      await expect(call(client, `etcdserverpb.Auth/${method}`)).resolves.toBeUndefined();
     });
   });
 
@@ -281,6 +290,104 @@ describe.each([
     });
   });
 });
+
+describe.each([
+  ['kagent', startKagent],
+  ['etcd', startEtcd],
+])('etcdctl with %s', (_name, start) => {
+  test('every command an operator uses', async () => {
+    const dir = temporaryDir();
+    const server = await start(dir);
+    const run = (...args: string[]) => etcdctl(server.address, ...args);
+    try {
+      expect(await run('put', 'key', 'value')).toBe('OK\n');
+      expect(await run('get', 'key')).toBe('key\nvalue\n');
+      expect(await run('endpoint', 'health')).toContain('is healthy');
+      expect(await run('endpoint', 'status')).toContain('3.7.3');
+      expect(await run('endpoint', 'hashkv')).toBe(`${server.address}, 22064187, 2\n`);
+      expect(await run('member', 'list')).toContain('started');
+      expect(await run('auth', 'status')).toBe('Authentication Status: false\nAuthRevision: 1\n');
+      expect(await run('alarm', 'list')).toBe('');
+      expect(await run('compaction', '--physical', '2')).toBe('compacted revision 2\n');
+      expect(await run('defrag')).toContain('Finished defragmenting');
+      const saved = join(dir, 'saved.db');
+      expect(await run('snapshot', 'save', saved)).toContain('Snapshot saved');
+      expect(statSync(saved).size % 512).toBe(32);
+      expect(await run('lock', 'name', 'echo', 'held')).toBe('held\n');
+    } finally {
+      await server.stop();
+    }
+  });
+
+  test('alarms are listed with their member, and disarmed', async () => {
+    const server = await start(temporaryDir());
+    const client = new TestClient(server.address);
+    try {
+      await alarm(client, 'activate', 'NOSPACE', 77n);
+      const listed = (text: string) => text.replaceAll(/\s+/g, ' ').trim();
+      expect(listed(await etcdctl(server.address, 'alarm', 'list'))).toBe('memberID:77 alarm:NOSPACE');
+      expect(listed(await etcdctl(server.address, 'alarm', 'disarm'))).toBe('memberID:77 alarm:NOSPACE');
+      expect(await etcdctl(server.address, 'alarm', 'list')).toBe('');
+      expect(await etcdctl(server.address, 'put', 'key', 'value')).toBe('OK\n');
+    } finally {
+      await client.close();
+      await server.stop();
+    }
+  });
+});
+
+test('what etcdctl saves from kagent is verified and restored', async () => {
+  const dir = temporaryDir();
+  const server = await startKagent(dir);
+  await etcdctl(server.address, 'put', 'key', 'saved');
+  const saved = join(dir, 'saved.db');
+  await etcdctl(server.address, 'snapshot', 'save', saved);
+  await etcdctl(server.address, 'put', 'key', 'later');
+  await server.stop();
+  await verifySnapshot(saved);
+  const restoredDir = temporaryDir();
+  await restoreSnapshot(saved, restoredDir);
+  const restored = await startKagent(restoredDir);
+  expect(await etcdctl(restored.address, 'get', 'key', '--print-value-only')).toBe('saved\n');
+  await restored.stop();
+});
+
+test('who asks for a snapshot and never reads it holds up nobody, and its copy goes with the connection', async () => {
+  const dir = temporaryDir();
+  const server = await startKagent(dir);
+  const client = new TestClient(server.address);
+  for (let n = 0; n < 20; n += 1) await client.put(`/bulk/${n}`, Buffer.alloc(1_000_000));
+  const session = connectHttp2('http://localhost', { createConnection: () => connect(join(dir, 'store.sock')) });
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/etcdserverpb.Maintenance/Snapshot',
+    'content-type': 'application/grpc',
+    te: 'trailers',
+  });
+  stream.on('error', () => {});
+  stream.end(Buffer.alloc(5)); // an empty message
+  await eventually(() => openCopies() === 1, { what: 'the copy' });
+  const start = performance.now();
+  for (let n = 0; n < 100; n += 1) await client.put('/small', `${n}`);
+  expect(performance.now() - start).toBeLessThan(5000);
+  expect(openCopies()).toBe(1);
+  session.destroy();
+  await eventually(() => openCopies() === 0, { what: 'the copy to be gone' });
+  await client.close();
+  await server.stop();
+});
+
+/** Copies of the store that lost their name and are open in this process. */
+function openCopies(): number {
+  const links = readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return ''; // closed meanwhile
+    }
+  });
+  return links.filter((link) => link.includes('store.db.copy-') && link.endsWith('(deleted)')).length;
+}
 
 describe('both', () => {
   test('the same history gives the same hash, at every revision and after compactions', async () => {

@@ -1,0 +1,75 @@
+/**
+ * @module
+ * A file that holds nothing but room: given up when the disk is full, so that deletions and compaction, which need a little
+ * themselves, can make space.
+ */
+import { existsSync, rmSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+
+const reserveBytes = 8 << 20;
+const pieceBytes = 256 << 10;
+/** A store that ends sooner needs none. */
+const firstFillMs = 1000;
+const retryMs = 1000;
+
+export interface ReserveHost {
+  /** Room inside the store's own file. */
+  holeBytes(): number;
+  /** There is room, at first or again. */
+  onRoom(): void;
+}
+
+export class Reserve {
+  private readonly path: string;
+  private readonly host: ReserveHost;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(path: string, host: ReserveHost) {
+    this.path = path;
+    this.host = host;
+  }
+
+  start(): void {
+    this.fillAfter(firstFillMs);
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+  }
+
+  /** The disk is full. */
+  giveUp(): void {
+    rmSync(this.path, { force: true });
+    this.fillAfter(retryMs);
+  }
+
+  private fillAfter(delayMs: number): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => void this.fill(), delayMs).unref();
+  }
+
+  private async fill(): Promise<void> {
+    const hasRoom = existsSync(this.path) || (await this.write()) || this.host.holeBytes() >= reserveBytes;
+    if (hasRoom) this.host.onRoom();
+    else this.fillAfter(retryMs);
+  }
+
+  private async write(): Promise<boolean> {
+    const partial = `${this.path}.partial`;
+    try {
+      const file = await open(partial, 'w', 0o600);
+      try {
+        const zeros = Buffer.alloc(pieceBytes);
+        for (let written = 0; written < reserveBytes; written += pieceBytes) await file.write(zeros);
+        await file.datasync(); // file systems may find out late that there is no room
+      } finally {
+        await file.close();
+      }
+      await rename(partial, this.path);
+      return true;
+    } catch {
+      await rm(partial, { force: true }).catch(() => {});
+      return false;
+    }
+  }
+}
