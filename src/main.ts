@@ -10,7 +10,7 @@ import { createAgent } from './agent/agent.ts';
 import { openBox } from './agent/box.ts';
 import { agentCommand, removeCommands } from './agent/commands.ts';
 import { AgentConfig, nodeSettings } from './agent/config.ts';
-import { datastoreCommand } from './server/commands.ts';
+import { datastoreCommand, etcdSnapshotCommand } from './server/commands.ts';
 import { serverSettings } from './server/config.ts';
 import { checkNetworks } from './server/networks.ts';
 import { createServer, type Server } from './server/server.ts';
@@ -45,7 +45,14 @@ function program(): Command {
     known,
     run: runServer,
   });
-  const all = [server, agentCommand(known), datastoreCommand(), ...removeCommands(), ...commonCommands(kagent)];
+  const all = [
+    server,
+    agentCommand(known),
+    datastoreCommand(),
+    etcdSnapshotCommand(),
+    ...removeCommands(),
+    ...commonCommands(kagent),
+  ];
   for (const command of all) kagent.addCommand(command);
   return exiting(kagent);
 }

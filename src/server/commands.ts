@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { parseDuration } from '../shared/duration.ts';
 import { runDatastoreServe } from './datastore.ts';
+import { operatorCommands, snapshotCommand } from './datastore-commands.ts';
 import type { ListenTls } from './etcd/etcd.ts';
 
 interface ServeFlags {
@@ -46,7 +47,13 @@ export function datastoreCommand(): Command {
       };
       await runDatastoreServe(options, stop.signal);
     });
+  for (const command of operatorCommands()) datastore.addCommand(command);
   return datastore;
+}
+
+/** k3s's name for `kagent datastore snapshot`. */
+export function etcdSnapshotCommand(): Command {
+  return snapshotCommand('etcd-snapshot');
 }
 
 type TlsFlags = Pick<ServeFlags, 'certFile' | 'keyFile' | 'trustedCaFile'>;

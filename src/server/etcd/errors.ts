@@ -17,11 +17,18 @@ export class ListenAddressInUseError extends KagentError {
   }
 }
 
+/** Of gRPC's codes. */
+const unavailable = 14;
+
 /** A call to an etcd that did not succeed; the message is the server's own. */
 export class EtcdCallError extends KagentError {
   readonly code = 'DATASTORE_CALL';
   readonly fault = 'peer';
   readonly grpcCode: number;
+  /** Nobody answered, or not to the end. */
+  get isConnectionLost(): boolean {
+    return this.grpcCode === unavailable;
+  }
   constructor(grpcCode: number, message: string, options?: { readonly cause?: unknown }) {
     super(message, options);
     this.grpcCode = grpcCode;

@@ -12,6 +12,7 @@ import type { GrpcMethods } from './grpc.ts';
 import { openGrpcDoor } from './grpc-door.ts';
 import type { Door } from './grpc-door.ts';
 import { healthMethods } from './health.ts';
+import { kagentMethods } from './kagent-service.ts';
 import { kvMethods } from './kv.ts';
 import { electionMethods } from './election.ts';
 import { leaseMethods } from './lease.ts';
@@ -21,6 +22,9 @@ import { lockMethods } from './lock.ts';
 import { maintenanceMethods } from './maintenance.ts';
 import { watchMethods } from './watch.ts';
 
+export { connectDatastore } from './client/datastore.ts';
+export type { DatastoreClient, DatastoreFacts } from './client/datastore.ts';
+export { EtcdCallError } from './errors.ts';
 export { connectKeys } from './client/keys.ts';
 export type { KeyChange, KeyClient } from './client/keys.ts';
 export type { ListenTls } from './listen.ts';
@@ -55,6 +59,7 @@ export async function openEtcdDoor(options: EtcdDoorOptions): Promise<EtcdDoor> 
     ...healthMethods(),
     ...lockMethods(store, header),
     ...electionMethods(store, header),
+    ...kagentMethods(store),
   ]);
   const doors: Door[] = [];
   for (const address of listen.map(parseListenAddress)) doors.push(await openGrpcDoor(methods, address, options.tls));

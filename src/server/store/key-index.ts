@@ -16,6 +16,8 @@ export interface Version extends RecordOwner {
   /** 0: a deletion. */
   readonly version: number;
   readonly lease: LeaseId;
+  /** Of its record, wherever that is. */
+  readonly sizeBytes: number;
 }
 
 export interface KeyEntry {

@@ -24,6 +24,7 @@ import type {
   KeyValue,
   KvHash,
   LeaseId,
+  PrefixUsage,
   RangeQuery,
   RangeResult,
   Revision,
@@ -40,6 +41,7 @@ import { SpaceGuard } from './space.ts';
 import { checkKey, checkTxn } from './txn-check.ts';
 import { executeTxn } from './txn.ts';
 import type { TxnHost } from './txn.ts';
+import { measureUsage } from './usage.ts';
 import { WatchHub } from './watch.ts';
 import type { Change, WatchHost } from './watch.ts';
 import { Writer } from './writer.ts';
@@ -198,6 +200,10 @@ export class MvccStore implements Store, TxnHost, WatchHost {
     };
   }
 
+  usage(depth: number, sinceRevision: Revision): Promise<readonly PrefixUsage[]> {
+    return measureUsage(this.index, depth, sinceRevision);
+  }
+
   async hashKv(revision: Revision): Promise<KvHash> {
     for (;;) {
       const { compactRevision } = this;
@@ -313,7 +319,7 @@ export class MvccStore implements Store, TxnHost, WatchHost {
     const before = entry.versions.at(-1);
     const write: WriteTarget = this.writer.write();
     const record = this.encoder.encode(entry.key, kv);
-    const version = versionOf(this.nextId++, kv);
+    const version = versionOf(this.nextId++, kv, record.length);
     this.arena.add(version, record);
     this.space.grew(record.length);
     write.putVersion(version.id, record);
@@ -406,7 +412,7 @@ export class MvccStore implements Store, TxnHost, WatchHost {
     const kv = decodeRecord(record);
     const entry = this.index.getOrCreate(keyText(kv.key));
     const before = entry.versions.at(-1);
-    const restored = versionOf(id, kv);
+    const restored = versionOf(id, kv, record.length);
     this.arena.add(restored, record);
     entry.versions.push(restored);
     this.index.setLive(entry, restored.version > 0);
@@ -422,8 +428,9 @@ const noRevision = 0 as Revision;
 const noLease = 0n as LeaseId;
 const noValue = new Uint8Array();
 
-function versionOf(id: number, { createRevision, modRevision, version, lease }: Omit<KeyValue, 'key'>): Version {
-  return { id, revision: modRevision, createRevision, version, lease, record: undefined, slab: undefined };
+function versionOf(id: number, kv: Omit<KeyValue, 'key'>, sizeBytes: number): Version {
+  const { createRevision, modRevision, version, lease } = kv;
+  return { id, revision: modRevision, createRevision, version, lease, sizeBytes, record: undefined, slab: undefined };
 }
 
 function changeOf({ entry, version, previous }: VersionChange): Change {

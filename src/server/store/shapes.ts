@@ -216,6 +216,19 @@ export interface StoreStats {
   readonly quotaBytes: number;
 }
 
+/** What the keys below a prefix hold. */
+export interface PrefixUsage {
+  readonly prefix: string;
+  readonly keys: number;
+  /** Of the newest versions. */
+  readonly sizeBytes: number;
+  /** Older versions that are not compacted yet, deletions among them. */
+  readonly oldVersions: number;
+  readonly oldSizeBytes: number;
+  /** Versions since the revision that was asked for. */
+  readonly writes: number;
+}
+
 export interface Store {
   readonly clusterId: number;
   readonly memberId: number;
@@ -232,6 +245,8 @@ export interface Store {
   /** `physical` waits until the old versions are gone from the disk too. @throws {CompactedError} @throws {FutureRevisionError} */
   compact(revision: Revision, physical: boolean): Promise<void>;
   stats(): Promise<StoreStats>;
+  /** By prefixes of `depth` parts, such as 2: `/registry/pods/`. */
+  usage(depth: number, sinceRevision: Revision): Promise<readonly PrefixUsage[]>;
   /** Over every version up to `revision`; 0: the newest. @throws {CompactedError} @throws {FutureRevisionError} */
   hashKv(revision: Revision): Promise<KvHash>;
   /** Writes go on meanwhile; needs as much room on the disk as the store's file has. @throws {SnapshotFailedError} */

@@ -152,6 +152,42 @@ export class SqliteFile {
   }
 }
 
+/** The file of a store that nobody serves. */
+export interface UnservedFile {
+  /** SQLite's own words; undefined: all is well. */
+  integrityProblem(): string | undefined;
+  versions(): Iterable<{ readonly id: number; readonly record: Uint8Array }>;
+  leaseIds(): ReadonlySet<bigint>;
+  newestRevision(): number;
+  setCompactRevision(revision: number): void;
+  close(): void;
+}
+
+/** @throws {StoreLockedError} when a process serves it. @throws {StoreFormatError} */
+export function openUnserved(path: string, nativeBinding: string): UnservedFile {
+  const db = openDatabase(path, nativeBinding);
+  const versions = () => db.prepare<[], VersionColumns>('SELECT id, record FROM kv ORDER BY id').iterate();
+  const meta = db.prepare<[], { value: number }>(`SELECT value FROM meta WHERE name = 'compact_revision'`);
+  return {
+    integrityProblem: () => {
+      const words = String(db.pragma('integrity_check(10)', { simple: true }));
+      return words === 'ok' ? undefined : words.replaceAll('\n', '; ');
+    },
+    versions,
+    leaseIds: () => {
+      const rows = db.prepare<[], { id: bigint }>('SELECT id FROM lease').safeIntegers().all();
+      return new Set(rows.map(({ id }) => id));
+    },
+    newestRevision: () => {
+      const last = db.prepare<[], VersionColumns>('SELECT id, record FROM kv ORDER BY id DESC LIMIT 1').get();
+      return Math.max(last === undefined ? 1 : modRevisionOf(last.record), meta.get()?.value ?? 1);
+    },
+    setCompactRevision: (revision) =>
+      void db.prepare(`UPDATE meta SET value = ? WHERE name = 'compact_revision'`).run(revision),
+    close: () => db.close(),
+  };
+}
+
 interface VersionColumns {
   readonly id: number;
   readonly record: Buffer;

@@ -15,7 +15,8 @@ import { defaultQuotaBytes } from './space.ts';
 export * from './errors.ts';
 export { ProtoReader, ProtoWriter } from './protobuf.ts';
 export { decodeRecord } from './record.ts';
-export { restoreSnapshot, verifySnapshot } from './snapshot.ts';
+export type { StoreFinding } from './inspect.ts';
+export { restoreSnapshot, storeFileName, verifySnapshot } from './snapshot.ts';
 export type { SnapshotFacts } from './snapshot.ts';
 export type * from './shapes.ts';
 export type { WriterWorkerData } from './writer-worker.ts';
@@ -30,6 +31,11 @@ export interface StoreOptions {
   readonly quotaBytes?: number;
   /** A commit failed: nothing can be promised any more, and every call from now on fails or waits for ever. */
   readonly onFailed: (error: Error) => void;
+}
+
+/** Loads SQLite into this thread, which those who serve a store leave to a worker. */
+export async function loadInspection(): Promise<typeof import('./inspect.ts')> {
+  return import('./inspect.ts');
 }
 
 /** @throws {ForwardedError} with the code STORE_LOCKED or STORE_FORMAT */

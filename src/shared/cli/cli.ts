@@ -9,3 +9,4 @@ export { foreground, type Foreground } from './foreground.ts';
 export { passedThrough } from './passthrough.ts';
 export { secretSetting } from './secret-setting.ts';
 export { loadSettings, settingsCommand } from './settings-command.ts';
+export { age, mebibytes, table } from './table.ts';
