@@ -90,6 +90,19 @@ export class StoreLockedError extends KagentError {
   }
 }
 
+/** The file cannot be read as it was written. It stays as it is: a start on an empty one would look like a lost cluster. */
+export class StoreDamagedError extends KagentError {
+  readonly code = 'STORE_DAMAGED';
+  readonly fault = 'operator';
+  constructor(path: string, why: string, options: { readonly snapshot: string | undefined; readonly cause?: unknown }) {
+    const next =
+      options.snapshot === undefined
+        ? 'there is no snapshot beside it: take one from another place'
+        : `the newest snapshot here is ${options.snapshot}`;
+    super(`${path} is damaged (${why}); ${next}, and run: kagent datastore snapshot restore FILE`, options);
+  }
+}
+
 export class StoreFormatError extends KagentError {
   readonly code = 'STORE_FORMAT';
   readonly fault = 'operator';

@@ -5,13 +5,21 @@
  *
  * One table holds every version in the order of writing: no index beside it, because the index is in memory.
  */
+import { chmodSync, existsSync, readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { alarmName, alarmOfName } from './alarm.ts';
 import { BatchBuilder, replayBatch } from './batch.ts';
 import type { LeaseRow, WriteTarget } from './batch.ts';
-import { StoreFailedError, StoreFormatError, StoreLockedError } from './errors.ts';
+import {
+  MalformedMessageError,
+  StoreDamagedError,
+  StoreFailedError,
+  StoreFormatError,
+  StoreLockedError,
+} from './errors.ts';
 import type { StoredVersion } from './hash.ts';
-import { modRevisionOf } from './record.ts';
+import { decodeRecord, modRevisionOf } from './record.ts';
 import type { Alarm, LeaseId, Revision } from './shapes.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
 
@@ -75,10 +83,15 @@ export class SqliteFile {
     };
   }
 
-  /** Every version in the order of writing, as batches of about a megabyte. */
+  /** Every version in the order of writing, as batches of about a megabyte. @throws {MalformedMessageError} */
   *versions(): Generator<Uint8Array<ArrayBuffer>> {
     const chunk = new BatchBuilder();
+    let revision = 0;
     for (const row of this.db.prepare<[], VersionColumns>('SELECT id, record FROM kv ORDER BY id').iterate()) {
+      const { key, modRevision } = decodeRecord(row.record);
+      if (key.length === 0 || modRevision < revision)
+        throw new MalformedMessageError(`version ${row.id} is out of order`);
+      revision = modRevision;
       chunk.putVersion(row.id, row.record);
       if (chunk.sizeBytes > 1 << 20) yield chunk.take();
     }
@@ -211,9 +224,13 @@ function openDatabase(path: string, nativeBinding: string | undefined): Database
   // No waiting for locks: the only other holder there can be is another kagent.
   const db = new Database(path, { timeout: 0, ...(nativeBinding === undefined ? {} : { nativeBinding }) });
   try {
-    db.pragma(`page_size = ${newPageBytes}`);
-    db.pragma('auto_vacuum = INCREMENTAL'); // has to be said before the first table exists
-    db.pragma('locking_mode = EXCLUSIVE');
+    chmodSync(path, 0o600); // it holds Secrets; SQLite gives the same mode to the log
+    db.pragma('locking_mode = EXCLUSIVE'); // before anything is read: or the log gets an index that others can see
+    // These two are said before the first table exists, and are a write each time they are said.
+    if (db.pragma('page_count', { simple: true }) === 0) {
+      db.pragma(`page_size = ${newPageBytes}`);
+      db.pragma('auto_vacuum = INCREMENTAL');
+    }
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = FULL'); // the driver's default for WAL loses acknowledged writes at a power cut
     db.pragma(`wal_autocheckpoint = ${checkpointPages}`);
@@ -227,8 +244,26 @@ function openDatabase(path: string, nativeBinding: string | undefined): Database
   } catch (error) {
     db.close();
     if (systemCode(error) === 'SQLITE_BUSY') throw new StoreLockedError(path, { cause: error });
-    throw error;
+    throw damageIn(path, error) ?? error;
   }
+}
+
+const damageCodes = /^SQLITE_(?:CORRUPT|NOTADB)/;
+
+/** @returns undefined where the error says nothing of damage */
+export function damageIn(path: string, error: unknown): StoreDamagedError | undefined {
+  const isDamage = damageCodes.test(systemCode(error) ?? '') || error instanceof MalformedMessageError;
+  return isDamage
+    ? new StoreDamagedError(path, messageOf(error), { snapshot: newestSnapshot(path), cause: error })
+    : undefined;
+}
+
+/** Where `kagent datastore snapshot save` puts them. */
+function newestSnapshot(path: string): string | undefined {
+  const dir = join(dirname(path), 'snapshots');
+  if (!existsSync(dir)) return undefined;
+  const files = readdirSync(dir).map((name) => join(dir, name));
+  return files.toSorted((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0];
 }
 
 function createTables(db: Database.Database, found: number): void {

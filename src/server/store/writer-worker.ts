@@ -8,7 +8,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { KagentError, messageOf } from '../../shared/errors.ts';
 import { DiskJobs, removeCopies } from './disk-jobs.ts';
 import { Reserve } from './reserve.ts';
-import { SqliteFile } from './sqlite.ts';
+import { damageIn, SqliteFile } from './sqlite.ts';
 import type { FromWriter, ToWriter } from './writer.ts';
 
 type CommitMessage = Extract<ToWriter, { readonly kind: 'commit' }>;
@@ -101,7 +101,8 @@ function main({ path, nativeBinding, port }: WriterWorkerData): void {
         reserve.start();
       }
       handle(file, message);
-    } catch (error) {
+    } catch (failure) {
+      const error = damageIn(path, failure) ?? failure;
       // After a failed commit nothing more may be written: what the index holds is no longer what the disk holds.
       const code = error instanceof KagentError ? error.code : 'STORE_FAILED';
       send({ kind: 'failed', code, message: messageOf(error) });

@@ -133,6 +133,29 @@ test('check finds a sound file sound, and a damaged one damaged without touching
   await startFresh();
 });
 
+test('a damaged datastore does not start, is left as it is, and the newest snapshot is offered', async () => {
+  for (let i = 0; i < 300; i += 1) await client.put(`/k${i}`, 'x'.repeat(2000));
+  const snapshot = join(dir, 'snapshots', 'good');
+  await online('snapshot', 'save', snapshot);
+  await stop();
+  const path = join(dir, 'store.db');
+  writeSync(openSync(path, 'r+'), Buffer.alloc(20_000, 0xab), 0, 20_000, 100_000);
+  const before = readFileSync(path);
+  await expect(startKagent(dir)).rejects.toThrow(/store\.db is damaged .*snapshots\/good.*snapshot restore/);
+  expect(readFileSync(path).equals(before)).toBe(true);
+
+  expect((await offline('snapshot', 'restore', snapshot)).code).toBe(0);
+  await start();
+  expect((await client.range('/k299')).kvs).toHaveLength(1);
+});
+
+test('a file that is no datastore at all does not start either', async () => {
+  await stop();
+  writeFileSync(join(dir, 'store.db'), 'something else'.repeat(1000));
+  await expect(startKagent(dir)).rejects.toThrow('is damaged');
+  await startFresh();
+});
+
 test('a snapshot that was changed or cut off is refused', async () => {
   await fill();
   const path = join(dir, 'good');
