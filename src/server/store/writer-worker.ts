@@ -38,8 +38,12 @@ function main({ path, nativeBinding, port }: WriterWorkerData): void {
     unread ??= opened.versions();
     const { value: chunk, done } = unread.next();
     isLoaded = done === true;
-    if (done === true) send({ kind: 'loaded', state: opened.state() });
-    else send({ kind: 'versions', chunk }, [chunk.buffer]);
+    if (done !== true) {
+      send({ kind: 'versions', chunk }, [chunk.buffer]);
+      return;
+    }
+    send({ kind: 'loaded', state: opened.state() });
+    reserve.start(); // not before: while a query runs SQLite does nothing else
   };
 
   /** The batch, and the one that came meanwhile: one sync for both. */
@@ -98,7 +102,6 @@ function main({ path, nativeBinding, port }: WriterWorkerData): void {
       if (file === undefined) {
         file = new SqliteFile(path, nativeBinding);
         removeCopies(path);
-        reserve.start();
       }
       handle(file, message);
     } catch (failure) {
