@@ -9,6 +9,7 @@ import {
   LeaseTtlTooLargeError,
   MalformedMessageError,
   NoSpaceError,
+  StoreBusyError,
   StoreClosedError,
   StoreCorruptError,
 } from '../store/store.ts';
@@ -75,6 +76,7 @@ export function toStatus(error: unknown): GrpcStatus {
     return status('internal', `grpc: error unmarshalling request: proto: ${error.message}`);
   }
   if (error instanceof NoSpaceError) return status('resourceExhausted', 'etcdserver: mvcc: database space exceeded');
+  if (error instanceof StoreBusyError) return status('resourceExhausted', 'etcdserver: too many requests');
   if (error instanceof StoreCorruptError) return status('dataLoss', 'etcdserver: corrupt cluster');
   if (error instanceof StoreClosedError) return status('unavailable', 'etcdserver: server stopped');
   return status('unknown', messageOf(error));

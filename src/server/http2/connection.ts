@@ -12,16 +12,26 @@ import {
   flags,
   FrameReader,
   frameTypes,
-  maxMaxFrameBytes,
   maxWindowBytes,
   settingIds,
   StreamError,
 } from './frames.ts';
+import { BlockedStreams } from './blocked-streams.ts';
 import type { Frame } from './frames.ts';
+import {
+  checkDependency,
+  hasLength,
+  onlyForConnection,
+  onlyForStream,
+  uint32,
+  withoutPadding,
+} from './frame-checks.ts';
 import { HeaderDecoder, maxHeaderListBytes } from './hpack.ts';
+import { OpenHeaders } from './open-headers.ts';
 import { Outbox } from './outbox.ts';
 import { checkTrailers, contentLengthOf, readRequest } from './request.ts';
 import type { Request } from './request.ts';
+import { readSettings, writeSettings } from './settings.ts';
 import { Stream } from './stream.ts';
 import type { RequestHandler, ResponseStream, StreamHost } from './stream.ts';
 
@@ -42,14 +52,6 @@ const overfullBytes = 8 << 20;
 /** What may wait for the peer's windows before its new requests are refused. */
 const maxQueuedBytes = 64 << 20;
 
-/** Headers that go on in CONTINUATION frames. */
-interface OpenHeaders {
-  readonly streamId: number;
-  readonly isLast: boolean;
-  readonly parts: Buffer[];
-  sizeBytes: number;
-}
-
 export class Connection implements StreamHost {
   readonly outbox: Outbox;
   sendWindow = defaultWindowBytes;
@@ -59,10 +61,8 @@ export class Connection implements StreamHost {
   private readonly reader = new FrameReader();
   private readonly decoder = new HeaderDecoder();
   private readonly streams = new Map<number, Stream>();
-  /** Those with data that waits for a window. */
-  private readonly blocked = new Set<Stream>();
+  private readonly blocked = new BlockedStreams();
   private readonly prefaceTimer: NodeJS.Timeout;
-  private queuedBytes = 0;
   private peerWindowBytes = defaultWindowBytes;
   private receiveWindow = connectionWindowBytes;
   private lastStreamId = 0;
@@ -95,23 +95,20 @@ export class Connection implements StreamHost {
   }
 
   queued(stream: Stream, bytes: number): void {
-    this.queuedBytes += bytes;
-    if (bytes > 0) this.blocked.add(stream);
+    this.blocked.changed(stream, bytes);
   }
 
   over(stream: Stream): void {
     this.streams.delete(stream.id);
-    this.blocked.delete(stream);
+    this.blocked.forget(stream);
   }
 
   private greet(): void {
-    const settings = [
+    const payload = writeSettings([
       [settingIds.maxConcurrentStreams, maxStreams],
       [settingIds.initialWindowSize, streamWindowBytes],
       [settingIds.maxHeaderListSize, maxHeaderListBytes],
-    ] as const;
-    const payload = Buffer.alloc(6 * settings.length);
-    settings.forEach(([setting, value], at) => payload.writeUInt32BE(value, payload.writeUInt16BE(setting, 6 * at)));
+    ]);
     this.outbox.frame(frameTypes.settings, 0, 0, payload);
     this.sendWindowUpdate(0, connectionWindowBytes - defaultWindowBytes);
   }
@@ -238,12 +235,12 @@ export class Connection implements StreamHost {
     let block = withoutPadding(frame);
     if ((frame.flags & flags.priority) !== 0) {
       if (block.length < 5) throw new ConnectionError(errorCodes.frameSizeError, 'HEADERS without its priority');
-      this.checkDependency(streamId, block);
+      checkDependency(streamId, block);
       block = block.subarray(5);
     }
     const isLast = (frame.flags & flags.endStream) !== 0;
     if ((frame.flags & flags.endHeaders) !== 0) this.begin(streamId, block, isLast);
-    else this.openHeaders = { streamId, isLast, parts: [Buffer.from(block)], sizeBytes: block.length };
+    else this.openHeaders = new OpenHeaders(streamId, isLast, block);
   }
 
   private onContinuation({ streamId, flags: bits, payload }: Frame): void {
@@ -251,14 +248,10 @@ export class Connection implements StreamHost {
     if (open === undefined || open.streamId !== streamId) {
       throw new ConnectionError(errorCodes.protocolError, 'CONTINUATION of nothing');
     }
-    open.parts.push(Buffer.from(payload));
-    open.sizeBytes += payload.length;
-    if (open.sizeBytes > maxHeaderListBytes || open.parts.length > 64) {
-      throw new ConnectionError(errorCodes.enhanceYourCalm, 'headers without end');
-    }
+    open.add(payload);
     if ((bits & flags.endHeaders) === 0) return;
     this.openHeaders = undefined;
-    this.begin(streamId, Buffer.concat(open.parts), open.isLast);
+    this.begin(streamId, open.block(), open.isLast);
   }
 
   /** A request's headers are whole, or its trailers. */
@@ -279,7 +272,7 @@ export class Connection implements StreamHost {
     if (this.streams.size >= maxStreams) {
       throw new StreamError(streamId, errorCodes.refusedStream, `more than ${maxStreams} streams`);
     }
-    if (this.queuedBytes > maxQueuedBytes) {
+    if (this.blocked.sizeBytes > maxQueuedBytes) {
       throw new StreamError(streamId, errorCodes.refusedStream, 'too much of the earlier answers is not read yet');
     }
     const request = readRequest(streamId, fields);
@@ -294,13 +287,7 @@ export class Connection implements StreamHost {
     onlyForStream(frame);
     const { streamId, payload } = frame;
     if (payload.length !== 5) throw new StreamError(streamId, errorCodes.frameSizeError, 'PRIORITY of another length');
-    this.checkDependency(streamId, payload);
-  }
-
-  private checkDependency(streamId: number, payload: Buffer): void {
-    if ((payload.readUInt32BE(0) & maxWindowBytes) === streamId) {
-      throw new StreamError(streamId, errorCodes.protocolError, 'a stream that depends on itself');
-    }
+    checkDependency(streamId, payload);
   }
 
   private onReset(frame: Frame): void {
@@ -316,28 +303,14 @@ export class Connection implements StreamHost {
       hasLength(frame, 0);
       return;
     }
-    if (payload.length % 6 !== 0) throw new ConnectionError(errorCodes.frameSizeError, 'SETTINGS of another length');
-    for (let at = 0; at < payload.length; at += 6) {
-      this.apply(payload.readUInt16BE(at), payload.readUInt32BE(at + 2));
+    const { maxFrameBytes, windowBytes } = readSettings(payload);
+    if (maxFrameBytes !== undefined) this.peerMaxFrameBytes = maxFrameBytes;
+    if (windowBytes !== undefined) {
+      this.resizeWindows(windowBytes - this.peerWindowBytes);
+      this.peerWindowBytes = windowBytes;
     }
-    this.outbox.frame(frameTypes.settings, flags.ack, 0, nothing);
-    this.pump(); // windows may have grown
-  }
-
-  private apply(setting: number, value: number): void {
-    if (setting === settingIds.enablePush && value > 1) {
-      throw new ConnectionError(errorCodes.protocolError, `ENABLE_PUSH ${value}`);
-    } else if (setting === settingIds.maxFrameSize) {
-      if (value < defaultMaxFrameBytes || value > maxMaxFrameBytes) {
-        throw new ConnectionError(errorCodes.protocolError, `MAX_FRAME_SIZE ${value}`);
-      }
-      this.peerMaxFrameBytes = value;
-    } else if (setting === settingIds.initialWindowSize) {
-      if (value > maxWindowBytes)
-        throw new ConnectionError(errorCodes.flowControlError, `INITIAL_WINDOW_SIZE ${value}`);
-      this.resizeWindows(value - this.peerWindowBytes);
-      this.peerWindowBytes = value;
-    }
+    this.outbox.frame(frameTypes.settings, flags.ack, 0, Buffer.alloc(0));
+    this.blocked.pump(); // windows may have grown
   }
 
   /** Section 6.9.2: the change counts for the streams that are open too. */
@@ -365,25 +338,14 @@ export class Connection implements StreamHost {
       if (this.sendWindow > maxWindowBytes) {
         throw new ConnectionError(errorCodes.flowControlError, 'a window beyond 2^31 - 1');
       }
-      this.pump();
+      this.blocked.pump();
       return;
     }
     const stream = this.streamOf(streamId);
     if (bytes === 0) throw new StreamError(streamId, errorCodes.protocolError, 'a window update of 0');
-    stream?.widen(bytes);
-    while (stream?.pump() === true);
-    if (stream?.hasQueued === false) this.blocked.delete(stream);
-  }
-
-  /** One frame of each stream that waits, and again, until nothing more goes. */
-  private pump(): void {
-    for (let hasSent = true; hasSent && this.sendWindow > 0;) {
-      hasSent = false;
-      for (const stream of this.blocked) {
-        hasSent = stream.pump() || hasSent;
-        if (!stream.hasQueued) this.blocked.delete(stream);
-      }
-    }
+    if (stream === undefined) return;
+    stream.widen(bytes);
+    this.blocked.pumpStream(stream);
   }
 
   /** @returns undefined for one that is closed. @throws {ConnectionError} for one that never was opened */
@@ -421,33 +383,4 @@ export class Connection implements StreamHost {
     clearTimeout(this.prefaceTimer);
     for (const stream of this.streams.values()) stream.close();
   }
-}
-
-const nothing = Buffer.alloc(0);
-
-function uint32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
-}
-
-/** Section 6.1. */
-function withoutPadding({ flags: bits, payload }: Frame): Buffer {
-  if ((bits & flags.padded) === 0) return payload;
-  const padding = payload[0] ?? 0;
-  if (padding >= payload.length) throw new ConnectionError(errorCodes.protocolError, 'more padding than payload');
-  return payload.subarray(1, payload.length - padding);
-}
-
-function onlyForConnection({ streamId }: Frame): void {
-  if (streamId !== 0) throw new ConnectionError(errorCodes.protocolError, 'a frame for the connection names a stream');
-}
-
-function onlyForStream({ streamId }: Frame): void {
-  if (streamId === 0) throw new ConnectionError(errorCodes.protocolError, 'a frame for a stream names none');
-}
-
-function hasLength({ payload }: Frame, length: number): void {
-  if (payload.length !== length)
-    throw new ConnectionError(errorCodes.frameSizeError, `a frame of ${payload.length} bytes`);
 }

@@ -130,6 +130,15 @@ export class StoreClosedError extends KagentError {
   }
 }
 
+/** Hashes, snapshots and the like take the disk long, and so few may wait for it. */
+export class StoreBusyError extends KagentError {
+  readonly code = 'STORE_BUSY';
+  readonly fault = 'peer';
+  constructor() {
+    super('too many requests that take the disk long are waiting already; ask again later');
+  }
+}
+
 /** The alarm NOSPACE is raised: what makes the store larger is refused, everything else goes on. */
 export class NoSpaceError extends KagentError {
   readonly code = 'STORE_NO_SPACE';

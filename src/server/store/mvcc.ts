@@ -206,6 +206,7 @@ export class MvccStore implements Store, TxnHost, WatchHost {
 
   async hashKv(revision: Revision): Promise<KvHash> {
     for (;;) {
+      this.writer.checkJobs(); // before the index is walked
       const { compactRevision } = this;
       if (revision > 0 && revision < compactRevision) throw new CompactedError(revision, compactRevision);
       if (revision > this.revision) throw new FutureRevisionError(revision, this.revision);

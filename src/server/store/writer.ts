@@ -9,11 +9,13 @@
 import type { MessagePort } from 'node:worker_threads';
 import { BatchBuilder, replayBatch } from './batch.ts';
 import type { WriteTarget } from './batch.ts';
-import { ForwardedError, StoreClosedError, StoreFailedError } from './errors.ts';
+import { ForwardedError, StoreBusyError, StoreClosedError, StoreFailedError } from './errors.ts';
 import type { HashQuery } from './hash.ts';
 import type { FileSize, StoredState } from './sqlite.ts';
 
 const maxInFlight = 2;
+/** Done one after the other. */
+const maxJobs = 16;
 /** While loading: what the disk's thread may be ahead. */
 const chunksAhead = 3;
 
@@ -156,7 +158,13 @@ export class Writer {
     });
   }
 
-  private run(job: DiskJob): Promise<JobResult> {
+  /** @throws {StoreBusyError} when a further job would have to wait for many others */
+  checkJobs(): void {
+    if (this.jobs.size >= maxJobs) throw new StoreBusyError();
+  }
+
+  private async run(job: DiskJob): Promise<JobResult> {
+    this.checkJobs();
     return this.ask(this.jobs, (ticket) => ({ kind: 'job', ticket, job }));
   }
 
