@@ -12,7 +12,6 @@ const common: Options = {
   noExternal: [/./],
   external: ['bufferutil', 'utf-8-validate'], // ws tries these native helpers and does without
   removeNodeProtocol: false, // `sea` and others have no name without it
-  keepNames: true,
   silent: true,
 };
 

@@ -5,8 +5,14 @@ import { basename, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
 const root = resolve(import.meta.dirname, '../..');
-/** Where a box has Go when nobody put it on the PATH. */
-const path = `${process.env['PATH'] ?? ''}:/usr/local/go/bin`;
+/** Builds what the lock files say with the Go that is there. */
+export const goEnvironment = (): NodeJS.ProcessEnv => ({
+  ...process.env,
+  // Where a box has Go when nobody put it on the PATH.
+  PATH: `${process.env['PATH'] ?? ''}:/usr/local/go/bin`,
+  GOTOOLCHAIN: 'local',
+  GOWORK: 'off',
+});
 
 export interface GoProgram {
   /** The module's folder, from the project's root. */
@@ -28,13 +34,7 @@ export async function buildGoProgram(program: GoProgram): Promise<string> {
   const verb = program.isTest === true ? ['test', '-c'] : ['build'];
   await promisify(execFile)('go', [...verb, '-mod=readonly', '-trimpath', '-o', out, program.package ?? '.'], {
     cwd: resolve(root, program.module),
-    env: {
-      ...process.env,
-      PATH: path,
-      GOTOOLCHAIN: 'local',
-      GOWORK: 'off',
-      CGO_ENABLED: program.needsC === true ? '1' : '0',
-    },
+    env: { ...goEnvironment(), CGO_ENABLED: program.needsC === true ? '1' : '0' },
     maxBuffer: 64 << 20,
   });
   return out;

@@ -30,6 +30,9 @@ export async function openTestStore(dir: string, options: Partial<StoreOptions> 
       throw error;
     },
     ...options,
+  }).catch(async (error: unknown) => {
+    await exited;
+    throw error;
   });
   const close = store.close.bind(store);
   store.close = async () => {

@@ -3,8 +3,8 @@
  * client certificates and the socket's mode.
  */
 import type { ProtoReader, ProtoWriter, Store } from '../store/store.ts';
-import { unary } from './grpc.ts';
 import type { GrpcMethod } from './grpc.ts';
+import { unary } from './methods.ts';
 import type { Header } from './proto/header.ts';
 import { replyWithHeader } from './reply.ts';
 import { GrpcError } from './status.ts';

@@ -1,7 +1,7 @@
 /** The Cluster service of a cluster that has one member and never another. */
 import type { ProtoReader, ProtoWriter, Revision } from '../store/store.ts';
-import { unary } from './grpc.ts';
 import type { GrpcMethod } from './grpc.ts';
+import { unary } from './methods.ts';
 import type { Header } from './proto/header.ts';
 import { replyWithHeader } from './reply.ts';
 import { GrpcError } from './status.ts';

@@ -7,8 +7,9 @@ import type { ProtoReader, ProtoWriter, Revision, Store } from '../store/store.t
 import { changesOf } from './changes.ts';
 import { changeIfHeld, firstInLine, leaveLine, lineOf, putOf, standInLine, waitForTurn } from './contenders.ts';
 import type { Place } from './contenders.ts';
-import { newMessage, streaming, unary, waiting } from './grpc.ts';
+import { newMessage } from './grpc.ts';
 import type { GrpcMethod } from './grpc.ts';
+import { streaming, unary, waiting } from './methods.ts';
 import { readCampaign, readName, readProclaim } from './proto/election.ts';
 import { writeHeader } from './proto/header.ts';
 import type { Header } from './proto/header.ts';

@@ -74,6 +74,11 @@ function serve(methods: GrpcMethods, request: Request, response: ResponseStream)
     return deaf;
   }
   const call = new Http2Call(response);
+  const encoding = fieldOf(request, 'grpc-encoding') ?? 'identity';
+  if (encoding !== 'identity') {
+    call.error(noDecompressor(encoding));
+    return deaf;
+  }
   const method = methods.get(request.path);
   if (method === undefined) {
     call.error(unknownMethod(methods, request.path));
@@ -83,11 +88,17 @@ function serve(methods: GrpcMethods, request: Request, response: ResponseStream)
 }
 
 /** What is no gRPC call is answered in plain HTTP. */
-function refusalOf({ method, fields }: Request): Buffer | undefined {
-  if (method !== 'POST') return encodeHeaders([[':status', '405']]);
-  const contentType = fields.find(({ name }) => name === 'content-type')?.value ?? '';
+function refusalOf(request: Request): Buffer | undefined {
+  if (request.method !== 'POST') return encodeHeaders([[':status', '405']]);
+  const contentType = fieldOf(request, 'content-type') ?? '';
   return /^application\/grpc(?:[+;]|$)/.test(contentType) ? undefined : encodeHeaders([[':status', '415']]);
 }
+
+const fieldOf = ({ fields }: Request, wanted: string): string | undefined =>
+  fields.find(({ name }) => name === wanted)?.value;
+
+const noDecompressor = (encoding: string): GrpcStatus =>
+  new GrpcError('unimplemented', `grpc: Decompressor is not installed for grpc-encoding "${encoding}"`).status;
 
 const deaf: RequestHandler = { data: () => {}, end: () => {}, drained: () => {}, closed: () => {} };
 
@@ -120,7 +131,7 @@ class CallReader implements RequestHandler {
   }
 
   end(): void {
-    this.handler.end();
+    this.handler.end(this.frames.isCut);
   }
 
   drained(): void {
@@ -137,7 +148,10 @@ const responseFields = [
   ['content-type', 'application/grpc'],
 ] as const;
 const responseBlock = encodeHeaders(responseFields);
-const okBlock = encodeHeaders([['grpc-status', String(grpcCodes.ok)]]);
+const okFields = [['grpc-status', String(grpcCodes.ok)]] as const;
+const okBlock = encodeHeaders(okFields);
+/** The end of an answer without a message. */
+const okAloneBlock = encodeHeaders([...responseFields, ...okFields]);
 
 class Http2Call implements GrpcCall {
   private readonly response: ResponseStream;
@@ -157,13 +171,13 @@ class Http2Call implements GrpcCall {
     if (this.isOver) return true;
     if (!this.hasHeaders) this.response.headers(responseBlock);
     this.hasHeaders = true;
-    return this.response.data(toFrame(message));
+    return this.response.data(toFrame(message), message.release);
   }
 
   finish(): void {
     if (this.isOver) return;
     this.isOver = true;
-    this.response.trailers(okBlock);
+    this.response.trailers(this.hasHeaders ? okBlock : okAloneBlock);
   }
 
   error({ code, message }: GrpcStatus): void {

@@ -1,11 +1,11 @@
 /**
  * @module
  * gRPC calls as the services see them, whatever carries them.
- * Knows: message frames, unary and streaming calls. Leaves to others: HTTP/2 (http2-door.ts), messages (proto/).
+ * Knows: message frames, what a service sees of a call. Leaves to others: kinds of calls (methods.ts), HTTP/2 (grpc-door.ts), messages (proto/).
  * Spec: grpc/grpc doc/PROTOCOL-HTTP2.md.
  */
-import { ProtoReader, ProtoWriter } from '../store/store.ts';
-import { GrpcError, toStatus } from './status.ts';
+import { ProtoWriter } from '../store/store.ts';
+import { GrpcError } from './status.ts';
 import type { GrpcStatus } from './status.ts';
 
 /** One call, as a front end offers it. After `finish` or `error` nothing more may be sent. */
@@ -22,8 +22,8 @@ export interface GrpcCall {
 export interface GrpcHandler {
   /** A view that is only valid during the call of this function. */
   message(bytes: Buffer): void;
-  /** The peer has sent everything. */
-  end(): void;
+  /** The peer has sent everything; `isCut`: but for the end of a message. */
+  end(isCut: boolean): void;
   drained(): void;
   /** The call is over, answered or not. Called once. */
   closed(): void;
@@ -49,70 +49,6 @@ export function toFrame(message: ProtoWriter): Buffer {
   frame[0] = 0; // not compressed
   frame.writeUInt32BE(message.length, 1);
   return frame;
-}
-
-/** A method with one request and one answer. */
-export function unary(answer: (request: ProtoReader, sizeBytes: number) => Promise<ProtoWriter>): GrpcMethod {
-  return (call) => {
-    let isOpen = true;
-    const run = async (bytes: Buffer): Promise<void> => {
-      try {
-        const reply = await answer(new ProtoReader(bytes), bytes.length);
-        if (isOpen) call.reply(reply);
-      } catch (error) {
-        if (isOpen) call.error(toStatus(error));
-      }
-    };
-    return {
-      message: (bytes) => void run(bytes),
-      end: () => {},
-      drained: () => {},
-      closed: () => {
-        isOpen = false;
-      },
-    };
-  };
-}
-
-/** A method with one request and many answers, each when the peer has room for it; `signal`: the peer has gone. */
-export function streaming(
-  answers: (request: ProtoReader, signal: AbortSignal) => AsyncIterable<ProtoWriter>,
-): GrpcMethod {
-  return (call) => {
-    const gone = new AbortController();
-    let isOpen = true;
-    let onDrained = (): void => {};
-    const drained = (): Promise<void> => new Promise((resolve) => (onDrained = resolve));
-    const run = async (request: ProtoReader): Promise<void> => {
-      try {
-        for await (const message of answers(request, gone.signal)) {
-          if (!isOpen) return;
-          if (!call.send(message)) await drained();
-        }
-        if (isOpen) call.finish();
-      } catch (error) {
-        if (isOpen) call.error(toStatus(error));
-      }
-    };
-    return {
-      // The request is used over several turns, the buffer is ours for this one alone.
-      message: (bytes) => void run(new ProtoReader(Buffer.from(bytes))),
-      end: () => {},
-      drained: () => onDrained(),
-      closed: () => {
-        isOpen = false;
-        gone.abort();
-        onDrained();
-      },
-    };
-  };
-}
-
-/** A method with one request and one answer that may be long in coming. */
-export function waiting(answer: (request: ProtoReader, signal: AbortSignal) => Promise<ProtoWriter>): GrpcMethod {
-  return streaming(async function* (request, signal) {
-    yield await answer(request, signal);
-  });
 }
 
 /** Cuts the body of a call into messages. */
@@ -151,9 +87,14 @@ export class FrameReader {
     if (this.missing > 0) this.parts.push(this.rest);
   }
 
+  /** The rest of a message is missing. As in grpc-go, one whose header is not whole has not begun. */
+  get isCut(): boolean {
+    return this.rest.length >= frameHeaderBytes;
+  }
+
   private lengthAt(data: Buffer, position: number): number {
     if (data[position] !== 0) {
-      throw new GrpcError('unimplemented', 'grpc: Decompressor is not installed for grpc-encoding');
+      throw new GrpcError('internal', 'grpc: compressed flag set with identity or empty encoding');
     }
     const length = data.readUInt32BE(position + 1);
     if (length > this.limitBytes) {

@@ -1,8 +1,9 @@
 /** gRPC's own health check. As in etcd, the server as a whole is the only service it knows. Spec: grpc/grpc doc/health-checking.md. */
-import { ProtoReader } from '../store/store.ts';
-import type { ProtoWriter } from '../store/store.ts';
-import { newMessage, unary } from './grpc.ts';
-import type { GrpcCall, GrpcHandler, GrpcMethod } from './grpc.ts';
+import { once } from 'node:events';
+import type { ProtoReader, ProtoWriter } from '../store/store.ts';
+import { newMessage } from './grpc.ts';
+import type { GrpcMethod } from './grpc.ts';
+import { streaming, unary } from './methods.ts';
 import { GrpcError } from './status.ts';
 
 const serving = 1;
@@ -12,7 +13,7 @@ export function healthMethods(): [string, GrpcMethod][] {
   return [
     ['/grpc.health.v1.Health/Check', unary(check)],
     ['/grpc.health.v1.Health/List', unary(list)],
-    ['/grpc.health.v1.Health/Watch', watch],
+    ['/grpc.health.v1.Health/Watch', streaming(watch)],
   ];
 }
 
@@ -31,16 +32,9 @@ async function list(): Promise<ProtoWriter> {
 }
 
 /** One answer, and the next when it changes: which is when the server goes, and the connection with it. */
-function watch(call: GrpcCall): GrpcHandler {
-  return {
-    message: (bytes) => {
-      const isKnown = readService(new ProtoReader(bytes)) === '';
-      call.send(statusMessage(isKnown ? serving : serviceUnknown));
-    },
-    end: () => {},
-    drained: () => {},
-    closed: () => {},
-  };
+async function* watch(request: ProtoReader, signal: AbortSignal): AsyncGenerator<ProtoWriter> {
+  yield statusMessage(readService(request) === '' ? serving : serviceUnknown);
+  await once(signal, 'abort');
 }
 
 function statusMessage(status: number): ProtoWriter {

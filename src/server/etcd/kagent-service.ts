@@ -4,8 +4,9 @@
  */
 import { z } from 'zod';
 import type { ProtoReader, ProtoWriter, Revision, Store } from '../store/store.ts';
-import { newMessage, unary } from './grpc.ts';
+import { newMessage } from './grpc.ts';
 import type { GrpcMethod } from './grpc.ts';
+import { unary } from './methods.ts';
 import { GrpcError } from './status.ts';
 
 export const kagentService = '/kagent.datastore.v1.Datastore';

@@ -1,8 +1,9 @@
 /** The KV service. */
 import { InvalidRequestError, decodeRecord } from '../store/store.ts';
 import type { Key, ProtoReader, ProtoWriter, RangeQuery, RangeResult, Revision, Store, Txn } from '../store/store.ts';
-import { maxRequestBytes, newMessage, streaming, unary } from './grpc.ts';
+import { maxRequestBytes, newMessage } from './grpc.ts';
 import type { GrpcMethod } from './grpc.ts';
+import { streaming, unary } from './methods.ts';
 import { writeHeader } from './proto/header.ts';
 import type { Header } from './proto/header.ts';
 import {

@@ -1,8 +1,9 @@
 /** The Lease service. */
 import { ProtoReader } from '../store/store.ts';
 import type { ProtoWriter, Store } from '../store/store.ts';
-import { newMessage, unary } from './grpc.ts';
+import { newMessage } from './grpc.ts';
 import type { GrpcCall, GrpcHandler, GrpcMethod } from './grpc.ts';
+import { cutMessage, unary } from './methods.ts';
 import { writeHeader } from './proto/header.ts';
 import type { Header } from './proto/header.ts';
 import { readLeaseGrant, readLeaseQuery, writeLeases, writeLeaseTtl, writeTimeToLive } from './proto/lease.ts';
@@ -72,9 +73,11 @@ function keepAlive(store: Store, header: Header, call: GrpcCall): GrpcHandler {
       const request = new ProtoReader(Buffer.from(bytes));
       last = last.then(() => answer(request));
     },
-    end: () => {
+    end: (isCut) => {
       void last.then(() => {
-        if (isOpen) call.finish();
+        if (!isOpen) return;
+        if (isCut) call.error(cutMessage);
+        else call.finish();
       });
     },
     drained: () => {},

@@ -4,8 +4,8 @@
  */
 import type { Key, LeaseId, ProtoReader, ProtoWriter, Store } from '../store/store.ts';
 import { currentOf, leaveLine, standInLine, waitForTurn } from './contenders.ts';
-import { unary, waiting } from './grpc.ts';
 import type { GrpcMethod } from './grpc.ts';
+import { unary, waiting } from './methods.ts';
 import type { Header } from './proto/header.ts';
 import { replyWithHeader } from './reply.ts';
 import { asClientSaysIt, GrpcError } from './status.ts';

@@ -1,8 +1,9 @@
 /** The Maintenance service, for a cluster of one member. */
 import { createHash } from 'node:crypto';
 import type { ProtoReader, ProtoWriter, Store } from '../store/store.ts';
-import { newMessage, streaming, unary } from './grpc.ts';
+import { newMessage } from './grpc.ts';
 import type { GrpcMethod } from './grpc.ts';
+import { streaming, unary } from './methods.ts';
 import { raftTerm } from './proto/header.ts';
 import type { Header } from './proto/header.ts';
 import { alarmText, readAlarm, readDowngrade, readHashRevision, writeAlarms } from './proto/maintenance.ts';

@@ -10,6 +10,7 @@ import { ProtoReader } from '../store/store.ts';
 import type { Revision, Store, StoreWatch, WatchEvent, WatchSink } from '../store/store.ts';
 import { maxRequestBytes, newMessage } from './grpc.ts';
 import type { GrpcCall, GrpcHandler, GrpcMethod } from './grpc.ts';
+import { cutMessage } from './methods.ts';
 import type { Header } from './proto/header.ts';
 import { eventSize, readWatchRequest, writeWatchResponse } from './proto/watch.ts';
 import type { WatchCreate, WatchResponse } from './proto/watch.ts';
@@ -66,7 +67,9 @@ class WatchStream implements GrpcHandler {
   }
 
   /** A peer that has no more requests still wants its events. */
-  end(): void {}
+  end(isCut: boolean): void {
+    if (isCut) this.call.error(cutMessage);
+  }
 
   drained(): void {
     this.isFull = false;

@@ -325,7 +325,7 @@ export class Connection implements StreamHost {
   private onPing(frame: Frame): void {
     onlyForConnection(frame);
     hasLength(frame, 8);
-    if ((frame.flags & flags.ack) === 0) this.outbox.frame(frameTypes.ping, flags.ack, 0, frame.payload);
+    if ((frame.flags & flags.ack) === 0) this.outbox.lateFrame(frameTypes.ping, flags.ack, 0, frame.payload);
   }
 
   private onWindowUpdate(frame: Frame): void {

@@ -1,6 +1,6 @@
 /**
- * What a connection has to say, gathered and handed to the socket once in a turn of the event loop: a hundred answers that
- * became ready together leave in one write.
+ * What a connection has to say, gathered and handed to the socket when the callback that is running is through: a hundred answers
+ * that became ready together leave in one write.
  */
 import type { Duplex } from 'node:stream';
 import { frameHeaderBytes, writeFrameHeader } from './frames.ts';
@@ -11,20 +11,33 @@ interface Chunk {
   usedBytes: number;
 }
 
+interface Piece {
+  readonly bytes: Buffer;
+  readonly onSent: (() => void) | undefined;
+}
+
 const chunkBytes = 64 << 10;
 /** Up to here a copy is cheaper than one more piece for the socket. */
 const copiedBytes = 4 << 10;
+/** How long an answer to a PING may wait for company. */
+const lateMs = 1;
 /** Chunks with room left: an outbox has one from its first frame in a turn until it is flushed. */
 const shelf: Chunk[] = [];
 
 export class Outbox {
   private readonly socket: Duplex;
-  private readonly pieces: Buffer[] = [];
+  private readonly pieces: Piece[] = [];
   private piecesBytes = 0;
   private chunk: Chunk | undefined;
   /** Where in the chunk what is not a piece yet begins. */
   private from = 0;
   private isScheduled = false;
+  private isLate = false;
+  private readonly flushNow = (): void => this.flush();
+  private readonly flushLate = (): void => {
+    this.isLate = false;
+    this.flush();
+  };
 
   constructor(socket: Duplex) {
     this.socket = socket;
@@ -35,15 +48,32 @@ export class Outbox {
     return this.socket.writableLength + this.piecesBytes;
   }
 
-  /** A frame whose payload is one buffer. */
-  frame(type: number, flags: number, streamId: number, payload: Buffer): void {
+  /** A frame whose payload is one buffer; `onSent`: the socket has no more use for it. */
+  frame(type: number, flags: number, streamId: number, payload: Buffer, onSent?: () => void): void {
+    this.add(type, flags, streamId, payload, onSent);
+    if (this.isScheduled) return;
+    this.isScheduled = true;
+    process.nextTick(this.flushNow);
+  }
+
+  /** A frame that nobody waits for: it goes with the next one, or alone after a short while. */
+  lateFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
+    this.add(type, flags, streamId, payload);
+    if (this.isScheduled || this.isLate) return;
+    this.isLate = true;
+    setTimeout(this.flushLate, lateMs);
+  }
+
+  private add(type: number, flags: number, streamId: number, payload: Buffer, onSent?: () => void): void {
     const chunk = this.roomFor(frameHeaderBytes);
     writeFrameHeader(chunk.buffer, chunk.usedBytes, { type, flags, streamId }, payload.length);
     chunk.usedBytes += frameHeaderBytes;
-    if (payload.length > copiedBytes) {
+    if (payload.length <= copiedBytes && onSent === undefined) {
+      this.copy(payload);
+    } else {
       this.cut();
-      this.add(payload);
-    } else this.copy(payload);
+      this.addPiece(payload, onSent);
+    }
   }
 
   flush(): void {
@@ -54,7 +84,7 @@ export class Outbox {
     this.piecesBytes = 0;
     if (this.socket.destroyed || this.socket.writableEnded) return;
     if (pieces.length > 1) this.socket.cork();
-    for (const piece of pieces) this.socket.write(piece);
+    for (const { bytes, onSent } of pieces) this.socket.write(bytes, onSent);
     if (pieces.length > 1) this.socket.uncork();
   }
 
@@ -65,10 +95,6 @@ export class Outbox {
   }
 
   private roomFor(sizeBytes: number): Chunk {
-    if (!this.isScheduled) {
-      this.isScheduled = true;
-      setImmediate(() => this.flush());
-    }
     let { chunk } = this;
     if (chunk !== undefined && chunk.usedBytes + sizeBytes <= chunkBytes) return chunk;
     this.cut();
@@ -86,13 +112,13 @@ export class Outbox {
   private cut(): void {
     const { chunk } = this;
     if (chunk === undefined || chunk.usedBytes === this.from) return;
-    this.add(chunk.buffer.subarray(this.from, chunk.usedBytes));
+    this.addPiece(chunk.buffer.subarray(this.from, chunk.usedBytes));
     this.from = chunk.usedBytes;
   }
 
-  private add(piece: Buffer): void {
-    this.pieces.push(piece);
-    this.piecesBytes += piece.length;
+  private addPiece(bytes: Buffer, onSent?: () => void): void {
+    this.pieces.push({ bytes, onSent });
+    this.piecesBytes += bytes.length;
   }
 
   /** The rest of the chunk serves another connection: an idle one holds none. */

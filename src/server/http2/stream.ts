@@ -22,8 +22,11 @@ export interface RequestHandler {
 export interface ResponseStream {
   /** `block` comes from `encodeHeaders`. */
   headers(block: Buffer): void;
-  /** The bytes must not change afterwards. @returns false when too much is waiting: send no more until `drained` */
-  data(bytes: Buffer): boolean;
+  /**
+   * The bytes must not change before `onSent`, which is not called when the stream ends early.
+   * @returns false when too much is waiting: send no more until `drained`
+   */
+  data(bytes: Buffer, onSent?: () => void): boolean;
   /** The end, after all data. */
   trailers(block: Buffer): void;
 }
@@ -39,6 +42,11 @@ export interface StreamHost {
   /** The stream has data that waits. */
   queued(stream: Stream, bytes: number): void;
   over(stream: Stream): void;
+}
+
+interface Waiting {
+  bytes: Buffer;
+  readonly onSent: (() => void) | undefined;
 }
 
 /** What a stream may have waiting before it says that it is full. */
@@ -57,7 +65,7 @@ export class Stream implements ResponseStream {
   private isLocalClosed = false;
   private isOver = false;
   private readonly host: StreamHost;
-  private readonly queue: Buffer[] = [];
+  private readonly queue: Waiting[] = [];
   private queuedBytes = 0;
   private trailerBlock: Buffer | undefined;
   private wantsDrain = false;
@@ -74,12 +82,12 @@ export class Stream implements ResponseStream {
     this.host.outbox.frame(frameTypes.headers, flags.endHeaders, this.id, block);
   }
 
-  data(bytes: Buffer): boolean {
+  data(bytes: Buffer, onSent?: () => void): boolean {
     if (this.isLocalClosed) return true;
-    const sent = this.queue.length === 0 ? this.emit(bytes) : 0;
+    const sent = this.queue.length === 0 ? this.emit(bytes, onSent) : 0;
     if (sent < bytes.length) {
       const rest = bytes.subarray(sent);
-      this.queue.push(rest);
+      this.queue.push({ bytes: rest, onSent });
       this.queuedBytes += rest.length;
       this.host.queued(this, rest.length);
     }
@@ -98,12 +106,12 @@ export class Stream implements ResponseStream {
   pump(): boolean {
     const first = this.queue[0];
     if (first === undefined) return false;
-    const sent = this.emitFrame(first, 0);
+    const sent = this.emitFrame(first.bytes, 0, first.onSent);
     if (sent === 0) return false;
     this.queuedBytes -= sent;
     this.host.queued(this, -sent);
-    if (sent === first.length) this.queue.shift();
-    else this.queue[0] = first.subarray(sent);
+    if (sent === first.bytes.length) this.queue.shift();
+    else first.bytes = first.bytes.subarray(sent);
     if (this.queue.length === 0 && this.isLocalClosed) this.finish();
     else this.tellDrained();
     return true;
@@ -166,24 +174,25 @@ export class Stream implements ResponseStream {
   }
 
   /** @returns how many bytes the windows let through */
-  private emit(bytes: Buffer): number {
+  private emit(bytes: Buffer, onSent: (() => void) | undefined): number {
     let sent = 0;
     while (sent < bytes.length) {
-      const more = this.emitFrame(bytes, sent);
+      const more = this.emitFrame(bytes, sent, onSent);
       if (more === 0) break;
       sent += more;
     }
     return sent;
   }
 
-  private emitFrame(bytes: Buffer, from: number): number {
+  private emitFrame(bytes: Buffer, from: number, onSent: (() => void) | undefined): number {
     const { host } = this;
     const size = Math.min(bytes.length - from, host.peerMaxFrameBytes, this.sendWindow, host.sendWindow);
     if (size <= 0) return 0;
     this.sendWindow -= size;
     host.sendWindow -= size;
     const part = size === bytes.length ? bytes : bytes.subarray(from, from + size);
-    host.outbox.frame(frameTypes.data, 0, this.id, part);
+    // A socket sends in order: when the last part is gone, all are.
+    host.outbox.frame(frameTypes.data, 0, this.id, part, from + size === bytes.length ? onSent : undefined);
     return size;
   }
 }

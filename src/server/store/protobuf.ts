@@ -4,6 +4,7 @@
  * Knows: tags, varints, lengths. Leaves to others: which message has which fields.
  * Spec: protobuf.dev, "Encoding".
  */
+import { giveMemoryBack, isReusable, takeMemory } from './spare-memory.ts';
 import { MalformedMessageError } from './errors.ts';
 
 const wireVarint = 0;
@@ -128,7 +129,7 @@ export class ProtoWriter {
 
   /** `reserved` bytes in front are left free for a frame's header; `sizeHint` saves growing. */
   constructor(sizeHint = 64, reserved = 0) {
-    this.buffer = Buffer.allocUnsafe(Math.max(sizeHint, 32) + reserved);
+    this.buffer = takeMemory(Math.max(sizeHint, 32) + reserved);
     this.position = reserved;
     this.start = reserved;
   }
@@ -140,6 +141,12 @@ export class ProtoWriter {
 
   get length(): number {
     return this.position - this.start;
+  }
+
+  /** How to give the memory of a large message back when nobody uses any more what `finish` gave. */
+  get release(): (() => void) | undefined {
+    const { buffer } = this;
+    return isReusable(buffer) ? () => giveMemoryBack(buffer) : undefined;
   }
 
   /** What was written, with the reserved bytes in front. */
@@ -252,8 +259,9 @@ export class ProtoWriter {
 
   private reserve(more: number): void {
     if (this.position + more <= this.buffer.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(this.buffer.length * 2, this.position + more));
+    const grown = takeMemory(Math.max(this.buffer.length * 2, this.position + more));
     this.buffer.copy(grown, 0, 0, this.position);
+    giveMemoryBack(this.buffer);
     this.buffer = grown;
   }
 }

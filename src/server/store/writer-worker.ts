@@ -24,6 +24,7 @@ function main({ path, nativeBinding, port }: WriterWorkerData): void {
   let file: SqliteFile | undefined;
   let jobs: DiskJobs | undefined;
   let isLoaded = false;
+  let hasFailed = false;
   /** Batches up to this epoch go with one that found no room: they were decided on top of it. */
   let refusedEpoch = -1;
   const reserve = new Reserve(`${path}.reserve`, {
@@ -98,6 +99,7 @@ function main({ path, nativeBinding, port }: WriterWorkerData): void {
   };
 
   port.on('message', (message: ToWriter) => {
+    if (hasFailed) return; // what was on its way already
     try {
       if (file === undefined) {
         file = new SqliteFile(path, nativeBinding);
@@ -105,6 +107,7 @@ function main({ path, nativeBinding, port }: WriterWorkerData): void {
       }
       handle(file, message);
     } catch (failure) {
+      hasFailed = true;
       const error = damageIn(path, failure) ?? failure;
       // After a failed commit nothing more may be written: what the index holds is no longer what the disk holds.
       const code = error instanceof KagentError ? error.code : 'STORE_FAILED';

@@ -13,7 +13,7 @@ import { ForwardedError, StoreBusyError, StoreClosedError, StoreFailedError } fr
 import type { HashQuery } from './hash.ts';
 import type { FileSize, StoredState } from './sqlite.ts';
 
-const maxInFlight = 2;
+const maxInFlight = 4;
 /** Done one after the other. */
 const maxJobs = 16;
 /** While loading: what the disk's thread may be ahead. */

@@ -1,6 +1,6 @@
 /** kube-apiserver's own tests of its storage have the last word on whether it can tell kagent's datastore from etcd. */
 import { beforeAll, expect, test } from 'vitest';
-import { copyUpstream, runUpstream } from './upstream.ts';
+import { copyUpstream, runStorageTests } from './upstream.ts';
 
 /** On a new machine Go downloads and compiles first. */
 const timeoutMs = 1_200_000;
@@ -14,7 +14,7 @@ test.each([
 ])(
   "every test of kube-apiserver's %s passes, none is skipped",
   async (folder, count) => {
-    const { passed, complaints } = await runUpstream(folder);
+    const { passed, complaints } = await runStorageTests(folder);
     expect(complaints).toBe('');
     expect(passed).toBe(count);
   },
