@@ -65,7 +65,7 @@ export async function runUpstream(tests: UpstreamTests): Promise<Outcome> {
     ...(tests.run === undefined ? [] : [`-test.run=${tests.run}`]),
     ...(tests.skip === undefined ? [] : [`-test.skip=${tests.skip}`]),
   ];
-  const output = await execute(binary, ['-test.v', '-test.timeout=10m', ...chosen], {
+  const output = await execute(binary, ['-test.v', '-test.timeout=15m', ...chosen], {
     cwd: join(root, tests.module, tests.folder),
     env: { ...process.env, KAGENT_TEST_SERVE: JSON.stringify(serve) },
     maxBuffer,

@@ -36,10 +36,12 @@ export class StoreModel {
     return this.states.length - 1;
   }
 
-  txn(txn: Txn): object {
+  /** Nothing of a Txn happens when one of its puts is to keep the value or the lease of a key that is not there. */
+  txn(txn: Txn): object | 'key not found' {
     this.state = new Map(this.states.at(-1));
     this.base = new Map(this.state);
     this.writes = 0;
+    if (this.keepsOfNothing(txn)) return 'key not found';
     const result = this.run(txn);
     if (this.writes > 0) this.states.push(this.state);
     return result;
@@ -59,6 +61,14 @@ export class StoreModel {
     return 'done';
   }
 
+  /** The keys of a lease go together with it. */
+  revoke(lease: bigint): void {
+    this.state = new Map(this.states.at(-1));
+    this.writes = 0;
+    for (const { key, lease: of } of [...this.state.values()].toSorted(byKey)) if (of === lease) this.remove(key);
+    if (this.writes > 0) this.states.push(this.state);
+  }
+
   /** What a watch from `start` on is told; compaction takes what nobody can see any more. */
   eventsSince(start: number, range: KeyRange): ModelEvent[] {
     return this.events
@@ -71,9 +81,22 @@ export class StoreModel {
     return this.states[this.compactRevision]?.get(key)?.mod === revision;
   }
 
-  private run(txn: Txn): object {
+  private keepsOfNothing(txn: Txn): boolean {
+    const { branch } = this.choose(txn);
+    return branch.some((operation) => {
+      if (operation.kind === 'txn') return this.keepsOfNothing(operation);
+      if (operation.kind !== 'put' || !(operation.ignoreValue || operation.ignoreLease)) return false;
+      return !this.base.has(textOf(operation.key));
+    });
+  }
+
+  private choose(txn: Txn): { readonly succeeded: boolean; readonly branch: readonly Operation[] } {
     const succeeded = txn.compare.every((compare) => this.holds(compare));
-    const branch = succeeded ? txn.success : txn.failure;
+    return { succeeded, branch: succeeded ? txn.success : txn.failure };
+  }
+
+  private run(txn: Txn): object {
+    const { succeeded, branch } = this.choose(txn);
     const responses = branch.map((operation) => this.operate(operation));
     return { succeeded, responses, revision: this.now() };
   }
@@ -90,12 +113,13 @@ export class StoreModel {
     throw new Error('an empty operation');
   }
 
-  private put({ key: bytes, value: newValue, lease, ignoreValue, prevKv }: Put): object {
+  private put({ key: bytes, value: newValue, lease: newLease, ignoreValue, ignoreLease, prevKv }: Put): object {
     const key = textOf(bytes);
     const before = this.state.get(key);
     this.writes += 1;
     const mod = this.revision + 1;
     const value = ignoreValue ? (before?.value ?? '') : textOf(newValue);
+    const lease = ignoreLease ? (before?.lease ?? 0n) : newLease;
     const version = (before?.version ?? 0) + 1;
     this.state.set(key, { key, value, create: before?.create ?? mod, mod, version, lease });
     this.events.push({ revision: mod, isDelete: false, key, value, previous: before?.value });
@@ -104,12 +128,20 @@ export class StoreModel {
 
   private delete({ range, prevKv }: DeleteRange): object {
     const found = [...this.state.values()].filter(({ key }) => has(range, key)).toSorted(byKey);
-    this.writes += found.length;
-    for (const { key, value } of found) {
-      this.state.delete(key);
-      this.events.push({ revision: this.revision + 1, isDelete: true, key, value: '', previous: value });
-    }
+    for (const { key } of found) this.remove(key);
     return { revision: this.now(), deleted: found.length, previous: prevKv ? found : [] };
+  }
+
+  private remove(key: string): void {
+    this.writes += 1;
+    this.events.push({
+      revision: this.revision + 1,
+      isDelete: true,
+      key,
+      value: '',
+      previous: this.state.get(key)?.value,
+    });
+    this.state.delete(key);
   }
 
   private holds({ range, target, result, value, number }: Compare): boolean {
@@ -141,7 +173,8 @@ export class StoreModel {
     const sorted = kept.toSorted((a, b) => (field(a) < field(b) ? -sign : field(a) > field(b) ? sign : 0));
     const isCut = limit > 0 && sorted.length > limit;
     const cut = isCut ? sorted.slice(0, limit) : sorted;
-    return { kvs: query.keysOnly ? cut.map((kv) => ({ ...kv, value: '', lease: 0n })) : cut, more: isCut, count };
+    const keyAlone = (kv: ModelKeyValue) => ({ ...kv, value: '', lease: sortTarget === 'value' ? kv.lease : 0n });
+    return { kvs: query.keysOnly ? cut.map(keyAlone) : cut, more: isCut, count };
   }
 }
 

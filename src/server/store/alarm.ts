@@ -79,7 +79,7 @@ export class AlarmBook implements AlarmStore {
 }
 
 /** In any branch. */
-export function holdsPut(operation: Operation): boolean {
+function holdsPut(operation: Operation): boolean {
   if (operation.kind === 'txn') return [...operation.success, ...operation.failure].some(holdsPut);
   return operation.kind === 'put';
 }

@@ -7,7 +7,7 @@
  * Reads and watches see only what is on disk. A Txn sees what is pending too, and so waits for it before it answers.
  */
 import type { Clock } from '../../shared/clock.ts';
-import { AlarmBook, holdsPut } from './alarm.ts';
+import { AlarmBook } from './alarm.ts';
 import type { WriteTarget } from './batch.ts';
 import { Compactor } from './compact.ts';
 import { CompactedError, FutureRevisionError, NoSpaceError, StoreClosedError } from './errors.ts';
@@ -37,7 +37,7 @@ import type {
   WatchQuery,
   WatchSink,
 } from './shapes.ts';
-import { SpaceGuard } from './space.ts';
+import { growthOf, leaseBytes, SpaceGuard } from './space.ts';
 import { checkKey, checkTxn } from './txn-check.ts';
 import { executeTxn } from './txn.ts';
 import type { TxnHost } from './txn.ts';
@@ -104,7 +104,7 @@ export class MvccStore implements Store, TxnHost, WatchHost {
     this.leases = new Lessor({
       clock,
       checkChange: () => this.alarms.checkChange(),
-      checkGrowth: () => this.checkGrowth(),
+      checkGrowth: () => this.checkLeaseGrowth(),
       write: () => this.writer.write(),
       onUndo: (undo) => this.onUndo(undo),
       deleteKeys: (keys) => this.deleteKeys(keys),
@@ -163,7 +163,7 @@ export class MvccStore implements Store, TxnHost, WatchHost {
     if (this.isClosing) throw new StoreClosedError();
     checkTxn(txn);
     this.alarms.checkTxn(txn);
-    if (holdsPut(txn)) this.space.checkGrowth();
+    this.space.checkGrowth(growthOf(txn));
     const loader = new RecordLoader();
     const result = executeTxn(this, txn, loader);
     await this.settled();
@@ -285,9 +285,9 @@ export class MvccStore implements Store, TxnHost, WatchHost {
     this.pending.onUndo(undo);
   }
 
-  private checkGrowth(): void {
+  private checkLeaseGrowth(): void {
     this.alarms.checkGrowth();
-    this.space.checkGrowth();
+    this.space.checkGrowth(leaseBytes);
   }
 
   private hasPending(): boolean {

@@ -42,7 +42,7 @@ export function evaluateRange(view: View, query: RangeQuery, loader: RecordLoade
     const isCut = query.limit > 0 && sorted.length > query.limit;
     result.more = isCut;
     loader.collect(isCut ? sorted.slice(0, query.limit) : sorted, (records) => {
-      result.records = query.keysOnly ? records.map(withoutValue) : records;
+      result.records = query.keysOnly ? records.map((record) => keyAlone(record, query)) : records;
     });
   }
   return result;
@@ -121,13 +121,14 @@ function sortByValue(records: readonly Uint8Array[], { sortOrder }: RangeQuery):
 function cut(result: Mutable<RangeResult>, query: RangeQuery, sorted: readonly Uint8Array[]): void {
   result.more = query.limit > 0 && sorted.length > query.limit;
   const kept = result.more ? sorted.slice(0, query.limit) : sorted;
-  result.records = query.keysOnly ? kept.map(withoutValue) : kept;
+  result.records = query.keysOnly ? kept.map((record) => keyAlone(record, query)) : kept;
 }
 
-/** etcd 3.7 answers `keys_only` from its index, which does not know the lease. */
-function withoutValue(record: Uint8Array): Uint8Array {
+/** etcd 3.7 answers `keys_only` from its index, which does not know the lease, unless it needs the values to sort by. */
+function keyAlone(record: Uint8Array, { sortTarget }: RangeQuery): Uint8Array {
   const kv = decodeRecord(record);
-  return encodeRecord(keyText(kv.key), { ...kv, lease: noLease, value: noValue });
+  const lease = sortTarget === 'value' ? kv.lease : noLease;
+  return encodeRecord(keyText(kv.key), { ...kv, lease, value: noValue });
 }
 
 const noLease = 0n as LeaseId;

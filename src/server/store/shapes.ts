@@ -131,7 +131,7 @@ export interface WatchQuery {
 /** Where a watch puts its news; called in the order of revisions, never for half a revision. */
 export interface WatchSink {
   /**
-   * All events of the watch up to `revision` that it has not had.
+   * The next events of the watch; those of the past come in parts, and `revision` is where the last part ends.
    * @returns false to hold the watch: its next events come after `resume()`, read from the history
    */
   events(revision: Revision, events: readonly WatchEvent[]): boolean;

@@ -197,16 +197,17 @@ export class WatchHub {
       if (events === 'compacted' || watch.state !== 'behind') return true;
       from = end;
       const last = from < past.length ? (chunk.at(-1)?.version.revision ?? upTo) : upTo;
-      this.tell(watch, events, last);
+      this.tell(watch, events, last, upTo);
     }
     if (watch.state === 'behind') watch.next = Math.max(watch.next, upTo + 1) as Revision;
     return true;
   }
 
-  private tell(watch: Watch, events: readonly WatchEvent[], last: Revision): void {
+  /** Events up to `last`; as in etcd they are told at the revision that the history is read up to. */
+  private tell(watch: Watch, events: readonly WatchEvent[], last: Revision, upTo: Revision): void {
     const wanted = events.filter((event) => watch.wants(event));
     watch.next = (last + 1) as Revision;
-    if (wanted.length > 0 && !watch.sink.events(last, wanted) && watch.state === 'behind') watch.state = 'held';
+    if (wanted.length > 0 && !watch.sink.events(upTo, wanted) && watch.state === 'behind') watch.state = 'held';
   }
 
   private changesSince(span: Span, since: Revision, upTo: Revision): Past[] {

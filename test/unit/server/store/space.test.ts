@@ -43,6 +43,13 @@ test('beyond the quota what adds is refused, what takes away is not, and the ala
   await store.close();
 });
 
+test('a write that does not fit is refused before it is made', async () => {
+  const store = await openTestStore(temporaryDir(), { quotaBytes: 1 << 20 });
+  await store.txn(txnOf(put('small', Buffer.alloc(600_000))));
+  await expect(store.txn(txnOf(put('large', Buffer.alloc(600_000))))).rejects.toBeInstanceOf(NoSpaceError);
+  await store.close();
+});
+
 test('dropping ten thousand old versions holds no write up for long', async () => {
   const store = await openTestStore(temporaryDir());
   const value = Buffer.alloc(1000);
