@@ -1,7 +1,17 @@
 /** The settings of `kagent server`. Names and meaning as in k3s. */
+import { Cron } from 'croner';
 import { z } from 'zod';
 import { kinds } from '../shared/config/config.ts';
 import { adminKubeconfig } from '../shared/paths.ts';
+
+function isCron(text: string): boolean {
+  try {
+    new Cron(text, { paused: true }).stop();
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 export const serverSettings = {
   token: z.string().optional().describe('Secret by which servers and agents join (made on the first start)'),
@@ -35,6 +45,29 @@ export const serverSettings = {
     .describe('Mode of that file'),
   disable: kinds.list.describe('Packaged components that are left out (coredns)'),
   disableAgent: z.boolean().default(false).describe('Run no node of its own'),
+  etcdDisableSnapshots: z.boolean().default(false).describe('Save no snapshots of the datastore by schedule'),
+  etcdSnapshotName: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]*$/, 'it must be lower-case letters, digits, dots and dashes')
+    .default('etcd-snapshot')
+    .describe("What the names of the datastore's scheduled snapshots begin with"),
+  etcdSnapshotScheduleCron: z
+    .string()
+    .refine(isCron, "it must be a cron schedule such as '0 */12 * * *'")
+    .default('0 */12 * * *')
+    .describe('When the datastore is saved'),
+  etcdSnapshotRetention: z
+    .int('it must be a whole number from 1 on')
+    .min(1, 'it must be a whole number from 1 on')
+    .default(5)
+    .describe('How many scheduled snapshots are kept'),
+  etcdSnapshotDir: kinds.absolutePath.optional().describe('Where they are kept (server/db/snapshots in the data dir)'),
+  etcdArg: z
+    .array(
+      z.string().regex(/^quota-backend-bytes=\d{1,15}$/, "kagent's datastore knows 'quota-backend-bytes=BYTES' alone"),
+    )
+    .default([])
+    .describe('Settings of the datastore: quota-backend-bytes (2 GiB)'),
   kubeApiserverArg: kinds.componentArgs.describe('Flags for kube-apiserver'),
   kubeControllerManagerArg: kinds.componentArgs.describe('Flags for kube-controller-manager'),
   kubeSchedulerArg: kinds.componentArgs.describe('Flags for kube-scheduler'),

@@ -180,6 +180,15 @@ function checkCommand(): Command {
     });
 }
 
+interface PruneOptions {
+  readonly dataDir: string;
+  readonly name: string;
+  readonly snapshotRetention: number;
+}
+
+/** As k3s names what was not saved by schedule. */
+const onDemand = 'on-demand';
+
 /** k3s has the same words below `etcd-snapshot`. */
 export function snapshotCommand(name = 'snapshot'): Command {
   const snapshot = new Command(name).description('Save the datastore to a file and take it back');
@@ -188,8 +197,9 @@ export function snapshotCommand(name = 'snapshot'): Command {
     online('save', 'Save the running datastore')
       .argument('[file]', 'where to (a new name in the folder for snapshots)')
       .option('--data-dir <dir>', "kagent's data dir", defaultDataDir)
-      .action(async (file: string | undefined, where: Where & { readonly dataDir: string }) => {
-        const path = resolve(file ?? join(inDataDir(where.dataDir), snapshotName(hostname(), new Date())));
+      .option('--name <prefix>', 'what a new name begins with', onDemand)
+      .action(async (file: string | undefined, where: Where & { readonly dataDir: string; readonly name: string }) => {
+        const path = resolve(file ?? join(inDataDir(where.dataDir), snapshotName(where.name, hostname(), new Date())));
         const facts = await connected(where, (client) => saveSnapshot(client.snapshot(), path));
         if (where.output === 'json') json({ path, ...facts });
         else print(`${path} (${mebibytes(facts.sizeBytes)}, sha256 ${facts.sha256})`);
@@ -237,12 +247,14 @@ export function snapshotCommand(name = 'snapshot'): Command {
   );
   snapshot.addCommand(
     offline('prune', 'Remove all but the newest snapshots')
+      .option('--name <prefix>', 'of those whose names begin so', onDemand)
       .option('--snapshot-retention <number>', 'how many stay', count, 5)
-      .action(
-        async ({ dataDir, snapshotRetention }: { readonly dataDir: string; readonly snapshotRetention: number }) => {
-          for (const { path } of await pruneSnapshots(inDataDir(dataDir), snapshotRetention)) print(`removed ${path}`);
-        },
-      ),
+      .action(async (options: PruneOptions) => {
+        const { dataDir, name: prefix, snapshotRetention } = options;
+        for (const { path } of await pruneSnapshots(inDataDir(dataDir), prefix, snapshotRetention)) {
+          print(`removed ${path}`);
+        }
+      }),
   );
   return snapshot;
 }

@@ -150,6 +150,8 @@ export interface DatastoreComponentOptions {
   readonly dir: string;
   readonly socketPath: string;
   readonly addonDir?: string;
+  /** 0: etcd's default of 2 GiB. */
+  readonly quotaBytes?: number;
   readonly log: Log;
   readonly onFatal: (error: Error) => void;
 }

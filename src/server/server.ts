@@ -24,6 +24,7 @@ import { createJoinDoor, createNodePasswords, createWrongTokens, openTokens } fr
 import { createManifests } from './manifests/manifests.ts';
 import { clusterDnsOf, nodeCidrMaskSize } from './networks.ts';
 import { openPki } from './pki/pki.ts';
+import { snapshotTimer } from './snapshot-timer.ts';
 
 export interface ServerOptions {
   readonly config: ServerOnlyConfig;
@@ -76,6 +77,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     dir: paths.server.db,
     socketPath: runPaths.datastoreSocket,
     addonDir: join(paths.data, 'lib'),
+    quotaBytes: quotaOf(config.etcdArg),
     log,
     onFatal: options.onFatal,
   });
@@ -125,6 +127,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     components: [
       datastore,
       api,
+      ...(config.etcdDisableSnapshots ? [] : [datastoreSnapshots(options)]),
       ...controlPlane.components,
       createManifests({
         kube: controlPlane.kube,
@@ -149,4 +152,21 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     joinToken: tokens.agentToken,
     settings,
   };
+}
+
+function datastoreSnapshots({ config, paths, nodeName, log }: ServerOptions): Component {
+  return snapshotTimer({
+    endpoint: `unix://${runPaths.datastoreSocket}`,
+    nodeName,
+    dir: config.etcdSnapshotDir ?? join(paths.server.db, 'snapshots'),
+    baseName: config.etcdSnapshotName,
+    schedule: config.etcdSnapshotScheduleCron,
+    retention: config.etcdSnapshotRetention,
+    log,
+  });
+}
+
+/** 0: the default. The last one counts, as with flags. */
+function quotaOf(etcdArgs: readonly string[]): number {
+  return Number(etcdArgs.at(-1)?.split('=')[1] ?? 0);
 }

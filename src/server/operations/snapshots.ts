@@ -12,9 +12,9 @@ export interface SnapshotFile {
   readonly createdAt: string;
 }
 
-/** `on-demand-box1-1795230000`: what, where, and the seconds since 1970. */
-export function snapshotName(node: string, now: Date): string {
-  return `on-demand-${node}-${Math.floor(now.getTime() / 1000)}`;
+/** `on-demand-box1-1795230000`: why, where, and the seconds since 1970. */
+export function snapshotName(baseName: string, node: string, now: Date): string {
+  return `${baseName}-${node}-${Math.floor(now.getTime() / 1000)}`;
 }
 
 /** Resolves when the file is on disk and its checksum has been compared. Readable by its owner alone: it holds Secrets. */
@@ -50,9 +50,9 @@ export async function listSnapshots(dir: string): Promise<readonly SnapshotFile[
   return files.toSorted((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
 }
 
-/** Removes all but the newest `keep`. @returns what was removed */
-export async function pruneSnapshots(dir: string, keep: number): Promise<readonly SnapshotFile[]> {
-  const files = await listSnapshots(dir);
+/** Of those whose names begin so, removes all but the newest `keep`. @returns what was removed */
+export async function pruneSnapshots(dir: string, prefix: string, keep: number): Promise<readonly SnapshotFile[]> {
+  const files = (await listSnapshots(dir)).filter(({ name }) => name.startsWith(prefix));
   const old = files.slice(0, Math.max(files.length - keep, 0));
   for (const { path } of old) await rm(path);
   return old;

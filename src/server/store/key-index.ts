@@ -42,6 +42,8 @@ export interface Span {
   readonly isSingle: boolean;
 }
 
+export const everything: Span = { from: '', to: undefined, isSingle: false };
+
 const blockSize = 512;
 
 export function spanOf({ key, rangeEnd }: KeyRange): Span {

@@ -81,7 +81,14 @@ export class Lessor implements LeaseStore {
     this.leases.get(id)?.keys.add(key);
   }
 
-  detach(id: LeaseId, key: string): void {
+  /** 0n: no lease. */
+  move(key: string, from: LeaseId, to: LeaseId): void {
+    if (from === to) return;
+    if (from !== 0n) this.detach(from, key);
+    if (to !== 0n) this.attach(to, key);
+  }
+
+  private detach(id: LeaseId, key: string): void {
     this.leases.get(id)?.keys.delete(key);
   }
 

@@ -11,17 +11,13 @@ import { AlarmBook } from './alarm.ts';
 import type { WriteTarget } from './batch.ts';
 import { Compactor } from './compact.ts';
 import { CompactedError, FutureRevisionError, NoSpaceError, StoreClosedError } from './errors.ts';
-import { HistoryBudget, RecordLoader } from './history.ts';
-import { KeyIndex } from './key-index.ts';
-import type { KeyEntry, Span, Version } from './key-index.ts';
+import { RecordLoader } from './history.ts';
+import type { KeyIndex } from './key-index.ts';
 import { Lessor } from './lease.ts';
 import { Pending } from './pending.ts';
 import type { VersionChange } from './pending.ts';
 import { evaluateRange } from './range.ts';
-import { RecordArena } from './record-arena.ts';
-import { decodeRecord, keyText, RecordEncoder } from './record.ts';
 import type {
-  KeyValue,
   KvHash,
   LeaseId,
   PrefixUsage,
@@ -42,6 +38,7 @@ import { checkKey, checkTxn } from './txn-check.ts';
 import { executeTxn } from './txn.ts';
 import type { TxnHost } from './txn.ts';
 import { measureUsage } from './usage.ts';
+import { VersionTable } from './version-table.ts';
 import { WatchHub } from './watch.ts';
 import type { Change, WatchHost } from './watch.ts';
 import { Writer } from './writer.ts';
@@ -66,18 +63,14 @@ export class MvccStore implements Store, TxnHost, WatchHost {
   compactRevision = -1 as Revision;
   /** The newest revision given out. */
   decidedRevision = 1 as Revision;
-  readonly index = new KeyIndex();
-  private readonly arena = new RecordArena();
   readonly leases: Lessor;
   readonly alarms: AlarmBook;
   readonly space: SpaceGuard;
-  readonly history: HistoryBudget;
+  private readonly versions: VersionTable;
   private readonly writer: Writer;
   private readonly hub: WatchHub;
   private readonly compactor: Compactor;
   private decidedCompactRevision = -1 as Revision;
-  private readonly encoder = new RecordEncoder();
-  private nextId = 1;
   private pending = new Pending();
   /** Handed to the writer, oldest first. */
   private readonly inFlight: Pending[] = [];
@@ -87,11 +80,14 @@ export class MvccStore implements Store, TxnHost, WatchHost {
   private hasFailed = false;
 
   constructor({ port, clock, historyBudgetBytes, quotaBytes, onFailed }: MvccOptions) {
-    this.history = new HistoryBudget(historyBudgetBytes, this.arena);
+    this.versions = new VersionTable(historyBudgetBytes, {
+      write: () => this.writer.write(),
+      leaseMoved: (key, from, to) => this.leases.move(key, from, to),
+    });
     this.hub = new WatchHub(this);
     this.compactor = new Compactor({
       index: this.index,
-      history: this.history,
+      history: this.versions.history,
       dropVersion: (id) => this.dropVersion(id),
       settled: () => this.settled(),
       swept: () => void this.shrink(),
@@ -136,10 +132,7 @@ export class MvccStore implements Store, TxnHost, WatchHost {
     this.decidedRevision = this.revision;
     this.leases.restore(state.leases);
     this.alarms.restore(state.alarms);
-    this.index.visit(everything, ({ key, versions }) => {
-      const lease = versions.at(-1)?.lease ?? 0n;
-      if (lease !== 0n) this.leases.attach(lease as LeaseId, key);
-    });
+    this.versions.visitLeases((lease, key) => this.leases.attach(lease, key));
     this.leases.start();
     void this.space.measure();
     void this.compactor.sweep(this.compactRevision);
@@ -192,7 +185,7 @@ export class MvccStore implements Store, TxnHost, WatchHost {
       revision: this.revision,
       compactRevision: this.compactRevision,
       keys: this.index.size,
-      versions: this.countVersions(),
+      versions: this.versions.count(),
       watches: this.hub.size,
       leases: this.leases.size,
       quotaBytes: this.space.quotaBytes,
@@ -211,7 +204,7 @@ export class MvccStore implements Store, TxnHost, WatchHost {
       if (revision > 0 && revision < compactRevision) throw new CompactedError(revision, compactRevision);
       if (revision > this.revision) throw new FutureRevisionError(revision, this.revision);
       const hashRevision = revision > 0 ? revision : this.revision;
-      const currentIds = this.currentIds(hashRevision, compactRevision);
+      const currentIds = this.versions.currentIds(hashRevision, compactRevision);
       const hash = await this.writer.hash({ revision: hashRevision, compactRevision, currentIds });
       // A compaction meanwhile may have dropped what belongs to the hash.
       if (this.compactRevision === compactRevision) return { hash, hashRevision, compactRevision };
@@ -237,28 +230,20 @@ export class MvccStore implements Store, TxnHost, WatchHost {
 
   // What the parts need.
 
+  get index(): KeyIndex {
+    return this.versions.index;
+  }
+
   hasLease(id: LeaseId): boolean {
     return this.leases.has(id);
   }
 
   put(key: string, value: Uint8Array, lease: LeaseId, revision: Revision): void {
-    const entry = this.index.getOrCreate(key);
-    const before = entry.versions.at(-1);
-    const isNew = before === undefined || before.version === 0;
-    const version = isNew ? 1 : before.version + 1;
-    const createRevision = isNew ? revision : before.createRevision;
-    this.append(entry, { createRevision, modRevision: revision, version, lease, value });
+    this.decided(this.versions.put(key, value, lease, revision));
   }
 
   delete(key: string, revision: Revision): void {
-    const entry = this.index.getOrCreate(key);
-    this.append(entry, {
-      createRevision: noRevision,
-      modRevision: revision,
-      version: 0,
-      lease: noLease,
-      value: noValue,
-    });
+    this.decided(this.versions.delete(key, revision));
   }
 
   write(): WriteTarget {
@@ -294,47 +279,18 @@ export class MvccStore implements Store, TxnHost, WatchHost {
     return this.writer.hasUnsent;
   }
 
-  private countVersions(): number {
-    let count = 0;
-    this.index.visit(everything, ({ versions }) => void (count += versions.length));
-    return count;
-  }
-
-  /** Of the versions up to `compactRevision`, those that are current at `revision`. */
-  private currentIds(revision: Revision, compactRevision: Revision): ReadonlySet<number> {
-    const ids = new Set<number>();
-    this.index.visit(everything, ({ versions }) => {
-      const current = versions.findLast((version) => version.revision <= revision);
-      if (current !== undefined && current.version > 0 && current.revision <= compactRevision) ids.add(current.id);
-    });
-    return ids;
-  }
-
   private deleteKeys(keys: readonly string[]): void {
     const revision = (this.decidedRevision + 1) as Revision;
     for (const key of keys) this.delete(key, revision);
   }
 
-  /** A new version: decided now, visible when its batch is on disk. */
-  private append(entry: KeyEntry, kv: Omit<KeyValue, 'key'>): void {
-    const before = entry.versions.at(-1);
-    const write: WriteTarget = this.writer.write();
-    const record = this.encoder.encode(entry.key, kv);
-    const version = versionOf(this.nextId++, kv, record.length);
-    this.arena.add(version, record);
-    this.space.grew(record.length);
-    write.putVersion(version.id, record);
-    entry.versions.push(version);
-    this.moveLease(entry.key, before?.lease ?? noLease, version.lease);
-    this.decidedRevision = version.revision;
-    this.pending.revision = version.revision;
-    this.pending.changes.push({ entry, version, previous: before?.version === 0 ? undefined : before });
-  }
-
-  private moveLease(key: string, from: LeaseId, to: LeaseId): void {
-    if (from === to) return;
-    if (from !== noLease) this.leases.detach(from, key);
-    if (to !== noLease) this.leases.attach(to, key);
+  /** Visible when its batch is on disk. */
+  private decided(change: VersionChange): void {
+    const { revision, sizeBytes } = change.version;
+    this.space.grew(sizeBytes);
+    this.decidedRevision = revision;
+    this.pending.revision = revision;
+    this.pending.changes.push(change);
   }
 
   private onTaken(): void {
@@ -349,7 +305,7 @@ export class MvccStore implements Store, TxnHost, WatchHost {
     if (done.compactRevision !== undefined) this.compactRevision = done.compactRevision;
     for (const { entry, version } of done.changes) this.index.setLive(entry, version.version > 0);
     if (this.hub.size > 0 && done.changes.length > 0) this.hub.publish(done.changes.map(changeOf), this.revision);
-    for (const { entry, version, previous } of done.changes) this.settleVersion(entry, version, previous);
+    for (const change of done.changes) this.settleVersion(change);
     done.resolve();
   }
 
@@ -358,19 +314,11 @@ export class MvccStore implements Store, TxnHost, WatchHost {
     const refused = [...this.inFlight.splice(0), this.pending];
     this.pending = new Pending();
     this.space.diskIsFull(true);
-    for (const pending of refused.toReversed()) pending.undo((change) => this.undoChange(change));
+    for (const pending of refused.toReversed()) pending.undo((change) => this.versions.undo(change));
     this.decidedRevision = this.revision;
     this.decidedCompactRevision = this.compactRevision;
     for (const { droppedIds } of refused) this.undroppedIds.push(...droppedIds);
     for (const pending of refused) pending.reject(new NoSpaceError());
-  }
-
-  private undoChange({ entry, version }: VersionChange): void {
-    entry.versions.pop();
-    this.arena.release(version);
-    this.moveLease(entry.key, version.lease, entry.versions.at(-1)?.lease ?? noLease);
-    if (entry.versions.length === 0) this.index.remove(entry);
-    this.nextId = version.id;
   }
 
   private onRoom(): void {
@@ -398,41 +346,27 @@ export class MvccStore implements Store, TxnHost, WatchHost {
   }
 
   /** After the watches had their look at it: what the version replaced is history. */
-  private settleVersion(entry: KeyEntry, version: Version, previous: Version | undefined): void {
+  private settleVersion({ entry, version, previous }: VersionChange): void {
+    const { history } = this.versions;
     if (previous !== undefined) {
-      this.history.superseded(previous);
+      history.superseded(previous);
       this.compactor.superseded(entry, previous, version.revision);
     }
     if (version.version === 0) {
-      this.history.superseded(version);
+      history.superseded(version);
       this.compactor.deleted(entry, version);
     }
   }
 
   private restoreVersion(id: number, record: Uint8Array): void {
-    const kv = decodeRecord(record);
-    const entry = this.index.getOrCreate(keyText(kv.key));
-    const before = entry.versions.at(-1);
-    const restored = versionOf(id, kv, record.length);
-    this.arena.add(restored, record);
-    entry.versions.push(restored);
-    this.index.setLive(entry, restored.version > 0);
-    this.settleVersion(entry, restored, before?.version === 0 ? undefined : before);
-    this.nextId = id + 1;
-    this.revision = Math.max(this.revision, restored.revision) as Revision;
+    const change = this.versions.restore(id, record);
+    this.settleVersion(change);
+    this.revision = Math.max(this.revision, change.version.revision) as Revision;
   }
 }
 
 const tolerableHoleBytes = 8 << 20;
-const everything: Span = { from: '', to: undefined, isSingle: false };
-const noRevision = 0 as Revision;
-const noLease = 0n as LeaseId;
 const noValue = new Uint8Array();
-
-function versionOf(id: number, kv: Omit<KeyValue, 'key'>, sizeBytes: number): Version {
-  const { createRevision, modRevision, version, lease } = kv;
-  return { id, revision: modRevision, createRevision, version, lease, sizeBytes, record: undefined, slab: undefined };
-}
 
 function changeOf({ entry, version, previous }: VersionChange): Change {
   const event = {

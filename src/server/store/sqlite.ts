@@ -262,7 +262,8 @@ export function damageIn(path: string, error: unknown): StoreDamagedError | unde
 function newestSnapshot(path: string): string | undefined {
   const dir = join(dirname(path), 'snapshots');
   if (!existsSync(dir)) return undefined;
-  const files = readdirSync(dir).map((name) => join(dir, name));
+  const names = readdirSync(dir).filter((name) => !name.endsWith('.part'));
+  const files = names.map((name) => join(dir, name));
   return files.toSorted((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0];
 }
 

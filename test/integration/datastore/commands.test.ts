@@ -110,11 +110,14 @@ test('a snapshot that was saved is found, verified and restored, and revisions g
 
 test('k3s’s words for snapshots work', async () => {
   await fill();
-  await online('snapshot', 'save', join(dir, 'snapshots', 'one'));
-  await online('snapshot', 'save', join(dir, 'snapshots', 'two'));
-  const { text } = await kagent('etcd-snapshot', 'prune', '--snapshot-retention', '1', '--data-dir', dir);
-  expect(text).toBe(`removed ${join(dir, 'snapshots', 'one')}\n`);
-  expect((await kagent('etcd-snapshot', 'ls', '--data-dir', dir)).text).toContain('two');
+  for (const name of ['nightly-one', 'nightly-two', 'on-demand-one']) {
+    await online('snapshot', 'save', join(dir, 'snapshots', name));
+  }
+  const prune = ['etcd-snapshot', 'prune', '--name', 'nightly', '--snapshot-retention', '1', '--data-dir', dir];
+  expect((await kagent(...prune)).text).toBe(`removed ${join(dir, 'snapshots', 'nightly-one')}\n`);
+  const { text } = await kagent('etcd-snapshot', 'ls', '--data-dir', dir);
+  expect(text).toContain('nightly-two');
+  expect(text).toContain('on-demand-one');
 });
 
 test('check finds a sound file sound, and a damaged one damaged without touching it', async () => {

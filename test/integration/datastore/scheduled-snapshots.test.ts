@@ -1,0 +1,82 @@
+import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { snapshotTimer } from '../../../src/server/snapshot-timer.ts';
+import type { SnapshotTimerOptions } from '../../../src/server/snapshot-timer.ts';
+import { verifySnapshot } from '../../../src/server/store/store.ts';
+import type { Component } from '../../../src/shared/component/component.ts';
+import { silentLog } from '../../../src/shared/log/log.ts';
+import { startKagent } from '../../helpers/etcd-servers.ts';
+import type { TestServer } from '../../helpers/etcd-servers.ts';
+import { temporaryDir } from '../../helpers/temporary.ts';
+import { eventually } from '../../helpers/wait.ts';
+
+let server: TestServer;
+let dir: string;
+let timer: Component | undefined;
+
+beforeEach(async () => {
+  const data = temporaryDir();
+  server = await startKagent(data);
+  dir = join(data, 'snapshots');
+});
+afterEach(async () => {
+  await timer?.stop();
+  await server.stop();
+});
+
+async function run(options: Partial<SnapshotTimerOptions>): Promise<Component> {
+  timer = snapshotTimer({
+    endpoint: server.address,
+    nodeName: 'box1',
+    dir,
+    baseName: 'etcd-snapshot',
+    schedule: '0 0 1 1 *',
+    retention: 5,
+    log: silentLog,
+    ...options,
+  });
+  await timer.start(new AbortController().signal);
+  return timer;
+}
+const wholeFiles = (): string[] => readdirSync(dir).filter((name) => !name.endsWith('.part'));
+const place = (name: string, agedDays: number): void => {
+  mkdirSync(dir, { recursive: true });
+  writeFileSync(join(dir, name), '');
+  const seconds = Date.now() / 1000 - agedDays * 86_400;
+  utimesSync(join(dir, name), seconds, seconds);
+};
+
+test('a snapshot is saved when the schedule says so, and the oldest of its kind go', async () => {
+  place('etcd-snapshot-box1-1', 3);
+  place('etcd-snapshot-box1-2', 2);
+  place('on-demand-box1-1', 4);
+  await run({ schedule: '* * * * * *', retention: 2 });
+  await eventually(() => !wholeFiles().includes('etcd-snapshot-box1-2'), { what: 'two new snapshots' });
+  const [first, ...others] = wholeFiles().filter((name) => name.startsWith('etcd-snapshot'));
+  expect(others.length).toBeLessThanOrEqual(2);
+  expect(await verifySnapshot(join(dir, String(first)))).toMatchObject({ sizeBytes: expect.any(Number) });
+  expect(wholeFiles()).toContain('on-demand-box1-1');
+});
+
+test('what was missed while the box was off is made up for after the start', async () => {
+  place('etcd-snapshot-box1-1', 800);
+  await run({ catchUpMs: 0 });
+  await eventually(() => wholeFiles().length === 2, { what: 'the missed snapshot' });
+  expect(wholeFiles()).toContain('etcd-snapshot-box1-1');
+});
+
+test('a schedule that missed nothing saves nothing at the start', async () => {
+  place('etcd-snapshot-box1-1', 0);
+  const component = await run({ catchUpMs: 0 });
+  expect(component.health()).toMatchObject({ status: 'True', reason: 'Scheduled' });
+  await new Promise(setImmediate);
+  expect(wholeFiles()).toEqual(['etcd-snapshot-box1-1']);
+});
+
+test('a snapshot that fails says so, and leaves nothing half written', async () => {
+  const component = await run({ endpoint: `unix://${dir}/nobody.sock`, catchUpMs: 0 });
+  await eventually(() => component.health().reason === 'SnapshotFailed', { what: 'the failure' });
+  expect(component.health().status).toBe('False');
+  expect(readdirSync(dir)).toEqual([]);
+});
