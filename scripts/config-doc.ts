@@ -1,7 +1,7 @@
 /** Writes docs/config.md out of the schemas: `node scripts/config-doc.ts`. A unit test compares the two. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { AgentConfig, nodeSettings } from '../src/agent/config.ts';
 import { serverSettings } from '../src/server/config.ts';
 import { settingsOf, type Setting } from '../src/shared/config/config.ts';

@@ -1,6 +1,6 @@
 /** The commands of a node alone: `agent`, and taking kagent off a box. */
 import { Command } from 'commander';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { settingsCommand } from '../shared/cli/cli.ts';
 import { secretSetting } from '../shared/cli/cli.ts';
 import { KagentError } from '../shared/errors.ts';
@@ -14,7 +14,6 @@ import {
   installedServices,
   type ServiceKind,
 } from '../shared/service/service.ts';
-import { createAgent } from './agent.ts';
 import { openBox } from './box.ts';
 import { AgentConfig } from './config.ts';
 import { runKillall, runUninstall, type Outcome } from './remove/remove.ts';
@@ -52,6 +51,7 @@ async function runAgent(config: AgentConfig): Promise<void> {
     runsNode: true,
     flannelBackend: 'vxlan', // the cluster's own is known after joining
   });
+  const { createAgent } = await import('./agent.ts'); // other commands have no use for it
   const components = createAgent({
     ...box,
     ...box.daemon,

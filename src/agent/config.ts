@@ -1,5 +1,5 @@
 /** The settings of `kagent agent`, which `kagent server` has too for its own node. Names and meaning as in k3s. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { kinds } from '../shared/config/config.ts';
 import { defaultDataDir } from '../shared/paths.ts';
 

@@ -1,6 +1,6 @@
 /** The settings of `kagent server`. Names and meaning as in k3s. */
 import { Cron } from 'croner';
-import { z } from 'zod';
+import * as z from 'zod';
 import { kinds } from '../shared/config/config.ts';
 import { adminKubeconfig } from '../shared/paths.ts';
 

@@ -14,6 +14,7 @@ import type { Component } from '../shared/component/component.ts';
 import { conditionTracker } from '../shared/component/component.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Log } from '../shared/log/log.ts';
+import { settleAfterStart } from '../shared/settle.ts';
 import { connectKeys } from './etcd/etcd.ts';
 import type { DatastoreWorkerData, FromDatastore, KeyClient, ListenTls, ToDatastore } from './etcd/etcd.ts';
 import { ForwardedError, StoreFailedError } from './store/store.ts';
@@ -201,6 +202,7 @@ export async function runDatastoreServe(
 ): Promise<void> {
   const { promise: failed, reject } = Promise.withResolvers<never>();
   const datastore = await startDatastore({ ...options, onFatal: reject });
+  settleAfterStart();
   const aborted = new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => resolve(), { once: true });

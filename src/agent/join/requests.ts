@@ -1,5 +1,5 @@
 import { Agent } from 'node:https';
-import { z } from 'zod';
+import * as z from 'zod';
 import { caHashOf } from '../../shared/certificates/certificates.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';

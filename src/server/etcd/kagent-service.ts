@@ -2,7 +2,7 @@
  * What kagent's own commands ask beyond etcd's API: one service, whose answers are JSON in a bytes field.
  * Spec: the shapes of `StoreStats` and `PrefixUsage`, and `UsageQuery` here.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ProtoReader, ProtoWriter, Revision, Store } from '../store/store.ts';
 import { newMessage } from './grpc.ts';
 import type { GrpcMethod } from './grpc.ts';

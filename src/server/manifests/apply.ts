@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { KubeClient } from '../control-plane/control-plane.ts';
 import { createDiscovery } from './discovery.ts';
 import { ManifestInvalidError } from './errors.ts';

@@ -47,7 +47,7 @@ export class RecordArena {
   /** Keeps a copy of `record` until `release`. */
   add(owner: RecordOwner, record: Uint8Array): void {
     this.place(owner, record);
-    if (this.heldBytes > this.livingBytes * 1.5 + tolerableBytes) this.emptyOne();
+    if (this.heldBytes > this.livingBytes * 1.25 + tolerableBytes) this.emptyOne();
   }
 
   /** The owner gives its record up; safe where it has none. */

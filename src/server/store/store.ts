@@ -43,7 +43,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const store = new MvccStore({
     port: options.writerPort,
     clock: options.clock ?? systemClock,
-    historyBudgetBytes: options.historyBudgetBytes ?? 16 << 20,
+    historyBudgetBytes: options.historyBudgetBytes ?? 8 << 20,
     quotaBytes: options.quotaBytes || defaultQuotaBytes,
     onFailed: options.onFailed,
   });

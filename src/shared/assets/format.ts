@@ -8,7 +8,7 @@
  * The trailer is of fixed size, at the very end: magic, length of the whole bundle, offset and length of bundle.json,
  * and its sha256, which is the bundle's identity. bundle.json has the sha256 of each file, so one hash vouches for all.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 /** Relative, of plain names: nothing in a bundle reaches outside the folder it is unpacked to. */

@@ -1,5 +1,5 @@
 import { CommanderError, Option, type Command } from 'commander';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { settingsOf, type Said, type Setting, type Source } from '../config/config.ts';
 
 /** Adds a flag for each setting; lists may be given several times. */

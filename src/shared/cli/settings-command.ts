@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { environmentSource, fileSource, loadConfig, type Loaded } from '../config/config.ts';
 import { configDir, pathsOf } from '../paths.ts';
 import { addDaemonize, daemonized } from './daemonized.ts';

@@ -3,7 +3,7 @@
  * One schema per mode gives flags, environment, file keys and help; one value each: defaults < file < environment < flags.
  * Knows: where a value came from, how each source spells it. Leaves to others: what the settings mean (server/, agent/).
  */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { InvalidSettingError } from './errors.ts';
 import { settingsOf, type Setting } from './setting.ts';
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { systemCode } from '../errors.ts';
 import type { Said, Source } from './config.ts';
 import { UnknownKeyError, UnreadableConfigError } from './errors.ts';

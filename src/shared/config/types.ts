@@ -1,7 +1,7 @@
 /**
  * Kinds of values that settings of both modes have, each refused in words that say what is allowed.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const port = z
   .int('it must be a port, 1 to 65535')

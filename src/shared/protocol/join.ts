@@ -4,7 +4,7 @@
  * `Authorization: Bearer <secret of the token>`.
  * Messages are open objects: a newer peer may say more.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Certificate signing requests, PEM. The private keys stay on the node. */
 const NodeCsrs = z.object({

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { AgentConfig } from '../../../../src/agent/config.ts';
 import { ServerOnlyConfig } from '../../../../src/server/config.ts';
 import { environmentSource, fileSource, loadConfig, type Source } from '../../../../src/shared/config/config.ts';
