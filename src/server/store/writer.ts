@@ -1,9 +1,9 @@
 /**
  * @module
- * The index's side of the writer's thread: collects writes and hands them over as one batch at a time.
+ * The index's side of the writer's thread: collects writes and hands them over in batches.
  *
- * While one batch is being synced to disk the next one waits at the disk's thread, so that this goes on at once, and a third
- * one fills: any number of clients share one fsync. A batch leaves at the end of a turn of the event loop; there is no
+ * While one batch is being synced to disk the next ones wait at the disk's thread, which commits all of them together as soon
+ * as it is free: any number of clients share one fsync. A batch leaves at the end of a turn of the event loop; there is no
  * other delay.
  */
 import type { MessagePort } from 'node:worker_threads';
