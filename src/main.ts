@@ -1,7 +1,7 @@
 /**
  * @module
  * argv → command → exit code. Composes server and agent; the only file that knows both.
- * Exit codes: 0 done, 1 failed, 2 wrong usage.
+ * Exit codes: 0 done, 1 failed, 2 wrong usage, 3 this node was removed from its cluster.
  */
 import { basename } from 'node:path';
 import { Command } from 'commander';
@@ -9,7 +9,7 @@ import * as z from 'zod';
 import { openBox } from './agent/box.ts';
 import { agentCommand, removeCommands } from './agent/commands.ts';
 import { AgentConfig, nodeSettings } from './agent/config.ts';
-import { datastoreCommand, etcdSnapshotCommand } from './server/commands.ts';
+import { serverCommands } from './server/commands.ts';
 import { serverSettings } from './server/config.ts';
 import { checkNetworks } from './server/networks.ts';
 import type { Server } from './server/server.ts';
@@ -23,7 +23,7 @@ import {
 } from './shared/cli/cli.ts';
 import { KagentError } from './shared/errors.ts';
 import { silentLog } from './shared/log/log.ts';
-import { createNotifier } from './shared/service/service.ts';
+import { createNotifier, removedExitCode } from './shared/service/service.ts';
 
 /** A server's own settings and those of the node it runs. */
 const ServerConfig = z.strictObject({ ...serverSettings, ...nodeSettings });
@@ -44,14 +44,7 @@ function program(): Command {
     known,
     run: runServer,
   });
-  const all = [
-    server,
-    agentCommand(known),
-    datastoreCommand(),
-    etcdSnapshotCommand(),
-    ...removeCommands(),
-    ...commonCommands(kagent),
-  ];
+  const all = [server, agentCommand(known), ...serverCommands(), ...removeCommands(), ...commonCommands(kagent)];
   for (const command of all) kagent.addCommand(command);
   return exiting(kagent);
 }
@@ -110,7 +103,10 @@ async function runServer(config: ServerConfig): Promise<void> {
         ...box,
         config,
         supervisor: daemon.supervisor,
+        events: daemon.events,
         log: foreground.log,
+        setLogLevel: (level) => foreground.log.setLevel(level),
+        onFatal: daemon.fail,
         server: { url: `https://127.0.0.1:${config.supervisorPort}`, token: server.joinToken },
         settings: server.settings,
         after: { assets: ['assets'], server: ['supervisor-api'], apiserver: ['kube-apiserver'] },
@@ -120,6 +116,7 @@ async function runServer(config: ServerConfig): Promise<void> {
     signal: foreground.signal,
     onProgress: foreground.onProgress,
     onReady: () => foreground.say(readyScreen(server, facts.nodeName)),
+    localRequests: server.localRequests,
   });
 }
 
@@ -159,6 +156,7 @@ async function main(argv: readonly string[]): Promise<number> {
     if (!(error instanceof KagentError)) throw error; // a mistake in kagent: its stack is what helps
     process.stderr.write(`kagent: ${error.message}\n`);
     await tellStarter(error.message);
+    if (error.code === 'NODE_REMOVED') return removedExitCode;
     return error.code.startsWith('CONFIG_') ? 2 : 1;
   }
 }

@@ -2,20 +2,46 @@
  * @module
  * A node: builds the agent's rooms and joins them, no logic of its own.
  *
- *   join ─▶ kubelet, kube-proxy, flanneld ─▶ cni ─▶ node-ready
+ *   join ─▶ load-balancer ─▶ kubelet, kube-proxy, flanneld ─▶ cni ─▶ node-ready
  *   containerd ─▶ images, kubelet
+ *   join ─▶ channel
  */
 import { join as joinPath } from 'node:path';
+import { certificateTimer } from '../shared/certificates/certificates.ts';
 import { deferred, task, type Component } from '../shared/component/component.ts';
-import type { Log } from '../shared/log/log.ts';
+import type { EventLog } from '../shared/events/events.ts';
+import { readFileIfExists } from '../shared/files/files.ts';
+import { contains } from '../shared/ipv4/ipv4.ts';
+import type { Log, LogLevel } from '../shared/log/log.ts';
 import { runPaths, type Paths } from '../shared/paths.ts';
 import type { Supervisor } from '../shared/process/process.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
 import type { Secret } from '../shared/secret.ts';
 import { version } from '../shared/version/version.ts';
+import { addressWatch } from './address-watch.ts';
+import {
+  createChannel,
+  createCommands,
+  createLook,
+  factsOf,
+  NodeRemovedError,
+  type Channel,
+} from './channel/channel.ts';
 import type { NodeConfig } from './config.ts';
-import type { HostFacts } from './host/host.ts';
-import { join, type NodeIdentity } from './join/join.ts';
+import { hostRoot, kernelProblems, nodeAddress, type HostFacts } from './host/host.ts';
+import {
+  checkSettings,
+  forgetIdentity,
+  join,
+  joinPatiently,
+  renewIfDue,
+  storeServers,
+  supervisorUrl,
+  type GivenSettings,
+  type JoinOptions,
+  type NodeIdentity,
+} from './join/join.ts';
+import { createLoadBalancer } from './load-balancer/load-balancer.ts';
 import { cniComponent, cniConfDir, flannelComponent, removeConflist } from './network/network.ts';
 import { kubeletComponent, kubeProxyComponent, nodeReady, podCidr, type OwnNodeOptions } from './node/node.ts';
 import { containerdComponent, imagesComponent } from './runtime/runtime.ts';
@@ -24,12 +50,21 @@ export interface AgentOptions {
   readonly config: NodeConfig;
   readonly paths: Paths;
   readonly supervisor: Supervisor;
+  readonly events: EventLog;
   readonly log: Log;
+  readonly setLogLevel: (level: LogLevel) => void;
   readonly facts: HostFacts;
+  readonly kubernetesVersion: string;
   /** A server's supervisor, and the token by which it lets this node in; read when it is needed. */
   readonly server: { readonly url: string; readonly token: Secret };
+  /** Takes the name over from a machine that is gone. */
+  readonly replace?: boolean;
+  /** What the operator says of the cluster here: it must agree. */
+  readonly given?: GivenSettings;
   /** A server's own node knows them; another node learns them when it joins. */
   readonly settings?: ClusterSettings;
+  /** Of the load balancer; a server's own node, which has its kube-apiserver beside it, needs none. */
+  readonly balancerPort?: number;
   /** Where the unpacked components are: the path stays, what it leads to changes with the version. */
   readonly currentDir: string;
   readonly image: (name: string) => string;
@@ -39,46 +74,168 @@ export interface AgentOptions {
     readonly server: readonly string[];
     readonly apiserver: readonly string[];
   };
-}
-
-/** What is known only when the node has joined. */
-interface Joined {
-  identity?: NodeIdentity;
+  /** Told of what ends this node. */
+  readonly onFatal: (error: unknown) => void;
 }
 
 export function createAgent(options: AgentOptions): readonly Component[] {
-  const { config, paths, supervisor, log, facts, after } = options;
+  const { config, paths, supervisor, log, after } = options;
   const binDir = joinPath(options.currentDir, 'bin');
-  const shared = { supervisor, paths, facts, binDir, after: [] };
-  const joined: Joined = {};
+  /** Changes when the box gets another address. */
+  let { facts } = options;
+  /** Known only when the node has joined. */
+  let joined: NodeIdentity | undefined;
   const identity = (): NodeIdentity => {
-    if (joined.identity === undefined) throw new TypeError('a component that needs the identity is not after join');
-    return joined.identity;
+    if (joined === undefined) throw new TypeError('a component that needs the identity is not after join');
+    return joined;
+  };
+  const settings = (): ClusterSettings => options.settings ?? identity().settings;
+  const shared = () => ({ supervisor, paths, facts, binDir, after: [] });
+  const balanced =
+    options.balancerPort === undefined ? {} : { apiserverUrl: `https://127.0.0.1:${options.balancerPort}` };
+  const joining = (): JoinOptions => ({
+    ...options.server,
+    ...balanced,
+    nodeName: facts.nodeName,
+    addresses: [facts.nodeIp, ...config.nodeExternalIp],
+    paths,
+    version,
+    kubernetesVersion: options.kubernetesVersion,
+    log,
+    ...(options.replace === true && { replace: true }),
+  });
+  const certificatePaths = () => {
+    const { kubeletCert, kubeletServingCert, kubeProxyCert, flannelCert } = identity().files;
+    return [kubeletCert, kubeletServingCert, kubeProxyCert, flannelCert];
   };
   const ownNode = (): OwnNodeOptions => {
     const { files, apiserverUrls } = identity();
     const credentials = { caPath: files.serverCa, certPath: files.kubeletCert, keyPath: files.kubeletKey };
-    return { apiserverUrl: apiserverUrls[0] ?? '', nodeName: facts.nodeName, ...credentials };
+    return { apiserverUrl: balanced.apiserverUrl ?? apiserverUrls[0] ?? '', nodeName: facts.nodeName, ...credentials };
   };
   /** flanneld and its configuration, unless the operator brings another network. */
   const withFlannel = (name: string, make: () => Component): Component =>
-    identity().settings.flannelBackend === 'none' ? task(name, [], async () => removeConflist(paths)) : make();
+    settings().flannelBackend === 'none' ? task(name, [], async () => removeConflist(paths)) : make();
+
+  const balancer =
+    options.balancerPort === undefined
+      ? []
+      : [
+          createLoadBalancer({
+            after: ['join'],
+            port: options.balancerPort,
+            apiserverUrls: () => identity().apiserverUrls,
+            caPath: () => identity().files.serverCa,
+            log,
+          }),
+        ];
+  const apiserver = [...after.apiserver, ...balancer.map((component) => component.name)];
+
+  const containerd = deferred('containerd', after.assets, () =>
+    containerdComponent({
+      ...shared(),
+      cniBinDir: joinPath(options.currentDir, 'cni'),
+      cniConfDir: cniConfDir(paths),
+      snapshotter: config.snapshotter,
+      sandboxImage: config.pauseImage ?? options.image('pause'),
+    }),
+  );
+  const kubelet = deferred('kubelet', ['join', 'containerd', ...balancer.map((component) => component.name)], () => {
+    const { files } = identity();
+    return kubeletComponent({
+      ...shared(),
+      settings: settings(),
+      kubeconfigPath: files.kubeletKubeconfig,
+      clientCaPath: files.clientCa,
+      servingCertPath: files.kubeletServingCert,
+      servingKeyPath: files.kubeletServingKey,
+      labels: config.nodeLabel,
+      taints: config.nodeTaint,
+      extraArgs: config.kubeletArg,
+      protectKernelDefaults: config.protectKernelDefaults,
+      credentialProvider: {
+        binDir: config.imageCredentialProviderBinDir,
+        config: config.imageCredentialProviderConfig,
+      },
+      // The server writes what a kubelet cannot say of itself.
+      addressesComeFromServer:
+        config.nodeExternalIp.length + config.nodeInternalDns.length + config.nodeExternalDns.length > 0,
+    });
+  });
+  const kubeProxy = deferred('kube-proxy', ['join', ...after.assets, ...apiserver], () => {
+    const { files } = identity();
+    return kubeProxyComponent({
+      ...shared(),
+      settings: settings(),
+      kubeconfigPath: files.kubeProxyKubeconfig,
+      extraArgs: config.kubeProxyArg,
+    });
+  });
+  const flanneld = deferred('flanneld', ['join', ...after.assets, ...apiserver], () =>
+    withFlannel('flanneld', () =>
+      flannelComponent({ ...shared(), settings: settings(), kubeconfigPath: identity().files.flannelKubeconfig }),
+    ),
+  );
+  const channel: Channel = createChannel({
+    after: ['join', ...after.server],
+    supervisorUrls: () => [...new Set([supervisorUrl(options.server.url), ...identity().supervisorUrls])],
+    credentials: () => {
+      const { serverCa, kubeletCert, kubeletKey } = identity().files;
+      return { caPath: serverCa, certPath: kubeletCert, keyPath: kubeletKey };
+    },
+    hello: () => ({
+      type: 'hello',
+      version,
+      kubernetesVersion: options.kubernetesVersion,
+      machineId: readFileIfExists('/etc/machine-id')?.trim() ?? '',
+      bootId: readFileIfExists('/proc/sys/kernel/random/boot_id')?.trim() ?? '',
+      internalIps: [facts.nodeIp],
+      externalIps: config.nodeExternalIp,
+      internalDns: config.nodeInternalDns,
+      externalDns: config.nodeExternalDns,
+      facts: factsOf(),
+    }),
+    look: createLook({ processes: () => supervisor.processes(), dataDir: paths.dataDir, certificatePaths }),
+    carryOut: createCommands({
+      supervisor,
+      logDir: paths.logs,
+      setLogLevel: options.setLogLevel,
+      leave() {
+        forgetIdentity(paths);
+        options.onFatal(new NodeRemovedError(facts.nodeName));
+      },
+    }),
+    mayDial: (host) => host === facts.nodeIp || contains(settings().clusterCidr, host),
+    onServers(servers) {
+      storeServers(paths, servers);
+      const urls = (key: 'apiserverUrl' | 'supervisorUrl') => servers.map((server) => server[key]);
+      joined = { ...identity(), apiserverUrls: urls('apiserverUrl'), supervisorUrls: urls('supervisorUrl') };
+    },
+    // A server whose datastore is older than this node takes it in again, if its token is good.
+    onNotJoined: async () => {
+      try {
+        joined = await join({ ...joining(), isForgotten: true }, AbortSignal.timeout(30_000));
+      } catch (error) {
+        log.warn('the server does not know this node, and does not take it in', { error });
+      }
+    },
+    log,
+  });
+  const restart = async (component: Component): Promise<void> => {
+    await component.stop();
+    await component.start(new AbortController().signal);
+  };
 
   return [
     task('join', after.server, async (signal) => {
-      const joining = { ...options.server, nodeName: facts.nodeName, addresses: [facts.nodeIp], paths, version, log };
-      const identity = await join(joining, signal);
-      joined.identity = { ...identity, settings: options.settings ?? identity.settings };
+      joined = await joinPatiently(joining(), signal);
+      checkSettings(options.given ?? {}, settings());
+      log.info('cluster settings', { ...settings() });
+      const [problem] = await kernelProblems(settings().flannelBackend);
+      if (problem !== undefined) throw problem;
     }),
-    deferred('containerd', after.assets, () =>
-      containerdComponent({
-        ...shared,
-        cniBinDir: joinPath(options.currentDir, 'cni'),
-        cniConfDir: cniConfDir(paths),
-        snapshotter: config.snapshotter,
-        sandboxImage: config.pauseImage ?? options.image('pause'),
-      }),
-    ),
+    ...balancer,
+    containerd,
     imagesComponent('images', ['containerd'], {
       socketPath: runPaths.containerdSocket,
       binDir,
@@ -87,41 +244,16 @@ export function createAgent(options: AgentOptions): readonly Component[] {
       recordPath: joinPath(paths.agent.dir, 'images.json'),
       log,
     }),
-    deferred('kubelet', ['join', 'containerd'], () => {
-      const { settings, files } = identity();
-      return kubeletComponent({
-        ...shared,
-        settings,
-        kubeconfigPath: files.kubeletKubeconfig,
-        clientCaPath: files.clientCa,
-        servingCertPath: files.kubeletServingCert,
-        servingKeyPath: files.kubeletServingKey,
-        labels: config.nodeLabel,
-        taints: config.nodeTaint,
-        extraArgs: config.kubeletArg,
-      });
-    }),
-    deferred('kube-proxy', ['join', ...after.assets, ...after.apiserver], () => {
-      const { settings, files } = identity();
-      return kubeProxyComponent({
-        ...shared,
-        settings,
-        kubeconfigPath: files.kubeProxyKubeconfig,
-        extraArgs: config.kubeProxyArg,
-      });
-    }),
-    deferred('flanneld', ['join', ...after.assets, ...after.apiserver], () =>
-      withFlannel('flanneld', () => {
-        const { settings, files } = identity();
-        return flannelComponent({ ...shared, settings, kubeconfigPath: files.flannelKubeconfig });
-      }),
-    ),
+    kubelet,
+    kubeProxy,
+    flanneld,
+    channel,
     // Not before the images are there: a pod that does not find its own waits ten seconds to look again.
     deferred('cni', ['kubelet', 'images'], () =>
       withFlannel('cni', () =>
         cniComponent('cni', [], {
           paths,
-          backend: identity().settings.flannelBackend,
+          backend: settings().flannelBackend,
           interfaceName: facts.defaultInterface,
           podCidr: (signal) => podCidr(ownNode(), signal),
         }),
@@ -130,5 +262,41 @@ export function createAgent(options: AgentOptions): readonly Component[] {
     task('node-ready', ['kubelet', 'cni', 'images', 'kube-proxy', 'flanneld'], (signal) =>
       nodeReady(ownNode(), signal),
     ),
+    certificateTimer({
+      name: 'node-certificates',
+      after: ['join'],
+      log,
+      renew: async () =>
+        (await renewIfDue(joining(), AbortSignal.timeout(60_000))) ? ['kubelet', 'kube-proxy', 'flannel'] : [],
+    }),
+    addressWatch({
+      after: ['node-ready'],
+      present: facts,
+      look: () => nodeAddress({ nodeIp: config.nodeIp, interfaceName: config.flannelIface }, hostRoot()),
+      async onChange(address) {
+        facts = { ...facts, ...address };
+        joined = await join(joining(), AbortSignal.timeout(30_000)); // the serving certificate is for the new address
+        await Promise.all([restart(kubelet), restart(flanneld), restart(channel)]);
+      },
+      log,
+    }),
+    followEvents(options.events, channel),
   ];
+}
+
+/** What happens to a child is told to the server at once. */
+function followEvents(events: EventLog, channel: Channel): Component {
+  const stopping = new AbortController();
+  let work = Promise.resolve();
+  return {
+    ...task('beats', ['channel'], async () => {
+      work = (async () => {
+        for await (const _ of events.follow(stopping.signal)) channel.beatNow();
+      })();
+    }),
+    async stop() {
+      stopping.abort();
+      await work;
+    },
+  };
 }

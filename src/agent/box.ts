@@ -1,14 +1,24 @@
 /** What every long-running kagent does first on its box: look whether it is fit, take the data dir, prepare. */
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { bundlePath, openBundle, unpack, type Bundle } from '../shared/assets/assets.ts';
 import { task, type Component } from '../shared/component/component.ts';
 import { foreground, type Foreground } from '../shared/cli/cli.ts';
 import { openDaemon, type Daemon, type DaemonStatus } from '../shared/daemon/daemon.ts';
+import { readFileIfExists, writeFileIfChanged } from '../shared/files/files.ts';
 import { pathsOf, runPaths, type Paths } from '../shared/paths.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
 import { buildDate } from '../shared/version/version.ts';
 import type { NodeConfig } from './config.ts';
-import { checkHost, portProblems, prepareHost, type HostFacts, type HostNeeds, type HostProblem } from './host/host.ts';
+import {
+  checkHost,
+  nodeName,
+  portProblems,
+  prepareHost,
+  type HostFacts,
+  type HostNeeds,
+  type HostProblem,
+} from './host/host.ts';
 import { claimFolders } from './remove/remove.ts';
 
 export interface BoxOptions {
@@ -29,6 +39,8 @@ export interface Box {
   readonly assets: Component;
   /** Where they are then: the path stays, what it leads to changes with the version. */
   readonly currentDir: string;
+  /** Of the components: `v1.37.1`. */
+  readonly kubernetesVersion: string;
   /** The full name of an image in the bundle: `pause`. */
   readonly image: (name: string) => string;
 }
@@ -59,7 +71,7 @@ export async function openBox(options: BoxOptions): Promise<Box> {
     paths,
     log: fore.log,
     flannelBackend,
-    nodeName: config.nodeName,
+    nodeName: config.withNodeId ? nodeNameWithId(config.nodeName, paths) : config.nodeName,
     nodeIp: config.nodeIp,
     interfaceName: config.flannelIface,
     resolvConf: config.resolvConf,
@@ -71,8 +83,16 @@ export async function openBox(options: BoxOptions): Promise<Box> {
     facts,
     assets: task('assets', [], async (signal) => void (await unpack({ bundle, dataDir: paths.dataDir, signal }))),
     currentDir: join(paths.data, 'current'),
+    kubernetesVersion: bundle.manifest.components.find((one) => one.name === 'kubernetes')?.version ?? '',
     image: (name) => imageNamed(bundle, name),
   };
+}
+
+/** The id is made on the first start and stays with the box: names of boxes that are all called alike differ by it. */
+function nodeNameWithId(wanted: string | undefined, paths: Paths): string {
+  const id = readFileIfExists(paths.agent.nodeId)?.trim() ?? randomBytes(4).toString('hex');
+  writeFileIfChanged(paths.agent.nodeId, `${id}\n`, 0o644);
+  return `${nodeName(wanted)}-${id}`;
 }
 
 function imageNamed(bundle: Bundle, name: string): string {

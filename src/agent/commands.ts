@@ -47,9 +47,12 @@ async function runAgent(config: AgentConfig): Promise<void> {
   const box = await openBox({
     mode: 'agent',
     config,
-    ports: [{ port: 10_250, purpose: 'kubelet' }],
+    ports: [
+      { port: 10_250, purpose: 'kubelet' },
+      ...(config.disableApiserverLb ? [] : [{ port: config.lbServerPort, purpose: 'the load balancer' }]),
+    ],
     runsNode: true,
-    flannelBackend: 'vxlan', // the cluster's own is known after joining
+    flannelBackend: config.flannelBackend ?? 'host-gw', // which needs least; the cluster's own is known after joining
   });
   const { createAgent } = await import('./agent.ts'); // other commands have no use for it
   const components = createAgent({
@@ -57,8 +60,13 @@ async function runAgent(config: AgentConfig): Promise<void> {
     ...box.daemon,
     config,
     log: box.foreground.log,
+    setLogLevel: (level) => box.foreground.log.setLevel(level),
     server: { url, token },
+    replace: config.replace,
+    given: config,
+    ...(!config.disableApiserverLb && { balancerPort: config.lbServerPort }),
     after: { assets: ['assets'], server: [], apiserver: [] },
+    onFatal: box.daemon.fail,
   });
   await box.daemon.run([box.assets, ...components], {
     signal: box.foreground.signal,

@@ -14,6 +14,13 @@ export const nodeSettings = {
   bundle: kinds.absolutePath.optional().describe('Component bundle of a slim executable'),
   nodeName: kinds.nodeName.optional().describe("This node's name (the host's name)"),
   nodeIp: kinds.ipv4.optional().describe('Address by which other nodes reach this one (that of the default route)'),
+  nodeExternalIp: z
+    .array(z.ipv4("it must be an IPv4 address such as '203.0.113.5'"))
+    .default([])
+    .describe('Addresses by which this node is reached from outside the cluster'),
+  nodeInternalDns: kinds.list.describe('Names by which this node is reached inside the cluster'),
+  nodeExternalDns: kinds.list.describe('Names by which this node is reached from outside the cluster'),
+  withNodeId: z.boolean().default(false).describe("Append an id that stays with this box to the node's name"),
   nodeLabel: kinds.label.describe('Labels of this node, set when it registers'),
   nodeTaint: kinds.taint.describe('Taints of this node, set when it registers'),
   flannelIface: z.string().optional().describe("Interface of flannel's traffic (that of the default route)"),
@@ -22,6 +29,12 @@ export const nodeSettings = {
     .describe("resolv.conf that pods' DNS is made from (the host's, without loopback servers)"),
   snapshotter: z.enum(['overlayfs', 'native']).default('overlayfs').describe("containerd's snapshotter"),
   pauseImage: z.string().optional().describe("Image of each pod's sandbox (the one in the bundle)"),
+  protectKernelDefaults: z
+    .boolean()
+    .default(false)
+    .describe("Let the kubelet end when the kernel's settings are not what it expects"),
+  imageCredentialProviderBinDir: kinds.absolutePath.optional().describe("Folder of the kubelet's credential providers"),
+  imageCredentialProviderConfig: kinds.absolutePath.optional().describe('Configuration of these'),
   kubeletArg: kinds.componentArgs.describe('Flags for kubelet'),
   kubeProxyArg: kinds.componentArgs.describe('Flags for kube-proxy'),
 };
@@ -38,6 +51,17 @@ export const AgentConfig = z.strictObject({
     .describe("The same as --url, k3s's name for it"),
   token: z.string().optional().describe('Token by which this node joins'),
   tokenFile: kinds.absolutePath.optional().describe('File that holds the token'),
+  replace: z.boolean().default(false).describe('Take the name over from a machine that is gone'),
+  lbServerPort: kinds.port.default(6444).describe('Port on 127.0.0.1 behind which every kube-apiserver is'),
+  disableApiserverLb: z.boolean().default(false).describe("Let this node's programs ask the first server directly"),
+  clusterCidr: kinds.cidr4.optional().describe("Must be the cluster's own, if given"),
+  serviceCidr: kinds.cidr4.optional().describe("Must be the cluster's own, if given"),
+  clusterDns: kinds.ipv4.optional().describe("Must be the cluster's own, if given"),
+  clusterDomain: z.string().optional().describe("Must be the cluster's own, if given"),
+  flannelBackend: z
+    .enum(['vxlan', 'host-gw', 'wireguard-native', 'none'])
+    .optional()
+    .describe("Must be the cluster's own, if given"),
 });
 export type AgentConfig = Readonly<z.infer<typeof AgentConfig>>;
 export type NodeConfig = Pick<AgentConfig, keyof typeof nodeSettings>;

@@ -1,7 +1,9 @@
 /** The commands of a server alone. `server` itself is in main.ts: it runs a node too. */
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import { parseDuration } from '../shared/duration.ts';
+import { duration } from '../shared/cli/cli.ts';
+import { nodeCommand } from './node-commands.ts';
+import { tokenCommand } from './token-commands.ts';
 import { runDatastoreServe } from './datastore.ts';
 import { operatorCommands, snapshotCommand } from './datastore-commands.ts';
 import type { ListenTls } from './etcd/etcd.ts';
@@ -16,7 +18,12 @@ interface ServeFlags {
   readonly quotaBackendBytes?: number;
 }
 
-export function datastoreCommand(): Command {
+/** What an operator types on a server. */
+export function serverCommands(): readonly Command[] {
+  return [tokenCommand(), nodeCommand(), datastoreCommand(), etcdSnapshotCommand()];
+}
+
+function datastoreCommand(): Command {
   const datastore = new Command('datastore').description("The cluster's etcd-compatible store");
   datastore
     .command('serve')
@@ -52,7 +59,7 @@ export function datastoreCommand(): Command {
 }
 
 /** k3s's name for `kagent datastore snapshot`. */
-export function etcdSnapshotCommand(): Command {
+function etcdSnapshotCommand(): Command {
   return snapshotCommand('etcd-snapshot');
 }
 
@@ -71,10 +78,4 @@ function collect(value: string, before: readonly string[]): readonly string[] {
 function bytes(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is no number of bytes.');
   return Number(text);
-}
-
-function duration(text: string): number {
-  const ms = parseDuration(text);
-  if (ms === undefined) throw new InvalidArgumentError('It is no time span such as 10m or 30s.');
-  return ms;
 }

@@ -2,12 +2,16 @@
  * @module
  * A server: builds the rooms and joins them, no logic of its own.
  *
- *   datastore ─▶ supervisor-api (nodes join)
- *   datastore ─▶ kube-apiserver ─▶ kube-controller-manager, kube-scheduler, manifests, own-node
+ *   datastore ─▶ supervisor-api (nodes join and connect)
+ *   datastore ─▶ kube-apiserver ─▶ kube-controller-manager, kube-scheduler, manifests, nodes, own-node
+ *   tunnel: kube-apiserver's way to nodes and pods
  */
 import { join } from 'node:path';
+import { getRequestListener } from '@hono/node-server';
+import { certificateTimer } from '../shared/certificates/certificates.ts';
 import { systemClock } from '../shared/clock.ts';
 import type { Component } from '../shared/component/component.ts';
+import type { LocalRequests } from '../shared/daemon/daemon.ts';
 import type { EventLog } from '../shared/events/events.ts';
 import type { Log } from '../shared/log/log.ts';
 import { runPaths, type Paths } from '../shared/paths.ts';
@@ -15,16 +19,17 @@ import type { Supervisor } from '../shared/process/process.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
 import { Secret } from '../shared/secret.ts';
 import { version } from '../shared/version/version.ts';
-import { createApi } from './api/api.ts';
-import { certificateTimer } from './certificate-timer.ts';
+import { createApi, localRoutes } from './api/api.ts';
 import type { ServerOnlyConfig } from './config.ts';
 import { apiserverNames, createControlPlane, labelOwnNode } from './control-plane/control-plane.ts';
 import { datastoreComponent } from './datastore.ts';
 import { createJoinDoor, createNodePasswords, createWrongTokens, openTokens } from './join/join.ts';
 import { createManifests } from './manifests/manifests.ts';
+import { createNodes, type Nodes } from './nodes/nodes.ts';
 import { clusterDnsOf, nodeCidrMaskSize } from './networks.ts';
 import { openPki } from './pki/pki.ts';
 import { snapshotTimer } from './snapshot-timer.ts';
+import { createTunnel } from './tunnel/tunnel.ts';
 
 export interface ServerOptions {
   readonly config: ServerOnlyConfig;
@@ -38,6 +43,8 @@ export interface ServerOptions {
   readonly corednsImage: () => string;
   readonly nodeName: string;
   readonly nodeIp: string;
+  /** `v1.37.1` */
+  readonly kubernetesVersion: string;
   /** Where the unpacked components are: the path stays, what it leads to changes with the version. */
   readonly currentDir: string;
   /** Names of components outside that come first. */
@@ -52,6 +59,8 @@ export interface Server {
   readonly joinUrl: string;
   readonly joinToken: Secret;
   readonly settings: ClusterSettings;
+  /** What `kagent token` and `kagent node` ask. */
+  readonly localRequests: LocalRequests;
 }
 
 /** Makes what must be on disk before anything starts: CAs, certificates, tokens, kubeconfigs. */
@@ -66,12 +75,6 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   };
   const advertiseAddress = config.advertiseAddress ?? nodeIp;
   const pki = await openPki(paths.server.tls);
-  const tokens = openTokens({
-    caHash: pki.serverCa.caHash,
-    files: paths.server,
-    ...(options.token !== undefined && { serverSecret: options.token }),
-    ...(options.agentToken !== undefined && { agentSecret: options.agentToken }),
-  });
   const names = { ...config, advertiseAddress, tlsSans: [nodeName, nodeIp, ...config.tlsSan] };
   const datastore = datastoreComponent({
     dir: paths.server.db,
@@ -80,6 +83,13 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     quotaBytes: quotaOf(config.etcdArg),
     log,
     onFatal: options.onFatal,
+  });
+  const tokens = openTokens({
+    caHash: pki.serverCa.caHash,
+    files: paths.server,
+    store: datastore.keys,
+    ...(options.token !== undefined && { serverSecret: options.token }),
+    ...(options.agentToken !== undefined && { agentSecret: options.agentToken }),
   });
   const controlPlane = await createControlPlane({
     ...names,
@@ -91,6 +101,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     nodeCidrMaskSize,
     securePort: config.httpsListenPort,
     adminKubeconfig: { path: config.writeKubeconfig, mode: Number.parseInt(config.writeKubeconfigMode, 8) },
+    egressSocket: runPaths.egressSocket,
     extraArgs: {
       apiserver: config.kubeApiserverArg,
       controllerManager: config.kubeControllerManagerArg,
@@ -104,19 +115,46 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       usages: ['server'],
       ...apiserverNames(names),
     });
+  const passwords = createNodePasswords(datastore.keys);
+  const joinUrl = `https://${nodeIp}:${config.supervisorPort}`;
+  const ownNode = config.disableAgent ? undefined : nodeName;
+  const address = { supervisorUrl: joinUrl, apiserverUrl: `https://${advertiseAddress}:${config.httpsListenPort}` };
+  const nodes: Nodes = createNodes({
+    kube: controlPlane.kube,
+    store: datastore.keys,
+    servers: () => [address],
+    isJoined: (name) => passwords.knows(name),
+    ownNode,
+    onOpenFailed: (id, reason) => tunnel.failed(id, reason),
+    log,
+  });
+  const tunnel = createTunnel({
+    socketPath: runPaths.egressSocket,
+    nodes: () => nodes.objects(),
+    session: (name) => nodes.session(name),
+    ownNode,
+    log,
+  });
   const api = createApi({
     address: config.bindAddress,
     port: config.supervisorPort,
     caPem: pki.serverCa.caPem,
+    clientCaPem: pki.clientCa.caPem,
     leaf: await supervisorLeaf(),
+    nodes,
+    tunnel,
     joinDoor: createJoinDoor({
       pki,
       tokens,
-      passwords: createNodePasswords(datastore.keys),
+      passwords,
       wrongTokens: createWrongTokens(systemClock),
       settings,
-      apiserverUrls: [`https://${advertiseAddress}:${config.httpsListenPort}`],
+      apiserverUrls: [address.apiserverUrl],
+      supervisorUrls: [address.supervisorUrl],
       version,
+      kubernetesVersion: options.kubernetesVersion,
+      isConnected: (name) => nodes.session(name) !== undefined,
+      events: options.events,
       log,
     }),
     isReady: () => datastore.health().status === 'True',
@@ -127,6 +165,8 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     components: [
       datastore,
       api,
+      tunnel,
+      nodes,
       ...(config.etcdDisableSnapshots ? [] : [datastoreSnapshots(options)]),
       ...controlPlane.components,
       createManifests({
@@ -139,6 +179,8 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       }),
       ...(config.disableAgent ? [] : [labelOwnNode({ kube: controlPlane.kube, nodeName, log })]),
       certificateTimer({
+        name: 'certificates',
+        after: [],
         log,
         renew: async () => {
           const renewed = await controlPlane.keepCertificates();
@@ -148,9 +190,10 @@ export async function createServer(options: ServerOptions): Promise<Server> {
         },
       }),
     ],
-    joinUrl: `https://${nodeIp}:${config.supervisorPort}`,
+    joinUrl,
     joinToken: tokens.agentToken,
     settings,
+    localRequests: getRequestListener(localRoutes({ tokens, nodes, joinUrl, log }).fetch),
   };
 }
 

@@ -42,6 +42,8 @@ export function pathsOf(dataDir: string) {
       pki: join(agent, 'pki'),
       /** The node's identity: its name and password. */
       identity: join(agent, 'identity.json'),
+      /** Appended to the node's name by `--with-node-id`. */
+      nodeId: join(agent, 'node-id'),
       etc: join(agent, 'etc'),
       images: join(agent, 'images'),
       containerd: join(agent, 'containerd'),
@@ -58,6 +60,8 @@ export const runPaths = {
   containerd: join(runDir, 'containerd'),
   containerdSocket: join(runDir, 'containerd', 'containerd.sock'),
   datastoreSocket: join(runDir, 'datastore.sock'),
+  /** kube-apiserver's way to nodes and pods; root only. */
+  egressSocket: join(runDir, 'egress.sock'),
   /** `kagent status` asks here; root only. */
   statusSocket: join(runDir, 'kagent.sock'),
   pidFile: join(runDir, 'kagent.pid'),

@@ -39,6 +39,8 @@ export function fakeKube(): FakeKube {
     },
     find: () => Promise.resolve(undefined),
     mergePatch: (path) => Promise.reject(new Error(`nobody patches ${path} here`)),
+    strategicPatch: (path) => Promise.reject(new Error(`nobody patches ${path} here`)),
+    create: (path) => Promise.reject(new Error(`nobody creates at ${path} here`)),
     apply(path, object) {
       const failure = failures.shift();
       if (failure !== undefined) return Promise.reject(failure);

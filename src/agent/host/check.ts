@@ -140,7 +140,11 @@ export function installCommand(packageName: string, root: HostRoot): string {
   return installer === undefined ? `the package ${packageName}` : `${installer[1]} ${packageName}`;
 }
 
-async function kernelProblems(backend: FlannelBackend, root: HostRoot): Promise<readonly HostProblem[]> {
+/** What this kernel lacks for the pods' network. */
+export async function kernelProblems(
+  backend: FlannelBackend,
+  root: HostRoot = hostRoot(),
+): Promise<readonly HostProblem[]> {
   const files = kernelFiles(root);
   const found = await Promise.all(
     featuresFor(backend).map(async (feature) => {

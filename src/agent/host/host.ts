@@ -28,7 +28,9 @@ export interface HostFacts {
   readonly iptablesFlavour: 'nft' | 'legacy';
 }
 
-export { checkHost, type HostNeeds } from './check.ts';
+export { checkHost, kernelProblems, type HostNeeds } from './check.ts';
+export { nodeAddress, nodeName, type NodeAddress } from './address.ts';
+export { hostRoot } from './root.ts';
 export { prepareHost, type PrepareOptions } from './prepare.ts';
 export { restoreHost } from './sysctl.ts';
 export { portOwner, portProblems } from './ports.ts';

@@ -118,6 +118,15 @@ export class JoinRefusedError extends KagentError {
   }
 }
 
+/** An agent takes the cluster's settings; one that is given here can only agree. */
+export class SettingDiffersError extends KagentError {
+  readonly code = 'CONFIG_SETTING_DIFFERS';
+  readonly fault = 'operator';
+  constructor(flag: string, here: string, cluster: string) {
+    super(`--${flag} is ${here} here but ${cluster} in the cluster; leave it out: an agent takes the cluster's`);
+  }
+}
+
 /** Whether a later try may do better without anybody changing anything here. */
 export function isUnreachable(error: unknown): boolean {
   return (

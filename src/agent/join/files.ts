@@ -14,6 +14,8 @@ export interface IdentityFiles {
   readonly kubeletKey: string;
   readonly kubeletServingCert: string;
   readonly kubeletServingKey: string;
+  readonly kubeProxyCert: string;
+  readonly flannelCert: string;
   readonly kubeletKubeconfig: string;
   readonly kubeProxyKubeconfig: string;
   readonly flannelKubeconfig: string;
@@ -63,6 +65,8 @@ export function identityFiles(paths: Paths, apiserverUrl: string): IdentityFiles
     kubeletKey: keyFile(paths, 'kubelet'),
     kubeletServingCert: certFile(paths, 'kubeletServing'),
     kubeletServingKey: keyFile(paths, 'kubeletServing'),
+    kubeProxyCert: certFile(paths, 'kubeProxy'),
+    flannelCert: certFile(paths, 'flannel'),
     kubeletKubeconfig: kubeconfig('kubelet'),
     kubeProxyKubeconfig: kubeconfig('kubeProxy'),
     flannelKubeconfig: kubeconfig('flannel'),

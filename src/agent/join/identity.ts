@@ -1,4 +1,5 @@
 import { randomBytes, type X509Certificate } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import * as z from 'zod';
 import {
   caHashOf,
@@ -9,6 +10,7 @@ import {
 } from '../../shared/certificates/certificates.ts';
 import { readFileIfExists, writeFileAtomicSync, writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Paths } from '../../shared/paths.ts';
+import type { ServerAddress } from '../../shared/protocol/channel.ts';
 import { ClusterSettings, type JoinRequest, type JoinResponse } from '../../shared/protocol/join.ts';
 import { Secret } from '../../shared/secret.ts';
 import { caFiles, certFile, keyFile, pairNames, pairs } from './files.ts';
@@ -23,6 +25,7 @@ const IdentityFile = z.object({
       url: z.string(),
       addresses: z.array(z.string()),
       apiserverUrls: z.array(z.string()),
+      supervisorUrls: z.array(z.string()).default([]),
       settings: ClusterSettings,
     })
     .optional(),
@@ -33,6 +36,8 @@ export interface StoredIdentity {
   readonly nodeName: string;
   readonly settings: ClusterSettings;
   readonly apiserverUrls: readonly string[];
+  /** Of every server that is known. */
+  readonly supervisorUrls: readonly string[];
 }
 
 interface Wanted {
@@ -44,7 +49,7 @@ interface Wanted {
   readonly nowMs: number;
 }
 
-/** What is on disk: usable as it is, usable but to be renewed, or not for this node, these addresses, this cluster. */
+/** What is on disk: usable as it is, usable but to be renewed (as for a new address), or not for this node, this cluster. */
 export type KnownIdentity = { readonly password: Secret | undefined } & (
   | { readonly state: 'good' | 'due'; readonly identity: StoredIdentity }
   | { readonly state: 'none' }
@@ -60,13 +65,16 @@ export function loadIdentity(paths: Paths, wanted: Wanted): KnownIdentity {
   // A token that pins says which cluster; a short one leaves only the address to compare.
   const isOtherCluster =
     wanted.caHash === undefined ? joined.url !== wanted.url : wanted.caHash !== caHashOf(serverCaPem);
-  if (isOtherCluster || !sameSet(joined.addresses, wanted.addresses)) return { state: 'none', password };
+  if (isOtherCluster) return { state: 'none', password };
   const certificates = pairNames.map((pair) =>
     matchingCertificate(readFileIfExists(certFile(paths, pair)) ?? '', readFileIfExists(keyFile(paths, pair)) ?? ''),
   );
   if (!certificates.every((certificate) => isUsable(certificate, wanted.nowMs))) return { state: 'none', password };
-  const isDue = certificates.some((certificate) => isRenewalDue(certificate, wanted.nowMs));
-  const identity = { nodeName: file.nodeName, settings: joined.settings, apiserverUrls: joined.apiserverUrls };
+  const isDue =
+    !sameSet(joined.addresses, wanted.addresses) ||
+    certificates.some((certificate) => isRenewalDue(certificate, wanted.nowMs));
+  const { settings, apiserverUrls, supervisorUrls } = joined;
+  const identity = { nodeName: file.nodeName, settings, apiserverUrls, supervisorUrls };
   return { state: isDue ? 'due' : 'good', password, identity };
 }
 
@@ -105,7 +113,7 @@ export function storeIdentity(
   },
 ): StoredIdentity {
   const { url, nodeName, addresses, password, response } = joined;
-  const { settings, apiserverUrls } = response;
+  const { settings, apiserverUrls, supervisorUrls } = response;
   const ca = caFiles(paths);
   writeFileIfChanged(ca.server, response.serverCaPem, 0o644);
   writeFileIfChanged(ca.client, response.clientCaPem, 0o644);
@@ -113,9 +121,35 @@ export function storeIdentity(
   writeIdentityFile(paths, {
     nodeName,
     password: password.reveal(),
-    joined: { url, addresses: [...addresses], apiserverUrls: [...apiserverUrls], settings },
+    joined: { url, addresses: [...addresses], apiserverUrls, supervisorUrls, settings },
   });
-  return { nodeName, settings, apiserverUrls };
+  return { nodeName, settings, apiserverUrls, supervisorUrls };
+}
+
+/** What a node that has joined shows to a server: its certificate, and the password that its name is kept by. */
+export function shownIdentity(paths: Paths) {
+  const text = (path: string) => readFileIfExists(path) ?? '';
+  return {
+    caPem: text(caFiles(paths).server),
+    password: new Secret(readIdentityFile(paths)?.password ?? ''),
+    proof: { cert: text(certFile(paths, 'kubelet')), key: text(keyFile(paths, 'kubelet')) },
+  };
+}
+
+/** The servers that the channel tells of, for a start at which the first one is away. */
+export function storeServers(paths: Paths, servers: readonly ServerAddress[]): void {
+  const file = readIdentityFile(paths);
+  if (file?.joined === undefined) return;
+  const apiserverUrls = servers.map((server) => server.apiserverUrl);
+  const supervisorUrls = servers.map((server) => server.supervisorUrl);
+  const joined = { ...file.joined, apiserverUrls, supervisorUrls };
+  if (JSON.stringify(joined) !== JSON.stringify(file.joined)) writeIdentityFile(paths, { ...file, joined });
+}
+
+/** The node was removed: its name, password and certificates are worth nothing any more. Its keys stay its own. */
+export function forgetIdentity(paths: Paths): void {
+  rmSync(paths.agent.identity, { force: true });
+  for (const pair of pairNames) rmSync(certFile(paths, pair), { force: true });
 }
 
 function readIdentityFile(paths: Paths): IdentityFile | undefined {

@@ -4,6 +4,7 @@
  * Knows: the join protocol's client half, the files under `agent/pki`. Leaves to others: using the identity (node/,
  * network/), keeping the connection (channel/).
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, systemCode } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { Paths } from '../../shared/paths.ts';
@@ -12,8 +13,8 @@ import type { Secret } from '../../shared/secret.ts';
 import { parseToken, type ParsedToken } from '../../shared/token/token.ts';
 import { systemClock, type Clock } from '../../shared/clock.ts';
 import { isUnreachable, NoTokenError } from './errors.ts';
-import { keepKeys, loadIdentity, storeIdentity, type StoredIdentity } from './identity.ts';
-import { pinnedCa, requestJoin } from './requests.ts';
+import { keepKeys, loadIdentity, shownIdentity, storeIdentity, type StoredIdentity } from './identity.ts';
+import { pinnedCa, requestJoin, type Proof } from './requests.ts';
 import { identityFiles, type IdentityFiles } from './files.ts';
 import { supervisorUrl } from './url.ts';
 
@@ -27,6 +28,12 @@ export interface JoinOptions {
   readonly paths: Paths;
   /** This kagent's version. */
   readonly version: string;
+  /** What its kubelet is: `v1.37.1`. */
+  readonly kubernetesVersion: string;
+  /** Takes the name over from a machine that is gone. */
+  readonly replace?: boolean;
+  /** The server does not know this node: what is on disk but its password is worth nothing. */
+  readonly isForgotten?: boolean;
   /** Where this node's programs reach kube-apiserver, if not at the URLs the server names: a local load balancer. */
   readonly apiserverUrl?: string;
   readonly log: Log;
@@ -38,6 +45,7 @@ export interface NodeIdentity {
   readonly settings: ClusterSettings;
   /** `https://host:port`, one for each kube-apiserver. */
   readonly apiserverUrls: readonly string[];
+  readonly supervisorUrls: readonly string[];
   readonly files: IdentityFiles;
   /** Whether this call wrote new certificates. */
   readonly changed: boolean;
@@ -54,9 +62,12 @@ export async function join(options: JoinOptions, signal: AbortSignal): Promise<N
   const url = supervisorUrl(options.url);
   const token = options.token === undefined ? undefined : parseToken(options.token.reveal());
   const known = loadIdentity(paths, { nodeName, addresses, url, caHash: token?.caHash, nowMs: clock.now() });
-  if (known.state === 'good') return identityOf(known.identity, options, false);
-  if (token === undefined) throw new NoTokenError(url);
+  const isForgotten = options.isForgotten === true;
+  if (known.state === 'good' && !isForgotten) return identityOf(known.identity, options, false);
   try {
+    if (known.state === 'due' && !isForgotten)
+      return identityOf(await renew({ ...options, url, clock }, signal), options, true);
+    if (token === undefined) throw new NoTokenError(url);
     const joined = await joinAnew({ ...options, url, token, known: known.password, clock }, signal);
     return identityOf(joined, options, true);
   } catch (error) {
@@ -71,36 +82,87 @@ export async function join(options: JoinOptions, signal: AbortSignal): Promise<N
   }
 }
 
+/** A server that starts together with its nodes is not there at once. */
+const patienceMs = 15_000;
+const againAfterMs = 500;
+
+/** As `join`; a server that is not reached is asked again for a while. */
+export async function joinPatiently(options: JoinOptions, signal: AbortSignal): Promise<NodeIdentity> {
+  const { log, url, clock = systemClock } = options;
+  const untilMs = clock.monotonicMs() + patienceMs;
+  for (let said = ''; ; await delay(againAfterMs, undefined, { signal })) {
+    try {
+      return await join(options, signal);
+    } catch (error) {
+      if (!isUnreachable(error) || clock.monotonicMs() > untilMs) throw error;
+      if (said !== messageOf(error)) log.warn('the server is not reached yet', { url, error });
+      said = messageOf(error);
+    }
+  }
+}
+
+/**
+ * Asks for new certificates if those on disk are due, by showing them: no token is needed. Every program of the node reads
+ * its files anew by itself. @returns whether they were renewed
+ */
+export async function renewIfDue(options: JoinOptions, signal: AbortSignal): Promise<boolean> {
+  const { nodeName, addresses, paths, clock = systemClock } = options;
+  const url = supervisorUrl(options.url);
+  const known = loadIdentity(paths, { nodeName, addresses, url, caHash: undefined, nowMs: clock.now() });
+  if (known.state !== 'due') return false;
+  await renew({ ...options, url, clock }, signal);
+  return true;
+}
+
+interface Asking extends Omit<JoinOptions, 'token'> {
+  readonly clock: Clock;
+}
+
 async function joinAnew(
-  options: Omit<JoinOptions, 'token'> & {
-    readonly token: ParsedToken;
-    readonly known: Secret | undefined;
-    readonly clock: Clock;
-  },
+  options: Asking & { readonly token: ParsedToken; readonly known: Secret | undefined },
   signal: AbortSignal,
 ): Promise<StoredIdentity> {
-  const { url, token, nodeName, addresses, paths, version, log, clock } = options;
+  const { url, token, clock, log } = options;
   const caPem = await pinnedCa({ url, caHash: token.caHash, clock }, signal);
   if (token.caHash === undefined) log.warn('the token pins no CA: the server is believed as it is', { url });
-  const keys = await keepKeys(paths, nodeName, options.known);
+  return await askAndStore(options, { caPem, proof: { secret: token.secret }, password: options.known }, signal);
+}
+
+async function renew(options: Asking, signal: AbortSignal): Promise<StoredIdentity> {
+  const { paths } = options;
+  const { caPem, password, proof } = shownIdentity(paths);
+  return await askAndStore(options, { caPem, proof, password }, signal);
+}
+
+async function askAndStore(
+  options: Asking,
+  known: { readonly caPem: string; readonly proof: Proof; readonly password: Secret | undefined },
+  signal: AbortSignal,
+): Promise<StoredIdentity> {
+  const { url, nodeName, addresses, paths, version, kubernetesVersion, replace, log } = options;
+  const keys = await keepKeys(paths, nodeName, known.password);
   const request = {
     nodeName,
     nodePassword: keys.password.reveal(),
     addresses: [...addresses],
     version,
+    kubernetesVersion,
+    ...(replace === true && { replace }),
     csrs: keys.csrs,
   };
-  const response = await requestJoin({ url, caPem, secret: token.secret, request }, signal);
+  const response = await requestJoin({ url, caPem: known.caPem, proof: known.proof, request }, signal);
   log.info('joined', { url, node: nodeName, serverVersion: response.version });
   return storeIdentity(paths, { url, nodeName, addresses: [...addresses], password: keys.password, response });
 }
 
 function identityOf(stored: StoredIdentity, options: JoinOptions, changed: boolean): NodeIdentity {
-  const { nodeName, settings, apiserverUrls } = stored;
+  const { apiserverUrls } = stored;
   const files = identityFiles(options.paths, options.apiserverUrl ?? apiserverUrls[0] ?? options.url);
-  return { nodeName, settings, apiserverUrls, files, changed };
+  return { ...stored, files, changed };
 }
 
 export type { IdentityFiles } from './files.ts';
+export { forgetIdentity, storeServers } from './identity.ts';
+export { checkSettings, type GivenSettings } from './settings.ts';
 export { supervisorUrl } from './url.ts';
 export * from './errors.ts';

@@ -47,15 +47,19 @@ export async function pinnedCa(
 
 const Refusal = z.object({ code: z.string(), detail: z.string() });
 
+/** By a token, or by the certificate of a node that has joined. */
+export type Proof = { readonly secret: Secret } | { readonly cert: string; readonly key: string };
+
 /** Over TLS that `caPem` alone vouches for. @throws {JoinRefusedError} @throws {NotKagentError} and what `ask` throws */
 export async function requestJoin(
-  options: { readonly url: string; readonly caPem: string; readonly secret: Secret; readonly request: JoinRequest },
+  options: { readonly url: string; readonly caPem: string; readonly proof: Proof; readonly request: JoinRequest },
   signal: AbortSignal,
 ): Promise<JoinResponse> {
-  const { url, caPem, secret, request } = options;
-  const agent = httpsAgent({ ca: caPem });
+  const { url, caPem, proof, request } = options;
+  const agent = httpsAgent({ ca: caPem, ...('cert' in proof && proof) });
   try {
-    const headers = { authorization: `Bearer ${secret.reveal()}`, 'content-type': 'application/json' };
+    const bearer = 'secret' in proof ? { authorization: `Bearer ${proof.secret.reveal()}` } : {};
+    const headers = { ...bearer, 'content-type': 'application/json' };
     const body = JSON.stringify(request);
     const reply = await ask(url, { url: `${url}/v1/join`, method: 'POST', headers, body, agent, timeoutMs }, signal);
     if (reply.status !== 200) throw refusalOf(url, reply);

@@ -11,6 +11,7 @@ export interface KubeletSettings {
   readonly containerdSocket: string;
   /** Taints as `key=value:Effect`, at the first registration only. */
   readonly taints: readonly string[];
+  readonly protectKernelDefaults: boolean;
 }
 
 export const kubeletHealthzPort = 10_248;
@@ -37,6 +38,7 @@ export function kubeletConfiguration(settings: KubeletSettings) {
     cgroupDriver: facts.cgroupDriver,
     failCgroupV1: false, // v1 still works, and boards run it
     failSwapOn: false,
+    protectKernelDefaults: settings.protectKernelDefaults,
     resolvConf: facts.resolvConfPath,
     containerRuntimeEndpoint: `unix://${settings.containerdSocket}`,
     oomScoreAdj: facts.hasSysResource ? -999 : 0,

@@ -25,6 +25,11 @@ export interface KubeletOptions {
   readonly taints: readonly string[];
   /** `--kubelet-arg`, each without its dashes: `v=4`. They come last and win. */
   readonly extraArgs: readonly string[];
+  readonly protectKernelDefaults: boolean;
+  /** Programs that know passwords of registries. */
+  readonly credentialProvider: { readonly binDir: string | undefined; readonly config: string | undefined };
+  /** The node waits with a taint until the server has written its addresses. */
+  readonly addressesComeFromServer: boolean;
 }
 
 /** The kubelet; ready when it says it is healthy. The node is Ready later, when its network is. */
@@ -47,6 +52,7 @@ export function kubeletComponent(options: KubeletOptions) {
         staticPodDir: paths.agent.podManifests,
         containerdSocket: runPaths.containerdSocket,
         taints: options.taints,
+        protectKernelDefaults: options.protectKernelDefaults,
       });
       writeFileIfChanged(configPath, JSON.stringify(configuration, null, 2), 0o600);
       const args = [
@@ -57,6 +63,9 @@ export function kubeletComponent(options: KubeletOptions) {
         `--root-dir=${paths.agent.kubelet}`,
         `--cert-dir=${join(paths.agent.kubelet, 'pki')}`,
         ...(options.labels.length === 0 ? [] : [`--node-labels=${options.labels.join(',')}`]),
+        ...(options.addressesComeFromServer ? ['--cloud-provider=external'] : []),
+        ...flag('image-credential-provider-bin-dir', options.credentialProvider.binDir),
+        ...flag('image-credential-provider-config', options.credentialProvider.config),
         ...options.extraArgs.map((arg) => `--${arg}`),
       ];
       return {
@@ -69,4 +78,8 @@ export function kubeletComponent(options: KubeletOptions) {
       };
     },
   });
+}
+
+function flag(name: string, value: string | undefined): readonly string[] {
+  return value === undefined ? [] : [`--${name}=${value}`];
 }

@@ -1,7 +1,7 @@
 /**
  * @module
- * The HTTPS door at which nodes ask: hono on node:https.
- * Knows: routes, TLS, limits, how an error looks (problem.ts). Leaves to others: every decision (join/).
+ * The HTTPS door at which nodes ask: hono on node:https, websockets, streams of the tunnel.
+ * Knows: routes, TLS, limits, how an error looks (problem.ts). Leaves to others: every decision (join/, nodes/, tunnel/).
  * Spec: RFC 9457 for errors; messages in shared/protocol.
  */
 import { readFileSync } from 'node:fs';
@@ -12,6 +12,9 @@ import type { Component } from '../../shared/component/component.ts';
 import { conditionTracker } from '../../shared/component/component.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { JoinDoor } from '../join/join.ts';
+import type { Nodes } from '../nodes/nodes.ts';
+import type { Tunnel } from '../tunnel/tunnel.ts';
+import { createUpgrades, type Upgrades } from './upgrades.ts';
 import { PortTakenError } from './errors.ts';
 import { apiRoutes } from './routes.ts';
 import { systemCode } from '../../shared/errors.ts';
@@ -22,7 +25,11 @@ export interface ApiOptions {
   readonly port: number;
   readonly caPem: string;
   readonly leaf: { readonly certFile: string; readonly keyFile: string };
+  /** PEM: whoever it vouches for as a node may connect. */
+  readonly clientCaPem: string;
   readonly joinDoor: JoinDoor;
+  readonly nodes: Pick<Nodes, 'connect'>;
+  readonly tunnel: Pick<Tunnel, 'accept'>;
   /** Whether this server can serve joiners: the datastore is up. */
   readonly isReady: () => boolean;
   readonly after: readonly string[];
@@ -39,8 +46,14 @@ export interface Api extends Component {
 export function createApi(options: ApiOptions): Api {
   const { address, port, leaf, after, log } = options;
   const condition = conditionTracker();
-  const credentials = () => ({ cert: readFileSync(leaf.certFile), key: readFileSync(leaf.keyFile) });
+  // Nodes show who they are; joiners cannot yet. Whoever must be a node is asked for it route by route.
+  const credentials = () => ({
+    cert: readFileSync(leaf.certFile),
+    key: readFileSync(leaf.keyFile),
+    ca: options.clientCaPem,
+  });
   let server: Server | undefined;
+  let upgrades: Upgrades | undefined;
   return {
     name: 'supervisor-api',
     after,
@@ -51,10 +64,14 @@ export function createApi(options: ApiOptions): Api {
         headersTimeout: 10_000,
         requestTimeout: 60_000,
         maxHeaderSize: 16 * 1024,
+        requestCert: true,
+        rejectUnauthorized: false,
       };
       const routes = apiRoutes(options);
       server = createAdaptorServer({ fetch: routes.fetch, createServer, serverOptions }) as Server;
       server.maxConnections = 4096;
+      upgrades = createUpgrades(options);
+      server.on('upgrade', (request, socket, head) => upgrades?.handle(request, socket, head));
       // Plain HTTP and foreign TLS at this port are nobody's failure.
       server.on('tlsClientError', (error) => log.debug('tls handshake failed', { error }));
       await listening(server, port, address);
@@ -66,6 +83,7 @@ export function createApi(options: ApiOptions): Api {
       if (stopped === undefined) return;
       await new Promise<void>((resolve) => {
         stopped.close(() => resolve());
+        upgrades?.close(); // they are no longer the server's own
         stopped.closeAllConnections();
       });
       condition.set('False', 'Stopped', '');
@@ -86,4 +104,5 @@ function listening(server: Server, port: number, address: string): Promise<void>
   });
 }
 
+export { localRoutes } from './local.ts';
 export { PortTakenError, BodyInvalidError } from './errors.ts';

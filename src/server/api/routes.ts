@@ -1,3 +1,4 @@
+import type { HttpBindings } from '@hono/node-server';
 import { getConnInfo } from '@hono/node-server/conninfo';
 import { Hono, type Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
@@ -6,8 +7,9 @@ import { KagentError } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { JoinRequest } from '../../shared/protocol/join.ts';
 import { Secret } from '../../shared/secret.ts';
-import type { JoinDoor } from '../join/join.ts';
+import type { JoinDoor, Joiner } from '../join/join.ts';
 import { BodyInvalidError, BodyTooLargeError, NoTokenError } from './errors.ts';
+import { peerNode } from './peer.ts';
 import { problemResponse } from './problem.ts';
 
 /** Four signing requests and some names take 3 KiB. */
@@ -18,9 +20,9 @@ export function apiRoutes(options: {
   readonly joinDoor: JoinDoor;
   readonly isReady: () => boolean;
   readonly log: Log;
-}): Hono {
+}): Hono<{ Bindings: HttpBindings }> {
   const { caPem, joinDoor, isReady, log } = options;
-  const app = new Hono();
+  const app = new Hono<{ Bindings: HttpBindings }>();
 
   // For who does not trust this server yet: a joiner compares it with its token's hash.
   app.get('/cacerts', (context) => context.body(caPem, 200, { 'content-type': 'application/x-pem-file' }));
@@ -32,31 +34,35 @@ export function apiRoutes(options: {
     onError: () => problemResponse(new BodyTooLargeError(maxJoinBytes)),
   });
   app.post('/v1/join', limit, async (context) => {
-    const secret = bearer(context);
-    const address = getConnInfo(context).remote.address ?? '';
-    joinDoor.authenticate({ secret, address }); // before the body is looked at
-    const request = await bodyOf(context, JoinRequest);
-    return context.json(await joinDoor.join(request, { secret, address }));
+    const from = joinerOf(context);
+    await joinDoor.authenticate(from); // before the body is looked at
+    return context.json(await joinDoor.join(await bodyOf(context, JoinRequest), from));
   });
 
   app.notFound(() => new Response('not found', { status: 404 }));
-  app.onError((error) => {
-    if (!(error instanceof KagentError) || error.fault !== 'peer') log.error('request failed', { error });
-    else log.debug('request refused', { code: error.code, error });
-    return problemResponse(error);
-  });
+  app.onError((error) => refusal(error, log));
   return app;
 }
 
-/** @throws {NoTokenError} */
-function bearer(context: Context): Secret {
-  const match = /^Bearer (\S+)$/.exec(context.req.header('authorization') ?? '');
-  if (match?.[1] === undefined) throw new NoTokenError();
-  return new Secret(match[1]);
+/** What a request that fails is answered; what is our own failure is logged. */
+export function refusal(error: Error, log: Log): Response {
+  if (!(error instanceof KagentError) || error.fault !== 'peer') log.error('request failed', { error });
+  else log.debug('request refused', { code: error.code, error });
+  return problemResponse(error);
+}
+
+/** By its token; a node that has joined needs none. @throws {NoTokenError} */
+function joinerOf(context: Context<{ readonly Bindings: HttpBindings }>): Joiner {
+  const address = getConnInfo(context).remote.address ?? '';
+  const secret = /^Bearer (\S+)$/.exec(context.req.header('authorization') ?? '')?.[1];
+  if (secret !== undefined) return { address, secret: new Secret(secret) };
+  const nodeName = peerNode(context.env.incoming.socket);
+  if (nodeName === undefined) throw new NoTokenError();
+  return { address, nodeName };
 }
 
 /** @throws {BodyInvalidError} */
-async function bodyOf<T>(context: Context, schema: z.ZodType<T>): Promise<T> {
+export async function bodyOf<T>(context: Pick<Context, 'req'>, schema: z.ZodType<T>): Promise<T> {
   const parsed = schema.safeParse(await context.req.json().catch(() => undefined));
   if (!parsed.success) throw new BodyInvalidError(z.prettifyError(parsed.error));
   return parsed.data;

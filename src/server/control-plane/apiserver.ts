@@ -8,15 +8,20 @@ import { programComponent } from './program.ts';
 import { answersOk } from './readiness.ts';
 
 export function apiserverComponent(options: ProgramOptions): Component {
-  const { supervisor, binDir, after, extraArgs, securePort, pki, paths } = options;
+  const { supervisor, binDir, after, extraArgs, securePort, pki, paths, egressSocket } = options;
   const authenticationFile = join(paths.server.etc, 'authentication.json');
   writeFileIfChanged(authenticationFile, authentication, 0o600);
+  const egressFile = join(paths.server.etc, 'egress.json');
+  if (egressSocket !== undefined) writeFileIfChanged(egressFile, egressSelection(egressSocket), 0o600);
   return programComponent({
     name: 'kube-apiserver',
     after,
     supervisor,
     binDir,
-    flags: apiserverFlags(options, authenticationFile),
+    flags: {
+      ...apiserverFlags(options, authenticationFile),
+      ...(egressSocket !== undefined && { 'egress-selector-config-file': egressFile }),
+    },
     extraArgs: extraArgs.apiserver,
     // Not ready before the RBAC hook is done; a controller manager that starts earlier exits.
     ready: answersOk(`https://127.0.0.1:${securePort}/readyz`, pki.serverCa.caPem),
@@ -34,6 +39,20 @@ const authentication = `${JSON.stringify({
     conditions: ['/livez', '/readyz', '/healthz', '/version'].map((path) => ({ path })),
   },
 })}\n`;
+
+/** What tells kube-apiserver to go through the tunnel wherever it speaks to nodes, pods and Services. */
+function egressSelection(socketPath: string): string {
+  return `${JSON.stringify({
+    apiVersion: 'apiserver.k8s.io/v1beta1',
+    kind: 'EgressSelectorConfiguration',
+    egressSelections: [
+      {
+        name: 'cluster',
+        connection: { proxyProtocol: 'HTTPConnect', transport: { uds: { udsName: socketPath } } },
+      },
+    ],
+  })}\n`;
+}
 
 function apiserverFlags(options: ProgramOptions, authenticationFile: string): Flags {
   const { pki, leaves, etcdServers, bindAddress, securePort, advertiseAddress, clusterDomain } = options;

@@ -37,6 +37,8 @@ export interface ControlPlaneOptions {
   readonly adminKubeconfig?: { readonly path: string; readonly mode: number };
   /** As kube-apiserver takes it; our datastore's socket unless said. */
   readonly etcdServers?: string;
+  /** Of the tunnel, through which kube-apiserver reaches nodes and pods; directly without one. */
+  readonly egressSocket?: string;
   readonly extraArgs: ExtraArgs;
   /** Ports of the controller manager and scheduler on loopback; Kubernetes' own unless said. */
   readonly localPorts?: LocalPorts;

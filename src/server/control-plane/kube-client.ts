@@ -39,6 +39,10 @@ export interface KubeClient {
   find<T = KubeObject>(path: string, signal?: AbortSignal): Promise<T | undefined>;
   /** JSON merge patch, RFC 7386. */
   mergePatch(path: string, patch: unknown, signal?: AbortSignal): Promise<KubeObject>;
+  /** Lists merge by their keys, as conditions by `type`. */
+  strategicPatch(path: string, patch: unknown, signal?: AbortSignal): Promise<KubeObject>;
+  /** POST: a new object below `path`, or what a subresource is asked to do. */
+  create(path: string, object: unknown, signal?: AbortSignal): Promise<KubeObject>;
   /** Server-side apply as field manager `kagent`, which takes over fields others have set. */
   apply(path: string, object: unknown, signal?: AbortSignal): Promise<KubeObject>;
   delete(path: string, signal?: AbortSignal): Promise<void>;
@@ -84,6 +88,10 @@ export function createKubeClient(options: {
     },
     mergePatch: async (path, body, signal) =>
       (await send('PATCH', path, { type: 'application/merge-patch+json', body }, signal)) as KubeObject,
+    strategicPatch: async (path, body, signal) =>
+      (await send('PATCH', path, { type: 'application/strategic-merge-patch+json', body }, signal)) as KubeObject,
+    create: async (path, body, signal) =>
+      (await send('POST', path, { type: 'application/json', body }, signal)) as KubeObject,
     apply: async (path, body, signal) => {
       const query = '?fieldManager=kagent&force=true';
       return (await send('PATCH', path + query, { type: 'application/apply-patch+yaml', body }, signal)) as KubeObject;

@@ -2,72 +2,92 @@
  * @module
  * Who may join, and what a joiner gets.
  * Knows: tokens, node passwords, which certificate each of a node's programs gets. Leaves to others: HTTP (api/),
- * signing (pki/), where passwords are kept (a KeyValue that the datastore gives).
+ * signing (pki/), where tokens and passwords are kept (a KeyValue that the datastore gives), who is connected (nodes/).
  */
+import { systemClock, type Clock } from '../../shared/clock.ts';
+import type { EventLog } from '../../shared/events/events.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { ClusterSettings, JoinRequest, JoinResponse } from '../../shared/protocol/join.ts';
 import type { Secret } from '../../shared/secret.ts';
 import type { Pki } from '../pki/pki.ts';
-import { TokenWrongError } from './errors.ts';
+import { NodeAliveError, NodeNotJoinedError, TokenExpiredError, TokenRoleError, TokenWrongError } from './errors.ts';
 import { issueNodeCertificates } from './node-certificates.ts';
 import type { NodePasswords } from './node-passwords.ts';
-import type { TokenStore } from './tokens.ts';
+import type { JoinToken, TokenStore } from './tokens.ts';
+import { checkVersionSkew } from './version-skew.ts';
 import type { WrongTokens } from './wrong-tokens.ts';
 
 export interface JoinDoorOptions {
   readonly pki: Pick<Pki, 'serverCa' | 'clientCa' | 'kubeletCa'>;
-  readonly tokens: TokenStore;
+  readonly tokens: Pick<TokenStore, 'find'>;
   readonly passwords: NodePasswords;
   readonly wrongTokens: WrongTokens;
   readonly settings: ClusterSettings;
   /** `https://host:port`, one for each kube-apiserver. */
   readonly apiserverUrls: readonly string[];
+  /** `https://host:port`, one for each server's supervisor. */
+  readonly supervisorUrls: readonly string[];
   readonly version: string;
+  readonly kubernetesVersion: string;
+  /** Whether a machine speaks for this node now. */
+  readonly isConnected: (nodeName: string) => boolean;
+  readonly events: EventLog;
   readonly log: Log;
+  readonly clock?: Clock;
 }
 
 export interface JoinDoor {
   /**
-   * @throws {TooManyAttemptsError} @throws {TokenWrongError} @throws {NodeNameInvalidError}
-   * @throws {NodeAddressInvalidError} @throws {NodeNameTakenError} @throws {CsrInvalidError}
+   * @throws {TooManyAttemptsError} @throws {TokenWrongError} @throws {TokenExpiredError} @throws {TokenRoleError}
+   * @throws {NodeNameInvalidError} @throws {NodeAddressInvalidError} @throws {NodeNameTakenError} @throws {CsrInvalidError}
+   * @throws {VersionSkewError} @throws {NodeAliveError} @throws {NodeNotJoinedError}
    */
   join(request: JoinRequest, from: Joiner): Promise<JoinResponse>;
-  /** As above, without a request: for doors that only want to know whether the token is good. */
-  authenticate(from: Joiner): void;
+  /** As above, without a request: for doors that only want to know whether the joiner may go on. */
+  authenticate(from: Joiner): Promise<void>;
 }
 
-export interface Joiner {
-  readonly secret: Secret;
+/** Who asks: by a token, or a node that has joined by its certificate. */
+export type Joiner = {
   /** The address the connection comes from. */
   readonly address: string;
-}
+} & ({ readonly secret: Secret } | { readonly nodeName: string });
 
 export function createJoinDoor(options: JoinDoorOptions): JoinDoor {
-  const { pki, tokens, passwords, wrongTokens, settings, apiserverUrls, version, log } = options;
-  const authenticate = ({ secret, address }: Joiner) => {
-    wrongTokens.check(address);
-    const token = tokens.find(secret);
-    if (token === undefined) {
-      wrongTokens.record(address);
-      log.warn('wrong token', { address });
-      throw new TokenWrongError();
-    }
-    wrongTokens.forget(address);
-    return token;
+  const { pki, passwords, settings, apiserverUrls, supervisorUrls, version, kubernetesVersion, log } = options;
+  const tokenOf = tokenCheck(options);
+
+  /** The name is the joiner's after this, or it throws. */
+  const claim = async (request: JoinRequest, from: Joiner): Promise<void> => {
+    const { nodeName, nodePassword } = request;
+    if ('nodeName' in from) return passwords.verify(nodeName, nodePassword);
+    if (request.replace !== true) return passwords.claim(nodeName, nodePassword);
+    if (options.isConnected(nodeName)) throw new NodeAliveError(nodeName);
+    await passwords.replace(nodeName, nodePassword);
   };
+
   return {
-    authenticate: (from) => void authenticate(from),
+    async authenticate(from) {
+      if ('secret' in from) await tokenOf(from);
+    },
     async join(request, from) {
-      const token = authenticate(from);
+      const { nodeName } = request;
+      const token = 'secret' in from ? await tokenOf(from) : undefined;
+      if ('nodeName' in from && from.nodeName !== nodeName) throw new NodeNotJoinedError(nodeName);
+      if (request.role === 'server' && token?.role !== 'server') {
+        throw new TokenRoleError(token?.id ?? nodeName, 'server');
+      }
+      checkVersionSkew(kubernetesVersion, request.kubernetesVersion);
       // Signed before the name is claimed: a request that is refused leaves no trace.
       const certificates = await issueNodeCertificates(pki, request);
-      await passwords.claim(request.nodeName, request.nodePassword);
-      log.info('node joined', { node: request.nodeName, address: from.address, token: token.id });
+      await claim(request, from);
+      log.info('node joined', { node: nodeName, address: from.address, token: token?.id ?? 'its certificate' });
       return {
         certificates,
         serverCaPem: pki.serverCa.caPem,
         clientCaPem: pki.clientCa.caPem,
         apiserverUrls: [...apiserverUrls],
+        supervisorUrls: [...supervisorUrls],
         settings,
         version,
       };
@@ -75,14 +95,47 @@ export function createJoinDoor(options: JoinDoorOptions): JoinDoor {
   };
 }
 
+/** The token somebody shows, if it is good. Who guesses is slowed down, and people hear of it. */
+function tokenCheck(options: JoinDoorOptions) {
+  const { tokens, wrongTokens, events, log, clock = systemClock } = options;
+  return async ({ secret, address }: { readonly secret: Secret; readonly address: string }): Promise<JoinToken> => {
+    wrongTokens.check(address);
+    const token = await tokens.find(secret);
+    if (token === undefined) {
+      log.warn('wrong token', { address });
+      const waitSeconds = wrongTokens.record(address);
+      if (waitSeconds > 0) {
+        const message = `${address} has shown too many wrong tokens and has to wait ${waitSeconds} s`;
+        events.record({ type: 'Warning', reason: 'WrongTokens', regarding: 'supervisor-api', message });
+      }
+      throw new TokenWrongError();
+    }
+    wrongTokens.forget(address);
+    if (token.expiresAt !== undefined && Date.parse(token.expiresAt) <= clock.now()) {
+      throw new TokenExpiredError(token.id, token.expiresAt);
+    }
+    return token;
+  };
+}
+
 export { openTokens, type JoinToken, type TokenStore } from './tokens.ts';
-export { createNodePasswords, type KeyValue, type NodePasswords } from './node-passwords.ts';
+export { IssuedToken } from './issued-tokens.ts';
+export { createNodePasswords, type NodePasswords } from './node-passwords.ts';
 export { flannelGroup, flannelUserPrefix } from './node-certificates.ts';
 export { createWrongTokens, type WrongTokens } from './wrong-tokens.ts';
 export {
   NodeAddressInvalidError,
+  NodeAliveError,
   NodeNameInvalidError,
   NodeNameTakenError,
+  NodeNotJoinedError,
+  TokenExistsError,
+  TokenExpiredError,
+  TokenRoleError,
+  TokenSecretInvalidError,
+  TokenStaticError,
+  TokenUnknownError,
   TokenWrongError,
   TooManyAttemptsError,
+  VersionSkewError,
 } from './errors.ts';

@@ -1,69 +1,99 @@
-import { randomBytes } from 'node:crypto';
-import { readFileIfExists, writeFileAtomicSync, writeFileIfChanged } from '../../shared/files/files.ts';
-import { Secret } from '../../shared/secret.ts';
-import { bareSecret, parseToken, tokenText } from '../../shared/token/token.ts';
+import { systemClock, type Clock } from '../../shared/clock.ts';
+import { writeFileAtomicSync } from '../../shared/files/files.ts';
+import type { Secret } from '../../shared/secret.ts';
+import { bareSecret, bootstrapText, parseToken, tokenText } from '../../shared/token/token.ts';
+import { TokenStaticError, TokenUnknownError, TokenWrongError } from './errors.ts';
+import { createIssuedTokens, IssuedToken, type NewToken } from './issued-tokens.ts';
+import type { KeyValue } from '../../shared/key-value/key-value.ts';
+import { keepStaticTokens, newSecret, type StaticTokenOptions } from './static-tokens.ts';
 
 export interface JoinToken {
   readonly id: string; // safe to log
-  readonly secret: Secret;
   readonly role: 'server' | 'agent';
-  readonly expiresAt: string | undefined; // RFC 3339; undefined: until revoked
+  readonly expiresAt?: string | undefined; // RFC 3339; undefined: until revoked
 }
 
 export interface TokenStore {
-  /** The token a joiner shows, compared in constant time. */
-  find(secret: Secret): JoinToken | undefined;
+  /** The token a joiner shows, compared in constant time; also one that has expired. */
+  find(secret: Secret): Promise<JoinToken | undefined>;
   /** The whole text by which servers and agents join. */
   readonly serverToken: Secret;
   /** The whole text by which agents join. */
   readonly agentToken: Secret;
+  /** @returns the new token's whole text beside its facts. @throws {TokenExistsError} @throws {TokenSecretInvalidError} */
+  create(token: NewToken): Promise<{ readonly token: IssuedToken; readonly text: Secret }>;
+  /** The server's and agents' own first, which have no end and cannot be deleted. */
+  list(): Promise<readonly IssuedToken[]>;
+  /** @throws {TokenStaticError} @throws {TokenUnknownError} */
+  delete(id: string): Promise<void>;
+  /**
+   * Another secret in place of the server's (or the agents' own) token. Nodes that have joined stay: they show their
+   * certificates. @throws {TokenWrongError} `old` is none of the two
+   */
+  rotate(old: Secret, next: Secret | undefined): Secret;
 }
 
-export interface OpenTokensOptions {
-  readonly caHash: string;
-  /** The files `server/token`, `server/node-token` and `server/agent-token`. */
-  readonly files: { readonly token: string; readonly nodeToken: string; readonly agentToken: string };
-  /** What the operator set; else what is on disk, else made anew. */
-  readonly serverSecret?: Secret;
-  /** Without one, the server token is the agents' token too. */
-  readonly agentSecret?: Secret;
+export interface OpenTokensOptions extends StaticTokenOptions {
+  readonly store: KeyValue;
+  readonly clock?: Clock;
 }
+
+const staticDescriptions = {
+  server: 'joins servers and agents; server/token on each server',
+  agent: 'joins agents; server/node-token on each server',
+};
 
 /**
- * The tokens of this server, on disk with mode 0600. They are kept as text because each is shown to people for as
- * long as it lives.
+ * The tokens of this cluster: those without an end in files of mode 0600, those that were issued in the datastore.
  * @throws {TokenFormatError} the operator's token, or the file, is damaged
  */
 export function openTokens(options: OpenTokensOptions): TokenStore {
-  const { caHash, files, serverSecret, agentSecret } = options;
-  const server = keepSecret(files.token, caHash, serverSecret);
-  const serverToken = tokenText(caHash, 'server', server);
-  writeFileIfChanged(files.token, `${serverToken}\n`, 0o600);
-  const known = agentSecret !== undefined || readFileIfExists(files.agentToken) !== undefined;
-  const agent = known ? keepSecret(files.agentToken, caHash, agentSecret) : undefined;
-  const agentToken = agent === undefined ? serverToken : tokenText(caHash, 'node', agent);
-  if (agent !== undefined) writeFileIfChanged(files.agentToken, `${agentToken}\n`, 0o600);
-  writeFileIfChanged(files.nodeToken, `${agentToken}\n`, 0o600);
-  const tokens: readonly JoinToken[] = [
-    { id: 'server', secret: server, role: 'server', expiresAt: undefined },
-    ...(agent === undefined ? [] : [{ id: 'agent', secret: agent, role: 'agent' as const, expiresAt: undefined }]),
+  const { caHash, files, store, clock = systemClock } = options;
+  const issued = createIssuedTokens(store, clock);
+  let own = keepStaticTokens(options);
+  const createdAt = ''; // nobody wrote down when
+  const staticTokens = (): readonly (IssuedToken & { readonly secret: Secret })[] => [
+    { id: 'server', role: 'server', description: staticDescriptions.server, createdAt, secret: own.server },
+    ...(own.agent === undefined
+      ? []
+      : [{ id: 'agent', role: 'agent' as const, description: staticDescriptions.agent, createdAt, secret: own.agent }]),
   ];
-  return {
-    find(shown) {
-      const secret = bareSecret(shown);
-      // All are compared, so that the time does not tell which was nearly right.
-      return tokens.filter((token) => token.secret.equals(secret)).at(0);
-    },
-    serverToken: new Secret(serverToken),
-    agentToken: new Secret(agentToken),
+  const findStatic = (shown: Secret) => {
+    const secret = bareSecret(shown);
+    // All are compared, so that the time does not tell which was nearly right.
+    return staticTokens()
+      .filter((token) => token.secret.equals(secret))
+      .at(0);
   };
-}
-
-/** The operator's, the file's, or a new one. An operator may give the whole text of a token or its secret alone. */
-function keepSecret(path: string, caHash: string, given: Secret | undefined): Secret {
-  const text = given?.reveal() ?? readFileIfExists(path);
-  if (text !== undefined) return bareSecret(parseToken(text).secret);
-  const secret = new Secret(randomBytes(24).toString('hex'));
-  writeFileAtomicSync(path, `${tokenText(caHash, 'server', secret)}\n`, 0o600);
-  return secret;
+  return {
+    async find(shown) {
+      const found = findStatic(shown) ?? (await issued.find(shown));
+      return found === undefined ? undefined : { id: found.id, role: found.role, expiresAt: found.expiresAt };
+    },
+    get serverToken() {
+      return own.serverText;
+    },
+    get agentToken() {
+      return own.agentText;
+    },
+    async create(asked) {
+      const { token, secret } = await issued.create(asked);
+      return { token, text: bootstrapText(caHash, secret) };
+    },
+    list: async () => [...staticTokens().map((token) => IssuedToken.parse(token)), ...(await issued.list())],
+    async delete(id) {
+      if (staticTokens().some((token) => token.id === id)) throw new TokenStaticError(id);
+      if (!(await issued.delete(id))) throw new TokenUnknownError(id);
+    },
+    rotate(old, next) {
+      const known = findStatic(parseToken(old.reveal()).secret);
+      if (known === undefined) throw new TokenWrongError();
+      const secret = next === undefined ? newSecret() : bareSecret(parseToken(next.reveal()).secret);
+      const [path, user] =
+        known.id === 'server' ? ([files.token, 'server'] as const) : ([files.agentToken, 'node'] as const);
+      writeFileAtomicSync(path, `${tokenText(caHash, user, secret)}\n`, 0o600);
+      own = keepStaticTokens({ caHash, files });
+      return known.id === 'server' ? own.serverText : own.agentText;
+    },
+  };
 }

@@ -5,7 +5,8 @@ import { TooManyAttemptsError } from './errors.ts';
 export interface WrongTokens {
   /** @throws {TooManyAttemptsError} while the address must wait */
   check(address: string): void;
-  record(address: string): void;
+  /** @returns seconds the address has to wait now; 0 while it may go on */
+  record(address: string): number;
   forget(address: string): void;
 }
 
@@ -34,6 +35,7 @@ export function createWrongTokens(clock: Clock): WrongTokens {
       byAddress.set(address, { count, untilMs: clock.monotonicMs() + waitMs });
       const oldest = byAddress.keys().next();
       if (byAddress.size > addressesKept && !oldest.done) byAddress.delete(oldest.value);
+      return Math.ceil(waitMs / 1000);
     },
     forget(address) {
       byAddress.delete(address);

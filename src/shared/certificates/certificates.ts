@@ -6,6 +6,7 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { ecdsaP256, loadX509 } from './x509.ts';
 
+export { certificateTimer } from './certificate-timer.ts';
 export { ecdsaP256, loadX509 } from './x509.ts';
 
 /** A new P-256 key as `EC PRIVATE KEY`, the form every Kubernetes program reads. */

@@ -3,9 +3,10 @@
  * The command line: flags out of a schema, wrong usage in one sentence, what a person at a terminal sees.
  * Knows: commander. Leaves to others: what commands do (server/, agent/), how values are merged (config/).
  */
-export { commonCommands, versionText } from './commands.ts';
+export { becomeBundledTool, commonCommands, versionText } from './commands.ts';
 export { usageExitCode } from './flags.ts';
 export { foreground, type Foreground } from './foreground.ts';
+export { duration, jsonOption, print } from './options.ts';
 export { passedThrough } from './passthrough.ts';
 export { secretSetting } from './secret-setting.ts';
 export { loadSettings, settingsCommand } from './settings-command.ts';

@@ -54,8 +54,13 @@ function toolCommand(tool: PassedThrough): Command {
     .argument('[args...]')
     .passThroughOptions()
     .action(async (args: readonly string[]) => {
-      becomeTool(tool, args, await binDir());
+      await becomeBundledTool(tool, args);
     });
+}
+
+/** Never returns. */
+export async function becomeBundledTool(tool: PassedThrough, args: readonly string[]): Promise<never> {
+  return becomeTool(tool, args, await binDir());
 }
 
 /** Where the tools are; unpacked first if no server or agent has run here yet. */

@@ -24,7 +24,7 @@ import { settleAfterStart } from '../settle.ts';
 import type { Notifier } from '../service/service.ts';
 import { version } from '../version/version.ts';
 import { lockDataDir } from './lock.ts';
-import { serveStatus, type DaemonStatus } from './status.ts';
+import { serveLocally, type DaemonStatus, type LocalRequests } from './status.ts';
 import { timeline, type Progress } from './timeline.ts';
 
 const childLogMaxBytes = 10 * 1024 * 1024;
@@ -57,6 +57,8 @@ export interface RunOptions {
   /** Called at each step, for a line on the terminal. */
   readonly onProgress: (progress: Progress) => void;
   readonly onReady: (status: DaemonStatus) => void;
+  /** What this mode answers at the status socket beside the status. */
+  readonly localRequests?: LocalRequests;
 }
 
 /** @throws {DataDirInUseError} @throws {NewerDataDirError} */
@@ -120,7 +122,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
         events: [...events.recent(20)],
       };
     };
-    const endStatus = await serveStatus(options.statusSocket, status);
+    const endStatus = await serveLocally(options.statusSocket, { status, others: asked.localRequests });
     try {
       await manager.start(signal);
       isReady = true;
@@ -153,6 +155,14 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-export { askStatus, NotRunningError, type DaemonStatus } from './status.ts';
+export {
+  askServer,
+  askStatus,
+  LocalRefusedError,
+  NotRunningError,
+  NotServerError,
+  type DaemonStatus,
+  type LocalRequests,
+} from './status.ts';
 export { DataDirInUseError, NewerDataDirError } from './lock.ts';
 export type { Progress } from './timeline.ts';

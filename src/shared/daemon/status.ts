@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
-import { createServer, request } from 'node:http';
-import { dirname } from 'node:path';
+import { rmSync } from 'node:fs';
+import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import * as z from 'zod';
-import { KagentError, systemCode } from '../errors.ts';
+import { KagentError, messageOf, systemCode } from '../errors.ts';
+import { listenPrivately } from '../unix-socket/unix-socket.ts';
 
 const Condition = z.object({
   status: z.enum(['True', 'False', 'Unknown']),
@@ -61,18 +61,21 @@ export class NotRunningError extends KagentError {
   }
 }
 
-/** Answers questions about the running process to root on this box, and to nobody else. @returns what ends it */
-export async function serveStatus(socketPath: string, status: () => DaemonStatus): Promise<() => void> {
-  mkdirSync(dirname(socketPath), { recursive: true, mode: 0o755 });
-  rmSync(socketPath, { force: true }); // the data dir's lock says that nobody listens there any more
-  const server = createServer((_request, response) => {
+/** What a mode answers at the same door beside its status: a server, for tokens and nodes. */
+export type LocalRequests = (request: IncomingMessage, response: ServerResponse) => unknown;
+
+/** Answers root on this box, and nobody else. @returns what ends it */
+export async function serveLocally(
+  socketPath: string,
+  answers: { readonly status: () => DaemonStatus; readonly others: LocalRequests | undefined },
+): Promise<() => void> {
+  const server = createServer((request, response) => {
+    if (request.url !== '/status' && answers.others !== undefined) return void answers.others(request, response);
     response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify(status()));
+    if (request.url !== '/status') response.statusCode = 404;
+    response.end(JSON.stringify(response.statusCode === 404 ? {} : answers.status()));
   });
-  const before = process.umask(0o177); // the socket is never open to others, not for a moment
-  server.listen(socketPath);
-  await once(server, 'listening').finally(() => process.umask(before));
-  chmodSync(socketPath, 0o600);
+  await listenPrivately(server, socketPath); // the data dir's lock says that nobody listens there any more
   server.unref();
   return () => {
     server.close();
@@ -81,13 +84,66 @@ export async function serveStatus(socketPath: string, status: () => DaemonStatus
   };
 }
 
+/** The running kagent understood and said no; its own words, with its own code. */
+export class LocalRefusedError extends KagentError {
+  readonly code: string;
+  readonly fault = 'operator';
+  constructor(code: string, detail: string) {
+    super(detail);
+    this.code = code;
+  }
+}
+
+/** Tokens and nodes are a server's. */
+export class NotServerError extends KagentError {
+  readonly code = 'NOT_A_SERVER';
+  readonly fault = 'operator';
+  constructor() {
+    super('the kagent on this box is an agent; type this on a server');
+  }
+}
+
+const Refusal = z.object({ code: z.string(), detail: z.string() });
+
 /** @throws {NotRunningError} */
 export async function askStatus(socketPath: string): Promise<DaemonStatus> {
+  const { body } = await ask(socketPath, { method: 'GET', path: '/status' });
   try {
-    const asked = request({ socketPath, path: '/status', timeout: 5000, agent: false }).end();
-    const [response] = await once(asked, 'response');
-    return DaemonStatus.parse(JSON.parse(await text(response)));
+    return DaemonStatus.parse(JSON.parse(body));
   } catch (error) {
-    throw new NotRunningError(socketPath, systemCode(error) ?? String(error), { cause: error });
+    throw new NotRunningError(socketPath, 'it is of another version', { cause: error });
+  }
+}
+
+export interface LocalRequest {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly path: string;
+  readonly body?: unknown;
+  /** For what takes its time, as moving pods away. */
+  readonly timeoutMs?: number;
+}
+
+/** Asks the server on this box. @throws {NotRunningError} @throws {NotServerError} @throws {LocalRefusedError} */
+export async function askServer<T>(socketPath: string, request: LocalRequest, schema: z.ZodType<T>): Promise<T> {
+  const { status, body } = await ask(socketPath, request);
+  if (status === 404 && body === '{}') throw new NotServerError();
+  const answer = body === '' ? undefined : (JSON.parse(body) as unknown);
+  if (status >= 400) {
+    const { code, detail } = Refusal.parse(answer);
+    throw new LocalRefusedError(code, detail);
+  }
+  return schema.parse(answer);
+}
+
+async function ask(socketPath: string, { method, path, body, timeoutMs = 5000 }: LocalRequest) {
+  try {
+    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+    const asked = request({ socketPath, method, path, headers, timeout: timeoutMs, agent: false });
+    asked.once('timeout', () => asked.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)));
+    asked.end(body === undefined ? undefined : JSON.stringify(body));
+    const [response] = (await once(asked, 'response')) as [IncomingMessage];
+    return { status: response.statusCode ?? 0, body: await text(response) };
+  } catch (error) {
+    throw new NotRunningError(socketPath, systemCode(error) ?? messageOf(error), { cause: error });
   }
 }

@@ -16,6 +16,8 @@ export interface ProcessSpec {
 export interface Supervisor {
   /** Starts, keeps alive, logs each line. Rejects with the child's last lines if it is never ready. */
   supervise(name: string, spec: ProcessSpec, signal: AbortSignal): Promise<SupervisedProcess>;
+  /** As `restart` of the child with this name. @returns false if there is none */
+  restart(name: string): Promise<boolean>;
   /** Every child that is supervised now. */
   processes(): readonly ProcessStatus[];
 }

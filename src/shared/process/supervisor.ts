@@ -198,6 +198,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       await supervised.start(signal);
       return supervised;
     },
+    async restart(name) {
+      const supervised = all.get(name);
+      await supervised?.restart();
+      return supervised !== undefined;
+    },
     processes: () => [...all.values()].map((supervised) => supervised.status()),
   };
 }

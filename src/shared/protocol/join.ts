@@ -1,7 +1,7 @@
 /**
  * @module
  * What a node sends to join, and what it gets. JSON over verified TLS at `POST /v1/join`, with
- * `Authorization: Bearer <secret of the token>`.
+ * `Authorization: Bearer <secret of the token>`; a node that has joined shows its certificate instead.
  * Messages are open objects: a newer peer may say more.
  */
 import * as z from 'zod';
@@ -22,6 +22,11 @@ export const JoinRequest = z.object({
   addresses: z.array(z.string()).min(1),
   /** The node's kagent version. */
   version: z.string(),
+  /** What its kubelet is: `v1.37.1`. */
+  kubernetesVersion: z.string().optional(),
+  role: z.enum(['agent', 'server']).optional(),
+  /** The machine that had the name is gone. */
+  replace: z.boolean().optional(),
   csrs: NodeCsrs,
 });
 export type JoinRequest = Readonly<z.infer<typeof JoinRequest>>;
@@ -45,6 +50,8 @@ export const JoinResponse = z.object({
   clientCaPem: z.string(),
   /** `https://host:port`, one for each kube-apiserver. */
   apiserverUrls: z.array(z.url()).min(1),
+  /** `https://host:port`, one for each server's supervisor. */
+  supervisorUrls: z.array(z.url()).default([]),
   settings: ClusterSettings,
   /** The server's kagent version. */
   version: z.string(),

@@ -44,6 +44,7 @@ export interface ServiceManager {
 }
 
 export { createServiceManager, detectServiceManager } from './managers.ts';
+export { removedExitCode } from './exit-codes.ts';
 export { hostAt, type ServiceHost } from './host.ts';
 export { createNotifier, type Notifier } from './notify.ts';
 export { daemonize, daemonizeSelf, isDaemon, type DaemonOptions } from './daemonize.ts';

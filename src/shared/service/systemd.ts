@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { definitionHead } from './definition.ts';
+import { removedExitCode } from './exit-codes.ts';
 import { ServiceNotReadyError } from './errors.ts';
 import { must, type ServiceHost } from './host.ts';
 import { systemdQuote } from './quote.ts';
@@ -73,7 +74,8 @@ async function unitState(host: ServiceHost, unit: string): Promise<UnitState> {
 
 /**
  * KillMode=process: on stop kagent alone is told; it ends its own children, and the pods' shims go on.
- * Delegate=yes: the cgroups below are kagent's. A wrong flag (exit code 2) is not tried again and again.
+ * Delegate=yes: the cgroups below are kagent's. A wrong flag (exit code 2) is not tried again and again, and
+ * a node that was removed stays away.
  */
 export function unitText(definition: ServiceDefinition, environmentFile: string): string {
   const command = [definition.executable, ...definition.args].map(systemdQuote).join(' ');
@@ -100,7 +102,7 @@ TimeoutStartSec=0
 TimeoutStopSec=90s
 Restart=always
 RestartSec=5s
-RestartPreventExitStatus=2
+RestartPreventExitStatus=2 ${removedExitCode}
 
 [Install]
 WantedBy=multi-user.target

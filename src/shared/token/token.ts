@@ -1,8 +1,9 @@
 /**
  * @module
- * The text of a join token: `K10<sha256 of the CA's PEM>::<role>:<secret>`, or the secret alone.
+ * The text of a join token: `K10<sha256 of the CA's PEM>::<role>:<secret>`, `K10…::<id6>.<secret16>`, or the secret alone.
  * Knows: the text forms. Leaves to others: which tokens exist (server/join), comparing the hash (agent/join).
  */
+import { randomInt } from 'node:crypto';
 import { KagentError } from '../errors.ts';
 import { Secret } from '../secret.ts';
 
@@ -25,6 +26,8 @@ export type TokenUser = 'server' | 'node';
 
 const prefix = 'K10';
 const hashLength = 64;
+/** As kubeadm's bootstrap tokens: the first part is no secret. */
+const bootstrapForm = /^([a-z0-9]{6})\.([a-z0-9]{16})$/;
 
 /** @throws {TokenFormatError} naming what is wrong, never the token */
 export function parseToken(text: string): ParsedToken {
@@ -43,7 +46,7 @@ export function parseToken(text: string): ParsedToken {
   }
   const secret = token.slice(at + 2);
   const isUserForm = /^(server|node):.+$/.test(secret);
-  const isBootstrapForm = /^[a-z0-9]{6}\.[a-z0-9]{16}$/.test(secret);
+  const isBootstrapForm = bootstrapForm.test(secret);
   if (!isUserForm && !isBootstrapForm) {
     throw new TokenFormatError("after '::' there must be server:<secret>, node:<secret> or <id>.<secret>");
   }
@@ -58,4 +61,24 @@ export function tokenText(caHash: string, user: TokenUser, secret: Secret): stri
 /** The secret without its user: `server:abc` and `abc` are the same secret. */
 export function bareSecret(secret: Secret): Secret {
   return new Secret(secret.reveal().replace(/^(server|node):/, ''));
+}
+
+/** The whole text of a token that was issued: for the operator's terminal. */
+export function bootstrapText(caHash: string, secret: Secret): Secret {
+  return new Secret(`${prefix}${caHash}::${secret.reveal()}`);
+}
+
+/** `<id6>.<secret16>`: the id is safe to log. @returns undefined for every other form */
+export function splitBootstrapSecret(secret: Secret): { readonly id: string } | undefined {
+  const id = bootstrapForm.exec(secret.reveal())?.[1];
+  return id === undefined ? undefined : { id };
+}
+
+/** `<id6>.<secret16>` from 31 and 82 random bits. */
+export function newBootstrapSecret(): Secret {
+  return new Secret(`${randomText(6)}.${randomText(16)}`);
+}
+
+function randomText(length: number): string {
+  return Array.from({ length }, () => randomInt(36).toString(36)).join('');
 }

@@ -6,77 +6,24 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join as joinPath } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import * as agent from '../../../src/agent/join/join.ts';
-import { createApi } from '../../../src/server/api/api.ts';
-import { createJoinDoor, createNodePasswords, createWrongTokens, openTokens } from '../../../src/server/join/join.ts';
-import { openPki } from '../../../src/server/pki/pki.ts';
-import { systemClock } from '../../../src/shared/clock.ts';
 import { silentLog } from '../../../src/shared/log/log.ts';
 import { pathsOf, type Paths } from '../../../src/shared/paths.ts';
 import { Secret } from '../../../src/shared/secret.ts';
 import { fakeClock } from '../../helpers/clock.ts';
-import { memoryKeyValue } from '../../helpers/key-value.ts';
+import { clusterSettings, joinServer } from '../../helpers/join-server.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
 
-const settings = {
-  clusterCidr: '10.42.0.0/16',
-  serviceCidr: '10.43.0.0/16',
-  clusterDns: '10.43.0.10',
-  clusterDomain: 'cluster.local',
-  flannelBackend: 'vxlan',
-} as const;
 const signal = new AbortController().signal;
 
 /** A server's door on a free port. `seen` are the secrets that reached it. */
 async function server(options: { readonly sans?: readonly string[]; readonly secret?: string } = {}) {
-  const dir = temporaryDir();
-  const pki = await openPki(joinPath(dir, 'tls'));
-  const tokens = openTokens({
-    caHash: pki.serverCa.caHash,
-    files: pathsOf(dir).server,
-    serverSecret: new Secret(options.secret ?? 's3cret'),
-  });
   const seen: string[] = [];
-  const joinDoor = createJoinDoor({
-    pki,
-    tokens: {
-      ...tokens,
-      find(secret) {
-        seen.push(secret.reveal());
-        return tokens.find(secret);
-      },
-    },
-    passwords: createNodePasswords(memoryKeyValue()),
-    wrongTokens: createWrongTokens(systemClock),
-    settings,
-    apiserverUrls: ['https://10.0.0.9:6443'],
-    version: '1',
-    log: silentLog,
-  });
-  const leaf = await pki.keepLeaf(pki.serverCa, {
-    name: 'supervisor',
-    commonName: 'kagent',
-    dnsNames: ['localhost'],
-    ipAddresses: options.sans ?? ['127.0.0.1'],
-    usages: ['server'],
-  });
-  const api = createApi({
-    address: '127.0.0.1',
-    port: 0,
-    caPem: pki.serverCa.caPem,
-    leaf,
-    joinDoor,
-    isReady: () => true,
-    after: [],
-    log: silentLog,
-  });
-  await api.start(signal);
-  onTestFinished(() => api.stop());
-  return { api, pki, tokens, seen, url: `https://127.0.0.1:${api.port()}` };
+  return { ...(await joinServer({ ...options, onSecret: (secret) => void seen.push(secret) })), seen };
 }
 
 function joinOptions(paths: Paths, url: string, token: Secret | undefined) {
   const addresses = ['10.0.0.5'];
-  return { url, token, nodeName: 'box', addresses, paths, version: '1', log: silentLog };
+  return { url, token, nodeName: 'box', addresses, paths, version: '1', kubernetesVersion: 'v1.37.1', log: silentLog };
 }
 
 function newPaths(): Paths {
@@ -89,8 +36,9 @@ test('a node joins with the token: its identity is on disk and its keys are its 
   const identity = await agent.join(joinOptions(paths, url, tokens.agentToken), signal);
   expect(identity).toMatchObject({
     nodeName: 'box',
-    settings,
+    settings: clusterSettings,
     apiserverUrls: ['https://10.0.0.9:6443'],
+    supervisorUrls: ['https://10.0.0.9:9345'],
     changed: true,
   });
   const { files } = identity;
@@ -125,30 +73,22 @@ test('a man in the middle who hands out the right CA without its key gets no sec
   const real = await server();
   const middle = await server({ secret: 'other' });
   // He passes /cacerts on and answers the rest himself, with a certificate of his own.
-  const liar = createApi({
-    address: '127.0.0.1',
-    port: 0,
-    caPem: real.pki.serverCa.caPem,
-    leaf: await middle.pki.keepLeaf(middle.pki.serverCa, {
-      name: 'supervisor',
-      commonName: 'kagent',
-      ipAddresses: ['127.0.0.1'],
-      usages: ['server'],
-    }),
-    joinDoor: {
-      authenticate: ({ secret }) => void middle.seen.push(secret.reveal()),
-      join: () => Promise.reject(new Error('never')),
+  const liar = await joinServer({
+    api: {
+      caPem: real.pki.serverCa.caPem,
+      leaf: await middle.pki.keepLeaf(middle.pki.serverCa, {
+        name: 'supervisor',
+        commonName: 'kagent',
+        ipAddresses: ['127.0.0.1'],
+        usages: ['server'],
+      }),
+      joinDoor: {
+        authenticate: async (from) => void ('secret' in from && middle.seen.push(from.secret.reveal())),
+        join: () => Promise.reject(new Error('never')),
+      },
     },
-    isReady: () => true,
-    after: [],
-    log: silentLog,
   });
-  await liar.start(signal);
-  onTestFinished(() => liar.stop());
-  const joined = agent.join(
-    joinOptions(newPaths(), `https://127.0.0.1:${liar.port()}`, real.tokens.agentToken),
-    signal,
-  );
+  const joined = agent.join(joinOptions(newPaths(), liar.url, real.tokens.agentToken), signal);
   await expect(joined).rejects.toThrow(agent.ServerTlsError);
   expect(middle.seen).toEqual([]);
 });
@@ -226,6 +166,40 @@ test('nobody there, a name nobody knows, no TLS and no kagent are told apart', a
   onTestFinished(() => void plain.close());
   await expect(at(`https://127.0.0.1:${port}`)).rejects.toThrow(agent.ServerTlsError);
 });
+
+test('certificates that are due are renewed by showing them: the token may be replaced meanwhile', async () => {
+  const { url, tokens } = await server();
+  const paths = newPaths();
+  await agent.join(joinOptions(paths, url, tokens.agentToken), signal);
+  const certFile = joinPath(paths.agent.pki, 'kubelet.crt');
+  const before = readFileSync(certFile, 'utf8');
+  tokens.rotate(tokens.serverToken, undefined);
+  const options = joinOptions(paths, url, undefined);
+  expect(await agent.renewIfDue(options, signal)).toBe(false);
+  const lateClock = fakeClock(Date.now() + 330 * 86_400_000);
+  expect(await agent.renewIfDue({ ...options, clock: lateClock }, signal)).toBe(true);
+  expect(readFileSync(certFile, 'utf8')).not.toBe(before);
+});
+
+test('a node that the server does not know any more joins again by its token alone', async () => {
+  const first = await server();
+  const paths = newPaths();
+  await agent.join(joinOptions(paths, first.url, first.tokens.agentToken), signal);
+  const options = { ...joinOptions(paths, first.url, first.tokens.agentToken), isForgotten: true };
+  expect((await agent.join(options, signal)).changed).toBe(true);
+  await expect(agent.join({ ...options, token: undefined }, signal)).rejects.toThrow(agent.NoTokenError);
+});
+
+test.each(Object.entries({ clusterCidr: '10.50.0.0/16', flannelBackend: 'host-gw' } as const))(
+  'a %s that is not the cluster’s is refused with both values',
+  (name, value) => {
+    agent.checkSettings({}, clusterSettings);
+    agent.checkSettings(clusterSettings, clusterSettings);
+    const check = () => agent.checkSettings({ [name]: value }, clusterSettings);
+    expect(check).toThrow(agent.SettingDiffersError);
+    expect(check).toThrow(`${value} here but ${clusterSettings[name as keyof typeof clusterSettings]} in the cluster`);
+  },
+);
 
 test('a short secret joins without a pin', async () => {
   const { url } = await server();

@@ -26,6 +26,7 @@ function configuration(changes: { readonly facts?: Partial<HostFacts>; readonly 
     servingKeyPath: '/pki/serving.key',
     staticPodDir: '/pods',
     containerdSocket: '/run/kagent/containerd/containerd.sock',
+    protectKernelDefaults: false,
     taints: changes.taints ?? [],
   });
 }

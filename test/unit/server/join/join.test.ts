@@ -1,51 +1,26 @@
 import { X509Certificate } from 'node:crypto';
-import { join as joinPath } from 'node:path';
 import { expect, test } from 'vitest';
 import {
-  createJoinDoor,
-  createNodePasswords,
-  createWrongTokens,
   NodeAddressInvalidError,
+  NodeAliveError,
   NodeNameInvalidError,
   NodeNameTakenError,
-  openTokens,
+  NodeNotJoinedError,
+  TokenExpiredError,
+  TokenRoleError,
   TokenWrongError,
   TooManyAttemptsError,
+  VersionSkewError,
 } from '../../../../src/server/join/join.ts';
-import { CsrInvalidError, openPki } from '../../../../src/server/pki/pki.ts';
+import { CsrInvalidError } from '../../../../src/server/pki/pki.ts';
 import { createCsrPem, createKeyPem } from '../../../../src/shared/certificates/certificates.ts';
-import { silentLog } from '../../../../src/shared/log/log.ts';
 import type { JoinRequest } from '../../../../src/shared/protocol/join.ts';
 import { Secret } from '../../../../src/shared/secret.ts';
+import { parseToken } from '../../../../src/shared/token/token.ts';
 import { fakeClock } from '../../../helpers/clock.ts';
-import { memoryKeyValue } from '../../../helpers/key-value.ts';
-import { temporaryDir } from '../../../helpers/temporary.ts';
+import { joinDoorOptions } from '../../../helpers/join-server.ts';
 
 const good = { secret: new Secret('server:s3cret'), address: '10.0.0.1' };
-
-async function door() {
-  const dir = temporaryDir();
-  const pki = await openPki(joinPath(dir, 'tls'));
-  const files = { token: joinPath(dir, 'a'), nodeToken: joinPath(dir, 'b'), agentToken: joinPath(dir, 'c') };
-  const tokens = openTokens({ caHash: pki.serverCa.caHash, files, serverSecret: new Secret('s3cret') });
-  const joinDoor = createJoinDoor({
-    pki,
-    tokens,
-    passwords: createNodePasswords(memoryKeyValue()),
-    wrongTokens: createWrongTokens(fakeClock()),
-    settings: {
-      clusterCidr: '10.42.0.0/16',
-      serviceCidr: '10.43.0.0/16',
-      clusterDns: '10.43.0.10',
-      clusterDomain: 'cluster.local',
-      flannelBackend: 'vxlan',
-    },
-    apiserverUrls: ['https://10.0.0.9:6443'],
-    version: '1',
-    log: silentLog,
-  });
-  return { pki, joinDoor };
-}
 
 async function request(changes: Partial<JoinRequest> = {}): Promise<JoinRequest> {
   const csr = await createCsrPem(createKeyPem(), 'system:masters'); // a name that must not be heeded
@@ -60,7 +35,7 @@ async function request(changes: Partial<JoinRequest> = {}): Promise<JoinRequest>
 }
 
 test('a joiner gets certificates with the names of its node, whatever its requests ask for', async () => {
-  const { joinDoor } = await door();
+  const { joinDoor } = await joinDoorOptions();
   const { certificates } = await joinDoor.join(await request(), good);
   const subject = (pem: string) => new X509Certificate(pem).subject.split('\n');
   expect(subject(certificates.kubelet)).toEqual(['O=system:nodes', 'CN=system:node:box']);
@@ -71,23 +46,91 @@ test('a joiner gets certificates with the names of its node, whatever its reques
 });
 
 test("what a kubelet shows is not signed by the server's authority, so that no node can pose as the server", async () => {
-  const { pki, joinDoor } = await door();
+  const { pki, joinDoor } = await joinDoorOptions();
   const { certificates } = await joinDoor.join(await request({ nodeName: 'kubernetes' }), good);
   const serving = new X509Certificate(certificates.kubeletServing);
   expect(serving.verify(new X509Certificate(pki.serverCa.caPem).publicKey)).toBe(false);
   expect(serving.verify(new X509Certificate(pki.kubeletCa.caPem).publicKey)).toBe(true);
 });
 
-test('a wrong token is refused, and from the sixth on without being looked at', async () => {
-  const { joinDoor } = await door();
+test('a wrong token is refused, from the sixth on without being looked at, and people hear of it', async () => {
+  const { joinDoor, events } = await joinDoorOptions();
   const wrong = { ...good, secret: new Secret('server:guess') };
-  for (let guess = 0; guess < 5; guess++) expect(() => joinDoor.authenticate(wrong)).toThrow(TokenWrongError);
-  expect(() => joinDoor.authenticate(good)).toThrow(TooManyAttemptsError);
-  expect(() => joinDoor.authenticate({ ...good, address: '10.0.0.2' })).not.toThrow();
+  for (let guess = 0; guess < 5; guess++) await expect(joinDoor.authenticate(wrong)).rejects.toThrow(TokenWrongError);
+  await expect(joinDoor.authenticate(good)).rejects.toThrow(TooManyAttemptsError);
+  await joinDoor.authenticate({ ...good, address: '10.0.0.2' });
+  expect(events.recent(5).map(({ reason, message }) => `${reason}: ${message}`)).toEqual([
+    'WrongTokens: 10.0.0.1 has shown too many wrong tokens and has to wait 1 s',
+  ]);
+});
+
+test('a token that has expired is refused with when it did, and one that was deleted as unknown', async () => {
+  const clock = fakeClock();
+  const { joinDoor, tokens } = await joinDoorOptions({ clock });
+  const { token, text } = await tokens.create({ role: 'agent', description: '', ttlMs: 60_000, secret: undefined });
+  const from = { secret: parseToken(text.reveal()).secret, address: '10.0.0.1' };
+  await joinDoor.authenticate(from);
+  clock.advance(61_000);
+  await expect(joinDoor.authenticate(from)).rejects.toThrow(TokenExpiredError);
+  await expect(joinDoor.authenticate(from)).rejects.toThrow(`has expired at ${token.expiresAt}`);
+  await tokens.delete(token.id);
+  await expect(joinDoor.authenticate(from)).rejects.toThrow(TokenWrongError);
+});
+
+test('a server does not join by a token for agents', async () => {
+  const { joinDoor, tokens } = await joinDoorOptions();
+  const { text } = await tokens.create({ role: 'agent', description: '', ttlMs: 0, secret: undefined });
+  const from = { secret: parseToken(text.reveal()).secret, address: '10.0.0.1' };
+  await expect(joinDoor.join(await request({ role: 'server' }), from)).rejects.toThrow(TokenRoleError);
+  await joinDoor.join(await request({ role: 'server' }), good);
+});
+
+test.each([
+  ['v1.38.0', 'newer than the server'],
+  ['v1.33.9', 'more than 3 minor versions older'],
+])('a box with Kubernetes %s is refused by a server with v1.37.1: it is %s', async (kubernetesVersion, reason) => {
+  const { joinDoor } = await joinDoorOptions();
+  const asked = joinDoor.join(await request({ kubernetesVersion }), good);
+  await expect(asked).rejects.toThrow(VersionSkewError);
+  await expect(asked).rejects.toThrow(reason);
+});
+
+test.each(['v1.37.9', 'v1.34.0', 'v0.0.0-master'])(
+  'a box with Kubernetes %s joins a server with v1.37.1',
+  async (version) => {
+    const { joinDoor } = await joinDoorOptions({ kubernetesVersion: version.startsWith('v0') ? version : 'v1.37.1' });
+    await expect(joinDoor.join(await request({ kubernetesVersion: version }), good)).resolves.toHaveProperty(
+      'version',
+      '1',
+    );
+  },
+);
+
+test('a node that has joined gets new certificates for the one it has, but only its own', async () => {
+  const { joinDoor } = await joinDoorOptions();
+  const byCertificate = { nodeName: 'box', address: '10.0.0.1' };
+  await expect(joinDoor.join(await request(), byCertificate)).rejects.toThrow(NodeNotJoinedError);
+  await joinDoor.join(await request(), good);
+  await joinDoor.join(await request(), byCertificate);
+  const asOther = joinDoor.join(await request({ nodeName: 'other' }), byCertificate);
+  await expect(asOther).rejects.toThrow(NodeNotJoinedError);
+  const stolen = joinDoor.join(await request({ nodePassword: 'q'.repeat(64) }), byCertificate);
+  await expect(stolen).rejects.toThrow(NodeNameTakenError);
+});
+
+test('a machine takes over the name of one that is gone, not of one that is connected', async () => {
+  let connected = true;
+  const { joinDoor } = await joinDoorOptions({ isConnected: () => connected });
+  await joinDoor.join(await request(), good);
+  const replacing = await request({ nodePassword: 'q'.repeat(64), replace: true });
+  await expect(joinDoor.join(replacing, good)).rejects.toThrow(NodeAliveError);
+  connected = false;
+  await joinDoor.join(replacing, good);
+  await expect(joinDoor.join(await request(), good)).rejects.toThrow(NodeNameTakenError);
 });
 
 test('another machine does not get the name, the same machine does', async () => {
-  const { joinDoor } = await door();
+  const { joinDoor } = await joinDoorOptions();
   await joinDoor.join(await request(), good);
   await joinDoor.join(await request(), good);
   const other = await request({ nodePassword: 'q'.repeat(64) });
@@ -97,7 +140,7 @@ test('another machine does not get the name, the same machine does', async () =>
 test.each(['Box', 'a_b', '-a', 'a..b', 'system:node:other', 'a/b', 'a'.repeat(64)])(
   '%j cannot name a node',
   async (nodeName) => {
-    const { joinDoor } = await door();
+    const { joinDoor } = await joinDoorOptions();
     await expect(joinDoor.join(await request({ nodeName }), good)).rejects.toThrow(NodeNameInvalidError);
   },
 );
@@ -105,14 +148,14 @@ test.each(['Box', 'a_b', '-a', 'a..b', 'system:node:other', 'a/b', 'a'.repeat(64
 test.each(['127.0.0.1', '::1', '0.0.0.0', '::', '224.0.0.1', '255.255.255.255', 'box', '::ffff:127.0.0.1'])(
   '%s cannot be the address of a node',
   async (address) => {
-    const { joinDoor } = await door();
+    const { joinDoor } = await joinDoorOptions();
     const asked = joinDoor.join(await request({ addresses: ['10.0.0.5', address] }), good);
     await expect(asked).rejects.toThrow(NodeAddressInvalidError);
   },
 );
 
 test('a joiner whose request is refused does not take the name', async () => {
-  const { joinDoor } = await door();
+  const { joinDoor } = await joinDoorOptions();
   const csrs = { ...(await request()).csrs, flannel: 'junk' };
   await expect(joinDoor.join(await request({ csrs, nodePassword: 'q'.repeat(64) }), good)).rejects.toThrow(
     CsrInvalidError,

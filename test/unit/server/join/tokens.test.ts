@@ -1,9 +1,17 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openTokens } from '../../../../src/server/join/join.ts';
+import {
+  openTokens,
+  TokenExistsError,
+  TokenSecretInvalidError,
+  TokenStaticError,
+  TokenUnknownError,
+  TokenWrongError,
+} from '../../../../src/server/join/join.ts';
 import { Secret } from '../../../../src/shared/secret.ts';
 import { parseToken, TokenFormatError } from '../../../../src/shared/token/token.ts';
+import { memoryKeyValue } from '../../../helpers/key-value.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
 const caHash = 'cd'.repeat(32);
@@ -14,7 +22,7 @@ function filesIn(dir: string) {
 
 test('a first start makes a token, in files that only their owner can read', () => {
   const files = filesIn(temporaryDir());
-  const tokens = openTokens({ caHash, files });
+  const tokens = openTokens({ caHash, store: memoryKeyValue(), files });
   expect(readFileSync(files.nodeToken, 'utf8')).toBe(`${tokens.agentToken.reveal()}\n`);
   expect(tokens.agentToken.reveal()).toMatch(/^K10(cd){32}::server:[0-9a-f]{48}$/);
   for (const path of [files.token, files.nodeToken]) expect(statSync(path).mode & 0o777).toBe(0o600);
@@ -22,37 +30,104 @@ test('a first start makes a token, in files that only their owner can read', () 
 
 test('a second start knows the same token', () => {
   const files = filesIn(temporaryDir());
-  const first = openTokens({ caHash, files });
-  expect(openTokens({ caHash, files }).serverToken.equals(first.serverToken)).toBe(true);
+  const first = openTokens({ caHash, store: memoryKeyValue(), files });
+  expect(openTokens({ caHash, store: memoryKeyValue(), files }).serverToken.equals(first.serverToken)).toBe(true);
 });
 
 test.each(['s3cret', 'server:s3cret', `K10${'00'.repeat(32)}::server:s3cret`])(
   'an operator may give %s; the files hold the whole token with the right hash',
-  (given) => {
+  async (given) => {
     const files = filesIn(temporaryDir());
-    const tokens = openTokens({ caHash, files, serverSecret: new Secret(given) });
+    const tokens = openTokens({ caHash, store: memoryKeyValue(), files, serverSecret: new Secret(given) });
     expect(tokens.serverToken.reveal()).toBe(`K10${caHash}::server:s3cret`);
-    expect(tokens.find(new Secret('server:s3cret'))?.role).toBe('server');
-    expect(tokens.find(new Secret('s3cret'))?.role).toBe('server');
-    expect(tokens.find(new Secret('wrong'))).toBeUndefined();
+    expect((await tokens.find(new Secret('server:s3cret')))?.role).toBe('server');
+    expect((await tokens.find(new Secret('s3cret')))?.role).toBe('server');
+    expect(await tokens.find(new Secret('wrong'))).toBeUndefined();
   },
 );
 
-test("agents' own token joins agents, and node-token shows it instead of the servers'", () => {
+test("agents' own token joins agents, and node-token shows it instead of the servers'", async () => {
   const files = filesIn(temporaryDir());
-  const tokens = openTokens({ caHash, files, serverSecret: new Secret('s'), agentSecret: new Secret('a') });
-  expect(tokens.find(new Secret('node:a'))?.role).toBe('agent');
-  expect(tokens.find(new Secret('server:s'))?.role).toBe('server');
+  const tokens = openTokens({
+    caHash,
+    store: memoryKeyValue(),
+    files,
+    serverSecret: new Secret('s'),
+    agentSecret: new Secret('a'),
+  });
+  expect((await tokens.find(new Secret('node:a')))?.role).toBe('agent');
+  expect((await tokens.find(new Secret('server:s')))?.role).toBe('server');
   expect(parseToken(readFileSync(files.nodeToken, 'utf8')).secret.reveal()).toBe('node:a');
 });
 
 test('a damaged token file is an error', () => {
   const files = filesIn(temporaryDir());
   writeFileSync(files.token, 'K10short::server:x\n');
-  expect(() => openTokens({ caHash, files })).toThrow(TokenFormatError);
+  expect(() => openTokens({ caHash, store: memoryKeyValue(), files })).toThrow(TokenFormatError);
 });
 
-test('a token does not show its secret in a log', () => {
-  const tokens = openTokens({ caHash, files: filesIn(temporaryDir()), serverSecret: new Secret('s3cret') });
-  expect(JSON.stringify([tokens, tokens.find(new Secret('s3cret'))])).not.toContain('s3cret');
+test('a token does not show its secret in a log', async () => {
+  const tokens = openTokens({
+    caHash,
+    store: memoryKeyValue(),
+    files: filesIn(temporaryDir()),
+    serverSecret: new Secret('s3cret'),
+  });
+  expect(JSON.stringify([tokens, await tokens.find(new Secret('s3cret')), await tokens.list()])).not.toContain(
+    's3cret',
+  );
+});
+
+async function issue(changes: { readonly secret?: Secret; readonly ttlMs?: number } = {}) {
+  const store = memoryKeyValue();
+  const tokens = openTokens({ caHash, store, files: filesIn(temporaryDir()), serverSecret: new Secret('s') });
+  const asked = { role: 'agent', description: 'for a', ttlMs: 60_000, secret: undefined, ...changes } as const;
+  return { store, tokens, made: await tokens.create(asked) };
+}
+
+test('a token that was made is found by its secret, and the datastore has a hash of it alone', async () => {
+  const { store, tokens, made } = await issue();
+  const { secret } = parseToken(made.text.reveal());
+  expect(await tokens.find(secret)).toMatchObject({ id: made.token.id, role: 'agent' });
+  const wrong = new Secret(`${made.token.id}.0123456789abcdef`);
+  expect(await tokens.find(wrong)).toBeUndefined();
+  expect([...store.all.values()].join()).not.toContain(secret.reveal().slice(7));
+});
+
+test('the list has all tokens and no secret', async () => {
+  const { tokens, made } = await issue();
+  const list = await tokens.list();
+  expect(list.map(({ id, role, description }) => [id, role, description])).toEqual([
+    ['server', 'server', expect.any(String)],
+    [made.token.id, 'agent', 'for a'],
+  ]);
+  expect(JSON.stringify(list)).not.toContain(parseToken(made.text.reveal()).secret.reveal().slice(7));
+});
+
+test('an operator may bring the secret, once, and only in the form that has an id', async () => {
+  const secret = new Secret('abcdef.0123456789abcdef');
+  const { tokens } = await issue({ secret });
+  const again = { role: 'agent', description: '', ttlMs: 0, secret } as const;
+  await expect(tokens.create(again)).rejects.toThrow(TokenExistsError);
+  await expect(tokens.create({ ...again, secret: new Secret('short') })).rejects.toThrow(TokenSecretInvalidError);
+});
+
+test('a deleted token is gone; the cluster’s own cannot be deleted', async () => {
+  const { tokens, made } = await issue();
+  await tokens.delete(made.token.id);
+  await expect(tokens.delete(made.token.id)).rejects.toThrow(TokenUnknownError);
+  await expect(tokens.delete('server')).rejects.toThrow(TokenStaticError);
+});
+
+test('after a rotation the new token joins and the old one does not, and a restart knows it', async () => {
+  const files = filesIn(temporaryDir());
+  const open = () => openTokens({ caHash, store: memoryKeyValue(), files });
+  const tokens = open();
+  const old = tokens.serverToken;
+  const next = tokens.rotate(old, undefined);
+  expect(await tokens.find(parseToken(old.reveal()).secret)).toBeUndefined();
+  expect(await tokens.find(parseToken(next.reveal()).secret)).toMatchObject({ role: 'server' });
+  expect(readFileSync(files.nodeToken, 'utf8').trim()).toBe(next.reveal());
+  expect(open().serverToken.equals(next)).toBe(true);
+  expect(() => tokens.rotate(old, undefined)).toThrow(TokenWrongError);
 });

@@ -1,16 +1,18 @@
-import { conditionTracker } from '../shared/component/component.ts';
-import type { Component } from '../shared/component/component.ts';
-import type { Log } from '../shared/log/log.ts';
+import { conditionTracker } from '../component/component.ts';
+import type { Component } from '../component/component.ts';
+import type { Log } from '../log/log.ts';
 
 const everyMs = 12 * 60 * 60 * 1000;
 
 /** Renews what is due twice a day, so that a box that is left alone for years keeps its certificates. */
 export function certificateTimer(options: {
+  readonly name: string;
+  readonly after: readonly string[];
   readonly log: Log;
   /** @returns the names of those that were renewed */
   readonly renew: () => Promise<readonly string[]>;
 }): Component {
-  const { log, renew } = options;
+  const { name, after, log, renew } = options;
   const condition = conditionTracker();
   let timer: NodeJS.Timeout | undefined;
   const renewNow = async () => {
@@ -24,8 +26,8 @@ export function certificateTimer(options: {
     }
   };
   return {
-    name: 'certificates',
-    after: [],
+    name,
+    after,
     async start() {
       condition.set('True', 'Valid', ''); // they were made or renewed just now
       timer = setInterval(() => void renewNow(), everyMs);

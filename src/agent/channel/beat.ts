@@ -1,0 +1,78 @@
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { availableParallelism, loadavg, release, totalmem, uptime } from 'node:os';
+import { basename } from 'node:path';
+import { mem } from 'systeminformation/lib/memory.js';
+import { readFileIfExists } from '../../shared/files/files.ts';
+import type { ProcessStatus } from '../../shared/process/process.ts';
+import type { Facts } from '../../shared/protocol/channel.ts';
+import type { ChannelOptions } from './channel.ts';
+
+export interface LookOptions {
+  readonly processes: () => readonly ProcessStatus[];
+  /** Whose disk is looked at. */
+  readonly dataDir: string;
+  readonly certificatePaths: () => readonly string[];
+}
+
+const certificatesEveryMs = 60_000;
+
+/** What a beat tells of this box; nothing in it starts a process. */
+export function createLook({ processes, dataDir, certificatePaths }: LookOptions): ChannelOptions['look'] {
+  let certificates = { readAtMs: Number.NEGATIVE_INFINITY, list: [] as ReturnType<typeof readCertificates> };
+  return async () => {
+    const [memory, disk] = await Promise.all([mem(), statfs(dataDir)]);
+    if (performance.now() - certificates.readAtMs > certificatesEveryMs) {
+      certificates = { readAtMs: performance.now(), list: readCertificates(certificatePaths()) };
+    }
+    const pressure = readPressure();
+    return {
+      children: processes().map(({ name, state, restarts, lastExit }) => ({
+        name,
+        state,
+        restarts,
+        ...(lastExit !== undefined && { lastExit: lastExit.slice(0, 300) }),
+      })),
+      ...(pressure !== undefined && { pressure }),
+      memory: { totalBytes: memory.total, availableBytes: memory.available },
+      disk: { path: dataDir, sizeBytes: disk.blocks * disk.bsize, freeBytes: disk.bavail * disk.bsize },
+      load1: loadavg()[0] ?? 0,
+      uptimeSeconds: Math.round(uptime()),
+      certificates: certificates.list,
+    };
+  };
+}
+
+/** What of a box does not change while it is up. */
+export function factsOf(): Facts {
+  const name = /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(readFileIfExists('/etc/os-release') ?? '')?.[1];
+  return {
+    os: name ?? 'Linux',
+    kernel: release(),
+    arch: process.arch === 'x64' ? 'amd64' : process.arch,
+    cpus: availableParallelism(),
+    memoryBytes: totalmem(),
+  };
+}
+
+function readCertificates(paths: readonly string[]) {
+  return paths.map((path) => {
+    const { validFromDate, validToDate } = new X509Certificate(readFileSync(path));
+    return {
+      name: basename(path, '.crt'),
+      notBefore: validFromDate.toISOString(),
+      notAfter: validToDate.toISOString(),
+    };
+  });
+}
+
+/** @see kernel Documentation/accounting/psi.rst */
+function readPressure(): { readonly cpu: number; readonly memory: number; readonly io: number } | undefined {
+  const of = (what: string) => Number(/^some avg10=([\d.]+)/.exec(readFileSync(`/proc/pressure/${what}`, 'utf8'))?.[1]);
+  try {
+    return { cpu: of('cpu'), memory: of('memory'), io: of('io') };
+  } catch {
+    return undefined; // a kernel without it, or booted with psi=0
+  }
+}

@@ -1,0 +1,87 @@
+import { Hono } from 'hono';
+import * as z from 'zod';
+import type { Log } from '../../shared/log/log.ts';
+import { Command } from '../../shared/protocol/channel.ts';
+import {
+  CommandOutput,
+  NewTokenRequest,
+  NodeDetails,
+  NodeList,
+  RotateRequest,
+  TokenCreated,
+  TokenList,
+} from '../../shared/protocol/local.ts';
+import { Secret } from '../../shared/secret.ts';
+import type { TokenStore } from '../join/join.ts';
+import { NodeNotConnectedError, NodeUnknownError, type Nodes } from '../nodes/nodes.ts';
+import { summaryOf } from './node-summary.ts';
+import { bodyOf, refusal } from './routes.ts';
+
+/** What `kagent token` and `kagent node` ask at the status socket, which is root's alone. */
+export function localRoutes(options: {
+  readonly tokens: TokenStore;
+  readonly nodes: Nodes;
+  readonly joinUrl: string;
+  readonly log: Log;
+}): Hono {
+  const { tokens, nodes, joinUrl, log } = options;
+  const app = new Hono();
+
+  app.get('/v1/tokens', async (context) => context.json({ tokens: [...(await tokens.list())] } satisfies TokenList));
+  app.post('/v1/tokens', async (context) => {
+    const { secret, ...asked } = await bodyOf(context, NewTokenRequest);
+    const { token, text } = await tokens.create({
+      ...asked,
+      secret: secret === undefined ? undefined : new Secret(secret),
+    });
+    log.info('token made', { token: token.id, role: token.role, expiresAt: token.expiresAt });
+    return context.json({ token, text: text.reveal(), joinUrl } satisfies TokenCreated);
+  });
+  app.delete('/v1/tokens/:id', async (context) => {
+    const { id } = context.req.param();
+    await tokens.delete(id);
+    log.info('token deleted', { token: id });
+    return context.json({});
+  });
+  app.post('/v1/token-rotation', async (context) => {
+    const { old, next } = await bodyOf(context, RotateRequest);
+    const text = tokens.rotate(new Secret(old), next === undefined ? undefined : new Secret(next));
+    log.info('token replaced', {});
+    return context.json({ text: text.reveal() });
+  });
+
+  app.get('/v1/nodes', (context) => context.json({ nodes: nodes.all().map(summaryOf) } satisfies NodeList));
+  app.get('/v1/nodes/:name', async (context) => {
+    const { name } = context.req.param();
+    const view = nodes.all().find((node) => node.name === name);
+    if (view === undefined) throw new NodeUnknownError(name);
+    const details: NodeDetails = {
+      ...summaryOf(view),
+      ...(view.hello !== undefined && { facts: view.hello.facts, machineId: view.hello.machineId }),
+      ...(view.session?.beat !== undefined && { beat: view.session.beat }),
+      conditions: (view.object?.status?.conditions ?? []).map(({ type, status, reason = '', message = '' }) => ({
+        type,
+        status,
+        reason,
+        message,
+      })),
+      history: [...(await nodes.history(name))],
+    };
+    return context.json(details);
+  });
+  app.delete('/v1/nodes/:name', async (context) => {
+    await nodes.remove(context.req.param('name'), { force: context.req.query('force') === 'true' });
+    return context.json({});
+  });
+  app.post('/v1/nodes/:name/command', async (context) => {
+    const { name } = context.req.param();
+    const session = nodes.session(name);
+    const command = await bodyOf(context, z.object({ command: Command }));
+    if (session === undefined) throw new NodeNotConnectedError(name);
+    return context.json({ text: await session.command(command.command) } satisfies CommandOutput);
+  });
+
+  app.notFound(() => Response.json({}, { status: 404 }));
+  app.onError((error) => refusal(error, log));
+  return app;
+}

@@ -1,0 +1,25 @@
+import type { NodeSummary } from '../../shared/protocol/local.ts';
+import type { NodeView } from '../nodes/nodes.ts';
+
+/** A node as `kagent node ls` shows it. */
+export function summaryOf({ name, object, session, lastSeen, hello }: NodeView): NodeSummary {
+  const ready = object?.status?.conditions?.find(({ type }) => type === 'Ready');
+  const addressOf = (type: string) => object?.status?.addresses?.find((one) => one.type === type)?.address;
+  const down = session?.beat?.children.filter((child) => child.state !== 'ready').map((child) => child.name) ?? [];
+  return {
+    name,
+    status: object === undefined ? 'Unregistered' : ready?.status === 'True' ? 'Ready' : 'NotReady',
+    schedulable: object?.spec?.unschedulable !== true,
+    connected: session !== undefined,
+    ...(session !== undefined && {
+      session: session.generation,
+      connectedSince: new Date(session.sinceMs).toISOString(),
+    }),
+    ...(lastSeen !== undefined && { lastSeen }),
+    ...(hello !== undefined && { version: hello.version, kubernetesVersion: hello.kubernetesVersion }),
+    ...(addressOf('InternalIP') !== undefined && { internalIp: addressOf('InternalIP') }),
+    ...(addressOf('ExternalIP') !== undefined && { externalIp: addressOf('ExternalIP') }),
+    ...(session?.beat?.clockSkewMs !== undefined && { clockSkewMs: session.beat.clockSkewMs }),
+    componentsDown: down,
+  };
+}

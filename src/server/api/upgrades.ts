@@ -1,0 +1,98 @@
+import { STATUS_CODES, type IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer, type WebSocket } from 'ws';
+import type { Log } from '../../shared/log/log.ts';
+import {
+  channelPath,
+  channelProtocol,
+  closeCodes,
+  FromAgent,
+  maxMessageBytes,
+  readMessage,
+  silenceMs,
+  tunnelPathPrefix,
+  tunnelProtocol,
+} from '../../shared/protocol/channel.ts';
+import type { Connection, Nodes } from '../nodes/nodes.ts';
+import type { Tunnel } from '../tunnel/tunnel.ts';
+import { peerNode } from './peer.ts';
+
+export interface Upgrades {
+  handle(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Ends every websocket and stream. */
+  close(): void;
+}
+
+/** What a node has connected for: its channel, or a stream it was asked to bring. Nobody else gets so far. */
+export function createUpgrades(options: {
+  readonly nodes: Pick<Nodes, 'connect'>;
+  readonly tunnel: Pick<Tunnel, 'accept'>;
+  readonly log: Log;
+}): Upgrades {
+  const { nodes, tunnel, log } = options;
+  const sockets = new Set<Duplex>();
+  const websockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: maxMessageBytes,
+    perMessageDeflate: false, // beats are small, and memory for it is not
+    handleProtocols: (offered) => (offered.has(channelProtocol) ? channelProtocol : false),
+  });
+  return {
+    handle(request, socket, head) {
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket));
+      socket.on('error', (error) => log.debug('a connection of a node failed', { error }));
+      const nodeName = peerNode(socket);
+      const path = (request.url ?? '').split('?', 1).join('');
+      if (nodeName === undefined) return refuse(socket, 401);
+      if (path === channelPath) {
+        websockets.handleUpgrade(request, socket, head, (link) => serveChannel(link, { nodeName, nodes, log }));
+        return;
+      }
+      if (!path.startsWith(tunnelPathPrefix) || request.headers.upgrade !== tunnelProtocol) return refuse(socket, 404);
+      if (head.length > 0) socket.unshift(head);
+      socket.write(`HTTP/1.1 101 ${STATUS_CODES[101]}\r\nConnection: Upgrade\r\nUpgrade: ${tunnelProtocol}\r\n\r\n`);
+      if (!tunnel.accept(path.slice(tunnelPathPrefix.length), nodeName, socket)) socket.destroy();
+    },
+    close() {
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+function refuse(socket: Duplex, status: number): void {
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+/** The first message is the hello; what comes while its answer is being made waits. */
+function serveChannel(
+  link: WebSocket,
+  { nodeName, nodes, log }: { readonly nodeName: string; readonly nodes: Pick<Nodes, 'connect'>; readonly log: Log },
+): void {
+  let connection: Promise<Connection | undefined> | undefined;
+  const noHello = setTimeout(() => link.close(closeCodes.silent, 'no hello came in time'), silenceMs);
+  link.on('message', (data: Buffer) => {
+    const message = readMessage(FromAgent, data.toString('utf8'));
+    if (message === undefined) return; // of a newer version
+    if (connection === undefined) {
+      if (message.type !== 'hello') return link.close(closeCodes.unreadable, 'the first message must be a hello');
+      clearTimeout(noHello);
+      connection = nodes.connect(
+        nodeName,
+        { send: (answer) => link.send(JSON.stringify(answer)), close: (code, reason) => link.close(code, reason) },
+        message,
+      );
+      connection.catch((error: unknown) => {
+        log.warn('a node is not connected', { node: nodeName, error });
+        link.close(1011, 'the server cannot take connections now');
+      });
+      return;
+    }
+    void connection.then((known) => known?.message(message)).catch(() => {}); // said above
+  });
+  link.on('error', (error) => log.debug('the channel of a node failed', { node: nodeName, error }));
+  link.on('close', () => {
+    clearTimeout(noHello);
+    void connection?.then((known) => known?.ended()).catch(() => {}); // said above
+  });
+}

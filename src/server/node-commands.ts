@@ -1,0 +1,178 @@
+/** `kagent node …`: the cluster's boxes as kagent sees them. The server on this box does the work. */
+import { Argument, Command } from 'commander';
+import * as z from 'zod';
+import { age, becomeBundledTool, jsonOption, mebibytes, print, table } from '../shared/cli/cli.ts';
+import { askServer } from '../shared/daemon/daemon.ts';
+import { runPaths } from '../shared/paths.ts';
+import type { Command as NodeCommand } from '../shared/protocol/channel.ts';
+import { CommandOutput, NodeDetails, NodeList, type NodeSummary } from '../shared/protocol/local.ts';
+
+const commandTimeoutMs = 35_000;
+
+export function nodeCommand(): Command {
+  const node = new Command('node').description("The cluster's boxes").enablePositionalOptions();
+  for (const command of [list(), show(), remove(), drain(), logs(), restart(), logLevel()]) node.addCommand(command);
+  return node;
+}
+
+function list(): Command {
+  return new Command('ls')
+    .alias('list')
+    .description('Show the nodes: Ready, connected, which version')
+    .addOption(jsonOption())
+    .action(async ({ output }: { readonly output?: string }) => {
+      const { nodes } = await askServer(runPaths.statusSocket, { method: 'GET', path: '/v1/nodes' }, NodeList);
+      if (output === 'json') return print(JSON.stringify({ nodes }, null, 2));
+      const rows = nodes.map((one) => [
+        one.name,
+        statusOf(one),
+        one.connected
+          ? `for ${ageOf(one.connectedSince)}`
+          : `no, seen ${one.lastSeen === undefined ? 'never' : `${ageOf(one.lastSeen)} ago`}`,
+        one.internalIp ?? '-',
+        one.kubernetesVersion ?? '-',
+        one.version ?? '-',
+        one.componentsDown.join(', ') || '-',
+      ]);
+      print(table([['NAME', 'STATUS', 'CONNECTED', 'ADDRESS', 'KUBERNETES', 'KAGENT', 'DOWN'], ...rows]));
+    });
+}
+
+function statusOf({ status, schedulable }: NodeSummary): string {
+  return schedulable ? status : `${status},SchedulingDisabled`;
+}
+
+function ageOf(time: string | undefined): string {
+  return time === undefined ? '-' : age(Date.now() - Date.parse(time));
+}
+
+function show(): Command {
+  return new Command('show')
+    .description('Show what is known of one node')
+    .argument('<name>')
+    .addOption(jsonOption())
+    .action(async (name: string, { output }: { readonly output?: string }) => {
+      const node = await askServer(runPaths.statusSocket, { method: 'GET', path: pathOf(name) }, NodeDetails);
+      print(output === 'json' ? JSON.stringify(node, null, 2) : detailsText(node));
+    });
+}
+
+function detailsText(node: NodeDetails): string {
+  const { facts, beat } = node;
+  const lines = [
+    ['Name', node.name],
+    ['Status', statusOf(node)],
+    [
+      'Connected',
+      node.connected
+        ? `for ${ageOf(node.connectedSince)}, connection ${node.session}`
+        : `no, last seen ${ageOf(node.lastSeen)} ago`,
+    ],
+    ['Address', [node.internalIp, node.externalIp].filter((one) => one !== undefined).join(', ')],
+    ['Versions', `kagent ${node.version ?? '-'}, Kubernetes ${node.kubernetesVersion ?? '-'}`],
+    ...(facts === undefined
+      ? []
+      : [
+          [
+            'Box',
+            `${facts.os}, kernel ${facts.kernel}, ${facts.arch}, ${facts.cpus} CPUs, ${mebibytes(facts.memoryBytes)}`,
+          ],
+        ]),
+    ...(beat === undefined
+      ? []
+      : [
+          ['Memory', `${mebibytes(beat.memory.availableBytes)} available of ${mebibytes(beat.memory.totalBytes)}`],
+          ['Disk', `${mebibytes(beat.disk.freeBytes)} free of ${mebibytes(beat.disk.sizeBytes)} at ${beat.disk.path}`],
+          ['Load', `${beat.load1.toFixed(2)}, up ${age(beat.uptimeSeconds * 1000)}`],
+          ['Clock', beat.clockSkewMs === undefined ? 'not measured yet' : `${beat.clockSkewMs} ms from the server's`],
+        ]),
+  ];
+  const conditions = node.conditions.map(({ type, status, reason, message }) => [type, status, reason, message]);
+  const children = beat?.children.map((one) => [one.name, one.state, String(one.restarts), one.lastExit ?? '']) ?? [];
+  const certificates = beat?.certificates.map((one) => [one.name, one.notAfter]) ?? [];
+  const history = node.history.map((one) => [
+    one.from,
+    String(one.beats),
+    String(one.connections),
+    String(one.restarts),
+    `${one.maxSkewMs} ms`,
+    one.maxLoad1.toFixed(2),
+  ]);
+  return [
+    table(lines.map(([key = '', value = '']) => [`${key}:`, value])),
+    table([['CONDITION', 'STATUS', 'REASON', 'MESSAGE'], ...conditions]),
+    table([['COMPONENT', 'STATE', 'RESTARTS', 'LAST'], ...children]),
+    table([['CERTIFICATE', 'EXPIRES'], ...certificates]),
+    table([['QUARTER', 'BEATS', 'CONNECTIONS', 'RESTARTS', 'SKEW', 'LOAD'], ...history]),
+  ].join('\n\n');
+}
+
+function remove(): Command {
+  return new Command('rm')
+    .alias('delete')
+    .description('Take a node out of the cluster: its agent ends, its name is free')
+    .argument('<name>')
+    .option('--force', 'also if it is Ready and has pods', false)
+    .action(async (name: string, { force }: { readonly force: boolean }) => {
+      const asked = { method: 'DELETE', path: `${pathOf(name)}?force=${force}`, timeoutMs: commandTimeoutMs } as const;
+      await askServer(runPaths.statusSocket, asked, z.unknown());
+      print(`${name} removed`);
+    });
+}
+
+/** kubectl's own: it knows disruption budgets. */
+function drain(): Command {
+  return new Command('drain')
+    .description('Move the pods of a node away and let no more come; the flags of kubectl drain')
+    .argument('<name>')
+    .argument('[flags...]')
+    .allowUnknownOption()
+    .passThroughOptions()
+    .action(async (name: string, flags: readonly string[]) => {
+      await becomeBundledTool('kubectl', ['drain', name, '--ignore-daemonsets', '--delete-emptydir-data', ...flags]);
+    });
+}
+
+function logs(): Command {
+  return new Command('logs')
+    .description("Print what a node's components have logged lately")
+    .argument('<name>')
+    .argument('[component]', 'one of them: kubelet')
+    .option('--tail <lines>', 'how many lines of each', Number, 100)
+    .action(async (name: string, component: string | undefined, { tail }: { readonly tail: number }) => {
+      const only = component === undefined ? {} : { component };
+      process.stdout.write(await ask(name, { kind: 'logs', lines: tail, ...only }));
+    });
+}
+
+function restart(): Command {
+  return new Command('restart')
+    .description('Start a component of a node again; pods stay')
+    .argument('<name>')
+    .argument('<component>', 'as kubelet')
+    .action(async (name: string, component: string) => print(await ask(name, { kind: 'restart', component })));
+}
+
+function logLevel(): Command {
+  return new Command('log-level')
+    .description("Set how much a node's kagent logs, until its next start")
+    .argument('<name>')
+    .addArgument(new Argument('<level>').choices(['debug', 'info', 'warn', 'error']))
+    .action(async (name: string, level: 'debug' | 'info' | 'warn' | 'error') =>
+      print(await ask(name, { kind: 'log-level', level })),
+    );
+}
+
+async function ask(name: string, command: NodeCommand): Promise<string> {
+  const asked = {
+    method: 'POST',
+    path: `${pathOf(name)}/command`,
+    body: { command },
+    timeoutMs: commandTimeoutMs,
+  } as const;
+  return (await askServer(runPaths.statusSocket, asked, CommandOutput)).text;
+}
+
+function pathOf(name: string): string {
+  return `/v1/nodes/${encodeURIComponent(name)}`;
+}

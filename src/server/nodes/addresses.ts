@@ -1,0 +1,55 @@
+import type { Log } from '../../shared/log/log.ts';
+import type { Hello } from '../../shared/protocol/channel.ts';
+import type { KubeClient } from '../control-plane/control-plane.ts';
+import type { NodeDirectory } from './directory.ts';
+
+const uninitialized = 'node.cloudprovider.kubernetes.io/uninitialized';
+
+/**
+ * Addresses a kubelet cannot say by itself: those of `--node-external-ip` and the names. Its node registers as with an
+ * external cloud provider, waits with a taint, and here its addresses are written and the taint is taken away.
+ * @see Kubernetes "Cloud Controller Manager", node controller
+ */
+export function keepAddresses(options: {
+  readonly kube: KubeClient;
+  readonly directory: NodeDirectory;
+  readonly helloOf: (nodeName: string) => Hello | undefined;
+  readonly log: Log;
+}): { check(nodeName: string): void } {
+  const { kube, directory, helloOf, log } = options;
+  const write = async (nodeName: string, hello: Hello): Promise<void> => {
+    const path = `/api/v1/nodes/${nodeName}`;
+    await kube.mergePatch(`${path}/status`, { status: { addresses: addressesOf(nodeName, hello) } });
+    const taints = (directory.get(nodeName)?.spec?.taints ?? []).filter((taint) => taint.key !== uninitialized);
+    await kube.mergePatch(path, { spec: { taints } });
+  };
+  return {
+    check(nodeName) {
+      const hello = helloOf(nodeName);
+      const node = directory.get(nodeName);
+      if (hello === undefined || node === undefined || !needsAddresses(hello)) return;
+      const wanted = addressesOf(nodeName, hello);
+      const isSame = JSON.stringify(node.status?.addresses) === JSON.stringify(wanted);
+      const isWaiting = node.spec?.taints?.some((taint) => taint.key === uninitialized) ?? false;
+      if (isSame && !isWaiting) return;
+      write(nodeName, hello).catch((error: unknown) =>
+        log.debug('node addresses not written', { node: nodeName, error }),
+      );
+    },
+  };
+}
+
+function needsAddresses(hello: Hello): boolean {
+  return hello.externalIps.length + hello.internalDns.length + hello.externalDns.length > 0;
+}
+
+function addressesOf(nodeName: string, hello: Hello): readonly { readonly type: string; readonly address: string }[] {
+  const of = (type: string, values: readonly string[]) => values.map((address) => ({ type, address }));
+  return [
+    ...of('InternalIP', hello.internalIps),
+    ...of('ExternalIP', hello.externalIps),
+    ...of('InternalDNS', hello.internalDns),
+    ...of('ExternalDNS', hello.externalDns),
+    ...of('Hostname', [nodeName]),
+  ];
+}

@@ -1,0 +1,74 @@
+import type { Beat } from '../../shared/protocol/channel.ts';
+
+/** What kagent says about a node beside the kubelet's own conditions. */
+export interface NodeCondition {
+  readonly type: `kagent.sh/${'Connected' | 'ChildrenHealthy' | 'ClockSynced' | 'CertificatesValid'}`;
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Leases and certificates bear a second or two; what waits for time to pass does not bear much more. */
+const clockToleranceMs = 2000;
+
+/** A node that speaks. */
+export function conditionsOf(beat: Beat, nowMs: number): readonly NodeCondition[] {
+  return [
+    { type: 'kagent.sh/Connected', status: 'True', reason: 'BeatsArrive', message: 'logs and exec reach this node' },
+    childrenHealthy(beat),
+    clockSynced(beat),
+    certificatesValid(beat, nowMs),
+  ];
+}
+
+/** A node that has fallen silent: of the rest nothing is known any more. */
+export function conditionsOfSilence(message: string): readonly NodeCondition[] {
+  const unknown = { status: 'Unknown', reason: 'NotConnected', message } as const;
+  return [
+    { type: 'kagent.sh/Connected', status: 'False', reason: 'NoBeats', message },
+    { type: 'kagent.sh/ChildrenHealthy', ...unknown },
+    { type: 'kagent.sh/ClockSynced', ...unknown },
+    { type: 'kagent.sh/CertificatesValid', ...unknown },
+  ];
+}
+
+function childrenHealthy({ children }: Beat): NodeCondition {
+  const type = 'kagent.sh/ChildrenHealthy';
+  const isFirstStart = (child: Beat['children'][number]) => child.state === 'starting' && child.restarts === 0;
+  const down = children.filter((child) => child.state !== 'ready' && !isFirstStart(child));
+  if (down.length === 0) return { type, status: 'True', reason: 'AllReady', message: 'every component runs' };
+  const parts = down.map(
+    ({ name, state, lastExit }) => `${name} is ${state}${lastExit === undefined ? '' : ` (${lastExit})`}`,
+  );
+  return { type, status: 'False', reason: 'ComponentDown', message: parts.join('; ') };
+}
+
+function clockSynced({ clockSkewMs }: Beat): NodeCondition {
+  const type = 'kagent.sh/ClockSynced';
+  if (clockSkewMs === undefined) return { type, status: 'Unknown', reason: 'NotMeasured', message: '' };
+  if (Math.abs(clockSkewMs) <= clockToleranceMs) {
+    return {
+      type,
+      status: 'True',
+      reason: 'WithinTolerance',
+      message: `within ${clockToleranceMs / 1000} s of the server`,
+    };
+  }
+  const seconds = (Math.abs(clockSkewMs) / 1000).toFixed(0);
+  const message = `${seconds} s ${clockSkewMs > 0 ? 'ahead of' : 'behind'} the server; run an NTP client on both`;
+  return { type, status: 'False', reason: 'Skewed', message };
+}
+
+function certificatesValid({ certificates }: Beat, nowMs: number): NodeCondition {
+  const type = 'kagent.sh/CertificatesValid';
+  const expired = certificates.filter(({ notAfter }) => Date.parse(notAfter) <= nowMs);
+  if (expired.length > 0) {
+    return {
+      type,
+      status: 'False',
+      reason: 'Expired',
+      message: `expired: ${expired.map(({ name }) => name).join(', ')}`,
+    };
+  }
+  return { type, status: 'True', reason: 'Valid', message: 'renewed in time by kagent' };
+}

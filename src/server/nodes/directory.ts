@@ -1,0 +1,68 @@
+import type { KubeClient, KubeObject } from '../control-plane/control-plane.ts';
+
+/** A Node of the API, as far as kagent looks at it. */
+export interface NodeObject extends KubeObject {
+  readonly spec?: {
+    readonly podCIDRs?: readonly string[];
+    readonly podCIDR?: string;
+    readonly unschedulable?: boolean;
+    readonly taints?: readonly { readonly key: string; readonly effect: string }[];
+  };
+  readonly status?: {
+    readonly addresses?: readonly { readonly type: string; readonly address: string }[];
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly reason?: string;
+      readonly message?: string;
+      readonly lastTransitionTime?: string;
+    }[];
+    readonly nodeInfo?: { readonly kubeletVersion?: string };
+  };
+}
+
+/** The cluster's Nodes, followed by a watch. */
+export class NodeDirectory {
+  readonly #nodes = new Map<string, NodeObject>();
+  readonly #onChange: (name: string) => void;
+
+  constructor(onChange: (name: string) => void) {
+    this.#onChange = onChange;
+  }
+
+  get(name: string): NodeObject | undefined {
+    return this.#nodes.get(name);
+  }
+
+  all(): readonly NodeObject[] {
+    return [...this.#nodes.values()].toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+  }
+
+  /** One watch, which the server ends after some minutes; the next begins with everything anew. */
+  async follow(kube: KubeClient, signal: AbortSignal): Promise<void> {
+    const before = new Set(this.#nodes.keys());
+    const { metadata, items } = await kube.get<{
+      readonly metadata: { readonly resourceVersion: string };
+      readonly items: readonly NodeObject[];
+    }>('/api/v1/nodes', signal);
+    for (const node of items) {
+      before.delete(node.metadata.name);
+      this.#nodes.set(node.metadata.name, node);
+      this.#onChange(node.metadata.name);
+    }
+    for (const gone of before) this.#remove(gone);
+    for await (const event of kube.watch(`/api/v1/nodes?resourceVersion=${metadata.resourceVersion}`, signal)) {
+      const { name } = event.object.metadata;
+      if (event.type === 'DELETED') this.#remove(name);
+      else if (event.type !== 'BOOKMARK') {
+        this.#nodes.set(name, event.object);
+        this.#onChange(name);
+      }
+    }
+  }
+
+  #remove(name: string): void {
+    this.#nodes.delete(name);
+    this.#onChange(name);
+  }
+}

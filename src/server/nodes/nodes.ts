@@ -1,0 +1,291 @@
+/**
+ * @module
+ * The nodes that have joined: who is connected, what their last beat said, what people are told of it.
+ * Knows: sessions and their generations, Node conditions, events, a day of history.
+ * Leaves to others: websockets (api/), streams (tunnel/), who may join (join/), pods (Kubernetes).
+ *
+ *   connect ─hello─▶ session n ─beat─▶ conditions, history ─silence or close─▶ Connected=False after a grace time
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import * as z from 'zod';
+import { rfc3339, systemClock, type Clock } from '../../shared/clock.ts';
+import type { Component } from '../../shared/component/component.ts';
+import { conditionTracker } from '../../shared/component/component.ts';
+import { messageOf } from '../../shared/errors.ts';
+import type { KeyValue } from '../../shared/key-value/key-value.ts';
+import type { Log } from '../../shared/log/log.ts';
+import {
+  closeCodes,
+  silenceMs,
+  type Beat,
+  type FromAgent,
+  type Hello,
+  type ServerAddress,
+} from '../../shared/protocol/channel.ts';
+import type { KubeClient } from '../control-plane/control-plane.ts';
+import { keepAddresses } from './addresses.ts';
+import { createAnnouncer } from './announcer.ts';
+import { conditionsOf, conditionsOfSilence } from './conditions.ts';
+import { NodeIsServerError, NodeStillReadyError, NodeUnknownError } from './errors.ts';
+import { NodeDirectory, type NodeObject } from './directory.ts';
+import { BeatHistory, type HistoryEntry } from './history.ts';
+import { NodeSession, type NodeLink } from './session.ts';
+
+export interface NodesOptions {
+  readonly kube: KubeClient;
+  readonly store: KeyValue;
+  /** Every server of the cluster. */
+  readonly servers: () => readonly ServerAddress[];
+  /** Whether this node has joined and was not removed since. */
+  readonly isJoined: (nodeName: string) => Promise<boolean>;
+  /** The server's own node, which is not removed from afar. */
+  readonly ownNode: string | undefined;
+  readonly onOpenFailed: (id: string, reason: string) => void;
+  readonly log: Log;
+  readonly clock?: Clock;
+}
+
+/** What a connection's other end does with it. */
+export interface Connection {
+  message(message: FromAgent): void;
+  ended(): void;
+}
+
+export interface Nodes extends Component {
+  /** A node has said hello. @returns undefined if it was turned away; its link is closed then */
+  connect(nodeName: string, link: NodeLink, hello: Hello): Promise<Connection | undefined>;
+  /** The present connection of a node. */
+  session(nodeName: string): NodeSession | undefined;
+  all(): readonly NodeView[];
+  /** The nodes of the API, as the tunnel asks for their addresses. */
+  objects(): readonly NodeObject[];
+  history(nodeName: string): Promise<readonly HistoryEntry[]>;
+  /**
+   * Takes a node out of the cluster: its agent ends, its name is free.
+   * @throws {NodeUnknownError} @throws {NodeIsServerError} @throws {NodeStillReadyError} unless `force`
+   */
+  remove(nodeName: string, options: { readonly force: boolean }): Promise<void>;
+}
+
+/** A node as people see it: what the API says and what its agent says. */
+export interface NodeView {
+  readonly name: string;
+  readonly object: NodeObject | undefined;
+  readonly session: NodeSession | undefined;
+  /** RFC 3339. */
+  readonly lastSeen: string | undefined;
+  readonly hello: Hello | undefined;
+}
+
+/** What is kept of a node's last connection, under `/kagent/nodes/<name>/connection`. */
+const LastConnection = z.object({ generation: z.int(), lastSeen: z.string() });
+
+/** An agent that lost its connection is back in a moment; only then is it worth a word. */
+const graceMs = silenceMs;
+const watchAgainMs = 500;
+
+export function createNodes(options: NodesOptions): Nodes {
+  const { kube, store, servers, isJoined, ownNode, log, clock = systemClock } = options;
+  const condition = conditionTracker();
+  const stopping = new AbortController();
+  const sessions = new Map<string, NodeSession>();
+  const lastSeenMs = new Map<string, number>();
+  const hellos = new Map<string, Hello>();
+  const directory: NodeDirectory = new NodeDirectory((name) => {
+    announcer.check(name);
+    addresses.check(name);
+  });
+  const announcer = createAnnouncer({ kube, directory, clock, log });
+  const addresses = keepAddresses({ kube, directory, helloOf: (name) => hellos.get(name), log });
+  const history = new BeatHistory(store, clock);
+  let startedAtMs = clock.now();
+  let work = Promise.resolve();
+  let watching: NodeJS.Timeout | undefined;
+
+  const record = (done: Promise<void>): void => {
+    done.catch((error: unknown) => log.debug('node history not written', { error }));
+  };
+
+  const onBeat = (nodeName: string, before: Beat | undefined, beat: Beat): void => {
+    lastSeenMs.set(nodeName, clock.now());
+    announcer.setConditions(nodeName, conditionsOf(beat, clock.now()));
+    const restarted = beat.children.flatMap((child) => {
+      const known = before?.children.find((one) => one.name === child.name);
+      return known !== undefined && child.restarts > known.restarts ? [child] : [];
+    });
+    for (const { name, lastExit } of restarted) {
+      const why = lastExit === undefined ? '' : ` after it ended (${lastExit})`;
+      announcer.event(nodeName, {
+        type: 'Warning',
+        reason: 'ComponentRestarted',
+        message: `${name} was started again${why}`,
+      });
+    }
+    record(history.beat(nodeName, beat, restarted.length));
+  };
+
+  const nextGeneration = async (nodeName: string): Promise<number> => {
+    const text = await store.get(connectionKey(nodeName));
+    const generation = text === undefined ? 1 : LastConnection.parse(JSON.parse(text)).generation + 1;
+    await writeConnection(nodeName, generation);
+    return generation;
+  };
+
+  const writeConnection = (nodeName: string, generation: number): Promise<void> =>
+    store.put(connectionKey(nodeName), JSON.stringify({ generation, lastSeen: rfc3339(clock.now()) }));
+
+  /** Nodes that nobody has heard of for a while; looked for now and then, so that a restart of the server finds them too. */
+  const tellOfSilence = (): void => {
+    for (const { metadata } of directory.all()) {
+      const heardMs = sessions.has(metadata.name) ? clock.now() : (lastSeenMs.get(metadata.name) ?? startedAtMs);
+      if (clock.now() - heardMs < graceMs) continue;
+      announcer.setConditions(metadata.name, conditionsOfSilence('no connection from this node'));
+    }
+  };
+
+  const turnAway = (link: NodeLink, nodeName: string, hello: Hello): boolean => {
+    const known = sessions.get(nodeName);
+    if (known === undefined || known.hello.machineId === hello.machineId) return false;
+    if (clock.now() - known.heardAtMs > silenceMs / 2) return false; // the other one is gone
+    const message = `another machine (${hello.machineId}) connects with the identity of ${nodeName}: was its disk copied? Type 'kagent uninstall' on one of them`;
+    announcer.event(nodeName, { type: 'Warning', reason: 'IdentityCopied', message });
+    log.warn('a copy of a node connects', { node: nodeName, machine: hello.machineId });
+    link.close(closeCodes.twin, 'another machine is connected with this identity');
+    return true;
+  };
+
+  return {
+    name: 'nodes',
+    after: ['kube-apiserver'],
+    async start() {
+      startedAtMs = clock.now();
+      watching = setInterval(tellOfSilence, silenceMs / 3).unref();
+      work = (async () => {
+        while (!stopping.signal.aborted) {
+          try {
+            await directory.follow(kube, stopping.signal);
+            condition.set('True', 'Watching', '');
+          } catch (error) {
+            if (stopping.signal.aborted) return;
+            condition.set('False', 'RequestFailed', messageOf(error));
+            log.debug('nodes are not watched', { error });
+          }
+          await delay(watchAgainMs, undefined, { signal: stopping.signal }).catch(() => {}); // only the stop ends it early
+        }
+      })();
+      condition.set('True', 'Watching', '');
+    },
+    async stop() {
+      stopping.abort();
+      clearInterval(watching);
+      await work;
+      await announcer.stop();
+      await history.flushAll().catch((error: unknown) => log.warn('node history not written', { error }));
+    },
+    health: () => condition.current(),
+
+    async connect(nodeName, link, hello) {
+      if (!(await isJoined(nodeName))) {
+        link.close(closeCodes.notJoined, 'this node is not part of the cluster');
+        return undefined;
+      }
+      if (turnAway(link, nodeName, hello)) return undefined;
+      const generation = await nextGeneration(nodeName);
+      const session: NodeSession = new NodeSession({
+        nodeName,
+        link,
+        hello,
+        generation,
+        clock,
+        onBeat: (beat) => onBeat(nodeName, previous, beat),
+        onOpenFailed: options.onOpenFailed,
+      });
+      let previous = sessions.get(nodeName)?.beat;
+      sessions.get(nodeName)?.close(closeCodes.replaced, 'a newer connection of this node');
+      sessions.set(nodeName, session);
+      hellos.set(nodeName, hello);
+      lastSeenMs.set(nodeName, clock.now());
+      addresses.check(nodeName);
+      record(history.connected(nodeName));
+      session.send({ type: 'welcome', session: generation, nowMs: clock.now(), servers: [...servers()] });
+      log.info('node connected', { node: nodeName, session: generation, version: hello.version });
+      return {
+        message(message) {
+          session.handle(message);
+          previous = session.beat;
+        },
+        ended() {
+          session.ended();
+          if (sessions.get(nodeName) !== session) return; // a newer one has taken its place
+          sessions.delete(nodeName);
+          lastSeenMs.set(nodeName, clock.now());
+          if (stopping.signal.aborted) return;
+          log.info('node disconnected', { node: nodeName, session: generation });
+          record(writeConnection(nodeName, generation));
+          record(history.flush(nodeName));
+        },
+      };
+    },
+    session: (nodeName) => sessions.get(nodeName),
+    all: () => {
+      const names = new Set([...directory.all().map((node) => node.metadata.name), ...sessions.keys()]);
+      return [...names].toSorted().map((name) => {
+        const seenMs = sessions.has(name) ? sessions.get(name)?.heardAtMs : lastSeenMs.get(name);
+        return {
+          name,
+          object: directory.get(name),
+          session: sessions.get(name),
+          lastSeen: seenMs === undefined ? undefined : rfc3339(seenMs),
+          hello: hellos.get(name),
+        };
+      });
+    },
+    objects: () => directory.all(),
+    history: (nodeName) => history.of(nodeName),
+    async remove(nodeName, { force }) {
+      const session = sessions.get(nodeName);
+      const object = directory.get(nodeName);
+      const kept = (await store.list(nodePrefix(nodeName))).entries;
+      if (session === undefined && object === undefined && kept.size === 0) throw new NodeUnknownError(nodeName);
+      if (nodeName === ownNode) throw new NodeIsServerError(nodeName);
+      if (!force && session !== undefined && isInUse(object)) throw new NodeStillReadyError(nodeName);
+      await session?.command({ kind: 'leave' }).catch((error: unknown) => {
+        log.warn('a removed node was not told', { node: nodeName, error });
+      });
+      session?.close(closeCodes.notJoined, 'this node was removed from the cluster');
+      sessions.delete(nodeName);
+      hellos.delete(nodeName);
+      lastSeenMs.delete(nodeName);
+      await history.flush(nodeName);
+      if (object !== undefined) await kube.delete(`/api/v1/nodes/${nodeName}`);
+      for (const key of (await store.list(nodePrefix(nodeName))).entries.keys()) await store.delete(key);
+      log.info('node removed', { node: nodeName });
+    },
+  };
+}
+
+function nodePrefix(nodeName: string): string {
+  return `/kagent/nodes/${nodeName}/`;
+}
+
+function connectionKey(nodeName: string): string {
+  return `${nodePrefix(nodeName)}connection`;
+}
+
+/** Ready, and pods may come to it. */
+function isInUse(node: NodeObject | undefined): boolean {
+  const isReady = node?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
+  return isReady && node?.spec?.unschedulable !== true;
+}
+
+export { NodeSession, type NodeLink } from './session.ts';
+export type { NodeObject } from './directory.ts';
+export type { HistoryEntry } from './history.ts';
+export type { NodeCondition } from './conditions.ts';
+export {
+  NodeCommandError,
+  NodeIsServerError,
+  NodeNotConnectedError,
+  NodeStillReadyError,
+  NodeUnknownError,
+} from './errors.ts';

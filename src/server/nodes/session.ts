@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock } from '../../shared/clock.ts';
+import type { Beat, Command, FromAgent, FromServer, Hello } from '../../shared/protocol/channel.ts';
+import { closeCodes, silenceMs } from '../../shared/protocol/channel.ts';
+import { NodeCommandError, NodeNotConnectedError } from './errors.ts';
+
+/** A websocket, as far as it is needed here. */
+export interface NodeLink {
+  send(message: FromServer): void;
+  close(code: number, reason: string): void;
+}
+
+export interface SessionOptions {
+  readonly nodeName: string;
+  readonly link: NodeLink;
+  readonly hello: Hello;
+  /** Counts this node's connections. */
+  readonly generation: number;
+  readonly clock: Clock;
+  readonly onBeat: (beat: Beat) => void;
+  readonly onOpenFailed: (id: string, reason: string) => void;
+}
+
+const commandWithinMs = 30_000;
+
+/** One connection of one node, from its hello to its end. */
+export class NodeSession {
+  readonly nodeName: string;
+  readonly hello: Hello;
+  readonly generation: number;
+  readonly sinceMs: number;
+  beat: Beat | undefined;
+  heardAtMs: number;
+  readonly #options: SessionOptions;
+  readonly #commands = new Map<string, (result: { readonly ok: boolean; readonly text: string }) => void>();
+  readonly #silence: NodeJS.Timeout;
+  #isOpen = true;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.nodeName = options.nodeName;
+    this.hello = options.hello;
+    this.generation = options.generation;
+    this.sinceMs = options.clock.now();
+    this.heardAtMs = options.clock.now();
+    this.#silence = setTimeout(() => this.close(closeCodes.silent, 'no beat came in time'), silenceMs).unref();
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  handle(message: FromAgent): void {
+    this.heardAtMs = this.#options.clock.now();
+    this.#silence.refresh();
+    switch (message.type) {
+      case 'hello':
+        return; // once is enough
+      case 'beat':
+        this.send({ type: 'ack', seq: message.seq, nowMs: this.heardAtMs });
+        this.beat = message;
+        this.#options.onBeat(message);
+        return;
+      case 'result':
+        this.#commands.get(message.id)?.(message);
+        return;
+      case 'open-failed':
+        this.#options.onOpenFailed(message.id, message.reason);
+    }
+  }
+
+  send(message: FromServer): void {
+    if (this.#isOpen) this.#options.link.send(message);
+  }
+
+  /** @returns what the node answers. @throws {NodeCommandError} it refuses, or says nothing. @throws {NodeNotConnectedError} */
+  async command(command: Command): Promise<string> {
+    if (!this.#isOpen) throw new NodeNotConnectedError(this.nodeName);
+    const id = randomUUID();
+    const tooLong = new AbortController();
+    try {
+      const answered = new Promise<{ ok: boolean; text: string }>((resolve) => this.#commands.set(id, resolve));
+      this.send({ type: 'command', id, command });
+      const silence = delay(commandWithinMs, undefined, { signal: tooLong.signal }).then(
+        () => ({ ok: false, text: `no answer within ${commandWithinMs / 1000} s` }),
+        () => ({ ok: false, text: '' }),
+      );
+      const { ok, text } = await Promise.race([answered, silence]);
+      if (!ok) throw new NodeCommandError(this.nodeName, text);
+      return text;
+    } finally {
+      tooLong.abort();
+      this.#commands.delete(id);
+    }
+  }
+
+  close(code: number, reason: string): void {
+    this.#options.link.close(code, reason);
+    this.ended();
+  }
+
+  /** The websocket is gone. */
+  ended(): void {
+    this.#isOpen = false;
+    clearTimeout(this.#silence);
+    for (const answer of this.#commands.values()) answer({ ok: false, text: 'its connection was lost' });
+  }
+}

@@ -1,0 +1,117 @@
+/** `kagent token …`: what joins. Names and flags as in k3s; the server on this box does the work. */
+import { Command, Option } from 'commander';
+import * as z from 'zod';
+import { duration, jsonOption, print, table } from '../shared/cli/cli.ts';
+import { rfc3339, systemClock } from '../shared/clock.ts';
+import { askServer } from '../shared/daemon/daemon.ts';
+import { runPaths } from '../shared/paths.ts';
+import { Rotated, TokenCreated, TokenList } from '../shared/protocol/local.ts';
+import { bareSecret, newBootstrapSecret, parseToken } from '../shared/token/token.ts';
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+interface NewTokenFlags {
+  readonly ttl: number;
+  readonly description: string;
+  readonly role: 'agent' | 'server';
+  readonly output?: string;
+}
+
+export function tokenCommand(): Command {
+  const token = new Command('token').description('What lets boxes join this cluster');
+  for (const command of [create(), list(), remove(), rotate(), generate(), joinCommand()]) token.addCommand(command);
+  return token;
+}
+
+function create(): Command {
+  return withNewToken(new Command('create').description('Make a token and print it: it is shown this once'))
+    .argument('[token]', "one of 'kagent token generate'; made here unless given")
+    .addOption(jsonOption())
+    .action(async (given: string | undefined, flags: NewTokenFlags) => {
+      const made = await createToken(flags, given);
+      print(flags.output === 'json' ? JSON.stringify(made, null, 2) : made.text);
+    });
+}
+
+function joinCommand(): Command {
+  return withNewToken(
+    new Command('join-command').description('Make a token and print the line to type on the box that joins'),
+  )
+    .addOption(jsonOption())
+    .action(async (flags: NewTokenFlags) => {
+      const made = await createToken(flags, undefined);
+      const line = `kagent agent --url ${made.joinUrl} --token ${made.text}`;
+      print(flags.output === 'json' ? JSON.stringify({ ...made, command: line }, null, 2) : line);
+    });
+}
+
+function withNewToken(command: Command): Command {
+  return command
+    .option('--ttl <time>', 'how long it may be used, as 24h; 0: until deleted', duration, dayMs)
+    .option('--description <text>', 'what it is for', '')
+    .addOption(new Option('--role <role>', 'what may join by it').choices(['agent', 'server']).default('agent'));
+}
+
+async function createToken({ ttl, description, role }: NewTokenFlags, given: string | undefined) {
+  const secret = given === undefined ? {} : { secret: parseToken(given).secret.reveal() };
+  const body = { role, description, ttlMs: ttl, ...secret };
+  return await askServer(runPaths.statusSocket, { method: 'POST', path: '/v1/tokens', body }, TokenCreated);
+}
+
+function list(): Command {
+  return new Command('list')
+    .alias('ls')
+    .description('Show the tokens there are, without their secrets')
+    .addOption(jsonOption())
+    .action(async ({ output }: { readonly output?: string }) => {
+      const { tokens } = await askServer(runPaths.statusSocket, { method: 'GET', path: '/v1/tokens' }, TokenList);
+      if (output === 'json') return print(JSON.stringify({ tokens }, null, 2));
+      const rows = tokens.map((one) => [one.id, one.role, untilText(one.expiresAt), one.description]);
+      print(table([['ID', 'ROLE', 'EXPIRES', 'DESCRIPTION'], ...rows]));
+    });
+}
+
+function untilText(expiresAt: string | undefined): string {
+  if (expiresAt === undefined) return 'never';
+  return expiresAt <= rfc3339(systemClock.now()) ? `expired ${expiresAt}` : expiresAt;
+}
+
+function remove(): Command {
+  return new Command('delete')
+    .alias('rm')
+    .description('Delete tokens; nodes that have joined by them stay')
+    .argument('<id...>', "the part before the dot, as 'kagent token list' shows it")
+    .action(async (ids: readonly string[]) => {
+      for (const text of ids) {
+        const [id = ''] = bareSecret(parseToken(text).secret).reveal().split('.', 1);
+        await askServer(
+          runPaths.statusSocket,
+          { method: 'DELETE', path: `/v1/tokens/${encodeURIComponent(id)}` },
+          z.unknown(),
+        );
+        print(`${id} deleted`);
+      }
+    });
+}
+
+function rotate(): Command {
+  return new Command('rotate')
+    .description("Replace the server's token, or the agents' own; nodes that have joined stay")
+    .requiredOption('-t, --token <token>', 'the present one')
+    .option('--new-token <token>', 'what comes in its place (made here unless given)')
+    .action(async ({ token, newToken }: { readonly token: string; readonly newToken?: string }) => {
+      const body = { old: token, ...(newToken !== undefined && { next: newToken }) };
+      const asked = { method: 'POST', path: '/v1/token-rotation', body } as const;
+      const { text } = await askServer(runPaths.statusSocket, asked, Rotated);
+      print(text);
+      process.stderr.write(
+        'where --token or KAGENT_TOKEN is set on a server, set it to this one before its next start\n',
+      );
+    });
+}
+
+function generate(): Command {
+  return new Command('generate')
+    .description("Print a random text that 'kagent token create' takes; nothing is stored")
+    .action(() => print(newBootstrapSecret().reveal()));
+}

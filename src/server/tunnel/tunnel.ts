@@ -1,0 +1,129 @@
+/**
+ * @module
+ * How kube-apiserver reaches kubelets and pods: HTTP CONNECT on a unix socket, and from there through the node's own
+ * connection, so that a node needs no inbound port.
+ * Knows: which node an address belongs to, streams that wait for their agent. Leaves to others: websockets and TLS (api/),
+ * who is connected (nodes/).
+ * Spec: Kubernetes EgressSelectorConfiguration v1beta1 (`cluster`, HTTPConnect, uds); RFC 9110, 9.3.6.
+ *
+ *   kube-apiserver ──CONNECT──▶ here ──open──▶ agent ──dials kubelet or pod, then /v1/tunnel/<id>──▶ here: joined
+ */
+import { randomBytes } from 'node:crypto';
+import { createServer, STATUS_CODES, type Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Component } from '../../shared/component/component.ts';
+import { conditionTracker } from '../../shared/component/component.ts';
+import { messageOf } from '../../shared/errors.ts';
+import type { Log } from '../../shared/log/log.ts';
+import { dial, joinStreams } from '../../shared/streams/streams.ts';
+import { listenPrivately } from '../../shared/unix-socket/unix-socket.ts';
+import type { FromServer } from '../../shared/protocol/channel.ts';
+import { nodeOf, targetOf, type RoutedNode, type Target } from './route.ts';
+
+export interface TunnelOptions {
+  /** Where kube-apiserver asks. */
+  readonly socketPath: string;
+  readonly nodes: () => readonly RoutedNode[];
+  /** The way to an agent; undefined for one that is not connected. */
+  readonly session: (nodeName: string) => { send(message: FromServer): void } | undefined;
+  /** The node on this box: its addresses are reached without a detour. */
+  readonly ownNode: string | undefined;
+  readonly log: Log;
+}
+
+export interface Tunnel extends Component {
+  /** An agent brings a stream it was asked for. @returns false for one that nobody waits for */
+  accept(id: string, nodeName: string, stream: Duplex): boolean;
+  /** An agent cannot reach what it was asked for. */
+  failed(id: string, reason: string): void;
+}
+
+interface Waiting {
+  readonly nodeName: string;
+  readonly resolve: (stream: Duplex) => void;
+  readonly reject: (error: Error) => void;
+}
+
+const dialWithinMs = 10_000;
+const silentPeer = 'HTTP/1.1 502 Bad Gateway\r\n\r\n';
+
+export function createTunnel(options: TunnelOptions): Tunnel {
+  const { socketPath, nodes, session, ownNode, log } = options;
+  const condition = conditionTracker();
+  const waiting = new Map<string, Waiting>();
+  const open = new Set<Duplex>();
+  let server: Server | undefined;
+
+  const throughAgent = (nodeName: string, { host, port }: Target): Promise<Duplex> => {
+    const link = session(nodeName);
+    if (link === undefined) return direct({ host, port }); // its port may be open
+    const id = randomBytes(16).toString('hex');
+    const { promise, resolve, reject } = Promise.withResolvers<Duplex>();
+    const tooLong = setTimeout(() => reject(new Error(`${nodeName} did not answer`)), dialWithinMs);
+    waiting.set(id, { nodeName, resolve, reject });
+    link.send({ type: 'open', id, host, port });
+    return promise.finally(() => {
+      clearTimeout(tooLong);
+      waiting.delete(id);
+    });
+  };
+
+  const dial = (target: Target): Promise<Duplex> => {
+    const nodeName = nodeOf(target.host, nodes());
+    return nodeName === undefined || nodeName === ownNode ? direct(target) : throughAgent(nodeName, target);
+  };
+
+  const onConnect = async (client: Duplex, authority: string): Promise<void> => {
+    open.add(client);
+    client.on('close', () => open.delete(client));
+    client.on('error', () => {}); // its close says the same
+    const target = targetOf(authority);
+    if (target === undefined) return void client.end(`HTTP/1.1 400 ${STATUS_CODES[400]}\r\n\r\n`);
+    try {
+      const stream = await dial(target);
+      if (client.destroyed) return void stream.destroy();
+      client.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+      await joinStreams(client, stream);
+    } catch (error) {
+      log.debug('a stream was not opened', { target: authority, error });
+      client.end(silentPeer.replace('Bad Gateway', messageOf(error).replaceAll(/[\r\n]+/g, ' ')));
+    }
+  };
+
+  return {
+    name: 'tunnel',
+    after: [],
+    async start() {
+      server = createServer((_request, response) => void response.writeHead(405).end());
+      server.on('connect', ({ url = '' }, socket, head) => {
+        if (head.length > 0) socket.unshift(head);
+        void onConnect(socket, url);
+      });
+      await listenPrivately(server, socketPath);
+      condition.set('True', 'Listening', '');
+    },
+    async stop() {
+      const stopped = server;
+      server = undefined;
+      for (const stream of open) stream.destroy();
+      if (stopped === undefined) return;
+      stopped.closeAllConnections();
+      await new Promise<void>((resolve) => stopped.close(() => resolve()));
+      condition.set('False', 'Stopped', '');
+    },
+    health: () => condition.current(),
+    accept(id, nodeName, stream) {
+      const wanted = waiting.get(id);
+      if (wanted?.nodeName !== nodeName) return false;
+      wanted.resolve(stream);
+      return true;
+    },
+    failed: (id, reason) => waiting.get(id)?.reject(new Error(reason)),
+  };
+}
+
+function direct(target: Target): Promise<Duplex> {
+  return dial({ ...target, withinMs: dialWithinMs });
+}
+
+export type { RoutedNode } from './route.ts';

@@ -1,0 +1,18 @@
+import { InvalidArgumentError, Option } from 'commander';
+import { parseDuration } from '../duration.ts';
+
+/** `-o json`, which every command that shows something has. */
+export function jsonOption(): Option {
+  return new Option('-o, --output <form>', "'json' for programs").choices(['json']);
+}
+
+/** `10m`, `24h`, `0`. @returns milliseconds */
+export function duration(text: string): number {
+  const ms = text === '0' ? 0 : parseDuration(text);
+  if (ms === undefined) throw new InvalidArgumentError('It is no time span such as 10m or 24h.');
+  return ms;
+}
+
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

@@ -1,0 +1,74 @@
+/**
+ * @module
+ * What `kagent token` and `kagent node` ask the server on their own box, at its status socket, and what it answers.
+ * These are also the forms that `-o json` prints.
+ */
+import * as z from 'zod';
+import { Beat, Facts } from './channel.ts';
+
+export const Token = z.object({
+  id: z.string(),
+  role: z.enum(['server', 'agent']),
+  description: z.string(),
+  createdAt: z.string(),
+  expiresAt: z.string().optional(),
+});
+export const TokenList = z.object({ tokens: z.array(Token) });
+export type TokenList = z.infer<typeof TokenList>;
+
+export const NewTokenRequest = z.object({
+  role: z.enum(['server', 'agent']),
+  description: z.string().max(200),
+  /** 0: until deleted. */
+  ttlMs: z.number().min(0),
+  secret: z.string().optional(),
+});
+export const TokenCreated = z.object({ token: Token, text: z.string(), joinUrl: z.string() });
+export type TokenCreated = z.infer<typeof TokenCreated>;
+
+export const RotateRequest = z.object({ old: z.string(), next: z.string().optional() });
+export const Rotated = z.object({ text: z.string() });
+
+export const NodeSummary = z.object({
+  name: z.string(),
+  status: z.enum(['Ready', 'NotReady', 'Unregistered']),
+  schedulable: z.boolean(),
+  /** Whether its agent speaks to this server now, and since when. */
+  connected: z.boolean(),
+  session: z.int().optional(),
+  connectedSince: z.string().optional(),
+  lastSeen: z.string().optional(),
+  version: z.string().optional(),
+  kubernetesVersion: z.string().optional(),
+  internalIp: z.string().optional(),
+  externalIp: z.string().optional(),
+  clockSkewMs: z.number().optional(),
+  componentsDown: z.array(z.string()),
+});
+export type NodeSummary = z.infer<typeof NodeSummary>;
+export const NodeList = z.object({ nodes: z.array(NodeSummary) });
+export type NodeList = z.infer<typeof NodeList>;
+
+export const NodeDetails = NodeSummary.extend({
+  facts: Facts.optional(),
+  machineId: z.string().optional(),
+  beat: Beat.optional(),
+  conditions: z.array(z.object({ type: z.string(), status: z.string(), reason: z.string(), message: z.string() })),
+  history: z.array(
+    z.object({
+      from: z.string(),
+      beats: z.int(),
+      connections: z.int(),
+      restarts: z.int(),
+      maxSkewMs: z.number(),
+      maxRoundTripMs: z.number(),
+      maxLoad1: z.number(),
+      minMemoryBytes: z.number(),
+      minDiskBytes: z.number(),
+    }),
+  ),
+});
+export type NodeDetails = z.infer<typeof NodeDetails>;
+
+export const CommandOutput = z.object({ text: z.string() });
+export type CommandOutput = z.infer<typeof CommandOutput>;

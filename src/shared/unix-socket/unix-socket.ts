@@ -1,0 +1,18 @@
+/**
+ * @module
+ * Listening on a socket file that is root's alone.
+ */
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import type { Server } from 'node:net';
+import { dirname } from 'node:path';
+
+/** Takes the place of a file that an earlier process left; the caller knows that nobody listens there any more. */
+export async function listenPrivately(server: Server, path: string): Promise<void> {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  rmSync(path, { force: true });
+  const before = process.umask(0o177); // the socket is never open to others, not for a moment
+  server.listen(path);
+  await once(server, 'listening').finally(() => process.umask(before));
+  chmodSync(path, 0o600);
+}

@@ -1,0 +1,109 @@
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { createApi, type Api, type ApiOptions } from '../../src/server/api/api.ts';
+import {
+  createJoinDoor,
+  createNodePasswords,
+  createWrongTokens,
+  openTokens,
+  type JoinDoorOptions,
+  type TokenStore,
+} from '../../src/server/join/join.ts';
+import { openPki, type Pki } from '../../src/server/pki/pki.ts';
+import { systemClock, type Clock } from '../../src/shared/clock.ts';
+import { createEventLog } from '../../src/shared/events/events.ts';
+import { silentLog } from '../../src/shared/log/log.ts';
+import { pathsOf } from '../../src/shared/paths.ts';
+import type { ClusterSettings } from '../../src/shared/protocol/join.ts';
+import { Secret } from '../../src/shared/secret.ts';
+import { memoryKeyValue } from './key-value.ts';
+import { temporaryDir } from './temporary.ts';
+
+export const clusterSettings: ClusterSettings = {
+  clusterCidr: '10.42.0.0/16',
+  serviceCidr: '10.43.0.0/16',
+  clusterDns: '10.43.0.10',
+  clusterDomain: 'cluster.local',
+  flannelBackend: 'vxlan',
+};
+
+export interface JoinDoorChanges {
+  /** The server token's. */
+  readonly secret?: string;
+  readonly kubernetesVersion?: string;
+  readonly isConnected?: JoinDoorOptions['isConnected'];
+  readonly clock?: Clock;
+  /** Told of every secret that is shown. */
+  readonly onSecret?: (secret: string) => void;
+}
+
+/** What a door asks besides, where a test is about something else. */
+export async function joinDoorOptions(changes: JoinDoorChanges = {}) {
+  const { secret = 's3cret', kubernetesVersion = 'v1.37.1', isConnected = () => false, clock = systemClock } = changes;
+  const dir = temporaryDir();
+  const pki = await openPki(join(dir, 'tls'));
+  const store = memoryKeyValue();
+  const files = pathsOf(dir).server;
+  const opened = openTokens({ caHash: pki.serverCa.caHash, files, serverSecret: new Secret(secret), store, clock });
+  const tokens: Pick<TokenStore, 'find'> = {
+    find(shown) {
+      changes.onSecret?.(shown.reveal());
+      return opened.find(shown);
+    },
+  };
+  const door = {
+    pki,
+    tokens,
+    passwords: createNodePasswords(store),
+    wrongTokens: createWrongTokens(clock),
+    settings: clusterSettings,
+    apiserverUrls: ['https://10.0.0.9:6443'],
+    supervisorUrls: ['https://10.0.0.9:9345'],
+    version: '1',
+    kubernetesVersion,
+    isConnected,
+    events: createEventLog({ keep: 10 }),
+    log: silentLog,
+    clock,
+  } satisfies JoinDoorOptions;
+  return { ...door, tokens: opened, joinDoor: createJoinDoor(door) };
+}
+
+export interface JoinServer {
+  readonly api: Api;
+  readonly pki: Pki;
+  readonly tokens: TokenStore;
+  readonly url: string;
+}
+
+/** A server's door on a free port of loopback, until the test's end. */
+export async function joinServer(
+  options: JoinDoorChanges & { readonly sans?: readonly string[]; readonly api?: Partial<ApiOptions> } = {},
+): Promise<JoinServer> {
+  const { sans = ['127.0.0.1'] } = options;
+  const { pki, tokens, joinDoor } = await joinDoorOptions(options);
+  const leaf = await pki.keepLeaf(pki.serverCa, {
+    name: 'supervisor',
+    commonName: 'kagent',
+    dnsNames: ['localhost'],
+    ipAddresses: sans,
+    usages: ['server'],
+  });
+  const api = createApi({
+    address: '127.0.0.1',
+    port: 0,
+    caPem: pki.serverCa.caPem,
+    clientCaPem: pki.clientCa.caPem,
+    leaf,
+    joinDoor,
+    nodes: { connect: () => Promise.resolve(undefined) },
+    tunnel: { accept: () => false },
+    isReady: () => true,
+    after: [],
+    log: silentLog,
+    ...options.api,
+  });
+  await api.start(new AbortController().signal);
+  onTestFinished(() => api.stop());
+  return { api, pki, tokens, url: `https://127.0.0.1:${api.port()}` };
+}
