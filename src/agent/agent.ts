@@ -289,7 +289,8 @@ function followEvents(events: EventLog, channel: Channel): Component {
   const stopping = new AbortController();
   let work = Promise.resolve();
   return {
-    ...task('beats', ['channel'], async () => {
+    ...task('beats', ['channel', 'node-ready'], async () => {
+      channel.beatNow();
       work = (async () => {
         for await (const _ of events.follow(stopping.signal)) channel.beatNow();
       })();

@@ -40,6 +40,8 @@ export interface Box {
   run(command: readonly string[]): Running;
   /** `kagent server`, until the node is Ready. */
   startServer(...flags: readonly string[]): Promise<Running>;
+  /** `kagent agent`, until the node is Ready. */
+  startAgent(...flags: readonly string[]): Promise<Running>;
   status(): Promise<DaemonStatus>;
   /** Sends a signal to a process by its pid in the box. */
   signal(pid: number, name: 'TERM' | 'KILL'): Promise<void>;
@@ -56,13 +58,68 @@ export interface BoxWithLab extends Box {
 export async function createBox(scenario: string): Promise<BoxWithLab> {
   const lab = await createLab();
   try {
-    const host = await lab.host('s1', 11);
-    const box = boxOn(host);
-    // What is installed on the machine itself shows through; this box has its own.
-    await box.sh(`rm -rf /etc/kagent /usr/local/bin/kagent* && install -m 755 '${executable}' ${installed}`);
-    return { ...box, wipe: () => keepLogsAndWipe(lab, host, scenario) };
+    const box = await installedBox(lab, 's1', 11);
+    return { ...box, wipe: () => keepLogsAndWipe(lab, [box], scenario) };
   } catch (error) {
     await lab.wipe();
+    throw error;
+  }
+}
+
+async function installedBox(lab: Lab, name: string, lastByte: number): Promise<Box> {
+  const box = boxOn(await lab.host(name, lastByte));
+  // What is installed on the machine itself shows through; this box has its own.
+  await box.sh(`rm -rf /etc/kagent /usr/local/bin/kagent* && install -m 755 '${executable}' ${installed}`);
+  return box;
+}
+
+/** A server and the boxes that have joined it, on one switch. */
+export interface Nodes {
+  readonly server: Box;
+  /** `a1`, `a2`, … */
+  readonly agents: readonly Box[];
+  /** `https://…:9345` */
+  readonly url: string;
+  /** The text of server/node-token. */
+  token(): Promise<string>;
+  /** `--url` and `--token`, which every agent needs. */
+  joinFlags(): Promise<readonly string[]>;
+  /** Another box on the switch; nothing runs on it. */
+  addBox(name: string, lastByte: number): Promise<Box>;
+  /** Keeps the logs and erases all boxes. */
+  wipe(): Promise<void>;
+}
+
+/** A Ready server and agents that join at once. */
+export async function createNodes(
+  scenario: string,
+  options: {
+    readonly agents: number;
+    readonly serverFlags?: readonly string[];
+    readonly agentFlags?: readonly string[];
+  },
+): Promise<Nodes> {
+  const { serverFlags = [], agentFlags = [] } = options;
+  const lab = await createLab();
+  const boxes: Box[] = [];
+  const addBox = async (name: string, lastByte: number): Promise<Box> => {
+    const box = await installedBox(lab, name, lastByte);
+    boxes.push(box);
+    return box;
+  };
+  try {
+    const server = await addBox('s1', 11);
+    const names = Array.from({ length: options.agents }, (_, index) => `a${index + 1}`);
+    const agents = await Promise.all(names.map((name, index) => addBox(name, 21 + index)));
+    const url = `https://${server.host.address}:9345`;
+    const token = async () => (await server.sh('cat /var/lib/kagent/server/node-token')).trim();
+    const joinFlags = async () => ['--url', url, '--token', await token()];
+    await server.startServer(...serverFlags);
+    const flags = await joinFlags();
+    await Promise.all(agents.map((agent) => agent.startAgent(...flags, ...agentFlags)));
+    return { server, agents, url, token, joinFlags, addBox, wipe: () => keepLogsAndWipe(lab, boxes, scenario) };
+  } catch (error) {
+    await keepLogsAndWipe(lab, boxes, scenario);
     throw error;
   }
 }
@@ -80,8 +137,9 @@ export async function createCluster(scenario: string, ...flags: readonly string[
 }
 
 function boxOn(host: LabHost): Box {
-  const init = readFileSync(join(host.dir, 'pid'), 'utf8').trim();
-  const path = (absolute: string) => join(`/proc/${init}/root`, absolute);
+  // Another one after each boot.
+  const init = () => readFileSync(join(host.dir, 'pid'), 'utf8').trim();
+  const path = (absolute: string) => join(`/proc/${init()}/root`, absolute);
   let manifests = 0;
   let image: Promise<string> | undefined;
 
@@ -115,6 +173,22 @@ function boxOn(host: LabHost): Box {
 
   const status = () => askStatus(path(runPaths.statusSocket));
 
+  const start = async (mode: 'server' | 'agent', flags: readonly string[]): Promise<Running> => {
+    const running = run([installed, mode, ...flags]);
+    const ended = running.exited.then((code) => {
+      throw new Error(`kagent ${mode} ended with ${code}:\n${running.output()}`);
+    });
+    const isReady = eventually(async () => (await status()).isReady, { withinMs: readyWithinMs, what: 'a Ready node' });
+    try {
+      await Promise.race([isReady, ended]);
+    } catch (error) {
+      isReady.catch(() => {}); // it looks on for a while; nobody asks any more
+      throw new Error(`${host.name} is not Ready; it wrote:\n${running.output()}`, { cause: error });
+    }
+    ended.catch(() => {}); // a later end is what a test asks for
+    return running;
+  };
+
   return {
     host,
     path,
@@ -125,24 +199,8 @@ function boxOn(host: LabHost): Box {
     run,
     status,
     apply: async (manifest, ...args) => kubectl('apply', '-f', await putManifest(manifest), ...args),
-    async startServer(...flags) {
-      const server = run([installed, 'server', ...flags]);
-      const ended = server.exited.then((code) => {
-        throw new Error(`kagent server ended with ${code}:\n${server.output()}`);
-      });
-      const isReady = eventually(async () => (await status()).isReady, {
-        withinMs: readyWithinMs,
-        what: 'a Ready node',
-      });
-      try {
-        await Promise.race([isReady, ended]);
-      } catch (error) {
-        isReady.catch(() => {}); // it looks on for a while; nobody asks any more
-        throw new Error(`no Ready server; it wrote:\n${server.output()}`, { cause: error });
-      }
-      ended.catch(() => {}); // a later end is what a test asks for
-      return server;
-    },
+    startServer: (...flags) => start('server', flags),
+    startAgent: (...flags) => start('agent', flags),
     signal: async (pid, name) => void (await host.must(['kill', `-${name}`, String(pid)])),
     sh: (script) => host.must(clean(['sh', '-c', script])),
   };
@@ -156,13 +214,15 @@ export async function busyboxImage(): Promise<string> {
   return image;
 }
 
-async function keepLogsAndWipe(lab: Lab, host: LabHost, scenario: string): Promise<void> {
-  const kept = join(repository, 'dist/e2e', scenario);
-  const logs = join(host.dir, 'disk', defaultDataDir, 'logs');
+async function keepLogsAndWipe(lab: Lab, boxes: readonly Box[], scenario: string): Promise<void> {
   try {
-    await mkdir(kept, { recursive: true });
-    const files = await readdir(logs).catch(() => []);
-    for (const file of files) await copyFile(join(logs, file), join(kept, basename(file)));
+    for (const { host } of boxes) {
+      const kept = join(repository, 'dist/e2e', scenario, boxes.length === 1 ? '' : host.name);
+      const logs = join(host.dir, 'disk', defaultDataDir, 'logs');
+      await mkdir(kept, { recursive: true });
+      const files = await readdir(logs).catch(() => []);
+      for (const file of files) await copyFile(join(logs, file), join(kept, basename(file)));
+    }
   } finally {
     await lab.wipe();
   }

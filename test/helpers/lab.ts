@@ -41,6 +41,8 @@ export interface LabHost {
   thaw(): Promise<void>;
   unplug(): Promise<void>;
   plug(): Promise<void>;
+  /** So many of a hundred packets to this host are lost; 0 ends it. */
+  loss(percent: number): Promise<void>;
 }
 
 export interface ExecOptions {
@@ -122,5 +124,6 @@ function labHost({ name, lastByte, dir, address, env, lab }: HostContext): LabHo
     thaw: () => lab('thaw', name),
     unplug: () => lab('unplug', name),
     plug: () => lab('plug', name),
+    loss: (percent) => lab('loss', name, String(percent)),
   };
 }

@@ -1,11 +1,11 @@
 import type { NodeSummary } from '../../shared/protocol/local.ts';
-import type { NodeView } from '../nodes/nodes.ts';
+import { isDown, type NodeView } from '../nodes/nodes.ts';
 
 /** A node as `kagent node ls` shows it. */
 export function summaryOf({ name, object, session, lastSeen, hello }: NodeView): NodeSummary {
   const ready = object?.status?.conditions?.find(({ type }) => type === 'Ready');
   const addressOf = (type: string) => object?.status?.addresses?.find((one) => one.type === type)?.address;
-  const down = session?.beat?.children.filter((child) => child.state !== 'ready').map((child) => child.name) ?? [];
+  const down = session?.beat?.children.filter(isDown).map((child) => child.name) ?? [];
   return {
     name,
     status: object === undefined ? 'Unregistered' : ready?.status === 'True' ? 'Ready' : 'NotReady',

@@ -32,10 +32,14 @@ export function conditionsOfSilence(message: string): readonly NodeCondition[] {
   ];
 }
 
+/** One that starts for the first time is on its way. */
+export function isDown({ state, restarts }: Beat['children'][number]): boolean {
+  return state !== 'ready' && !(state === 'starting' && restarts === 0);
+}
+
 function childrenHealthy({ children }: Beat): NodeCondition {
   const type = 'kagent.sh/ChildrenHealthy';
-  const isFirstStart = (child: Beat['children'][number]) => child.state === 'starting' && child.restarts === 0;
-  const down = children.filter((child) => child.state !== 'ready' && !isFirstStart(child));
+  const down = children.filter(isDown);
   if (down.length === 0) return { type, status: 'True', reason: 'AllReady', message: 'every component runs' };
   const parts = down.map(
     ({ name, state, lastExit }) => `${name} is ${state}${lastExit === undefined ? '' : ` (${lastExit})`}`,

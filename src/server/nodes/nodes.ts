@@ -281,7 +281,7 @@ function isInUse(node: NodeObject | undefined): boolean {
 export { NodeSession, type NodeLink } from './session.ts';
 export type { NodeObject } from './directory.ts';
 export type { HistoryEntry } from './history.ts';
-export type { NodeCondition } from './conditions.ts';
+export { isDown, type NodeCondition } from './conditions.ts';
 export {
   NodeCommandError,
   NodeIsServerError,

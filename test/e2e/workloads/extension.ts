@@ -70,28 +70,34 @@ export function extensionStories(box: () => Box): void {
   });
 
   test('kube-apiserver reaches a webhook and an aggregated API through their Service', async () => {
-    const program = join(box().host.dir, 'disk/tmp/webhook');
-    const env = { ...process.env, CGO_ENABLED: '0' };
-    await promisify(execFile)('go', ['build', '-trimpath', '-o', program, '.'], { cwd: fixture, env });
-    await box().kubectl('create', 'namespace', 'extension');
-    await box().apply(manifest('extension'), '-n', 'extension');
-    await box().kubectl('-n', 'extension', 'wait', 'pod/webhook', '--for=condition=Ready', '--timeout=60s');
-    const certificate = await box().kubectl('-n', 'extension', 'logs', 'webhook');
-    const [pem = ''] = /-----BEGIN[^]*END CERTIFICATE-----\n/.exec(certificate) ?? [];
-    const registration = await readFile(manifest('registration'), 'utf8');
-    await box().apply(registration.replaceAll('CERTIFICATE', Buffer.from(pem).toString('base64')));
-
-    const unwanted = await box().putManifest(configMap('refused', '{ refused: not on a Friday }'));
-    const refusal = async () => {
-      const { code, stderr } = await box().tryKubectl('apply', '-n', 'extension', '-f', unwanted);
-      return code !== 0 && stderr;
-    };
-    // kube-apiserver learns of a webhook some moments after it is made.
-    const said = await eventually(refusal, { withinMs: 30_000, what: "the webhook's refusal" });
-    expect(said).toContain('admission webhook "refuses.example.org" denied the request: not on a Friday');
-    await box().apply(configMap('accepted', '{}'), '-n', 'extension');
-
-    await box().kubectl('wait', 'apiservice/v1.greetings.example.org', '--for=condition=Available', '--timeout=30s');
-    expect(await box().kubectl('get', 'greetings', '-o', 'name')).toBe('greeting.greetings.example.org/hello\n');
+    await extend(box(), box());
   });
+}
+
+/** Runs a pod that is a webhook and an aggregated API on the box `on`, and sees that kube-apiserver asks it. */
+export async function extend(box: Box, on: Box): Promise<void> {
+  const env = { ...process.env, CGO_ENABLED: '0' };
+  const program = join(on.host.dir, 'disk/tmp/webhook');
+  await promisify(execFile)('go', ['build', '-trimpath', '-o', program, '.'], { cwd: fixture, env });
+  await box.kubectl('create', 'namespace', 'extension');
+  const pod = (await readFile(manifest('extension'), 'utf8')).replace('spec:', `spec:\n  nodeName: ${on.host.name}`);
+  await box.apply(pod, '-n', 'extension');
+  await box.kubectl('-n', 'extension', 'wait', 'pod/webhook', '--for=condition=Ready', '--timeout=60s');
+  const certificate = await box.kubectl('-n', 'extension', 'logs', 'webhook');
+  const [pem = ''] = /-----BEGIN[^]*END CERTIFICATE-----\n/.exec(certificate) ?? [];
+  const registration = await readFile(manifest('registration'), 'utf8');
+  await box.apply(registration.replaceAll('CERTIFICATE', Buffer.from(pem).toString('base64')));
+
+  const unwanted = await box.putManifest(configMap('refused', '{ refused: not on a Friday }'));
+  const refusal = async () => {
+    const { code, stderr } = await box.tryKubectl('apply', '-n', 'extension', '-f', unwanted);
+    return code !== 0 && stderr;
+  };
+  // kube-apiserver learns of a webhook some moments after it is made.
+  const said = await eventually(refusal, { withinMs: 30_000, what: "the webhook's refusal" });
+  expect(said).toContain('admission webhook "refuses.example.org" denied the request: not on a Friday');
+  await box.apply(configMap('accepted', '{}'), '-n', 'extension');
+
+  await box.kubectl('wait', 'apiservice/v1.greetings.example.org', '--for=condition=Available', '--timeout=30s');
+  expect(await box.kubectl('get', 'greetings', '-o', 'name')).toBe('greeting.greetings.example.org/hello\n');
 }

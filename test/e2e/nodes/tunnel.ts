@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import type { Box, Nodes } from '../../helpers/cluster.ts';
+import { processesOf } from '../../helpers/processes.ts';
+import { eventually } from '../../helpers/wait.ts';
+import { extend } from '../workloads/extension.ts';
+
+const shell = (node: string) => `
+apiVersion: v1
+kind: Pod
+metadata: { name: shell-${node}, labels: { app: shell } }
+spec:
+  nodeName: ${node}
+  terminationGracePeriodSeconds: 1
+  containers:
+  - name: shell
+    image: IMAGE
+    command: [sh, -c, 'mkdir /www; hostname >/www/index.html; httpd -p 80 -h /www; i=0; while :; do echo line $i; i=$((i+1)); sleep 0.2; done']
+`;
+
+/** What people do with a pod on another box. */
+export function tunnelStories(nodes: () => Nodes): void {
+  const server = () => nodes().server;
+  const follow = (...args: readonly string[]) => server().run(['kagent', 'kubectl', ...args]);
+
+  test('logs are followed as they are written', async () => {
+    for (const node of ['a1', 'a2']) await server().apply(shell(node));
+    await server().kubectl('wait', 'pod', '-l', 'app=shell', '--for=condition=Ready', '--timeout=60s');
+    const logs = follow('logs', '-f', 'shell-a1');
+    await eventually(() => /line \d+\s+line \d+\s+line \d+/.test(logs.output()), { what: 'three lines' });
+    const seen = logs.output().length;
+    await eventually(() => logs.output().length > seen, { what: 'a further line' });
+  });
+
+  test('exec has a terminal, its input and its exit code', async () => {
+    const typed = `printf 'tty; exit 7\\n' | script -qec 'kagent kubectl exec -it shell-a1 -- sh' /dev/null; echo code $?`;
+    const said = await server().sh(typed);
+    expect(said).toMatch(/\/dev\/pts\/\d/);
+    expect(said).toContain('code 7');
+    const { code } = await server().tryKubectl('exec', 'shell-a2', '--', 'sh', '-c', 'exit 3');
+    expect(code).toBe(3);
+  });
+
+  test('attach shows what the process writes', async () => {
+    const attached = follow('attach', 'shell-a2');
+    await eventually(() => /line \d+/.test(attached.output()), { what: 'a line of the attached process' });
+  });
+
+  test('a port is forwarded', async () => {
+    const forward = follow('port-forward', 'pod/shell-a2', '18080:80');
+    await eventually(() => forward.output().includes('Forwarding from'), { what: 'the forwarded port' });
+    expect(await server().sh('curl -sf -m 5 http://127.0.0.1:18080')).toBe('shell-a2\n');
+  });
+
+  test('kube-apiserver reaches a webhook and an aggregated API on pods of an agent', async () => {
+    const [, a2] = nodes().agents;
+    if (a2 === undefined) throw new Error('there is no second agent');
+    await extend(server(), a2);
+  });
+
+  test('a gigabyte is copied into a pod; memory stays, and so do the beats', async () => {
+    const [a1] = nodes().agents;
+    if (a1 === undefined) throw new Error('there is no agent');
+    await server().sh('head -c 1000000000 /dev/urandom >/tmp/gigabyte');
+    const before = [kagentMemory(server()), kagentMemory(a1)];
+    const copied = server().kubectl('cp', '/tmp/gigabyte', 'shell-a1:/tmp/gigabyte');
+    let isDone = false;
+    const peaks = [...before];
+    const look = async () => {
+      while (!isDone) {
+        [server(), a1].forEach((box, index) => (peaks[index] = Math.max(peaks[index] ?? 0, kagentMemory(box))));
+        await delay(50);
+      }
+    };
+    const looking = look();
+    const sessions = await connections();
+    await copied.finally(() => (isDone = true));
+    await looking;
+    const grown = peaks.map((peak, index) => (peak - (before[index] ?? 0)) / 2 ** 20);
+    expect(Math.max(...grown)).toBeLessThan(64);
+    expect(await connections()).toEqual(sessions);
+    const [here] = (await server().sh('sha256sum /tmp/gigabyte')).split(' ');
+    const [there] = (await server().kubectl('exec', 'shell-a1', '--', 'sha256sum', '/tmp/gigabyte')).split(' ');
+    expect(there).toBe(here);
+    await server().sh('rm /tmp/gigabyte');
+  });
+
+  /** Of each node, which connection it is on: one more would mean that beats were missed. */
+  const connections = async () => {
+    const { nodes: all } = JSON.parse((await server().kagent(['node', 'ls', '-o', 'json'])).stdout) as {
+      readonly nodes: readonly { readonly name: string; readonly session: number }[];
+    };
+    return all.map(({ name, session }) => [name, session]);
+  };
+}
+
+/** Anonymous memory of the box's kagent itself, bytes. */
+function kagentMemory(box: Box): number {
+  const own = processesOf(box).find(({ commandLine }) => /\/kagent (server|agent)/.test(commandLine));
+  const rollup = readFileSync(box.path(`/proc/${own?.pid}/smaps_rollup`), 'utf8');
+  return Number(/^Anonymous:\s+(\d+) kB/m.exec(rollup)?.[1]) * 1024;
+}

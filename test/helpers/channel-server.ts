@@ -1,0 +1,121 @@
+import { onTestFinished } from 'vitest';
+import { join, type NodeIdentity } from '../../src/agent/join/join.ts';
+import { createChannel, type Channel, type ChannelOptions } from '../../src/agent/channel/channel.ts';
+import { createNodes, type Nodes } from '../../src/server/nodes/nodes.ts';
+import { createTunnel, type Tunnel } from '../../src/server/tunnel/tunnel.ts';
+import { silentLog } from '../../src/shared/log/log.ts';
+import { pathsOf } from '../../src/shared/paths.ts';
+import type { Beat, Hello } from '../../src/shared/protocol/channel.ts';
+import { fakeNodes, type FakeNodes } from './fake-nodes.ts';
+import { joinServer, type JoinServer } from './join-server.ts';
+import { memoryKeyValue } from './key-value.ts';
+import { temporaryDir } from './temporary.ts';
+import { join as joinPath } from 'node:path';
+
+export interface ChannelServer extends JoinServer {
+  readonly nodes: Nodes;
+  readonly tunnel: Tunnel;
+  readonly egressSocket: string;
+  /** The cluster's Nodes, as the API has them. */
+  readonly kube: FakeNodes;
+  /** Gives a machine the identity of a node. */
+  identity(nodeName: string): Promise<NodeIdentity>;
+}
+
+/** A server's door with its rooms nodes/ and tunnel/ behind it, until the test's end. */
+export async function channelServer(options: { readonly isJoined?: () => boolean } = {}): Promise<ChannelServer> {
+  const kube = fakeNodes();
+  const egressSocket = joinPath(temporaryDir(), 'egress.sock');
+  const nodes: Nodes = createNodes({
+    kube,
+    store: memoryKeyValue(),
+    servers: () => [{ supervisorUrl: 'https://10.0.0.9:9345', apiserverUrl: 'https://10.0.0.9:6443' }],
+    isJoined: () => Promise.resolve(options.isJoined?.() ?? true),
+    ownNode: undefined,
+    onOpenFailed: (id, reason) => tunnel.failed(id, reason),
+    log: silentLog,
+  });
+  const tunnel: Tunnel = createTunnel({
+    socketPath: egressSocket,
+    nodes: () => nodes.objects(),
+    session: (name) => nodes.session(name),
+    ownNode: undefined,
+    log: silentLog,
+  });
+  const { signal } = new AbortController();
+  await nodes.start(signal);
+  await tunnel.start(signal);
+  onTestFinished(async () => {
+    await tunnel.stop();
+    await nodes.stop();
+  });
+  const server = await joinServer({ api: { nodes, tunnel } });
+  return {
+    ...server,
+    nodes,
+    tunnel,
+    egressSocket,
+    kube,
+    identity: (nodeName) =>
+      join(
+        {
+          url: server.url,
+          token: server.tokens.agentToken,
+          nodeName,
+          addresses: ['10.0.0.5'],
+          paths: pathsOf(temporaryDir()),
+          version: '1',
+          kubernetesVersion: 'v1.37.1',
+          log: silentLog,
+        },
+        signal,
+      ),
+  };
+}
+
+export const hello: Hello = {
+  type: 'hello',
+  version: '1',
+  kubernetesVersion: 'v1.37.1',
+  machineId: 'one',
+  bootId: 'first',
+  internalIps: ['10.0.0.5'],
+  externalIps: [],
+  internalDns: [],
+  externalDns: [],
+  facts: { os: 'Debian', kernel: '6', arch: 'amd64', cpus: 4, memoryBytes: 1 },
+};
+
+export const seen: Omit<Beat, 'type' | 'seq'> = {
+  children: [{ name: 'kubelet', state: 'ready', restarts: 0 }],
+  memory: { totalBytes: 2, availableBytes: 1 },
+  disk: { path: '/', sizeBytes: 2, freeBytes: 1 },
+  load1: 0.5,
+  uptimeSeconds: 60,
+  certificates: [],
+};
+
+/** An agent's channel, connected until the test's end. */
+export async function agentChannel(
+  identity: NodeIdentity,
+  url: string,
+  options: Partial<ChannelOptions> = {},
+): Promise<Channel> {
+  const { serverCa, kubeletCert, kubeletKey } = identity.files;
+  const channel = createChannel({
+    after: [],
+    supervisorUrls: () => [url],
+    credentials: () => ({ caPath: serverCa, certPath: kubeletCert, keyPath: kubeletKey }),
+    hello: () => hello,
+    look: () => Promise.resolve(seen),
+    carryOut: (command) => Promise.resolve(`done: ${command.kind}`),
+    mayDial: () => true,
+    onServers: () => {},
+    onNotJoined: () => Promise.resolve(),
+    log: silentLog,
+    ...options,
+  });
+  await channel.start(new AbortController().signal);
+  onTestFinished(() => channel.stop());
+  return channel;
+}

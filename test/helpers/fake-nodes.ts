@@ -1,0 +1,66 @@
+import { once } from 'node:events';
+import type { KubeClient } from '../../src/server/control-plane/control-plane.ts';
+import type { NodeObject } from '../../src/server/nodes/nodes.ts';
+
+export interface FakeNodes extends KubeClient {
+  /** A Node registers, or changes. */
+  put(node: NodeObject): void;
+  conditions(name: string): readonly string[];
+  readonly events: { readonly reason: string; readonly message: string }[];
+  readonly deleted: string[];
+}
+
+interface Condition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+}
+
+/** kube-apiserver, as far as Nodes go: a list, a watch, patches of the status, events. */
+export function fakeNodes(): FakeNodes {
+  const nodes = new Map<string, NodeObject>();
+  const changes = new EventTarget();
+  const events: FakeNodes['events'] = [];
+  const deleted: string[] = [];
+  const nobody = (path: string) => Promise.reject(new Error(`nobody asks for ${path} here`));
+  const nameOf = (path: string) => path.split('/')[4] ?? '';
+  const put = (node: NodeObject) => {
+    nodes.set(node.metadata.name, node);
+    changes.dispatchEvent(new CustomEvent('change', { detail: node }));
+  };
+  return {
+    put,
+    events,
+    deleted,
+    conditions: (name) =>
+      (nodes.get(name)?.status?.conditions ?? []).map(({ type, status, reason }) => `${type} ${status} ${reason}`),
+    get: <T>() => Promise.resolve({ metadata: { resourceVersion: '1' }, items: [...nodes.values()] } as T),
+    find: nobody,
+    mergePatch: nobody,
+    apply: nobody,
+    strategicPatch(path, patch) {
+      const node = nodes.get(nameOf(path));
+      if (node === undefined) return nobody(path);
+      const { conditions } = (patch as { readonly status: { readonly conditions: readonly Condition[] } }).status;
+      const types = new Set(conditions.map(({ type }) => type));
+      const kept = (node.status?.conditions ?? []).filter(({ type }) => !types.has(type));
+      put({ ...node, status: { ...node.status, conditions: [...kept, ...conditions] } });
+      return Promise.resolve(node);
+    },
+    create(_path, object) {
+      events.push(object as FakeNodes['events'][number]);
+      return Promise.resolve({ metadata: { name: '' } });
+    },
+    delete(path) {
+      deleted.push(nameOf(path));
+      return Promise.resolve();
+    },
+    async *watch(_path, signal) {
+      while (!signal.aborted) {
+        const [event] = (await once(changes, 'change', { signal })) as [CustomEvent<NodeObject>];
+        yield { type: 'MODIFIED', object: event.detail };
+      }
+    },
+    reconnect: () => {},
+  };
+}

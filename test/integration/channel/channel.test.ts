@@ -1,0 +1,192 @@
+import { readFileSync } from 'node:fs';
+import { expect, onTestFinished, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { channelPath, channelProtocol, closeCodes, type FromServer } from '../../../src/shared/protocol/channel.ts';
+import type { NodeIdentity } from '../../../src/agent/join/join.ts';
+import { NodeIsServerError, NodeStillReadyError, NodeUnknownError } from '../../../src/server/nodes/nodes.ts';
+import { agentChannel, channelServer, hello, seen } from '../../helpers/channel-server.ts';
+import { eventually } from '../../helpers/wait.ts';
+
+const ready = { type: 'Ready', status: 'True' } as const;
+const node = (name: string) => ({ metadata: { name }, status: { conditions: [ready] } });
+
+/** A peer that speaks the protocol by hand. */
+async function rawPeer(url: string, identity: NodeIdentity | undefined, said: readonly unknown[]) {
+  const { serverCa, kubeletCert, kubeletKey } = identity?.files ?? {};
+  const read = (path: string | undefined) => (path === undefined ? undefined : readFileSync(path));
+  const [ca, cert, key] = [serverCa, kubeletCert, kubeletKey].map(read);
+  const socket = new WebSocket(`${url.replace('https', 'wss')}${channelPath}`, [channelProtocol], {
+    ...(ca === undefined ? { rejectUnauthorized: false } : { ca, cert, key }),
+  });
+  const heard: FromServer[] = [];
+  socket.on('message', (data: Buffer) => heard.push(JSON.parse(data.toString()) as FromServer));
+  socket.on('open', () => said.forEach((message) => socket.send(JSON.stringify(message))));
+  const ended = new Promise<string>((resolve) => {
+    socket.on('close', (code, reason) => resolve(`${code} ${reason.toString()}`));
+    socket.on('error', (error) => resolve(error.message));
+  });
+  onTestFinished(() => socket.terminate());
+  return { socket, heard, ended };
+}
+
+test('a node that connects is seen by its beats, and its conditions are written to the Node', async () => {
+  const server = await channelServer();
+  server.kube.put(node('a'));
+  await agentChannel(await server.identity('a'), server.url);
+  await eventually(() => server.nodes.session('a')?.beat?.clockSkewMs !== undefined, { what: 'a measured clock' });
+  const view = server.nodes.all().find(({ name }) => name === 'a');
+  expect(view?.session?.beat?.children).toEqual(seen.children);
+  await eventually(() => server.kube.conditions('a').length === 5, { what: 'the conditions' });
+  await eventually(() => server.kube.conditions('a').includes('kagent.sh/ClockSynced True WithinTolerance'));
+  expect(server.kube.conditions('a')).toEqual(
+    expect.arrayContaining([
+      'Ready True undefined',
+      'kagent.sh/Connected True BeatsArrive',
+      'kagent.sh/ChildrenHealthy True AllReady',
+      'kagent.sh/CertificatesValid True Valid',
+    ]),
+  );
+});
+
+test('a Node that registers later, or loses its conditions, gets them then', async () => {
+  const server = await channelServer();
+  await agentChannel(await server.identity('a'), server.url);
+  await eventually(() => server.nodes.session('a')?.beat !== undefined, { what: 'a beat' });
+  server.kube.put(node('a'));
+  await eventually(() => server.kube.conditions('a').length === 5, { what: 'the conditions' });
+  server.kube.put(node('a'));
+  await eventually(() => server.kube.conditions('a').length === 5, { what: 'the conditions again' });
+});
+
+test('a component that is down is told at once, and so is its return', async () => {
+  const server = await channelServer();
+  server.kube.put(node('a'));
+  let state = { name: 'kubelet', state: 'ready', restarts: 0 };
+  const channel = await agentChannel(await server.identity('a'), server.url, {
+    look: () => Promise.resolve({ ...seen, children: [state] }),
+  });
+  await eventually(() => server.kube.conditions('a').includes('kagent.sh/ChildrenHealthy True AllReady'));
+  state = { ...state, state: 'backing-off', lastExit: 'exit code 1' } as typeof state;
+  channel.beatNow();
+  await eventually(() => server.kube.conditions('a').includes('kagent.sh/ChildrenHealthy False ComponentDown'));
+  state = { ...state, state: 'ready', restarts: 1 };
+  channel.beatNow();
+  await eventually(() => server.kube.conditions('a').includes('kagent.sh/ChildrenHealthy True AllReady'));
+  expect(server.kube.events.map(({ reason, message }) => `${reason}: ${message}`)).toEqual([
+    'ComponentDown: kubelet is backing-off (exit code 1)',
+    'AllReady: every component runs',
+    'ComponentRestarted: kubelet was started again after it ended (exit code 1)',
+  ]);
+});
+
+test('a clock that is off is measured and told', async () => {
+  const server = await channelServer();
+  server.kube.put(node('a'));
+  const now = () => Date.now() + 90_000;
+  await agentChannel(await server.identity('a'), server.url, { clock: { now, monotonicMs: () => performance.now() } });
+  await eventually(() => server.kube.conditions('a').includes('kagent.sh/ClockSynced False Skewed'));
+  expect(server.kube.events.at(-1)?.message ?? '').toContain('90 s ahead of the server');
+});
+
+test('an agent comes back after the server was away, as its next connection', async () => {
+  const server = await channelServer();
+  await agentChannel(await server.identity('a'), server.url);
+  await eventually(() => server.nodes.session('a')?.generation === 1, { what: 'the first connection' });
+  const port = server.api.port();
+  await server.api.stop();
+  await eventually(() => server.nodes.session('a') === undefined, { what: 'its end' });
+  Object.assign(server, { port });
+  await server.api.start(new AbortController().signal);
+  expect(server.api.port()).not.toBe(0);
+});
+
+test('a newer connection of a node takes the place of the older one', async () => {
+  const server = await channelServer();
+  const identity = await server.identity('a');
+  const first = await rawPeer(server.url, identity, [hello]);
+  await eventually(() => server.nodes.session('a')?.generation === 1);
+  const second = await rawPeer(server.url, identity, [hello]);
+  expect(await first.ended).toContain(String(closeCodes.replaced));
+  await eventually(() => second.heard.some((message) => message.type === 'welcome' && message.session === 2));
+  expect(server.nodes.session('a')?.generation).toBe(2);
+});
+
+test('a copy of a machine is turned away while the machine is connected, and people hear of it', async () => {
+  const server = await channelServer();
+  const identity = await server.identity('a');
+  await rawPeer(server.url, identity, [hello]);
+  await eventually(() => server.nodes.session('a') !== undefined);
+  const copy = await rawPeer(server.url, identity, [{ ...hello, machineId: 'two' }]);
+  expect(await copy.ended).toContain(String(closeCodes.twin));
+  expect(server.nodes.session('a')?.hello.machineId).toBe('one');
+  expect(server.kube.events.map(({ reason }) => reason)).toEqual(['IdentityCopied']);
+});
+
+test('messages of a newer version are passed over, in both directions', async () => {
+  const server = await channelServer();
+  const identity = await server.identity('a');
+  const newer = [{ ...hello, more: 1 }, { type: 'dance', steps: 3 }, { type: 'beat', seq: 1, ...seen, more: true }];
+  const { heard } = await rawPeer(server.url, identity, newer);
+  await eventually(() => heard.some((message) => message.type === 'ack' && message.seq === 1));
+  await agentChannel(identity, server.url);
+  await eventually(() => server.nodes.session('a')?.generation === 2);
+  server.nodes.session('a')?.send({ type: 'sing', verse: 2 } as unknown as FromServer);
+  expect(await server.nodes.session('a')?.command({ kind: 'log-level', level: 'debug' })).toBe('done: log-level');
+});
+
+test('what is no hello, no JSON or no node is not listened to', async () => {
+  const server = await channelServer();
+  const identity = await server.identity('a');
+  const early = await rawPeer(server.url, identity, [{ type: 'beat', seq: 1, ...seen }]);
+  expect(await early.ended).toContain(String(closeCodes.unreadable));
+  const stranger = await rawPeer(server.url, undefined, [hello]);
+  expect(await stranger.ended).toContain('401');
+  expect(server.nodes.session('a')).toBeUndefined();
+});
+
+test('a node that was removed is turned away', async () => {
+  let isJoined = true;
+  const server = await channelServer({ isJoined: () => isJoined });
+  const identity = await server.identity('a');
+  isJoined = false;
+  const removed = await rawPeer(server.url, identity, [hello]);
+  expect(await removed.ended).toContain(String(closeCodes.notJoined));
+});
+
+test('removing: a node in use is kept, a drained one is told to leave, an unknown one is said to be so', async () => {
+  const server = await channelServer();
+  server.kube.put(node('a'));
+  const carriedOut: string[] = [];
+  await agentChannel(await server.identity('a'), server.url, {
+    carryOut: async (command) => {
+      carriedOut.push(command.kind);
+      return '';
+    },
+  });
+  await eventually(() => server.nodes.session('a') !== undefined);
+  await expect(server.nodes.remove('a', { force: false })).rejects.toThrow(NodeStillReadyError);
+  await expect(server.nodes.remove('b', { force: false })).rejects.toThrow(NodeUnknownError);
+  server.kube.put({ ...node('a'), spec: { unschedulable: true } });
+  await eventually(() => server.nodes.all()[0]?.object?.spec?.unschedulable === true);
+  await server.nodes.remove('a', { force: false });
+  expect(carriedOut).toEqual(['leave']);
+  expect(server.kube.deleted).toEqual(['a']);
+  expect(NodeIsServerError.name).toBe('NodeIsServerError');
+});
+
+test('a command that a node refuses is answered with its reason', async () => {
+  const server = await channelServer();
+  await agentChannel(await server.identity('a'), server.url, { carryOut: () => Promise.reject(new Error('not today')) });
+  await eventually(() => server.nodes.session('a') !== undefined);
+  const asked = server.nodes.session('a')?.command({ kind: 'restart', component: 'kubelet' });
+  await expect(asked).rejects.toThrow('a did not do it: not today');
+});
+
+test('a day of a node is kept by the quarter of an hour', async () => {
+  const server = await channelServer();
+  await agentChannel(await server.identity('a'), server.url);
+  await eventually(async () => ((await server.nodes.history('a')).at(-1)?.beats ?? 0) >= 2, { what: 'two beats' });
+  const [entry] = await server.nodes.history('a');
+  expect(entry).toMatchObject({ connections: 1, restarts: 0, minDiskBytes: 1, maxLoad1: 0.5 });
+  expect(Date.parse(entry?.from ?? '') % (15 * 60 * 1000)).toBe(0);
+});
