@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { copyFile, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { openBundle } from '../../src/shared/assets/assets.ts';
 import { askStatus, type DaemonStatus } from '../../src/shared/daemon/daemon.ts';
@@ -47,6 +47,12 @@ export interface Box {
   signal(pid: number, name: 'TERM' | 'KILL'): Promise<void>;
   /** Runs a shell's text in the box. @returns stdout */
   sh(script: string): Promise<string>;
+  /** What was started last by `startServer` or `startAgent`. */
+  running(): Running;
+  /** Keeps a copy of everything kagent has on its disk; the box is off. */
+  copyDisk(): Promise<void>;
+  /** Erases what is on the disk and puts the copy there; the box is off. */
+  restoreDisk(): Promise<void>;
 }
 
 export interface BoxWithLab extends Box {
@@ -173,8 +179,12 @@ function boxOn(host: LabHost): Box {
 
   const status = () => askStatus(path(runPaths.statusSocket));
 
+  let started: Running | undefined;
+  const disk = join(host.dir, 'disk/var/lib');
+
   const start = async (mode: 'server' | 'agent', flags: readonly string[]): Promise<Running> => {
     const running = run([installed, mode, ...flags]);
+    started = running;
     const ended = running.exited.then((code) => {
       throw new Error(`kagent ${mode} ended with ${code}:\n${running.output()}`);
     });
@@ -201,6 +211,18 @@ function boxOn(host: LabHost): Box {
     apply: async (manifest, ...args) => kubectl('apply', '-f', await putManifest(manifest), ...args),
     startServer: (...flags) => start('server', flags),
     startAgent: (...flags) => start('agent', flags),
+    running() {
+      if (started === undefined) throw new Error(`nothing was started on ${host.name}`);
+      return started;
+    },
+    copyDisk: () => cp(join(disk, 'kagent'), join(host.dir, 'copy'), { recursive: true, preserveTimestamps: true }),
+    async restoreDisk() {
+      for (const name of ['kagent', 'kubelet', 'containerd', 'cni']) {
+        await rm(join(disk, name), { recursive: true, force: true });
+        await mkdir(join(disk, name));
+      }
+      await cp(join(host.dir, 'copy'), join(disk, 'kagent'), { recursive: true, preserveTimestamps: true });
+    },
     signal: async (pid, name) => void (await host.must(['kill', `-${name}`, String(pid)])),
     sh: (script) => host.must(clean(['sh', '-c', script])),
   };

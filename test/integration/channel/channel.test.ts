@@ -125,7 +125,11 @@ test('a copy of a machine is turned away while the machine is connected, and peo
 test('messages of a newer version are passed over, in both directions', async () => {
   const server = await channelServer();
   const identity = await server.identity('a');
-  const newer = [{ ...hello, more: 1 }, { type: 'dance', steps: 3 }, { type: 'beat', seq: 1, ...seen, more: true }];
+  const newer = [
+    { ...hello, more: 1 },
+    { type: 'dance', steps: 3 },
+    { type: 'beat', seq: 1, ...seen, more: true },
+  ];
   const { heard } = await rawPeer(server.url, identity, newer);
   await eventually(() => heard.some((message) => message.type === 'ack' && message.seq === 1));
   await agentChannel(identity, server.url);
@@ -176,7 +180,9 @@ test('removing: a node in use is kept, a drained one is told to leave, an unknow
 
 test('a command that a node refuses is answered with its reason', async () => {
   const server = await channelServer();
-  await agentChannel(await server.identity('a'), server.url, { carryOut: () => Promise.reject(new Error('not today')) });
+  await agentChannel(await server.identity('a'), server.url, {
+    carryOut: () => Promise.reject(new Error('not today')),
+  });
   await eventually(() => server.nodes.session('a') !== undefined);
   const asked = server.nodes.session('a')?.command({ kind: 'restart', component: 'kubelet' });
   await expect(asked).rejects.toThrow('a did not do it: not today');

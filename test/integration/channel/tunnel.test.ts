@@ -128,7 +128,9 @@ test('a pod is reached through its node', async () => {
 });
 
 test('an address of no node is reached from the server itself', async () => {
-  const outside = Object.values(networkInterfaces()).flat().find((one) => one?.family === 'IPv4' && !one.internal);
+  const outside = Object.values(networkInterfaces())
+    .flat()
+    .find((one) => one?.family === 'IPv4' && !one.internal);
   const listener = createServer((socket) => socket.end('outside'));
   listener.listen(0, outside?.address ?? '127.0.0.2');
   await once(listener, 'listening');

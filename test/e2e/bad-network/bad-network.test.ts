@@ -1,0 +1,159 @@
+/** What a cluster of three hosts bears: a cable out, a host that hangs, a line that loses packets, another address. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createNodes, type Box, type Nodes } from '../../helpers/cluster.ts';
+import { listNodes, podsOf, sessionsOf, untilNode } from '../../helpers/nodes.ts';
+import { eventually } from '../../helpers/wait.ts';
+
+let nodes: Nodes;
+let a1: Box;
+let a2: Box;
+
+beforeAll(async () => {
+  nodes = await createNodes('bad-network', {
+    agents: 2,
+    // The story is the same with upstream's 50 s.
+    serverFlags: ['--kube-controller-manager-arg', 'node-monitor-grace-period=12s'],
+  });
+  const [first, second] = nodes.agents;
+  if (first === undefined || second === undefined) throw new Error('there are no two agents');
+  [a1, a2] = [first, second];
+  await nodes.server.apply(web);
+  await kubectl('rollout', 'status', 'deployment/web', '--timeout=90s');
+});
+afterAll(() => nodes?.wipe());
+
+const kubectl = (...args: readonly string[]) => nodes.server.kubectl(...args);
+
+/** Four pods on the two agents, which leave a node a moment after it was given up. */
+const web = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  replicas: 4
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      terminationGracePeriodSeconds: 1
+      affinity:
+        nodeAffinity:
+          requiredDuringSchedulingIgnoredDuringExecution:
+            nodeSelectorTerms:
+            - matchExpressions: [{ key: node-role.kubernetes.io/control-plane, operator: DoesNotExist }]
+      tolerations:
+      - { key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 2 }
+      - { key: node.kubernetes.io/not-ready, operator: Exists, effect: NoExecute, tolerationSeconds: 2 }
+      containers:
+      - name: web
+        image: IMAGE
+        command: [sh, -c, 'mkdir /www; hostname >/www/index.html; exec httpd -f -p 80 -h /www']
+`;
+
+const isStaying = (pod: { readonly metadata: { readonly deletionTimestamp?: string } }) =>
+  pod.metadata.deletionTimestamp === undefined;
+
+test('a cable out: the node is given up and its pods move; cable in: it is back, and nothing runs twice', async () => {
+  await a1.host.unplug();
+  await untilNode(nodes, 'a1', { connected: false }, 30_000);
+  await untilNode(nodes, 'a1', { status: 'NotReady' }, 60_000);
+  const moved = async () => {
+    const pods = (await podsOf(nodes.server, 'app=web')).filter(isStaying);
+    return pods.length === 4 && pods.every(({ spec, status }) => spec.nodeName === 'a2' && status.phase === 'Running');
+  };
+  await eventually(moved, { withinMs: 90_000, what: 'four pods on a2' });
+  const conditions = await kubectl(
+    'get',
+    'node',
+    'a1',
+    '-o',
+    'jsonpath={.status.conditions[?(@.type=="kagent.sh/Connected")].status}',
+  );
+  expect(conditions).toBe('False');
+
+  await a1.host.plug();
+  await untilNode(nodes, 'a1', { connected: true, status: 'Ready' });
+  await eventually(async () => (await podsOf(nodes.server, 'app=web')).length === 4, {
+    withinMs: 60_000,
+    what: 'four pods',
+  });
+  const containers = async () => (await a1.sh('kagent crictl ps -q --name "^web$"')).trim();
+  await eventually(async () => (await containers()) === '', {
+    withinMs: 60_000,
+    what: 'no container of a pod that moved',
+  });
+  expect((await podsOf(nodes.server, 'app=web')).every(({ spec }) => spec.nodeName === 'a2')).toBe(true);
+});
+
+test('events tell of it', async () => {
+  const events = await kubectl(
+    'get',
+    'events',
+    '--field-selector',
+    'involvedObject.name=a1',
+    '-o',
+    'jsonpath={.items[*].reason}',
+  );
+  expect(events.split(' ')).toEqual(expect.arrayContaining(['NoBeats', 'BeatsArrive', 'NodeNotReady']));
+});
+
+test('a host that hangs for a minute goes on as the node it was', async () => {
+  const before = await sessionsOf(nodes.server);
+  await a1.host.freeze();
+  await untilNode(nodes, 'a1', { connected: false, status: 'NotReady' });
+  await delay(60_000); // what is asked: a whole minute
+  await a1.host.thaw();
+  await untilNode(nodes, 'a1', { connected: true, status: 'Ready' });
+  const after = await sessionsOf(nodes.server);
+  expect(after['a1']).toBe((before['a1'] ?? 0) + 1);
+  expect(after['a2']).toBe(before['a2']);
+  const { components } = await a1.status();
+  expect(components.filter(({ condition }) => condition.status !== 'True').map(({ name }) => name)).toEqual([]);
+});
+
+test('with three of ten packets lost nothing hangs, and exec still works', async () => {
+  await a2.host.loss(30);
+  const [pod] = await podsOf(nodes.server, 'app=web');
+  const endMs = Date.now() + 40_000;
+  let good = 0;
+  let tries = 0;
+  while (Date.now() < endMs) {
+    tries += 1;
+    const { code } = await nodes.server.tryKubectl(
+      'exec',
+      pod?.metadata.name ?? '',
+      '--request-timeout=20s',
+      '--',
+      'true',
+    );
+    if (code === 0) good += 1;
+  }
+  await a2.host.loss(0);
+  expect(good / tries).toBeGreaterThan(0.5);
+  await untilNode(nodes, 'a2', { connected: true, status: 'Ready' });
+});
+
+test('a node that gets another address says so, and its pods are reached by way of it', async () => {
+  const server = nodes.server;
+  const address = a2.host.address.replace(/\d+$/, '42');
+  const mask = '24';
+  await a2.sh(
+    `ip addr add ${address}/${mask} dev eth0; ip addr del ${a2.host.address}/${mask} dev eth0; ip route replace default via ${a2.host.address.replace(/\d+$/, '1')}`,
+  );
+  const internalIp = () =>
+    kubectl('get', 'node', 'a2', '-o', 'jsonpath={.status.addresses[?(@.type=="InternalIP")].address}');
+  await eventually(async () => (await internalIp()) === address, { withinMs: 60_000, what: 'the new address' });
+  await untilNode(nodes, 'a2', { connected: true, status: 'Ready' });
+  const announced = () =>
+    kubectl('get', 'node', 'a2', '-o', 'jsonpath={.metadata.annotations.flannel\\.alpha\\.coreos\\.com/public-ip}');
+  await eventually(async () => (await announced()) === address, { withinMs: 60_000, what: "flannel's address" });
+  const pod = (await podsOf(server, 'app=web')).find(({ spec }) => spec.nodeName === 'a2');
+  for (const box of [server, a1]) {
+    const answer = async () =>
+      (await box.sh(`curl -sf -m 3 http://${pod?.status.podIP} || true`)).trim() === pod?.metadata.name;
+    await eventually(answer, { withinMs: 60_000, what: `an answer of a pod of a2 on ${box.host.name}` });
+  }
+  expect(await kubectl('exec', pod?.metadata.name ?? '', '--', 'hostname')).toBe(`${pod?.metadata.name}\n`);
+  expect((await listNodes(server)).map(({ status }) => status)).toEqual(['Ready', 'Ready', 'Ready']);
+});

@@ -1,0 +1,170 @@
+/** Nodes leave and come back, names are kept, tokens let in whom they should. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createNodes, type Box, type Nodes } from '../../helpers/cluster.ts';
+import { listNodes, podsOf, untilNode } from '../../helpers/nodes.ts';
+import { eventually } from '../../helpers/wait.ts';
+
+let nodes: Nodes;
+let a1: Box;
+/** A box that has not joined. */
+let stranger: Box;
+
+beforeAll(async () => {
+  nodes = await createNodes('node-removal', { agents: 1 });
+  const [first] = nodes.agents;
+  if (first === undefined) throw new Error('there is no agent');
+  a1 = first;
+  stranger = await nodes.addBox('a2', 22);
+});
+afterAll(() => nodes?.wipe());
+
+const kubectl = (...args: readonly string[]) => nodes.server.kubectl(...args);
+const onServer = async (...args: readonly string[]) => {
+  const { code, stdout, stderr } = await nodes.server.kagent(args, { timeoutMs: 120_000 });
+  if (code !== 0) throw new Error(`kagent ${args.join(' ')} ended with ${code}: ${stderr}`);
+  return stdout.trim();
+};
+/** What a box that may not join is told. */
+const refused = async (...flags: readonly string[]) => {
+  const { code, stderr } = await stranger.kagent(['agent', '--url', nodes.url, ...flags], { timeoutMs: 60_000 });
+  expect(code).toBe(1);
+  return stderr;
+};
+
+const web = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  replicas: 3
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers: [{ name: web, image: IMAGE, command: [sleep, '3600'] }]
+`;
+
+describe('tokens', () => {
+  test('what is no token, unknown, expired or deleted is told apart, and no secret is repeated', async () => {
+    const token = await nodes.token();
+    expect(await refused('--token', token.replace(/::.*/, '::server:not-the-secret'))).toMatch(
+      /does not know this token/,
+    );
+    expect(await refused('--token', token.replace(/K10..../, 'K100000'))).toMatch(
+      /has the sha256 [0-9a-f]{64}, the token wants 0000/,
+    );
+    expect(await refused('--token', 'K10short::server:x')).toMatch(/64 hexadecimal digits/);
+    const short = await onServer('token', 'create', '--ttl', '1s');
+    const isExpired = async () => (await refused('--token', short)).includes('has expired at');
+    await eventually(isExpired, { withinMs: 20_000, what: 'the expired token' });
+    const [id = ''] = short.replace(/^.*::/, '').split('.');
+    await onServer('token', 'delete', id);
+    const unknown = await refused('--token', short);
+    expect(unknown).toMatch(/does not know this token/);
+    expect(unknown).not.toContain(short.slice(-16));
+  });
+
+  test('are listed without their secrets, in words and as JSON', async () => {
+    const text = await onServer('token', 'create', '--description', 'for the shed', '--ttl', '2h');
+    const secret = text.slice(-16);
+    const listed = await onServer('token', 'list');
+    expect(listed).toMatch(/server +server +never/);
+    expect(listed).toContain('for the shed');
+    const json = await onServer('token', 'list', '-o', 'json');
+    expect(JSON.parse(json)).toMatchObject({
+      tokens: [{ id: 'server' }, { description: 'for the shed', role: 'agent' }],
+    });
+    expect(listed + json).not.toContain(secret);
+  });
+
+  test('join-command prints the line that joins; after a rotation the old token is worth nothing, and who has joined stays', async () => {
+    const old = await nodes.token();
+    const line = await onServer('token', 'join-command', '--ttl', '5m');
+    const [, , ...flags] = line.split(' ');
+    expect(line).toMatch(
+      /^kagent agent --url https:\/\/[\d.]+:9345 --token K10[0-9a-f]{64}::[a-z0-9]{6}\.[a-z0-9]{16}$/,
+    );
+    const running = await stranger.startAgent(...flags);
+    const next = await onServer('token', 'rotate', '--token', old);
+    expect(await nodes.token()).toBe(next);
+    await stranger.signal((await stranger.status()).pid, 'TERM');
+    expect(await running.exited).toBe(0);
+    await stranger.startAgent('--url', nodes.url, '--token', old); // it has its identity: the token is not looked at
+    await untilNode(nodes, 'a2', { connected: true, status: 'Ready' });
+    const other = await nodes.addBox('a3', 23);
+    const { code, stderr } = await other.kagent(['agent', '--url', nodes.url, '--token', old], { timeoutMs: 60_000 });
+    expect([code, stderr]).toEqual([1, expect.stringContaining('does not know this token')]);
+  });
+});
+
+describe('a node', () => {
+  test('that works is not removed; drained, it is, and its agent ends and says why', async () => {
+    await nodes.server.apply(web);
+    await kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
+    const kept = await nodes.server.kagent(['node', 'rm', 'a1']);
+    expect([kept.code, kept.stderr]).toEqual([1, expect.stringContaining("'kagent node drain a1'")]);
+    await onServer('node', 'drain', 'a1', '--timeout=60s');
+    expect((await podsOf(nodes.server, 'app=web')).filter(({ spec }) => spec.nodeName === 'a1')).toEqual([]);
+    const agent = a1.running();
+    await onServer('node', 'rm', 'a1');
+    expect(await agent.exited).toBe(3);
+    expect(agent.output()).toMatch(/a1 was removed from the cluster by 'kagent node rm'/);
+    expect((await listNodes(nodes.server)).map(({ name }) => name)).not.toContain('a1');
+    expect(await kubectl('get', 'nodes', '-o', 'name')).not.toContain('node/a1');
+  });
+
+  test('that was removed joins again on the same machine, and takes pods', async () => {
+    await a1.startAgent(...(await nodes.joinFlags()));
+    await untilNode(nodes, 'a1', { connected: true, status: 'Ready', session: 1 });
+    await kubectl('scale', 'deployment/web', '--replicas', '9');
+    await kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
+    expect((await podsOf(nodes.server, 'app=web')).some(({ spec }) => spec.nodeName === 'a1')).toBe(true);
+  });
+
+  test('keeps its name from another machine, until it is gone and the other one says so', async () => {
+    const twin = await nodes.addBox('a4', 24);
+    const flags = [...(await nodes.joinFlags()), '--node-name', 'a1'];
+    const tried = (...more: readonly string[]) => twin.kagent(['agent', ...flags, ...more], { timeoutMs: 60_000 });
+    expect((await tried()).stderr).toMatch(/another machine has joined as a1; .*'kagent node rm a1'.*--replace/);
+    expect((await tried('--replace')).stderr).toMatch(/a1 is connected from another machine and is not replaced/);
+    await a1.host.off();
+    await untilNode(nodes, 'a1', { connected: false });
+    await twin.startAgent(...flags, '--replace');
+    await untilNode(nodes, 'a1', { connected: true, status: 'Ready' });
+    const address = await kubectl('get', 'node', 'a1', '-o', 'jsonpath={.status.addresses[0].address}');
+    expect(address).toBe(twin.host.address);
+  });
+
+  test('with settings that are not the cluster’s does not join', async () => {
+    const box = await nodes.addBox('a5', 25);
+    const flags = await nodes.joinFlags();
+    const { code, stderr } = await box.kagent(['agent', ...flags, '--cluster-cidr', '10.50.0.0/16'], {
+      timeoutMs: 60_000,
+    });
+    expect(code).toBe(2);
+    expect(stderr).toContain('--cluster-cidr is 10.50.0.0/16 here but 10.42.0.0/16 in the cluster');
+  });
+
+  test('says outside addresses, labels, taints and an id of its own', async () => {
+    const box = await nodes.addBox('a6', 26);
+    const own = [
+      '--with-node-id',
+      '--node-external-ip',
+      '203.0.113.9',
+      '--node-label',
+      'zone=b',
+      '--node-taint',
+      'for=x:NoSchedule',
+    ];
+    await box.startAgent(...(await nodes.joinFlags()), ...own);
+    const name = (await listNodes(nodes.server)).map((one) => one.name).find((one) => one.startsWith('a6-')) ?? '';
+    expect(name).toMatch(/^a6-[0-9a-f]{8}$/);
+    const node = JSON.parse(await kubectl('get', 'node', name, '-o', 'json')) as Readonly<Record<string, unknown>>;
+    expect(node).toMatchObject({
+      metadata: { labels: { zone: 'b' } },
+      spec: { taints: [{ key: 'for', value: 'x', effect: 'NoSchedule' }] },
+      status: { addresses: expect.arrayContaining([{ type: 'ExternalIP', address: '203.0.113.9' }]) },
+    });
+  });
+});

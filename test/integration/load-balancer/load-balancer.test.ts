@@ -1,0 +1,183 @@
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { Agent, createServer, request, type Server } from 'node:https';
+import { connect as connectTcp, createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { BalancerPortTakenError, createLoadBalancer } from '../../../src/agent/load-balancer/load-balancer.ts';
+import { openPki } from '../../../src/server/pki/pki.ts';
+import { silentLog } from '../../../src/shared/log/log.ts';
+import { temporaryDir } from '../../helpers/temporary.ts';
+import { eventually } from '../../helpers/wait.ts';
+
+const { signal } = new AbortController();
+
+interface FakeServer {
+  readonly url: string;
+  /** Its connections hang as those of a box without power; it comes back with `thaw`. */
+  freeze(): void;
+  thaw(): void;
+  close(): Promise<void>;
+}
+
+/** Servers that say their names, and what trusts them. */
+async function servers(count: number) {
+  const dir = temporaryDir();
+  const pki = await openPki(dir);
+  const leaf = await pki.keepLeaf(pki.serverCa, {
+    name: 'apiserver',
+    commonName: 'kube-apiserver',
+    ipAddresses: ['127.0.0.1'],
+    usages: ['server'],
+  });
+  const tls = { cert: readFileSync(leaf.certFile), key: readFileSync(leaf.keyFile) };
+  const caPath = join(dir, 'ca.pem');
+  writeFileSync(caPath, pki.serverCa.caPem);
+  const all = await Promise.all(Array.from({ length: count }, (_, index) => fakeServer(String(index), tls)));
+  return { all, caPath, ca: pki.serverCa.caPem };
+}
+
+async function fakeServer(name: string, tls: { readonly cert: Buffer; readonly key: Buffer }): Promise<FakeServer> {
+  const server: Server = createServer(tls, (_asked, response) => void response.end(name));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  // In front of it stands a wire that can be cut without either end being told.
+  let isFrozen = false;
+  const sockets = new Set<Socket>();
+  const wire = createTcpServer((client) => {
+    const upstream = connectTcp((server.address() as AddressInfo).port, '127.0.0.1');
+    for (const [from, to] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      sockets.add(from);
+      from.on('data', (bytes: Buffer) => void (isFrozen || to.write(bytes)));
+      from.on('error', () => {});
+      from.on('close', () => void (isFrozen || to.destroy()));
+    }
+  });
+  wire.listen(0, '127.0.0.1');
+  await once(wire, 'listening');
+  const close = async () => {
+    for (const socket of sockets) socket.destroy();
+    server.closeAllConnections();
+    server.close();
+    if (wire.listening) await new Promise<void>((resolve) => wire.close(() => resolve()));
+  };
+  onTestFinished(close);
+  return {
+    url: `https://127.0.0.1:${(wire.address() as AddressInfo).port}`,
+    freeze: () => void (isFrozen = true),
+    thaw: () => void (isFrozen = false),
+    close,
+  };
+}
+
+async function balancer(options: {
+  readonly urls: () => readonly string[];
+  readonly caPath: string;
+  readonly fallback?: (client: Socket) => void;
+}) {
+  const { fallback } = options;
+  const made = createLoadBalancer({
+    after: [],
+    port: 0,
+    apiserverUrls: options.urls,
+    caPath: () => options.caPath,
+    ...(fallback && { fallback }),
+    log: silentLog,
+  });
+  await made.start(signal);
+  onTestFinished(() => made.stop());
+  return made;
+}
+
+/** Who answers over this connection pool. */
+function ask(url: string, agent: Agent): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const asked = request(url, { agent }, (response) => {
+      let text = '';
+      response.on('data', (bytes: Buffer) => (text += bytes.toString()));
+      response.on('end', () => resolve(text));
+    });
+    asked.on('error', reject);
+    asked.end();
+  });
+}
+
+test('all connections go to one server while it answers', async () => {
+  const { all, caPath, ca } = await servers(2);
+  const { url } = await balancer({ urls: () => all.map((one) => one.url), caPath });
+  const answers = [];
+  for (let index = 0; index < 10; index++) answers.push(await ask(url(), new Agent({ ca })));
+  expect(new Set(answers).size).toBe(1);
+});
+
+test('a server that hangs loses its connections within three seconds, and the next server has them', async () => {
+  const { all, caPath, ca } = await servers(2);
+  const { url } = await balancer({ urls: () => all.map((one) => one.url), caPath });
+  const agent = new Agent({ ca, keepAlive: true });
+  const first = await ask(url(), agent);
+  const hanging = ask(url(), agent);
+  await hanging;
+  all[Number(first)]?.freeze();
+  const frozenAtMs = performance.now();
+  const broken = ask(url(), agent).catch(() => 'broken');
+  expect(await broken).toBe('broken');
+  expect(performance.now() - frozenAtMs).toBeLessThan(3000);
+  const second = await ask(url(), agent);
+  expect(second).not.toBe(first);
+});
+
+test('a server that is gone is passed over, and used again when it is the only one left', async () => {
+  const { all, caPath, ca } = await servers(2);
+  const { url } = await balancer({ urls: () => all.map((one) => one.url), caPath });
+  const first = await ask(url(), new Agent({ ca }));
+  await all[Number(first)]?.close();
+  expect(await ask(url(), new Agent({ ca }))).not.toBe(first);
+});
+
+test('a server that the cluster no longer has is not asked any more', async () => {
+  const { all, caPath, ca } = await servers(2);
+  let urls = all.map((one) => one.url);
+  const { url } = await balancer({ urls: () => urls, caPath });
+  const first = await ask(url(), new Agent({ ca }));
+  urls = urls.filter((_, index) => String(index) !== first);
+  await eventually(async () => (await ask(url(), new Agent({ ca }))) !== first, { what: 'the other server' });
+});
+
+test('where no server answers the fallback gets the connection, until one answers again', async () => {
+  const { all, caPath, ca } = await servers(1);
+  const fallen: Socket[] = [];
+  const { url, health } = await balancer({
+    urls: () => all.map((one) => one.url),
+    caPath,
+    fallback: (client) => void fallen.push(client),
+  });
+  expect(await ask(url(), new Agent({ ca }))).toBe('0');
+  expect(health().status).toBe('True');
+  all[0]?.freeze();
+  await eventually(() => health().status === 'False', { withinMs: 15_000, what: 'the dead server' });
+  all[0]?.thaw();
+  await eventually(() => health().status === 'True', { withinMs: 15_000, what: 'the server again' });
+  expect(await ask(url(), new Agent({ ca }))).toBe('0');
+  expect(fallen.every((client) => client.destroyed)).toBe(true);
+});
+
+test('a taken port is named', async () => {
+  const { all, caPath } = await servers(1);
+  const taken = createTcpServer();
+  taken.listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  onTestFinished(() => void taken.close());
+  const { port } = taken.address() as AddressInfo;
+  const made = createLoadBalancer({
+    after: [],
+    port,
+    apiserverUrls: () => all.map((one) => one.url),
+    caPath: () => caPath,
+    log: silentLog,
+  });
+  await expect(made.start(signal)).rejects.toThrow(BalancerPortTakenError);
+});
