@@ -9,6 +9,7 @@ import * as z from 'zod';
 import { openBox } from './agent/box.ts';
 import { agentCommand, removeCommands } from './agent/commands.ts';
 import { AgentConfig, nodeSettings } from './agent/config.ts';
+import { labCommand } from './lab/lab.ts';
 import { datastoreCommand, etcdSnapshotCommand } from './server/commands.ts';
 import { serverSettings } from './server/config.ts';
 import { checkNetworks } from './server/networks.ts';
@@ -49,6 +50,7 @@ function program(): Command {
     agentCommand(known),
     datastoreCommand(),
     etcdSnapshotCommand(),
+    labCommand(),
     ...removeCommands(),
     ...commonCommands(kagent),
   ];

@@ -4,6 +4,6 @@ export const layers: readonly (readonly string[])[] = [
   ['server/store', 'server/http2', 'server/pki', 'agent/host', 'agent/join'],
   ['server/etcd', 'server/join', 'server/control-plane', 'agent/runtime', 'agent/node', 'agent/network'],
   ['server/api', 'server/manifests', 'server/operations', 'agent/remove'],
-  ['server', 'agent'],
+  ['server', 'agent', 'lab'],
   ['.'], // src/main.ts
 ];
