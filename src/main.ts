@@ -9,6 +9,7 @@ import * as z from 'zod';
 import { openBox } from './agent/box.ts';
 import { agentCommand, removeCommands } from './agent/commands.ts';
 import { AgentConfig, nodeSettings } from './agent/config.ts';
+import { labCommand } from './lab/lab.ts';
 import { serverCommands } from './server/commands.ts';
 import { serverSettings } from './server/config.ts';
 import { checkNetworks } from './server/networks.ts';
@@ -44,7 +45,14 @@ function program(): Command {
     known,
     run: runServer,
   });
-  const all = [server, agentCommand(known), ...serverCommands(), ...removeCommands(), ...commonCommands(kagent)];
+  const all = [
+    server,
+    agentCommand(known),
+    ...serverCommands(),
+    labCommand(),
+    ...removeCommands(),
+    ...commonCommands(kagent),
+  ];
   for (const command of all) kagent.addCommand(command);
   return exiting(kagent);
 }

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-const script = join(import.meta.dirname, '../e2e/lab.sh');
+const script = join(import.meta.dirname, '../../src/lab/lab.sh');
 const run = promisify(execFile);
 
 export interface LabOptions {
@@ -57,7 +57,7 @@ export interface Lab {
   wipe(): Promise<void>;
 }
 
-/** Several hosts on this machine, on one switch; needs root. @see test/e2e/lab.sh */
+/** Several hosts on this machine, on one switch; needs root. @see src/lab/lab.sh */
 export async function createLab(options: LabOptions = {}): Promise<Lab> {
   const prefix = options.prefix ?? `kt${process.pid.toString(36)}`;
   const dir = options.dir ?? join('/var/tmp', `klab-${prefix}`);

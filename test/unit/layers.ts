@@ -5,6 +5,6 @@ export const layers: readonly (readonly string[])[] = [
   ['server/etcd', 'server/join', 'server/control-plane', 'agent/runtime', 'agent/node', 'agent/network'],
   ['server/nodes', 'server/tunnel', 'agent/channel', 'agent/load-balancer'],
   ['server/api', 'server/manifests', 'server/operations', 'agent/remove'],
-  ['server', 'agent'],
+  ['server', 'agent', 'lab'],
   ['.'], // src/main.ts
 ];

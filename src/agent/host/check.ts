@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, mkdirSync, statfsSync, unlinkSync, w
 import { delimiter, dirname, join } from 'node:path';
 import { rfc3339, systemClock, type Clock } from '../../shared/clock.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
+import { installCommand } from '../../shared/packages/packages.ts';
 import { hasMemoryCgroup } from './cgroup.ts';
 import {
   ClockBehindError,
@@ -112,7 +113,9 @@ function commandProblems(binDir: string | undefined, root: HostRoot): readonly H
   ];
   const isThere = (command: string) => folders.some((folder) => isExecutable(root.path(join(folder, command))));
   const missing = commands.find((command) => !isThere(command));
-  return missing === undefined ? [] : [new CommandMissingError(missing, installCommand('iptables', root))];
+  return missing === undefined
+    ? []
+    : [new CommandMissingError(missing, installCommand(['iptables'], root.read('/etc/os-release') ?? ''))];
 }
 
 function isExecutable(path: string): boolean {
@@ -122,22 +125,6 @@ function isExecutable(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-const installers: readonly (readonly [ids: RegExp, command: string])[] = [
-  [/\b(debian|ubuntu)\b/, 'apt-get install'],
-  [/\b(fedora|rhel|centos|amzn)\b/, 'dnf install'],
-  [/\balpine\b/, 'apk add'],
-  [/\b(suse|opensuse)\b/, 'zypper install'],
-  [/\barch\b/, 'pacman -S'],
-];
-
-/** The words to type on this distribution. */
-export function installCommand(packageName: string, root: HostRoot): string {
-  const release = root.read('/etc/os-release') ?? '';
-  const ids = [...release.matchAll(/^(?:ID|ID_LIKE)="?([^"\n]*)"?$/gm)].map(([, id]) => id).join(' ');
-  const installer = installers.find(([pattern]) => pattern.test(ids));
-  return installer === undefined ? `the package ${packageName}` : `${installer[1]} ${packageName}`;
 }
 
 /** What this kernel lacks for the pods' network. */

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { checkHost, installCommand, type HostNeeds } from '../../../../src/agent/host/check.ts';
+import { checkHost, type HostNeeds } from '../../../../src/agent/host/check.ts';
 import type { Clock } from '../../../../src/shared/clock.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 import { fakeRoot } from './fake-root.ts';
@@ -99,16 +99,6 @@ test('missing iptables names the command that installs it here', async () => {
 test('a command that travels with kagent counts', async () => {
   const root = fakeRoot({ ...without('/usr/sbin/iptables'), '/data/bin/iptables': '' });
   expect(await codes(needs({ root, binDir: '/data/bin' }))).toEqual([]);
-});
-
-test('each distribution has its own words', () => {
-  const on = (release: string) => installCommand('iptables', fakeRoot({ '/etc/os-release': release }));
-  expect(on('ID=ubuntu\nID_LIKE=debian\n')).toBe('apt-get install iptables');
-  expect(on('ID="rocky"\nID_LIKE="rhel centos fedora"\n')).toBe('dnf install iptables');
-  expect(on('ID=alpine\n')).toBe('apk add iptables');
-  expect(on('ID="opensuse-leap"\nID_LIKE="suse opensuse"\n')).toBe('zypper install iptables');
-  expect(on('ID=arch\n')).toBe('pacman -S iptables');
-  expect(on('ID=something\n')).toBe('the package iptables');
 });
 
 test('a board that boots without the memory cgroup hears which words to add', async () => {

@@ -1,8 +1,9 @@
 #!/bin/bash
-# lab.sh - several "hosts" on one machine, for the end-to-end tests. Root only.
+# lab.sh - several "hosts" on one machine, for `kagent lab` and the end-to-end tests. Root only.
 #   net-up | net-down                        the switch all hosts hang on
 #   up NAME N                                host NAME with address <LAB_NET>.N
 #   exec NAME CMD...                         run inside the host
+#   state NAME                               prints on, off, frozen or unplugged
 #   off NAME | wipe NAME                     power off (disk kept: `up` again = reboot) | power off and erase
 #   freeze|thaw NAME, unplug|plug NAME, loss NAME PERCENT, rate NAME 10mbit (0 ends loss or rate)
 # LAB: folder of the disks (on ext4, xfs or btrfs: overlayfs cannot stand on overlayfs). LAB_PREFIX: begins the name of
@@ -30,12 +31,37 @@ case $COMMAND in net-up | net-down) ;; *) [ -n "$NAME" ] || fail "$COMMAND: whic
 
 # The v1 hierarchies by folder name, or nothing on a machine with cgroup v2 alone.
 mapfile -t V1 < <(awk '$3 == "cgroup" { n = split($2, part, "/"); print part[n] }' /proc/mounts | sort -u)
-if [ -e $CGROUPS/cgroup.controllers ]; then HIERARCHIES=(.); else HIERARCHIES=("${V1[@]}" unified); fi
+HIERARCHIES=("${V1[@]}")
+LEAF=. # below the host's cgroup: where its processes are
+[ ! -e $CGROUPS/unified/cgroup.controllers ] || HIERARCHIES+=(unified)
+# With v2 a cgroup that hands controllers down has no process itself, and the kubelet wants that of the host's root.
+[ ! -e $CGROUPS/cgroup.controllers ] || { HIERARCHIES=(.) && LEAF=init; }
 
-# Moves the calling subshell (not this script) into the host's cgroups.
+# Moves a process into the host's cgroups, or into this one folder below them.
 enter_cgroups() {
   local hierarchy
-  for hierarchy in "${HIERARCHIES[@]}"; do echo "$BASHPID" >"$CGROUPS/$hierarchy/$NETNS/cgroup.procs"; done
+  for hierarchy in "${HIERARCHIES[@]}"; do echo "$1" >"$CGROUPS/$hierarchy/$NETNS/$2/cgroup.procs"; done
+}
+
+# Init stands in the host's own cgroup until the cgroup namespace is made there; with v2 it cannot stay.
+move_to_leaf() {
+  local pid
+  while read -r pid <"$CGROUPS/$NETNS/cgroup.procs"; do enter_cgroups "$pid" $LEAF 2>/dev/null || true; done # or it has ended
+}
+
+# Every process of the host, those in pods too. The cgroup is asked, not the file pid, which may be of an earlier boot.
+processes() {
+  find "$CGROUPS/${HIERARCHIES[0]}/$NETNS" -name cgroup.procs -exec cat {} + 2>/dev/null || true
+}
+
+is_on() { [ -s "$HOST/pid" ] && processes | grep -qx "$(cat "$HOST/pid")"; }
+
+freezer() { # FROZEN, THAWED, or nothing: prints which
+  local v1=$CGROUPS/freezer/$NETNS/freezer.state v2=$CGROUPS/$NETNS/cgroup.freeze
+  case $1 in
+  '') if [ -e "$v1" ]; then cat "$v1"; else sed 's/0/THAWED/; s/1/FROZEN/' "$v2"; fi ;;
+  *) if [ -e "$v1" ]; then echo "$1" >"$v1"; else echo "$1" | sed 's/THAWED/0/; s/FROZEN/1/' >"$v2"; fi ;;
+  esac
 }
 
 plug_in() {
@@ -49,8 +75,11 @@ plug_in() {
 }
 
 make_cgroups() {
-  local hierarchy file
-  for hierarchy in "${HIERARCHIES[@]}"; do mkdir -p "$CGROUPS/$hierarchy/$NETNS"; done
+  local hierarchy controller file
+  for hierarchy in "${HIERARCHIES[@]}"; do mkdir -p "$CGROUPS/$hierarchy/$NETNS/$LEAF"; done
+  if [ -e $CGROUPS/cgroup.controllers ]; then
+    for controller in cpuset cpu io memory pids; do echo "+$controller" >$CGROUPS/cgroup.subtree_control || true; done 2>/dev/null
+  fi
   [ -d $CGROUPS/cpuset ] || return 0
   # A new v1 cpuset refuses every process until these are filled in.
   for file in cpuset.cpus cpuset.mems; do cat "$CGROUPS/cpuset/$file" >"$CGROUPS/cpuset/$NETNS/$file"; done
@@ -75,14 +104,19 @@ if [ -e $CGROUPS/cgroup.controllers ]; then
   mount -t cgroup2 cgroup2 \$R$CGROUPS
 else
   mount -t tmpfs -o mode=755 cgroup \$R$CGROUPS
-  for c in ${V1[*]}; do mkdir \$R$CGROUPS/\$c; o=\$c; [ \$c != systemd ] || o=none,name=systemd; mount -t cgroup -o \$o cgroup \$R$CGROUPS/\$c; done
-  mkdir \$R$CGROUPS/unified; mount -t cgroup2 cgroup2 \$R$CGROUPS/unified
+  for c in ${V1[*]}; do
+    mkdir \$R$CGROUPS/\$c
+    case \$c in systemd | openrc | elogind) o=none,name=\$c ;; *) o=\$c ;; esac
+    mount -t cgroup -o \$o cgroup \$R$CGROUPS/\$c
+  done
+  [ ! -e $CGROUPS/unified/cgroup.controllers ] || { mkdir \$R$CGROUPS/unified; mount -t cgroup2 cgroup2 \$R$CGROUPS/unified; }
 fi
 mount -t tmpfs -o mode=755 run \$R/run; mkdir -p \$R/run/lock \$R/run/netns \$R/old
 cd \$R; pivot_root . old; cd /; umount -l /old; rmdir /old
 mount --make-rshared /
 [ -s /etc/lab-id ] || tr -d - </proc/sys/kernel/random/uuid >/etc/lab-id; cp /etc/lab-id /etc/machine-id
 hostname $NAME; echo $NAME >/etc/hostname
+rm -f /etc/resolv.conf # where it is a link, it leads into the machine's /run
 printf '127.0.0.1 localhost\n$LAB_NET.$1 $NAME\n' >/etc/hosts; echo nameserver $LAB_NET.1 >/etc/resolv.conf
 touch /run/lab-ready
 trap 'exit 0' TERM
@@ -93,13 +127,14 @@ INIT
 boot() {
   local outer init
   (
-    enter_cgroups
+    enter_cgroups "$BASHPID" .
     exec setsid nsenter --net="/run/netns/$NETNS" unshare --mount --uts --ipc --pid --cgroup --fork --kill-child bash "$HOST/init.sh"
   ) >"$HOST/init.log" 2>&1 </dev/null &
   outer=$!
   for _ in $(seq 100); do
     init=$(tr -d ' ' <"/proc/$outer/task/$outer/children" || true)
     if [ -n "$init" ] && [ -e "/proc/$init/root/run/lab-ready" ]; then
+      [ $LEAF = . ] || move_to_leaf
       echo "$init" >"$HOST/pid"
       return
     fi
@@ -110,8 +145,14 @@ boot() {
 }
 
 power_off() {
-  local hierarchy
-  [ ! -s "$HOST/pid" ] || kill -KILL "$(cat "$HOST/pid")" 2>/dev/null || true
+  local hierarchy pids
+  freezer THAWED 2>/dev/null || true # a frozen process does not die
+  for _ in $(seq 200); do
+    mapfile -t pids < <(processes)
+    [ ${#pids[@]} -gt 0 ] || break
+    kill -KILL "${pids[@]}" 2>/dev/null || true
+    sleep 0.05
+  done
   for hierarchy in "${HIERARCHIES[@]}"; do
     [ -d "$CGROUPS/$hierarchy/$NETNS" ] || continue
     for _ in $(seq 100); do
@@ -129,6 +170,7 @@ power_off() {
 
 case $COMMAND in
 net-up)
+  [ ! -e "/run/netns/$SWITCH" ] || exit 0
   ip netns add "$SWITCH"
   ip -n "$SWITCH" link set lo up
   ip -n "$SWITCH" link add br0 type bridge
@@ -147,17 +189,28 @@ up)
   ;;
 exec)
   shift 2
-  [ -s "$HOST/pid" ] || fail "host $NAME is off"
-  enter_cgroups
+  is_on || fail "host $NAME is off"
+  enter_cgroups "$BASHPID" $LEAF
   exec nsenter -t "$(cat "$HOST/pid")" -m -u -i -n -p -C "$@"
+  ;;
+state)
+  if ! is_on; then
+    echo off
+  elif [ "$(freezer '')" != THAWED ]; then
+    echo frozen
+  elif [ -z "$(ip -n "$SWITCH" link show "p-$NAME" up)" ]; then
+    echo unplugged
+  else
+    echo on
+  fi
   ;;
 off) power_off ;;
 wipe)
   power_off
   rm -rf "${HOST:?}"
   ;;
-freeze) echo FROZEN >"$CGROUPS/freezer/$NETNS/freezer.state" ;;
-thaw) echo THAWED >"$CGROUPS/freezer/$NETNS/freezer.state" ;;
+freeze) freezer FROZEN ;;
+thaw) freezer THAWED ;;
 unplug) ip -n "$SWITCH" link set "p-$NAME" down ;;
 plug) ip -n "$SWITCH" link set "p-$NAME" up ;;
 rate)

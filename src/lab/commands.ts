@@ -1,0 +1,149 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { labActions } from './actions.ts';
+import { maxAgents } from './hosts.ts';
+
+export interface Where {
+  /** The lab's. */
+  readonly name: string;
+  readonly host: string;
+}
+
+export interface UpFlags {
+  readonly name: string;
+  readonly agents: number;
+  readonly dataDir?: string;
+  readonly serverFlags: readonly string[];
+}
+
+/** What the commands do; a test hands in others. */
+export interface LabActions {
+  /** Before each command. @throws {LabNotRootError} @throws {LabToolMissingError} */
+  require(command: string): void;
+  up(flags: UpFlags): Promise<void>;
+  ls(flags: { readonly output?: string }): Promise<void>;
+  exec(where: Where, command: readonly string[]): Promise<void>;
+  down(flags: { readonly name: string }): Promise<void>;
+  on(where: Where): Promise<void>;
+  /** A command of lab.sh and its values: `unplug`, `loss 30`. */
+  change(where: Where, args: readonly string[]): Promise<void>;
+}
+
+interface Named {
+  readonly name: string;
+}
+
+export function labCommand(actions: LabActions = labActions()): Command {
+  const lab = new Command('lab')
+    .description('Try a cluster of several nodes on this one box')
+    .enablePositionalOptions()
+    .hook('preAction', (_, command) => actions.require(command.name()));
+  lab.addCommand(upCommand(actions));
+  lab.addCommand(
+    new Command('ls')
+      .alias('list')
+      .description('List the labs of this box: each host, and how its node is')
+      .option('-o, --output <form>', "'json' for programs")
+      .action((flags: { readonly output?: string }) => actions.ls(flags)),
+  );
+  lab.addCommand(
+    onHost('exec', 'Run a command on a host, a shell if there is none: exec s1 -- kubectl get nodes')
+      .argument('[command...]', 'the command and its arguments')
+      .passThroughOptions()
+      .action((host: string, words: readonly string[], { name }: Named) => {
+        const command = words[0] === '--' ? words.slice(1) : words;
+        return actions.exec({ name, host }, command.length === 0 ? ['bash'] : command);
+      }),
+  );
+  lab.addCommand(named('down', 'Take a lab away, with everything in it').action((flags: Named) => actions.down(flags)));
+  lab.addCommand(
+    onHost('on', 'Boot a host that is off').action((host: string, { name }: Named) => actions.on({ name, host })),
+  );
+  for (const [word, about] of changes) {
+    lab.addCommand(
+      onHost(word, about).action((host: string, { name }: Named) => actions.change({ name, host }, [word])),
+    );
+  }
+  for (const [word, about, value, parse] of measures) {
+    const command = onHost(word, about).argument(value, '0 ends it', parse);
+    lab.addCommand(
+      command.action((host: string, amount: string, { name }: Named) => actions.change({ name, host }, [word, amount])),
+    );
+  }
+  return lab;
+}
+
+const changes = [
+  ['off', "Cut a host's power; its disk is kept"],
+  ['unplug', "Pull a host's network cable"],
+  ['plug', 'Put it back'],
+  ['freeze', 'Let a host hang with all its processes'],
+  ['thaw', 'Let it go on'],
+] as const;
+
+const measures = [
+  ['loss', 'Lose packets on the way to a host', '<percent>', percent],
+  ['rate', "Slow down a host's network", '<rate>', rate],
+] as const;
+
+function upCommand(actions: LabActions): Command {
+  const command = named('up', 'Make hosts, run a cluster on them, and wait until every node is Ready');
+  return command
+    .option('--agents <number>', 'nodes besides the server', agents, 2)
+    .option('--servers <number>', 'a cluster has one', servers, 1)
+    .option('--data-dir <folder>', "where the hosts' disks are, on ext4, xfs or btrfs (/var/lib/kagent-lab)", folder)
+    .argument('[flags...]', "after '--': flags for 'kagent server'")
+    .action((serverFlags: readonly string[], flags: Omit<UpFlags, 'serverFlags'>) => {
+      const [first] = serverFlags;
+      if (first !== undefined && !first.startsWith('-')) {
+        command.error(`error: '${first}' is no flag for the server; a lab's name follows --name`);
+      }
+      const own = serverFlags.find((flag) => labsOwn.has(flag.split('=', 1).join('')));
+      if (own !== undefined) command.error(`error: ${own} of a server in a lab is the lab's to choose`);
+      const { name, agents: count, dataDir } = flags;
+      return actions.up({ name, agents: count, serverFlags, ...(dataDir !== undefined && { dataDir }) });
+    });
+}
+
+/** The disk and the address that agents join by. */
+const labsOwn: ReadonlySet<string> = new Set(['--data-dir', '--supervisor-port', '--node-name', '--node-ip']);
+
+function named(name: string, description: string): Command {
+  return new Command(name).description(description).option('--name <name>', "the lab's name", labName, 'lab');
+}
+
+function onHost(name: string, description: string): Command {
+  return named(name, description).argument('<host>', 's1, a1, a2 …');
+}
+
+/** It begins the names of namespaces and cgroups. */
+function labName(value: string): string {
+  if (/^[a-z][a-z0-9-]{0,29}$/.test(value)) return value;
+  throw new InvalidArgumentError('It must be a lower-case letter, then up to 29 letters, digits and dashes.');
+}
+
+function agents(value: string): number {
+  const count = Number(value);
+  if (/^\d+$/.test(value) && count <= maxAgents) return count;
+  throw new InvalidArgumentError(`It must be a number from 0 to ${maxAgents}.`);
+}
+
+function servers(value: string): number {
+  if (value === '1') return 1;
+  throw new InvalidArgumentError('A cluster has one server.');
+}
+
+/** It ends up in a script, and in overlayfs's options. */
+function folder(value: string): string {
+  if (/^(\/[A-Za-z0-9._-]+)+$/.test(value)) return value;
+  throw new InvalidArgumentError('It must be an absolute path of letters, digits, dots, dashes and underscores.');
+}
+
+function percent(value: string): string {
+  if (/^\d{1,2}$|^100$/.test(value)) return value;
+  throw new InvalidArgumentError('It must be a number from 0 to 100.');
+}
+
+function rate(value: string): string {
+  if (/^0$|^\d+[kmg]bit$/.test(value)) return value;
+  throw new InvalidArgumentError("It must be like '10mbit', or 0.");
+}

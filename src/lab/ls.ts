@@ -1,0 +1,66 @@
+import * as z from 'zod';
+import { table } from '../shared/cli/cli.ts';
+import { hostsOf, server, type LabHost, type LabRecord } from './hosts.ts';
+import { labScript, type HostState, type LabScript } from './script.ts';
+
+export type NodeState = 'Ready' | 'NotReady' | 'Unknown';
+
+/** What `kagent lab ls -o json` prints, for each lab. */
+export interface LabStatus {
+  readonly name: string;
+  readonly dir: string;
+  readonly hosts: readonly (Pick<LabHost, 'name' | 'role' | 'address'> & {
+    readonly state: HostState;
+    /** What the cluster says; `Unknown` where the server does not answer, or knows no such node. */
+    readonly node: NodeState;
+  })[];
+}
+
+export async function labStatus(lab: LabRecord): Promise<LabStatus> {
+  const script = labScript(lab);
+  const states = await Promise.all(hostsOf(lab).map(async (host) => [host, await script.state(host)] as const));
+  const serverState = states.find(([host]) => host === server)?.[1];
+  const canAnswer = serverState === 'on' || serverState === 'unplugged';
+  const nodes = canAnswer ? await askNodes(script) : new Map<string, NodeState>();
+  const hosts = states.map(([{ name, role, address }, state]) => {
+    return { name, role, address, state, node: nodes.get(name) ?? ('Unknown' as const) };
+  });
+  return { name: lab.name, dir: lab.dir, hosts };
+}
+
+async function askNodes(script: LabScript): Promise<ReadonlyMap<string, NodeState>> {
+  try {
+    return nodeStates(await script.inHost(server, ['kubectl', 'get', 'nodes', '-o', 'json', '--request-timeout=5s']));
+  } catch {
+    return new Map(); // its kube-apiserver is not up
+  }
+}
+
+const NodeList = z.object({
+  items: z.array(
+    z.object({
+      metadata: z.object({ name: z.string() }),
+      status: z.object({ conditions: z.array(z.object({ type: z.string(), status: z.string() })).optional() }),
+    }),
+  ),
+});
+
+/** @param json what `kubectl get nodes -o json` prints */
+export function nodeStates(json: string): ReadonlyMap<string, NodeState> {
+  const { items } = NodeList.parse(JSON.parse(json));
+  return new Map(
+    items.map(({ metadata, status }) => {
+      const ready = status.conditions?.find(({ type }) => type === 'Ready');
+      return [metadata.name, ready?.status === 'True' ? 'Ready' : 'NotReady'];
+    }),
+  );
+}
+
+/** What `kagent lab ls` prints for people. */
+export function labTable(labs: readonly LabStatus[]): string {
+  if (labs.length === 0) return "no lab is here; 'kagent lab up' makes one\n";
+  const rows = labs.flatMap(({ name, hosts }) =>
+    hosts.map((host) => [name, host.name, host.role, host.address, host.state, host.node]),
+  );
+  return `${table([['LAB', 'HOST', 'ROLE', 'ADDRESS', 'STATE', 'NODE'], ...rows])}\n`;
+}
