@@ -1,6 +1,6 @@
 /** A server and two agents that join at once: pods everywhere, and every way between them. No port of an agent is open. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createNodes, type Nodes } from '../../helpers/cluster.ts';
+import { createNodes, type Box, type Nodes } from '../../helpers/cluster.ts';
 import { eventually } from '../../helpers/wait.ts';
 import { tunnelStories } from './tunnel.ts';
 
@@ -8,13 +8,13 @@ let nodes: Nodes;
 
 beforeAll(async () => {
   nodes = await createNodes('nodes', { agents: 2 });
-  for (const agent of nodes.agents) await closePorts(agent.sh);
+  for (const agent of nodes.agents) await closePorts(agent);
 });
 afterAll(() => nodes?.wipe());
 
 /** Only answers come in, and the other nodes' pods: a tunnel that needs more is found out. */
-async function closePorts(sh: (script: string) => Promise<string>): Promise<void> {
-  await sh(`nft -f - <<'END'
+async function closePorts(agent: Box): Promise<void> {
+  await agent.sh(`nft -f - <<'END'
 table ip closed {
   chain input {
     type filter hook input priority 0;
@@ -154,8 +154,8 @@ describe('two agents that joined at once', () => {
     ];
     for (const script of refused) {
       const answer = await tried(script);
-      expect(answer?.stderr, script).toMatch(/forbidden|denied|may change its own node only/i);
-      expect(answer?.code, script).not.toBe(0);
+      expect(`${script}: ${answer?.stderr}`).toMatch(/forbidden|denied|may change its own node only/i);
+      expect(answer?.code).not.toBe(0);
     }
   });
 });

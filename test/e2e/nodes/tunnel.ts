@@ -31,6 +31,7 @@ export function tunnelStories(nodes: () => Nodes): void {
     await eventually(() => /line \d+\s+line \d+\s+line \d+/.test(logs.output()), { what: 'three lines' });
     const seen = logs.output().length;
     await eventually(() => logs.output().length > seen, { what: 'a further line' });
+    expect(logs.output()).toMatch(/^(line \d+\s)+/);
   });
 
   test('exec has a terminal, its input and its exit code', async () => {
@@ -44,7 +45,8 @@ export function tunnelStories(nodes: () => Nodes): void {
 
   test('attach shows what the process writes', async () => {
     const attached = follow('attach', 'shell-a2');
-    await eventually(() => /line \d+/.test(attached.output()), { what: 'a line of the attached process' });
+    const line = await eventually(() => /line \d+/.exec(attached.output())?.[0], { what: 'a line' });
+    expect(line).toMatch(/line \d+/);
   });
 
   test('a port is forwarded', async () => {
@@ -56,7 +58,7 @@ export function tunnelStories(nodes: () => Nodes): void {
   test('kube-apiserver reaches a webhook and an aggregated API on pods of an agent', async () => {
     const [, a2] = nodes().agents;
     if (a2 === undefined) throw new Error('there is no second agent');
-    await extend(server(), a2);
+    expect(await extend(server(), a2)).toBe('greeting.greetings.example.org/hello\n');
   });
 
   test('a gigabyte is copied into a pod; memory stays, and so do the beats', async () => {

@@ -70,12 +70,12 @@ export function extensionStories(box: () => Box): void {
   });
 
   test('kube-apiserver reaches a webhook and an aggregated API through their Service', async () => {
-    await extend(box(), box());
+    expect(await extend(box(), box())).toBe('greeting.greetings.example.org/hello\n');
   });
 }
 
-/** Runs a pod that is a webhook and an aggregated API on the box `on`, and sees that kube-apiserver asks it. */
-export async function extend(box: Box, on: Box): Promise<void> {
+/** Runs a pod that is a webhook and an aggregated API on the box `on`. @returns what the API answers, once the webhook has refused */
+export async function extend(box: Box, on: Box): Promise<string> {
   const env = { ...process.env, CGO_ENABLED: '0' };
   const program = join(on.host.dir, 'disk/tmp/webhook');
   await promisify(execFile)('go', ['build', '-trimpath', '-o', program, '.'], { cwd: fixture, env });
@@ -99,5 +99,5 @@ export async function extend(box: Box, on: Box): Promise<void> {
   await box.apply(configMap('accepted', '{}'), '-n', 'extension');
 
   await box.kubectl('wait', 'apiservice/v1.greetings.example.org', '--for=condition=Available', '--timeout=30s');
-  expect(await box.kubectl('get', 'greetings', '-o', 'name')).toBe('greeting.greetings.example.org/hello\n');
+  return await box.kubectl('get', 'greetings', '-o', 'name');
 }
