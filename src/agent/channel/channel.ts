@@ -60,6 +60,7 @@ const longestWaitMs = 15_000;
 /** A connection that lived so long was a good one: the next failure waits little again. */
 const goodAfterMs = 10_000;
 const handshakeTimeoutMs = 10_000;
+const closeWithinMs = 1000;
 
 /** Ready at once: a box does its work without its server too. */
 export function createChannel(options: ChannelOptions): Channel {
@@ -154,7 +155,10 @@ class Connection {
 
   /** Resolves with the end, however it comes. */
   async ended(signal: AbortSignal): Promise<Ending> {
-    const stop = () => this.#socket.close(1000);
+    const stop = () => {
+      this.#socket.close(1000);
+      setTimeout(() => this.#socket.terminate(), closeWithinMs).unref(); // the other end may have no power
+    };
     signal.addEventListener('abort', stop, { once: true });
     const ending = await new Promise<Ending>((resolve) => {
       this.#socket.once('close', (code: number, reason: Buffer) => {

@@ -23,6 +23,8 @@ export interface Upgrades {
   close(): void;
 }
 
+const closeWithinMs = 1000;
+
 /** What a node has connected for: its channel, or a stream it was asked to bring. Nobody else gets so far. */
 export function createUpgrades(options: {
   readonly nodes: Pick<Nodes, 'connect'>;
@@ -79,7 +81,13 @@ function serveChannel(
       clearTimeout(noHello);
       connection = nodes.connect(
         nodeName,
-        { send: (answer) => link.send(JSON.stringify(answer)), close: (code, reason) => link.close(code, reason) },
+        {
+          send: (answer) => link.send(JSON.stringify(answer)),
+          close(code, reason) {
+            link.close(code, reason);
+            setTimeout(() => link.terminate(), closeWithinMs).unref(); // the other end may have no power
+          },
+        },
         message,
       );
       connection.catch((error: unknown) => {

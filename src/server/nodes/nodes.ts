@@ -199,10 +199,20 @@ export function createNodes(options: NodesOptions): Nodes {
         clock,
         onBeat: (beat) => onBeat(nodeName, previous, beat),
         onOpenFailed: options.onOpenFailed,
+        onEnded() {
+          if (sessions.get(nodeName) !== session) return; // a newer one has taken its place
+          sessions.delete(nodeName);
+          lastSeenMs.set(nodeName, session.heardAtMs);
+          if (stopping.signal.aborted) return;
+          log.info('node disconnected', { node: nodeName, session: generation });
+          record(writeConnection(nodeName, generation));
+          record(history.flush(nodeName));
+        },
       });
-      let previous = sessions.get(nodeName)?.beat;
-      sessions.get(nodeName)?.close(closeCodes.replaced, 'a newer connection of this node');
+      const older = sessions.get(nodeName);
+      let previous = older?.beat;
       sessions.set(nodeName, session);
+      older?.close(closeCodes.replaced, 'a newer connection of this node');
       hellos.set(nodeName, hello);
       lastSeenMs.set(nodeName, clock.now());
       addresses.check(nodeName);
@@ -214,16 +224,7 @@ export function createNodes(options: NodesOptions): Nodes {
           session.handle(message);
           previous = session.beat;
         },
-        ended() {
-          session.ended();
-          if (sessions.get(nodeName) !== session) return; // a newer one has taken its place
-          sessions.delete(nodeName);
-          lastSeenMs.set(nodeName, clock.now());
-          if (stopping.signal.aborted) return;
-          log.info('node disconnected', { node: nodeName, session: generation });
-          record(writeConnection(nodeName, generation));
-          record(history.flush(nodeName));
-        },
+        ended: () => session.ended(),
       };
     },
     session: (nodeName) => sessions.get(nodeName),
@@ -253,7 +254,6 @@ export function createNodes(options: NodesOptions): Nodes {
         log.warn('a removed node was not told', { node: nodeName, error });
       });
       session?.close(closeCodes.notJoined, 'this node was removed from the cluster');
-      sessions.delete(nodeName);
       hellos.delete(nodeName);
       lastSeenMs.delete(nodeName);
       await history.flush(nodeName);

@@ -20,6 +20,8 @@ export interface SessionOptions {
   readonly clock: Clock;
   readonly onBeat: (beat: Beat) => void;
   readonly onOpenFailed: (id: string, reason: string) => void;
+  /** Once, however it ends. */
+  readonly onEnded: () => void;
 }
 
 const commandWithinMs = 30_000;
@@ -100,10 +102,12 @@ export class NodeSession {
     this.ended();
   }
 
-  /** The websocket is gone. */
+  /** The websocket is gone, or is not waited for any more. */
   ended(): void {
+    if (!this.#isOpen) return;
     this.#isOpen = false;
     clearTimeout(this.#silence);
     for (const answer of this.#commands.values()) answer({ ok: false, text: 'its connection was lost' });
+    this.#options.onEnded();
   }
 }

@@ -199,3 +199,14 @@ test('a day of a node is kept by the quarter of an hour', async () => {
   expect(entry).toMatchObject({ connections: 1, restarts: 0, minDiskBytes: 1, maxLoad1: 0.5 });
   expect(Date.parse(entry?.from ?? '') % (15 * 60 * 1000)).toBe(0);
 });
+
+test('a node that falls silent counts as gone after fifteen seconds, though its connection is never closed', async () => {
+  const server = await channelServer();
+  server.kube.put(node('a'));
+  const { socket } = await rawPeer(server.url, await server.identity('a'), [hello, { type: 'beat', seq: 1, ...seen }]);
+  await eventually(() => server.kube.conditions('a').includes('kagent.sh/Connected True BeatsArrive'));
+  socket.pause(); // as a box without power: it answers nothing, and does not say goodbye
+  await eventually(() => server.nodes.session('a') === undefined, { withinMs: 20_000, what: 'the end of its session' });
+  const isTold = () => server.kube.conditions('a').includes('kagent.sh/Connected False NoBeats');
+  expect(await eventually(isTold, { withinMs: 30_000, what: 'the condition' })).toBe(true);
+});
