@@ -136,11 +136,13 @@ test('with three of ten packets lost nothing hangs, and exec still works', async
 
 test('a node that gets another address says so, and its pods are reached by way of it', async () => {
   const server = nodes.server;
-  const address = a2.host.address.replace(/\d+$/, '42');
-  const mask = '24';
-  await a2.sh(
-    `ip addr add ${address}/${mask} dev eth0; ip addr del ${a2.host.address}/${mask} dev eth0; ip route replace default via ${a2.host.address.replace(/\d+$/, '1')}`,
-  );
+  const [address, gateway] = ['42', '1'].map((last) => a2.host.address.replace(/\d+$/, last));
+  const change = [
+    `ip addr del ${a2.host.address}/24 dev eth0`,
+    `ip addr add ${address}/24 dev eth0`,
+    `ip route replace default via ${gateway}`,
+  ];
+  await a2.sh(change.join(' && '));
   const internalIp = () =>
     kubectl('get', 'node', 'a2', '-o', 'jsonpath={.status.addresses[?(@.type=="InternalIP")].address}');
   await eventually(async () => (await internalIp()) === address, { withinMs: 60_000, what: 'the new address' });
