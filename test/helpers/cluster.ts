@@ -48,7 +48,9 @@ export interface Box {
 }
 
 export interface BoxWithLab extends Box {
-  /** Keeps the logs under `dist/e2e/<scenario>` and erases the box. */
+  /** Boots another host on the same switch, with the last byte of its address. */
+  neighbour(name: string, lastByte: number): Promise<LabHost>;
+  /** Keeps the logs under `dist/e2e/<scenario>` and erases the box and its neighbours. */
   wipe(): Promise<void>;
 }
 
@@ -60,7 +62,11 @@ export async function createBox(scenario: string): Promise<BoxWithLab> {
     const box = boxOn(host);
     // What is installed on the machine itself shows through; this box has its own.
     await box.sh(`rm -rf /etc/kagent /usr/local/bin/kagent* && install -m 755 '${executable}' ${installed}`);
-    return { ...box, wipe: () => keepLogsAndWipe(lab, host, scenario) };
+    return {
+      ...box,
+      neighbour: (name, lastByte) => lab.host(name, lastByte),
+      wipe: () => keepLogsAndWipe(lab, host, scenario),
+    };
   } catch (error) {
     await lab.wipe();
     throw error;
