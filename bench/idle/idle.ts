@@ -3,44 +3,17 @@
  * Starts a cluster on a new box, stops it, drops the page cache, starts it again (a freshly written file is mapped in large
  * pieces, which inflates PSS), rests, and then looks at every process: memory once, CPU and writes over the window.
  */
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { cpuAndMemory } from '../../src/shared/process/process.ts';
 import { createBox } from '../../test/helpers/cluster.ts';
+import { perMinute, sampleHost } from '../samples.ts';
 
 const { values } = parseArgs({
   options: { rest: { type: 'string', default: '180' }, window: { type: 'string', default: '60' } },
 });
 const windowSeconds = Number(values.window);
-
-interface Sample {
-  readonly name: string;
-  readonly cpuSeconds: number;
-  readonly writtenBytes: number;
-  readonly pssBytes: number;
-  readonly anonymousBytes: number;
-}
-
-/** Every process of the box, found by its pid namespace; pods have their own, and so are left out, as in k3s's figures. */
-function samples(initPid: string): ReadonlyMap<string, Sample> {
-  const namespace = readlinkSync(`/proc/${initPid}/ns/pid`);
-  const found = new Map<string, Sample>();
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name) && name !== initPid)) {
-    try {
-      if (readlinkSync(`/proc/${pid}/ns/pid`) !== namespace) continue;
-      const [command = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-      const usage = cpuAndMemory(Number(pid));
-      const written = /^write_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1];
-      if (usage === undefined || command === 'sleep') continue;
-      found.set(pid, { name: basename(command), writtenBytes: Number(written), ...usage });
-    } catch {
-      // it has ended meanwhile
-    }
-  }
-  return found;
-}
 
 const box = await createBox('bench-idle');
 try {
@@ -53,19 +26,9 @@ try {
   writeFileSync('/proc/sys/vm/drop_caches', '3');
   await box.startServer();
   await delay(Number(values.rest) * 1000);
-  const init = readFileSync(join(box.host.dir, 'pid'), 'utf8').trim();
-  const before = samples(init);
+  const before = sampleHost(box.host);
   await delay(windowSeconds * 1000);
-  const after = samples(init);
-
-  const rows = [...after].map(([pid, now]) => {
-    const then = before.get(pid);
-    return {
-      ...now,
-      cpuSeconds: ((now.cpuSeconds - (then?.cpuSeconds ?? 0)) * 60) / windowSeconds,
-      writtenBytes: ((now.writtenBytes - (then?.writtenBytes ?? 0)) * 60) / windowSeconds,
-    };
-  });
+  const rows = perMinute(before, sampleHost(box.host), windowSeconds);
   const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(1);
   const line = (name: string, of: readonly (typeof rows)[number][]) => {
     const sum = (value: (row: (typeof rows)[number]) => number) => of.reduce((total, row) => total + value(row), 0);

@@ -1,0 +1,69 @@
+/**
+ * The agents of some hollow nodes, in one process: `node agents.ts URL TOKEN HOLLOW NAME…`, in a host of the lab.
+ * Each node joins as a real one does, with a data dir, keys and a password of its own; then HOLLOW runs their kubelets,
+ * and a line on stdout says so. Each keeps a channel to the server and sends its beats. Goes on until it is ended.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { createChannel, createLook, factsOf } from '../../src/agent/channel/channel.ts';
+import { join } from '../../src/agent/join/join.ts';
+import { silentLog } from '../../src/shared/log/log.ts';
+import { pathsOf } from '../../src/shared/paths.ts';
+import { Secret } from '../../src/shared/secret.ts';
+import { version } from '../../src/shared/version/version.ts';
+
+const [, , url = '', token = '', hollow = '', ...names] = process.argv;
+const address = networkInterfaces()['eth0']?.find(({ family }) => family === 'IPv4')?.address ?? '';
+const living = new AbortController();
+
+const nodes = [];
+for (const nodeName of names) {
+  const paths = pathsOf(`/var/lib/hollow/${nodeName}`);
+  const kubernetesVersion = 'v1.37.1';
+  const of = { url, token: new Secret(token), nodeName, addresses: [address], paths, version, kubernetesVersion };
+  nodes.push(await join({ ...of, log: silentLog }, living.signal));
+}
+
+for (const { nodeName, files } of nodes) {
+  const { serverCa, kubeletCert, kubeletKey, kubeletServingCert, kubeProxyCert, flannelCert } = files;
+  const channel = createChannel({
+    after: [],
+    supervisorUrls: () => [url],
+    credentials: () => ({ caPath: serverCa, certPath: kubeletCert, keyPath: kubeletKey }),
+    hello: () => ({
+      type: 'hello',
+      version,
+      kubernetesVersion: 'v1.37.1',
+      machineId: nodeName,
+      bootId: nodeName,
+      internalIps: [address],
+      externalIps: [],
+      internalDns: [],
+      externalDns: [],
+      facts: factsOf(),
+    }),
+    look: createLook({
+      processes: () => [],
+      dataDir: '/var/lib',
+      certificatePaths: () => [kubeletCert, kubeletServingCert, kubeProxyCert, flannelCert],
+    }),
+    carryOut: () => Promise.reject(new Error('a hollow node does nothing')),
+    mayDial: () => false,
+    onServers: () => {},
+    onNotJoined: () => Promise.reject(new Error(`${nodeName} is not joined`)),
+    log: silentLog,
+  });
+  await channel.start(living.signal);
+}
+
+const log = openSync(`/var/log/${names[0]}.log`, 'a');
+const kubelets = spawn(
+  hollow,
+  nodes.map(({ nodeName, files }) => `${nodeName}=${files.kubeletKubeconfig}`),
+  { stdio: ['ignore', log, log] },
+);
+process.stdout.write('started\n');
+const [code, signal] = (await once(kubelets, 'exit')) as [number | null, string | null];
+throw new Error(`${hollow} ended with ${code ?? signal}: see /var/log/${names[0]}.log`);

@@ -1,0 +1,42 @@
+/** Whether the server heard every node in time: from what it keeps of each. */
+import { askServer } from '../../src/shared/daemon/daemon.ts';
+import { beatEveryMs } from '../../src/shared/protocol/channel.ts';
+import { NodeDetails, NodeList } from '../../src/shared/protocol/local.ts';
+
+/** Of each connected node, which connection it is on and how many beats were heard. */
+export type Beats = ReadonlyMap<string, { readonly session: number; readonly heard: number }>;
+
+export interface BeatResult {
+  readonly nodes: number;
+  readonly heard: number;
+  /** Less than there should be, by more than the one at either edge of the window. */
+  readonly missed: number;
+  readonly reconnected: number;
+}
+
+export async function beatsOf(socketPath: string): Promise<Beats> {
+  const { nodes } = await askServer(socketPath, { method: 'GET', path: '/v1/nodes' }, NodeList);
+  const beats = new Map<string, { readonly session: number; readonly heard: number }>();
+  for (const { name, session } of nodes) {
+    if (session === undefined) continue;
+    const { history } = await askServer(socketPath, { method: 'GET', path: `/v1/nodes/${name}` }, NodeDetails);
+    beats.set(name, { session, heard: history.reduce((sum, entry) => sum + entry.beats, 0) });
+  }
+  return beats;
+}
+
+/** Of the nodes that were there at the beginning. */
+export function beatsBetween(before: Beats, after: Beats, windowSeconds: number): BeatResult {
+  const wanted = Math.floor((windowSeconds * 1000) / beatEveryMs) - 1;
+  const each = [...before].map(([name, then]) => {
+    const now = after.get(name);
+    const heard = (now?.heard ?? 0) - then.heard;
+    return { heard, missed: Math.max(0, wanted - heard), isNew: now?.session !== then.session };
+  });
+  return {
+    nodes: each.length,
+    heard: each.reduce((sum, { heard }) => sum + heard, 0),
+    missed: each.reduce((sum, { missed }) => sum + missed, 0),
+    reconnected: each.filter(({ isNew }) => isNew).length,
+  };
+}
