@@ -42,7 +42,7 @@ import {
   type NodeIdentity,
 } from './join/join.ts';
 import { createLoadBalancer } from './load-balancer/load-balancer.ts';
-import { cniComponent, cniConfDir, flannelComponent, removeConflist } from './network/network.ts';
+import { cniBinDirs, cniComponent, cniConfDir, flannelComponent } from './network/network.ts';
 import { kubeletComponent, kubeProxyComponent, nodeReady, podCidr, type OwnNodeOptions } from './node/node.ts';
 import { containerdComponent, imagesComponent } from './runtime/runtime.ts';
 
@@ -115,7 +115,7 @@ export function createAgent(options: AgentOptions): readonly Component[] {
   };
   /** flanneld and its configuration, unless the operator brings another network. */
   const withFlannel = (name: string, make: () => Component): Component =>
-    settings().flannelBackend === 'none' ? task(name, [], async () => removeConflist(paths)) : make();
+    settings().flannelBackend === 'none' ? task(name, [], async () => {}) : make();
 
   const balancer =
     options.balancerPort === undefined
@@ -131,15 +131,18 @@ export function createAgent(options: AgentOptions): readonly Component[] {
         ];
   const apiserver = [...after.apiserver, ...balancer.map((component) => component.name)];
 
-  const containerd = deferred('containerd', after.assets, () =>
-    containerdComponent({
+  /** containerd does not wait for the join: on a node's first start the cluster's backend is guessed. */
+  let startedFor: ClusterSettings['flannelBackend'] | undefined;
+  const containerd = deferred('containerd', after.assets, () => {
+    const backend = (startedFor = options.settings?.flannelBackend ?? joined?.settings.flannelBackend ?? 'vxlan');
+    return containerdComponent({
       ...shared(),
-      cniBinDir: joinPath(options.currentDir, 'cni'),
-      cniConfDir: cniConfDir(paths),
+      cniBinDirs: cniBinDirs(joinPath(options.currentDir, 'cni'), backend),
+      cniConfDir: cniConfDir(paths, backend),
       snapshotter: config.snapshotter,
       sandboxImage: config.pauseImage ?? options.image('pause'),
-    }),
-  );
+    });
+  });
   const kubelet = deferred('kubelet', ['join', 'containerd', ...balancer.map((component) => component.name)], () => {
     const { files } = identity();
     return kubeletComponent({
@@ -174,6 +177,17 @@ export function createAgent(options: AgentOptions): readonly Component[] {
   const flanneld = deferred('flanneld', ['join', ...after.assets, ...apiserver], () =>
     withFlannel('flanneld', () =>
       flannelComponent({ ...shared(), settings: settings(), kubeconfigPath: identity().files.flannelKubeconfig }),
+    ),
+  );
+  // Not before the images are there: a pod that does not find its own waits ten seconds to look again.
+  const cni = deferred('cni', ['kubelet', 'images'], () =>
+    withFlannel('cni', () =>
+      cniComponent('cni', [], {
+        paths,
+        backend: settings().flannelBackend,
+        interfaceName: facts.defaultInterface,
+        podCidr: (signal) => podCidr(ownNode(), signal),
+      }),
     ),
   );
   const channel: Channel = createChannel({
@@ -215,6 +229,8 @@ export function createAgent(options: AgentOptions): readonly Component[] {
     onNotJoined: async () => {
       try {
         joined = await join({ ...joining(), isForgotten: true }, AbortSignal.timeout(30_000));
+        await restart(kubelet); // it registers as it starts
+        await Promise.all([restart(flanneld), restart(cni)]);
       } catch (error) {
         log.warn('the server does not know this node, and does not take it in', { error });
       }
@@ -248,20 +264,13 @@ export function createAgent(options: AgentOptions): readonly Component[] {
     kubeProxy,
     flanneld,
     channel,
-    // Not before the images are there: a pod that does not find its own waits ten seconds to look again.
-    deferred('cni', ['kubelet', 'images'], () =>
-      withFlannel('cni', () =>
-        cniComponent('cni', [], {
-          paths,
-          backend: settings().flannelBackend,
-          interfaceName: facts.defaultInterface,
-          podCidr: (signal) => podCidr(ownNode(), signal),
-        }),
-      ),
-    ),
-    task('node-ready', ['kubelet', 'cni', 'images', 'kube-proxy', 'flanneld'], (signal) =>
-      nodeReady(ownNode(), signal),
-    ),
+    cni,
+    task('node-ready', ['kubelet', 'cni', 'images', 'kube-proxy', 'flanneld'], async (signal) => {
+      const isOwnNetwork = settings().flannelBackend === 'none';
+      if (isOwnNetwork && startedFor !== 'none') await restart(containerd);
+      // Without a network the node is Ready when somebody has brought one, which needs a cluster that runs.
+      if (!isOwnNetwork) await nodeReady(ownNode(), signal);
+    }),
     certificateTimer({
       name: 'node-certificates',
       after: ['join'],

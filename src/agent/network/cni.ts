@@ -1,14 +1,29 @@
+import { execFile } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { task, type Component } from '../../shared/component/component.ts';
 import { writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Paths } from '../../shared/paths.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import { subnetOf, type Subnet } from './subnet.ts';
 
-/** Our own folder: another program's configuration in /etc/cni/net.d does not decide about our pods. */
-export function cniConfDir(paths: Paths): string {
+/**
+ * Our own folder: another program's configuration in /etc/cni/net.d does not decide about our pods. With the backend
+ * `none` it does: that is where every other network's installer writes.
+ */
+export function cniConfDir(paths: Paths, backend: ClusterSettings['flannelBackend']): string {
+  return backend === 'none' ? '/etc/cni/net.d' : ownConfDir(paths);
+}
+
+function ownConfDir(paths: Paths): string {
   return join(paths.agent.etc, 'cni', 'net.d');
+}
+
+/** Where containerd looks for plugins: the bundled ones, and with `none` also where installers of others put theirs. */
+export function cniBinDirs(bundledDir: string, backend: ClusterSettings['flannelBackend']): readonly string[] {
+  return backend === 'none' ? ['/opt/cni/bin', bundledDir] : [bundledDir];
 }
 
 /** Which addresses are given to which pods; on the tmpfs of /run because a reboot ends every pod. */
@@ -30,17 +45,24 @@ export function cniComponent(name: string, after: readonly string[], options: Cn
   const { paths, backend, interfaceName, podCidr } = options;
   return task(name, after, async (signal) => {
     const subnet = subnetOf(await podCidr(signal), backend, linkMtu(interfaceName));
-    writeFileIfChanged(join(cniConfDir(paths), '10-kagent.conflist'), cniConflist(subnet), 0o644);
+    await removeForeignBridge(subnet);
+    writeFileIfChanged(join(ownConfDir(paths), '10-kagent.conflist'), cniConflist(subnet), 0o644);
   });
+}
+
+/**
+ * A node that was removed and joins again, or whose cluster was restored, has another range. The bridge of the one before
+ * would keep every new pod from starting; the pods on it are no longer the cluster's, and the kubelet ends them.
+ */
+async function removeForeignBridge(subnet: Subnet): Promise<void> {
+  const addresses = networkInterfaces()[bridgeName]?.filter(({ family }) => family === 'IPv4') ?? [];
+  if (addresses.length === 0 || addresses.some(({ address }) => address === subnet.gateway)) return;
+  await promisify(execFile)('ip', ['link', 'delete', bridgeName]);
+  rmSync(ipamDir, { recursive: true, force: true });
 }
 
 function linkMtu(interfaceName: string): number {
   return Number(readFileSync(`/sys/class/net/${interfaceName}/mtu`, 'utf8'));
-}
-
-/** For `flannelBackend: none`: a configuration of ours from an earlier start must not decide. */
-export function removeConflist(paths: Paths): void {
-  rmSync(join(cniConfDir(paths), '10-kagent.conflist'), { force: true });
 }
 
 /**

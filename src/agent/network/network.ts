@@ -6,6 +6,6 @@
  */
 export { flannelComponent, type FlannelOptions } from './flannel.ts';
 export { flannelConfig, subnetOf, type Subnet } from './subnet.ts';
-export { cniComponent, cniConflist, cniConfDir, type CniOptions, removeConflist } from './cni.ts';
+export { cniBinDirs, cniComponent, cniConflist, cniConfDir, type CniOptions } from './cni.ts';
 export { removeNetwork, type Removal } from './cleanup.ts';
 export { SubnetFileError } from './errors.ts';

@@ -5,7 +5,7 @@ export interface ContainerdSettings {
   readonly stateDir: string;
   readonly socketPath: string;
   readonly runcPath: string;
-  readonly cniBinDir: string;
+  readonly cniBinDirs: readonly string[];
   readonly cniConfDir: string;
   /** `hosts.toml` files of registries. */
   readonly registryHostsDir: string;
@@ -79,7 +79,7 @@ disabled_plugins = [${disabledPlugins.map((name) => text(name)).join(', ')}]
         SystemdCgroup = ${settings.systemdCgroup}
 
   [plugins.'io.containerd.cri.v1.runtime'.cni]
-    bin_dirs = [${text(settings.cniBinDir)}]
+    bin_dirs = ${text(settings.cniBinDirs)}
     conf_dir = ${text(settings.cniConfDir)}
     use_internal_loopback = true
 `;

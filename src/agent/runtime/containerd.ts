@@ -15,7 +15,7 @@ export interface ContainerdOptions {
   readonly facts: HostFacts;
   /** Through the `current` link: shims call runc by this path for as long as their pod lives. */
   readonly binDir: string;
-  readonly cniBinDir: string;
+  readonly cniBinDirs: readonly string[];
   readonly cniConfDir: string;
   readonly snapshotter: 'overlayfs' | 'native';
   readonly sandboxImage: string;
@@ -39,7 +39,7 @@ export function containerdComponent(options: ContainerdOptions) {
         stateDir: runPaths.containerd,
         socketPath,
         runcPath: join(binDir, 'runc'),
-        cniBinDir: options.cniBinDir,
+        cniBinDirs: options.cniBinDirs,
         cniConfDir: options.cniConfDir,
         registryHostsDir,
         sandboxImage: options.sandboxImage,

@@ -134,10 +134,22 @@ export function createNodes(options: NodesOptions): Nodes {
   const writeConnection = (nodeName: string, generation: number): Promise<void> =>
     store.put(connectionKey(nodeName), JSON.stringify({ generation, lastSeen: rfc3339(clock.now()) }));
 
+  /** When each node was heard last, before this server started. */
+  const recall = async (): Promise<void> => {
+    const { entries } = await store.list('/kagent/nodes/');
+    for (const [key, text] of entries) {
+      const nodeName = /^\/kagent\/nodes\/([^/]+)\/connection$/.exec(key)?.[1];
+      if (nodeName === undefined || sessions.has(nodeName)) continue;
+      lastSeenMs.set(nodeName, Date.parse(LastConnection.parse(JSON.parse(text)).lastSeen));
+    }
+  };
+
   /** Nodes that nobody has heard of for a while; looked for now and then, so that a restart of the server finds them too. */
   const tellOfSilence = (): void => {
     for (const { metadata } of directory.all()) {
-      const heardMs = sessions.has(metadata.name) ? clock.now() : (lastSeenMs.get(metadata.name) ?? startedAtMs);
+      if (sessions.has(metadata.name)) continue;
+      // Not before the agents had time to come back to a server that has just started.
+      const heardMs = Math.max(lastSeenMs.get(metadata.name) ?? 0, startedAtMs);
       if (clock.now() - heardMs < graceMs) continue;
       announcer.setConditions(metadata.name, conditionsOfSilence('no connection from this node'));
     }
@@ -159,6 +171,7 @@ export function createNodes(options: NodesOptions): Nodes {
     after: ['kube-apiserver'],
     async start() {
       startedAtMs = clock.now();
+      await recall();
       watching = setInterval(tellOfSilence, silenceMs / 3).unref();
       work = (async () => {
         while (!stopping.signal.aborted) {

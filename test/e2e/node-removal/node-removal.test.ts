@@ -55,10 +55,14 @@ describe('tokens', () => {
       /has the sha256 [0-9a-f]{64}, the token wants 0000/,
     );
     expect(await refused('--token', 'K10short::server:x')).toMatch(/64 hexadecimal digits/);
-    const short = await onServer('token', 'create', '--ttl', '1s');
-    const isExpired = async () => (await refused('--token', short)).includes('has expired at');
-    await eventually(isExpired, { withinMs: 20_000, what: 'the expired token' });
-    const [id = ''] = short.replace(/^.*::/, '').split('.');
+    const made = JSON.parse(await onServer('token', 'create', '--ttl', '1s', '-o', 'json')) as {
+      readonly text: string;
+      readonly token: { readonly id: string; readonly expiresAt: string };
+    };
+    const { text: short } = made;
+    const { id, expiresAt } = made.token;
+    await eventually(() => Date.now() > Date.parse(expiresAt), { what: 'the end of the token' });
+    expect(await refused('--token', short)).toContain(`the token ${id} has expired at ${expiresAt}`);
     await onServer('token', 'delete', id);
     const unknown = await refused('--token', short);
     expect(unknown).toMatch(/does not know this token/);

@@ -6,7 +6,7 @@ const settings: ContainerdSettings = {
   stateDir: '/run/kagent/containerd',
   socketPath: '/run/kagent/containerd/containerd.sock',
   runcPath: '/data/current/bin/runc',
-  cniBinDir: '/data/current/cni',
+  cniBinDirs: ['/data/current/cni'],
   cniConfDir: '/data/agent/etc/cni/net.d',
   registryHostsDir: '/data/agent/etc/containerd/certs.d',
   sandboxImage: 'kagent.sh/pause:1',

@@ -1,0 +1,82 @@
+/** The other ways between pods: plain routes, a network of somebody else's, and one this kernel does not have. */
+import { expect, onTestFinished, test } from 'vitest';
+import { createNodes, type Nodes } from '../../helpers/cluster.ts';
+import { podsOf } from '../../helpers/nodes.ts';
+import { eventually } from '../../helpers/wait.ts';
+
+const web = `
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: { name: web }
+spec:
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+      - name: web
+        image: IMAGE
+        command: [sh, -c, 'mkdir /www; hostname >/www/index.html; exec httpd -f -p 80 -h /www']
+`;
+
+async function nodesWith(backend: string): Promise<Nodes> {
+  const nodes = await createNodes(`backends-${backend}`, { agents: 1, serverFlags: ['--flannel-backend', backend] });
+  onTestFinished(() => nodes.wipe());
+  return nodes;
+}
+
+test('host-gw: pods of two hosts reach each other by routes alone, with the whole MTU', async () => {
+  const { server } = await nodesWith('host-gw');
+  await server.apply(web);
+  await server.kubectl('rollout', 'status', 'daemonset/web', '--timeout=60s');
+  const pods = await podsOf(server, 'app=web');
+  expect(new Set(pods.map(({ spec }) => spec.nodeName))).toEqual(new Set(['s1', 'a1']));
+  const [from, to] = pods;
+  const inPod = (...command: readonly string[]) => server.kubectl('exec', from?.metadata.name ?? '', '--', ...command);
+  expect(await inPod('cat', '/sys/class/net/eth0/mtu')).toBe('1500\n');
+  expect(await inPod('ping', '-c', '2', '-W', '3', '-s', '1472', to?.status.podIP ?? '')).toContain(' 0% packet loss');
+  expect(await server.sh('ip link')).not.toContain('flannel');
+});
+
+test('none: nodes become Ready when somebody brings a network, on a server and on an agent', async () => {
+  const { server, agents } = await nodesWith('none');
+  const all = [server, ...agents];
+  const statuses = async () =>
+    (
+      await server.kubectl('get', 'nodes', '-o', 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}')
+    ).trim();
+  expect(await statuses()).toBe('False False');
+  for (const [index, box] of all.entries()) {
+    const own = {
+      cniVersion: '1.0.0',
+      name: 'own',
+      plugins: [
+        {
+          type: 'bridge',
+          bridge: 'own0',
+          isGateway: true,
+          ipMasq: true,
+          ipam: {
+            type: 'host-local',
+            ranges: [[{ subnet: `10.99.${index}.0/24` }]],
+            routes: [{ dst: '0.0.0.0/0' }],
+          },
+        },
+      ],
+    };
+    await box.sh(`mkdir -p /etc/cni/net.d && cat >/etc/cni/net.d/10-own.conflist <<'END'\n${JSON.stringify(own)}\nEND`);
+  }
+  await eventually(async () => (await statuses()) === 'True True', { withinMs: 60_000, what: 'two Ready nodes' });
+  await server.apply(web);
+  await server.kubectl('rollout', 'status', 'daemonset/web', '--timeout=60s');
+  for (const { status } of await podsOf(server, 'app=web')) expect(status.podIP).toMatch(/^10\.99\.[01]\.\d+$/);
+});
+
+test('wireguard-native is refused where the kernel does not have it, with what to do', async () => {
+  const nodes = await nodesWith('vxlan');
+  const box = await nodes.addBox('b1', 31);
+  const { code, stderr } = await box.kagent(['server', '--flannel-backend', 'wireguard-native'], { timeoutMs: 60_000 });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/the kernel \S+ has no WireGuard; load it with "modprobe wireguard"/);
+});
