@@ -1,30 +1,45 @@
 /**
- * What a server at rest holds and does: `sudo node bench/idle/idle.ts [--rest 180] [--window 60]`, with dist/kagent built.
- * Starts a cluster on a new box, stops it, drops the page cache, starts it again (a freshly written file is mapped in large
- * pieces, which inflates PSS), rests, and then looks at every process: memory once, CPU and writes over the window.
+ * What a box at rest holds and does: `sudo node bench/idle/idle.ts [--node server|agent] [--rest 180] [--window 60]`, with
+ * dist/kagent built. Starts a cluster on new boxes, stops it, drops the page cache, starts it again (a freshly written file is
+ * mapped in large pieces, which inflates PSS), rests, and then looks at every process of the server's box, or of an agent's:
+ * memory once, CPU and writes over the window.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { createBox } from '../../test/helpers/cluster.ts';
+import { createNodes, type Box } from '../../test/helpers/cluster.ts';
 import { perMinute, sampleHost } from '../samples.ts';
 
 const { values } = parseArgs({
-  options: { rest: { type: 'string', default: '180' }, window: { type: 'string', default: '60' } },
+  options: {
+    node: { type: 'string', default: 'server' },
+    rest: { type: 'string', default: '180' },
+    window: { type: 'string', default: '60' },
+  },
 });
 const windowSeconds = Number(values.window);
+const isAgent = values.node === 'agent';
+const peer = isAgent
+  ? '| k3s, for comparison | 192 | 61 | 0.53 | |'
+  : '| k3s, for comparison | 448 | 294 | 2.1 | 666 |';
 
-const box = await createBox('bench-idle');
+async function stop(box: Box): Promise<void> {
+  await box.signal((await box.status()).pid, 'TERM');
+  await box.running().exited;
+}
+
+const nodes = await createNodes('bench-idle', { agents: isAgent ? 1 : 0 });
 try {
-  await box.startServer();
-  await box.kubectl('rollout', 'status', '-n', 'kube-system', 'deployment/coredns', '--timeout=60s');
-  const first = await box.status();
-  await box.signal(first.pid, 'TERM');
-  while ((await box.host.exec(['test', '-e', '/run/kagent/kagent.sock'])).code === 0) await delay(100);
+  const { server, agents } = nodes;
+  const box = agents[0] ?? server;
+  await server.kubectl('rollout', 'status', '-n', 'kube-system', 'deployment/coredns', '--timeout=60s');
+  const flags = await nodes.joinFlags();
+  for (const one of [...agents, server]) await stop(one);
   await box.sh('sync');
   writeFileSync('/proc/sys/vm/drop_caches', '3');
-  await box.startServer();
+  await server.startServer();
+  for (const agent of agents) await agent.startAgent(...flags);
   await delay(Number(values.rest) * 1000);
   const before = sampleHost(box.host);
   await delay(windowSeconds * 1000);
@@ -41,12 +56,12 @@ try {
 | --- | --: | --: | --: | --: |
 ${own.map((row) => line(row.name, [row])).join('\n')}
 ${line('**all of kagent**', own)}
-| k3s, for comparison | 448 | 294 | 2.1 | 666 |
+${peer}
 `;
   process.stdout.write(table);
   const results = resolve(import.meta.dirname, '../../dist/bench');
   mkdirSync(results, { recursive: true });
-  writeFileSync(join(results, 'idle.json'), JSON.stringify(rows, null, 2));
+  writeFileSync(join(results, isAgent ? 'idle-agent.json' : 'idle.json'), JSON.stringify(rows, null, 2));
 } finally {
-  await box.wipe();
+  await nodes.wipe();
 }
