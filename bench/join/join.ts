@@ -10,20 +10,13 @@ import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createNodes, type Box, type Nodes } from '../../test/helpers/cluster.ts';
+import { startRows, timelineRows, type Start } from '../starts.ts';
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '3' } } });
 const repository = resolve(import.meta.dirname, '../..');
 const steps = ['nodeReady', 'podServing', 'allReady'] as const;
 
-interface Component {
-  readonly name: string;
-  readonly startedAtMs?: number | undefined;
-  readonly readyAtMs?: number | undefined;
-}
-interface Start {
-  readonly times: Record<(typeof steps)[number], number>;
-  readonly timeline: readonly Component[];
-}
+type TimedStart = Start<(typeof steps)[number]>;
 
 const waiting = `
 apiVersion: apps/v1
@@ -43,7 +36,7 @@ spec:
 `;
 
 /** One start, watched from the server's box, by the same clock. */
-async function start({ server }: Nodes, box: Box, flags: readonly string[]): Promise<Start> {
+async function start({ server }: Nodes, box: Box, flags: readonly string[]): Promise<TimedStart> {
   const probe = server.run([process.execPath, join(import.meta.dirname, 'probe.ts'), 'a1', 'web']);
   const startedAtMs = Date.now();
   await box.startAgent(...flags);
@@ -67,7 +60,7 @@ async function forgetNode({ server }: Nodes, box: Box): Promise<void> {
   await server.kubectl('delete', 'pod', '-l', 'app=web', '--force', '--grace-period=0');
 }
 
-const starts: Record<string, Start[]> = { file: [], unpacked: [], restart: [] };
+const starts: Record<string, TimedStart[]> = { file: [], unpacked: [], restart: [] };
 for (let round = 0; round < Number(values.rounds); round++) {
   const nodes = await createNodes(`bench-join-${round}`, { agents: 0 });
   try {
@@ -85,33 +78,17 @@ for (let round = 0; round < Number(values.rounds); round++) {
   }
 }
 
-const median = (numbers: readonly number[]) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
-const seconds = (ms: number) => (ms / 1000).toFixed(2);
-const rows = Object.entries(starts).map(([name, runs]) => {
-  const cells = steps.map((step) => {
-    const all = runs.map((run) => run.times[step]);
-    return `${seconds(median(all))} (${all.map(seconds).join(', ')})`;
-  });
-  return `| ${name} | ${cells.join(' | ')} |`;
-});
-const timeline = (starts['unpacked']?.at(-1)?.timeline ?? [])
-  .filter((component) => component.startedAtMs !== undefined)
-  .toSorted((a, b) => (a.startedAtMs ?? 0) - (b.startedAtMs ?? 0))
-  .map(
-    ({ name, startedAtMs = 0, readyAtMs = 0 }) =>
-      `| ${name} | ${seconds(startedAtMs)} | ${seconds(readyAtMs)} | ${seconds(readyAtMs - startedAtMs)} |`,
-  );
 process.stdout.write(`${cpus().length} × ${cpus()[0]?.model}; seconds from the start of \`kagent agent\`: median (each)
 
 | start | node Ready | first pod serving | all components |
 | --- | --- | --- | --- |
-${rows.join('\n')}
+${startRows(starts, steps)}
 
 Where the time goes (the last start of a new node, unpacked):
 
 | component | from | ready | took |
 | --- | --- | --- | --- |
-${timeline.join('\n')}
+${timelineRows(starts['unpacked']?.at(-1))}
 `);
 mkdirSync(join(repository, 'dist/bench'), { recursive: true });
 writeFileSync(join(repository, 'dist/bench/join.json'), JSON.stringify(starts, null, 2));

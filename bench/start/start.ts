@@ -10,35 +10,28 @@ import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createBox, type BoxWithLab } from '../../test/helpers/cluster.ts';
+import { startRows, timelineRows, type Start } from '../starts.ts';
 import { openBundle } from '../../src/shared/assets/assets.ts';
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '3' } } });
 const repository = resolve(import.meta.dirname, '../..');
 const steps = ['apiReady', 'nodeReady', 'podServing', 'allReady'] as const;
 
-interface Component {
-  readonly name: string;
-  readonly startedAtMs?: number;
-  readonly readyAtMs?: number;
-}
-interface Start {
-  readonly times: Record<(typeof steps)[number], number>;
-  readonly timeline: readonly Component[];
-}
+type TimedStart = Start<(typeof steps)[number]>;
 
 const bundle = await openBundle(join(repository, 'dist/kagent'));
 const image = bundle.manifest.files.find((file) => file.name === 'busybox.tar')?.image ?? '';
 
-async function start(box: BoxWithLab, mode: 'fresh' | 'again'): Promise<Start> {
+async function start(box: BoxWithLab, mode: 'fresh' | 'again'): Promise<TimedStart> {
   const probe = join(import.meta.dirname, 'probe.ts');
   const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
   const command = ['env', '-i', path, process.execPath, probe, '/usr/local/bin/kagent', image, mode];
-  return JSON.parse(await box.host.must(command, { timeoutMs: 120_000 })) as Start;
+  return JSON.parse(await box.host.must(command, { timeoutMs: 120_000 })) as TimedStart;
 }
 
 const removeCluster =
   'kagent killall >/dev/null; rm -rf /var/lib/kagent/server /var/lib/kagent/agent /var/lib/kubelet/* /etc/kagent';
-const starts: Record<string, Start[]> = { file: [], unpacked: [], restart: [] };
+const starts: Record<string, TimedStart[]> = { file: [], unpacked: [], restart: [] };
 for (let round = 0; round < Number(values.rounds); round++) {
   const box = await createBox(`bench-start-${round}`);
   try {
@@ -51,33 +44,17 @@ for (let round = 0; round < Number(values.rounds); round++) {
   }
 }
 
-const median = (numbers: readonly number[]) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
-const seconds = (ms: number) => (ms / 1000).toFixed(2);
-const rows = Object.entries(starts).map(([name, runs]) => {
-  const cells = steps.map((step) => {
-    const all = runs.map((run) => run.times[step]);
-    return `${seconds(median(all))} (${all.map(seconds).join(', ')})`;
-  });
-  return `| ${name} | ${cells.join(' | ')} |`;
-});
-const timeline = (starts['unpacked']?.at(-1)?.timeline ?? [])
-  .filter((component) => component.startedAtMs !== undefined)
-  .toSorted((a, b) => (a.startedAtMs ?? 0) - (b.startedAtMs ?? 0))
-  .map(
-    ({ name, startedAtMs = 0, readyAtMs = 0 }) =>
-      `| ${name} | ${seconds(startedAtMs)} | ${seconds(readyAtMs)} | ${seconds(readyAtMs - startedAtMs)} |`,
-  );
 process.stdout.write(`${cpus().length} × ${cpus()[0]?.model}; seconds from the start of the process: median (each)
 
 | start | API ready | node Ready | first pod serving | all components |
 | --- | --- | --- | --- | --- |
-${rows.join('\n')}
+${startRows(starts, steps)}
 
 Where the time goes (the last start of a new cluster, unpacked):
 
 | component | from | ready | took |
 | --- | --- | --- | --- |
-${timeline.join('\n')}
+${timelineRows(starts['unpacked']?.at(-1))}
 `);
 mkdirSync(join(repository, 'dist/bench'), { recursive: true });
 writeFileSync(join(repository, 'dist/bench/start.json'), JSON.stringify(starts, null, 2));

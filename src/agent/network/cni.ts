@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { task, type Component } from '../../shared/component/component.ts';
@@ -31,6 +30,8 @@ export const ipamDir = '/run/kagent/cni';
 
 export const bridgeName = 'cni0';
 
+const run = promisify(execFile);
+
 export interface CniOptions {
   readonly paths: Paths;
   readonly backend: ClusterSettings['flannelBackend'];
@@ -55,9 +56,11 @@ export function cniComponent(name: string, after: readonly string[], options: Cn
  * would keep every new pod from starting; the pods on it are no longer the cluster's, and the kubelet ends them.
  */
 async function removeForeignBridge(subnet: Subnet): Promise<void> {
-  const addresses = networkInterfaces()[bridgeName]?.filter(({ family }) => family === 'IPv4') ?? [];
-  if (addresses.length === 0 || addresses.some(({ address }) => address === subnet.gateway)) return;
-  await promisify(execFile)('ip', ['link', 'delete', bridgeName]);
+  if (!existsSync(`/sys/class/net/${bridgeName}`)) return;
+  // Node does not list a bridge without ports.
+  const { stdout } = await run('ip', ['-4', '-o', 'addr', 'show', 'dev', bridgeName]);
+  if (stdout === '' || stdout.includes(` inet ${subnet.gateway}/`)) return;
+  await run('ip', ['link', 'delete', bridgeName]);
   rmSync(ipamDir, { recursive: true, force: true });
 }
 

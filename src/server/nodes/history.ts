@@ -1,21 +1,7 @@
-import * as z from 'zod';
 import { rfc3339, type Clock } from '../../shared/clock.ts';
 import type { Beat } from '../../shared/protocol/channel.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
-
-/** A quarter of an hour of one node's beats: the worst of each figure. */
-export const HistoryEntry = z.object({
-  from: z.string(), // RFC 3339
-  beats: z.int(),
-  connections: z.int(),
-  restarts: z.int(),
-  maxSkewMs: z.number(),
-  maxRoundTripMs: z.number(),
-  maxLoad1: z.number(),
-  minMemoryBytes: z.number(),
-  minDiskBytes: z.number(),
-});
-export type HistoryEntry = Readonly<z.infer<typeof HistoryEntry>>;
+import { HistoryEntry } from '../../shared/protocol/local.ts';
 
 const slotMs = 15 * 60 * 1000;
 const keptMs = 24 * 60 * 60 * 1000;

@@ -22,13 +22,14 @@ import {
   type Hello,
   type ServerAddress,
 } from '../../shared/protocol/channel.ts';
+import type { HistoryEntry } from '../../shared/protocol/local.ts';
 import type { KubeClient } from '../control-plane/control-plane.ts';
 import { keepAddresses } from './addresses.ts';
 import { createAnnouncer } from './announcer.ts';
 import { conditionsOf, conditionsOfSilence } from './conditions.ts';
 import { NodeIsServerError, NodeStillReadyError, NodeUnknownError } from './errors.ts';
 import { NodeDirectory, type NodeObject } from './directory.ts';
-import { BeatHistory, type HistoryEntry } from './history.ts';
+import { BeatHistory } from './history.ts';
 import { NodeSession, type NodeLink } from './session.ts';
 
 export interface NodesOptions {
@@ -293,7 +294,6 @@ function isInUse(node: NodeObject | undefined): boolean {
 
 export { NodeSession, type NodeLink } from './session.ts';
 export type { NodeObject } from './directory.ts';
-export type { HistoryEntry } from './history.ts';
 export { isDown, type NodeCondition } from './conditions.ts';
 export {
   NodeCommandError,

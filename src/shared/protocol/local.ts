@@ -49,24 +49,26 @@ export type NodeSummary = z.infer<typeof NodeSummary>;
 export const NodeList = z.object({ nodes: z.array(NodeSummary) });
 export type NodeList = z.infer<typeof NodeList>;
 
+/** A quarter of an hour of one node's beats: the worst of each figure. */
+export const HistoryEntry = z.object({
+  from: z.string(), // RFC 3339
+  beats: z.int(),
+  connections: z.int(),
+  restarts: z.int(),
+  maxSkewMs: z.number(),
+  maxRoundTripMs: z.number(),
+  maxLoad1: z.number(),
+  minMemoryBytes: z.number(),
+  minDiskBytes: z.number(),
+});
+export type HistoryEntry = Readonly<z.infer<typeof HistoryEntry>>;
+
 export const NodeDetails = NodeSummary.extend({
   facts: Facts.optional(),
   machineId: z.string().optional(),
   beat: Beat.optional(),
   conditions: z.array(z.object({ type: z.string(), status: z.string(), reason: z.string(), message: z.string() })),
-  history: z.array(
-    z.object({
-      from: z.string(),
-      beats: z.int(),
-      connections: z.int(),
-      restarts: z.int(),
-      maxSkewMs: z.number(),
-      maxRoundTripMs: z.number(),
-      maxLoad1: z.number(),
-      minMemoryBytes: z.number(),
-      minDiskBytes: z.number(),
-    }),
-  ),
+  history: z.array(HistoryEntry),
 });
 export type NodeDetails = z.infer<typeof NodeDetails>;
 

@@ -2,23 +2,8 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { createNodes, type Nodes } from '../../helpers/cluster.ts';
 import { podsOf } from '../../helpers/nodes.ts';
+import { webOnEachNode } from '../../helpers/manifests.ts';
 import { eventually } from '../../helpers/wait.ts';
-
-const web = `
-apiVersion: apps/v1
-kind: DaemonSet
-metadata: { name: web }
-spec:
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec:
-      terminationGracePeriodSeconds: 1
-      containers:
-      - name: web
-        image: IMAGE
-        command: [sh, -c, 'mkdir /www; hostname >/www/index.html; exec httpd -f -p 80 -h /www']
-`;
 
 async function nodesWith(backend: string): Promise<Nodes> {
   const nodes = await createNodes(`backends-${backend}`, { agents: 1, serverFlags: ['--flannel-backend', backend] });
@@ -28,7 +13,7 @@ async function nodesWith(backend: string): Promise<Nodes> {
 
 test('host-gw: pods of two hosts reach each other by routes alone, with the whole MTU', async () => {
   const { server } = await nodesWith('host-gw');
-  await server.apply(web);
+  await server.apply(webOnEachNode);
   await server.kubectl('rollout', 'status', 'daemonset/web', '--timeout=60s');
   const pods = await podsOf(server, 'app=web');
   expect(new Set(pods.map(({ spec }) => spec.nodeName))).toEqual(new Set(['s1', 'a1']));
@@ -68,7 +53,7 @@ test('none: nodes become Ready when somebody brings a network, on a server and o
     await box.sh(`mkdir -p /etc/cni/net.d && cat >/etc/cni/net.d/10-own.conflist <<'END'\n${JSON.stringify(own)}\nEND`);
   }
   await eventually(async () => (await statuses()) === 'True True', { withinMs: 60_000, what: 'two Ready nodes' });
-  await server.apply(web);
+  await server.apply(webOnEachNode);
   await server.kubectl('rollout', 'status', 'daemonset/web', '--timeout=60s');
   for (const { status } of await podsOf(server, 'app=web')) expect(status.podIP).toMatch(/^10\.99\.[01]\.\d+$/);
 });

@@ -1,6 +1,7 @@
 /** A server and two agents that join at once: pods everywhere, and every way between them. No port of an agent is open. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createNodes, type Box, type Nodes } from '../../helpers/cluster.ts';
+import { webOnEachNode } from '../../helpers/manifests.ts';
 import { eventually } from '../../helpers/wait.ts';
 import { tunnelStories } from './tunnel.ts';
 
@@ -42,21 +43,7 @@ async function podsOf(label: string): Promise<readonly Pod[]> {
     .items;
 }
 
-const web = `
-apiVersion: apps/v1
-kind: DaemonSet
-metadata: { name: web }
-spec:
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec:
-      containers:
-      - name: web
-        image: IMAGE
-        command: [sh, -c, 'mkdir /www; hostname >/www/index.html; exec httpd -f -p 80 -h /www']
-        readinessProbe: { httpGet: { port: 80 }, periodSeconds: 1 }
----
+const service = `
 apiVersion: v1
 kind: Service
 metadata: { name: web }
@@ -81,7 +68,7 @@ describe('two agents that joined at once', () => {
   });
 
   test('each pod reaches each pod, the Service by address and name, and each NodePort', async () => {
-    await nodes.server.apply(web);
+    await nodes.server.apply(`${webOnEachNode}---${service}`);
     await kubectl('rollout', 'status', 'daemonset/web', '--timeout=60s');
     await kubectl('wait', '-n', 'kube-system', 'deployment/coredns', '--for=condition=Available', '--timeout=60s');
     const pods = await podsOf('app=web');

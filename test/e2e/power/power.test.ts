@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createNodes, type Box, type Nodes } from '../../helpers/cluster.ts';
 import { podsOf, sessionsOf, untilNode } from '../../helpers/nodes.ts';
 import { podProcessesOf } from '../../helpers/processes.ts';
+import { webOnEachNode } from '../../helpers/manifests.ts';
 import { eventually } from '../../helpers/wait.ts';
 
 let nodes: Nodes;
@@ -13,28 +14,12 @@ beforeAll(async () => {
   const [first] = nodes.agents;
   if (first === undefined) throw new Error('there is no agent');
   a1 = first;
-  await nodes.server.apply(web);
+  await nodes.server.apply(webOnEachNode);
   await kubectl('rollout', 'status', 'daemonset/web', '--timeout=90s');
 });
 afterAll(() => nodes?.wipe());
 
 const kubectl = (...args: readonly string[]) => nodes.server.kubectl(...args);
-
-const web = `
-apiVersion: apps/v1
-kind: DaemonSet
-metadata: { name: web }
-spec:
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec:
-      containers:
-      - name: web
-        image: IMAGE
-        command: [sh, -c, 'mkdir /www; hostname >/www/index.html; exec httpd -f -p 80 -h /www']
-        readinessProbe: { httpGet: { port: 80 }, periodSeconds: 1 }
-`;
 
 /** The pods on each node, by their uid: a pod that was made anew would have another. */
 async function uidsByNode(): Promise<Readonly<Record<string, string>>> {
