@@ -1,0 +1,30 @@
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { createLook, factsOf } from '../../../../src/agent/channel/channel.ts';
+import { openPki } from '../../../../src/server/pki/pki.ts';
+import { Beat, Facts } from '../../../../src/shared/protocol/channel.ts';
+import { temporaryDir } from '../../../helpers/temporary.ts';
+
+test('a look at this box fits the message', async () => {
+  const dir = temporaryDir();
+  const pki = await openPki(dir);
+  const { certFile } = await pki.keepLeaf(pki.clientCa, { name: 'kubelet', commonName: 'k', usages: ['client'] });
+  const look = createLook({
+    processes: () => [
+      { name: 'kubelet', state: 'backing-off', pid: 7, restarts: 2, since: undefined, lastExit: 'x'.repeat(1000) },
+    ],
+    dataDir: dir,
+    certificatePaths: () => [certFile],
+  });
+  const beat = Beat.parse({ type: 'beat', seq: 1, ...(await look()) });
+  expect(beat.children).toEqual([{ name: 'kubelet', state: 'backing-off', restarts: 2, lastExit: 'x'.repeat(300) }]);
+  expect(beat.memory.availableBytes).toBeGreaterThan(0);
+  expect(beat.memory.availableBytes).toBeLessThan(beat.memory.totalBytes);
+  expect(beat.disk.freeBytes).toBeLessThan(beat.disk.sizeBytes);
+  expect(beat.certificates.map(({ name }) => name)).toEqual(['kubelet']);
+  expect(join(beat.disk.path)).toBe(dir);
+});
+
+test('the facts of this box fit the message', () => {
+  expect(Facts.parse(factsOf()).cpus).toBeGreaterThan(0);
+});
