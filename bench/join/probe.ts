@@ -1,6 +1,6 @@
 /**
  * Prints, as JSON, when a node became Ready and when its pod first answered: milliseconds since 1970. Run by join.ts on the
- * server's box: `node probe.ts NODE APP`. A node that is Ready already must have become so after this began.
+ * server's box: `node probe.ts NODE APP`.
  */
 import { readFileSync } from 'node:fs';
 import { get } from 'node:http';
@@ -17,7 +17,7 @@ interface Node {
     readonly conditions?: readonly {
       readonly type: string;
       readonly status: string;
-      readonly lastTransitionTime: string;
+      readonly lastHeartbeatTime: string;
     }[];
   };
 }
@@ -31,8 +31,8 @@ interface Pods {
 const nodeReady = await until(async () => {
   const node = await ask<Node>(`/api/v1/nodes/${nodeName}`);
   const ready = node?.status?.conditions?.find(({ type, status }) => type === 'Ready' && status === 'True');
-  // The time has whole seconds.
-  return ready !== undefined && Date.parse(ready.lastTransitionTime) + 1000 > beganAtMs;
+  // Of a node that was Ready before its box booted, only the kubelet's word is new. The time has whole seconds.
+  return ready !== undefined && Date.parse(ready.lastHeartbeatTime) + 1000 > beganAtMs;
 });
 const podServing = await until(async () => {
   const pods = await ask<Pods>(`/api/v1/namespaces/default/pods?labelSelector=app%3D${app}`);
