@@ -1,34 +1,17 @@
 /**
  * @module
  * The agent's connection to a server: beats out, commands and streams in, again and again with back-off.
- * Knows: the websocket, deadlines, which server to try next, the clock's skew. Leaves to others: what a beat says
- * (beat.ts), carrying out (commands.ts), which node this is (join/).
+ * Knows: the websocket, deadlines, which server to try next, the clock's skew; what a beat says (beat.ts), carrying out
+ * (commands.ts). Leaves to others: which node this is (join/), keeping children alive (shared/process).
  *
  *   waiting ──▶ connecting ──hello, welcome──▶ connected ──silence, close──▶ waiting (back-off with jitter)
  */
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { WebSocket } from 'ws';
 import { systemClock, type Clock } from '../../shared/clock.ts';
 import { conditionTracker, type Component } from '../../shared/component/component.ts';
-import { messageOf } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
-import {
-  beatEveryMs,
-  channelPath,
-  channelProtocol,
-  closeCodes,
-  FromServer,
-  maxMessageBytes,
-  readMessage,
-  silenceMs,
-  type Beat,
-  type Command,
-  type FromAgent,
-  type Hello,
-  type ServerAddress,
-} from '../../shared/protocol/channel.ts';
-import { bringStream } from './bring-stream.ts';
+import { closeCodes, type Beat, type Command, type Hello, type ServerAddress } from '../../shared/protocol/channel.ts';
+import { Connection } from './connection.ts';
 
 export interface ChannelOptions {
   readonly after: readonly string[];
@@ -59,8 +42,6 @@ const firstWaitMs = 200;
 const longestWaitMs = 15_000;
 /** A connection that lived so long was a good one: the next failure waits little again. */
 const goodAfterMs = 10_000;
-const handshakeTimeoutMs = 10_000;
-const closeWithinMs = 1000;
 
 /** Ready at once: a box does its work without its server too. */
 export function createChannel(options: ChannelOptions): Channel {
@@ -108,173 +89,6 @@ export function createChannel(options: ChannelOptions): Channel {
     health: () => condition.current(),
     beatNow: () => connection?.beatNow(),
   };
-}
-
-interface Ending {
-  readonly code: number;
-  readonly reason: string;
-}
-
-/** One websocket, from its first packet to its last. */
-class Connection {
-  readonly #url: string;
-  readonly #options: ChannelOptions;
-  readonly #clock: Clock;
-  readonly #socket: WebSocket;
-  readonly #onWelcome: () => void;
-  readonly #sentAtMs = new Map<number, number>();
-  #seq = 0;
-  #clockSkewMs: number | undefined;
-  #roundTripMs: number | undefined;
-  #silence: NodeJS.Timeout | undefined;
-  #beats: NodeJS.Timeout | undefined;
-  #failure = '';
-
-  constructor(url: string, options: ChannelOptions, onWelcome: () => void) {
-    this.#url = url;
-    this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    this.#onWelcome = onWelcome;
-    this.#socket = new WebSocket(`${url.replace(/^https/, 'wss')}${channelPath}`, [channelProtocol], {
-      ...tlsOf(options),
-      handshakeTimeout: handshakeTimeoutMs,
-      maxPayload: maxMessageBytes,
-      perMessageDeflate: false,
-    });
-    this.#socket.on('open', () => {
-      this.#send(options.hello());
-      this.#hear();
-    });
-    this.#socket.on('message', (data: Buffer) => {
-      this.#hear();
-      const message = readMessage(FromServer, data.toString('utf8'));
-      if (message !== undefined) this.#handle(message); // else it is of a newer version
-    });
-    this.#socket.on('error', (error) => (this.#failure = messageOf(error)));
-  }
-
-  /** Resolves with the end, however it comes. */
-  async ended(signal: AbortSignal): Promise<Ending> {
-    const stop = () => {
-      this.#socket.close(1000);
-      setTimeout(() => this.#socket.terminate(), closeWithinMs).unref(); // the other end may have no power
-    };
-    signal.addEventListener('abort', stop, { once: true });
-    const ending = await new Promise<Ending>((resolve) => {
-      this.#socket.once('close', (code: number, reason: Buffer) => {
-        const said = reason.toString('utf8') || this.#failure || `the connection ended (${code})`;
-        resolve({ code, reason: said });
-      });
-    });
-    signal.removeEventListener('abort', stop);
-    clearTimeout(this.#silence);
-    clearInterval(this.#beats);
-    return ending;
-  }
-
-  beatNow(): void {
-    if (this.#beats !== undefined) void this.#beat();
-  }
-
-  /** Whoever has heard nothing for too long gives up: TCP alone would wait for a quarter of an hour. */
-  #hear(): void {
-    clearTimeout(this.#silence);
-    this.#silence = setTimeout(() => {
-      this.#failure = `nothing was heard for ${silenceMs / 1000} s`;
-      this.#socket.terminate();
-    }, silenceMs);
-  }
-
-  #handle(message: FromServer): void {
-    const { log, onServers } = this.#options;
-    switch (message.type) {
-      case 'welcome':
-        this.#onWelcome();
-        onServers(message.servers);
-        this.#beats ??= setInterval(() => void this.#beat(), beatEveryMs);
-        void this.#beat();
-        return;
-      case 'ack':
-        this.#measure(message.seq, message.nowMs);
-        return;
-      case 'servers':
-        onServers(message.servers);
-        return;
-      case 'command':
-        void this.#carryOut(message.id, message.command);
-        return;
-      case 'open':
-        void this.#open(message).catch((error: unknown) => {
-          log.debug('a stream was not opened', { host: message.host, port: message.port, error });
-          this.#send({ type: 'open-failed', id: message.id, reason: messageOf(error) });
-        });
-    }
-  }
-
-  async #beat(): Promise<void> {
-    try {
-      const seen = await this.#options.look();
-      const seq = ++this.#seq;
-      this.#sentAtMs.set(seq, this.#clock.now());
-      this.#send({
-        type: 'beat',
-        seq,
-        ...seen,
-        ...(this.#clockSkewMs !== undefined && { clockSkewMs: this.#clockSkewMs }),
-        ...(this.#roundTripMs !== undefined && { roundTripMs: this.#roundTripMs }),
-      });
-    } catch (error) {
-      this.#options.log.warn('a beat was not sent', { error });
-    }
-  }
-
-  /** As NTP: the answer was made in the middle of its way. */
-  #measure(seq: number, serverNowMs: number): void {
-    const sentMs = this.#sentAtMs.get(seq);
-    if (sentMs === undefined) return;
-    for (const older of this.#sentAtMs.keys()) if (older <= seq) this.#sentAtMs.delete(older);
-    const nowMs = this.#clock.now();
-    const isFirst = this.#clockSkewMs === undefined;
-    this.#roundTripMs = nowMs - sentMs;
-    this.#clockSkewMs = Math.round((sentMs + nowMs) / 2 - serverNowMs);
-    if (isFirst) this.beatNow(); // so that the first figure is not five seconds late
-  }
-
-  async #carryOut(id: string, command: Command): Promise<void> {
-    try {
-      this.#send({ type: 'result', id, ok: true, text: await this.#options.carryOut(command) });
-    } catch (error) {
-      this.#send({ type: 'result', id, ok: false, text: messageOf(error) });
-    }
-  }
-
-  async #open({
-    id,
-    host,
-    port,
-  }: {
-    readonly id: string;
-    readonly host: string;
-    readonly port: number;
-  }): Promise<void> {
-    if (!this.#options.mayDial(host)) throw new Error(`${host} is neither this node nor one of its pods`);
-    await bringStream({ url: this.#url, id, host, port, tls: tlsOf(this.#options) });
-  }
-
-  #send(message: FromAgent): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
-  }
-}
-
-export interface ChannelTls {
-  readonly ca: Buffer;
-  readonly cert: Buffer;
-  readonly key: Buffer;
-}
-
-function tlsOf({ credentials }: ChannelOptions): ChannelTls {
-  const { caPath, certPath, keyPath } = credentials();
-  return { ca: readFileSync(caPath), cert: readFileSync(certPath), key: readFileSync(keyPath) };
 }
 
 export { createLook, factsOf, type LookOptions } from './beat.ts';

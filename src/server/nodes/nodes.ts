@@ -7,7 +7,6 @@
  *   connect ─hello─▶ session n ─beat─▶ conditions, history ─silence or close─▶ Connected=False after a grace time
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import * as z from 'zod';
 import { rfc3339, systemClock, type Clock } from '../../shared/clock.ts';
 import type { Component } from '../../shared/component/component.ts';
 import { conditionTracker } from '../../shared/component/component.ts';
@@ -30,6 +29,7 @@ import { conditionsOf, conditionsOfSilence } from './conditions.ts';
 import { NodeIsServerError, NodeStillReadyError, NodeUnknownError } from './errors.ts';
 import { NodeDirectory, type NodeObject } from './directory.ts';
 import { BeatHistory } from './history.ts';
+import { LastConnections } from './last-connections.ts';
 import { NodeSession, type NodeLink } from './session.ts';
 
 export interface NodesOptions {
@@ -78,9 +78,6 @@ export interface NodeView {
   readonly hello: Hello | undefined;
 }
 
-/** What is kept of a node's last connection, under `/kagent/nodes/<name>/connection`. */
-const LastConnection = z.object({ generation: z.int(), lastSeen: z.string() });
-
 /** An agent that lost its connection is back in a moment; only then is it worth a word. */
 const graceMs = silenceMs;
 const watchAgainMs = 500;
@@ -99,6 +96,7 @@ export function createNodes(options: NodesOptions): Nodes {
   const announcer = createAnnouncer({ kube, directory, clock, log });
   const addresses = keepAddresses({ kube, directory, helloOf: (name) => hellos.get(name), log });
   const history = new BeatHistory(store, clock);
+  const connections = new LastConnections(store, clock);
   let startedAtMs = clock.now();
   let work = Promise.resolve();
   let watching: NodeJS.Timeout | undefined;
@@ -123,26 +121,6 @@ export function createNodes(options: NodesOptions): Nodes {
       });
     }
     record(history.beat(nodeName, beat, restarted.length));
-  };
-
-  const nextGeneration = async (nodeName: string): Promise<number> => {
-    const text = await store.get(connectionKey(nodeName));
-    const generation = text === undefined ? 1 : LastConnection.parse(JSON.parse(text)).generation + 1;
-    await writeConnection(nodeName, generation);
-    return generation;
-  };
-
-  const writeConnection = (nodeName: string, generation: number): Promise<void> =>
-    store.put(connectionKey(nodeName), JSON.stringify({ generation, lastSeen: rfc3339(clock.now()) }));
-
-  /** When each node was heard last, before this server started. */
-  const recall = async (): Promise<void> => {
-    const { entries } = await store.list('/kagent/nodes/');
-    for (const [key, text] of entries) {
-      const nodeName = /^\/kagent\/nodes\/([^/]+)\/connection$/.exec(key)?.[1];
-      if (nodeName === undefined || sessions.has(nodeName)) continue;
-      lastSeenMs.set(nodeName, Date.parse(LastConnection.parse(JSON.parse(text)).lastSeen));
-    }
   };
 
   /** Nodes that nobody has heard of for a while; looked for now and then, so that a restart of the server finds them too. */
@@ -172,7 +150,7 @@ export function createNodes(options: NodesOptions): Nodes {
     after: ['kube-apiserver'],
     async start() {
       startedAtMs = clock.now();
-      await recall();
+      for (const [name, ms] of await connections.recall()) if (!sessions.has(name)) lastSeenMs.set(name, ms);
       watching = setInterval(tellOfSilence, silenceMs / 3).unref();
       work = (async () => {
         while (!stopping.signal.aborted) {
@@ -204,7 +182,7 @@ export function createNodes(options: NodesOptions): Nodes {
         return undefined;
       }
       if (turnAway(link, nodeName, hello)) return undefined;
-      const generation = await nextGeneration(nodeName);
+      const generation = await connections.next(nodeName);
       const session: NodeSession = new NodeSession({
         nodeName,
         link,
@@ -219,7 +197,7 @@ export function createNodes(options: NodesOptions): Nodes {
           lastSeenMs.set(nodeName, session.heardAtMs);
           if (stopping.signal.aborted) return;
           log.info('node disconnected', { node: nodeName, session: generation });
-          record(writeConnection(nodeName, generation));
+          record(connections.write(nodeName, generation));
           record(history.flush(nodeName));
         },
       });
@@ -280,10 +258,6 @@ export function createNodes(options: NodesOptions): Nodes {
 
 function nodePrefix(nodeName: string): string {
   return `/kagent/nodes/${nodeName}/`;
-}
-
-function connectionKey(nodeName: string): string {
-  return `${nodePrefix(nodeName)}connection`;
 }
 
 /** Ready, and pods may come to it. */

@@ -1,0 +1,50 @@
+import * as z from 'zod';
+import { rfc3339, type Clock } from '../../shared/clock.ts';
+import type { KeyValue } from '../../shared/key-value/key-value.ts';
+
+const LastConnection = z.object({
+  /** Counts the node's connections. */
+  generation: z.int(),
+  /** RFC 3339. */
+  lastSeen: z.string(),
+});
+
+/** What is kept of each node's last connection, under `/kagent/nodes/<name>/connection`. */
+export class LastConnections {
+  readonly #store: KeyValue;
+  readonly #clock: Clock;
+
+  constructor(store: KeyValue, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  /** Counts a new connection. */
+  async next(nodeName: string): Promise<number> {
+    const text = await this.#store.get(keyOf(nodeName));
+    const generation = text === undefined ? 1 : LastConnection.parse(JSON.parse(text)).generation + 1;
+    await this.write(nodeName, generation);
+    return generation;
+  }
+
+  /** The node was heard just now. */
+  async write(nodeName: string, generation: number): Promise<void> {
+    const lastSeen = rfc3339(this.#clock.now());
+    await this.#store.put(keyOf(nodeName), JSON.stringify({ generation, lastSeen }));
+  }
+
+  /** When each node was heard last, milliseconds since 1970: what an earlier life of this server wrote. */
+  async recall(): Promise<ReadonlyMap<string, number>> {
+    const { entries } = await this.#store.list('/kagent/nodes/');
+    const seen = new Map<string, number>();
+    for (const [key, text] of entries) {
+      const nodeName = /^\/kagent\/nodes\/([^/]+)\/connection$/.exec(key)?.[1];
+      if (nodeName !== undefined) seen.set(nodeName, Date.parse(LastConnection.parse(JSON.parse(text)).lastSeen));
+    }
+    return seen;
+  }
+}
+
+function keyOf(nodeName: string): string {
+  return `/kagent/nodes/${nodeName}/connection`;
+}
