@@ -59,6 +59,31 @@ test('a box that boots without its server has its identity, and needs no token f
   expect(await agent.join(joinOptions(paths, url, undefined), signal)).toEqual({ ...first, changed: false });
 });
 
+test('servers that a node has heard of are known at its next start, also while all of them are away', async () => {
+  const { url, tokens, api } = await server();
+  const paths = newPaths();
+  await agent.join(joinOptions(paths, url, tokens.agentToken), signal);
+  const heard = ['10.0.0.9', '10.0.0.8'].map((host) => ({
+    supervisorUrl: `https://${host}:9345`,
+    apiserverUrl: `https://${host}:6443`,
+  }));
+  agent.storeServers(paths, heard);
+  await api.stop();
+  const known = await agent.join(joinOptions(paths, url, undefined), signal);
+  expect(known.apiserverUrls).toEqual(heard.map((one) => one.apiserverUrl));
+  expect(known.supervisorUrls).toEqual(heard.map((one) => one.supervisorUrl));
+});
+
+test('a node that was removed has forgotten who it was, but not its keys', async () => {
+  const { url, tokens } = await server();
+  const paths = newPaths();
+  await agent.join(joinOptions(paths, url, tokens.agentToken), signal);
+  const key = readFileSync(joinPath(paths.agent.pki, 'kubelet.key'), 'utf8');
+  agent.forgetIdentity(paths);
+  await expect(agent.join(joinOptions(paths, url, undefined), signal)).rejects.toThrow(agent.NoTokenError);
+  expect(readFileSync(joinPath(paths.agent.pki, 'kubelet.key'), 'utf8')).toBe(key);
+});
+
 test('a man in the middle with another CA gets no secret', async () => {
   const real = await server();
   const middle = await server({ secret: 'other' });
