@@ -5,6 +5,7 @@
  *   join ─▶ load-balancer ─▶ kubelet, kube-proxy, flanneld ─▶ cni ─▶ node-ready
  *   containerd ─▶ images, kubelet
  *   join ─▶ channel
+ *   node-ready ─▶ offline-memory
  */
 import { join as joinPath } from 'node:path';
 import { certificateTimer } from '../shared/certificates/certificates.ts';
@@ -44,6 +45,7 @@ import {
 import { createLoadBalancer } from './load-balancer/load-balancer.ts';
 import { cniBinDirs, cniComponent, cniConfDir, flannelComponent } from './network/network.ts';
 import { kubeletComponent, kubeProxyComponent, nodeReady, podCidr, type OwnNodeOptions } from './node/node.ts';
+import { noOfflineBoot, offlineBoot } from './offline-boot.ts';
 import { containerdComponent, imagesComponent } from './runtime/runtime.ts';
 
 export interface AgentOptions {
@@ -65,6 +67,8 @@ export interface AgentOptions {
   readonly settings?: ClusterSettings;
   /** Of the load balancer; a server's own node, which has its kube-apiserver beside it, needs none. */
   readonly balancerPort?: number;
+  /** Whether this node keeps what it needs to start while the server is away; by way of the load balancer alone. */
+  readonly remembers?: boolean;
   /** Where the unpacked components are: the path stays, what it leads to changes with the version. */
   readonly currentDir: string;
   readonly image: (name: string) => string;
@@ -74,6 +78,8 @@ export interface AgentOptions {
     readonly server: readonly string[];
     readonly apiserver: readonly string[];
   };
+  /** Told what the cluster is like, when this node knows it. */
+  readonly onJoined?: (settings: ClusterSettings) => void;
   /** Told of what ends this node. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -83,6 +89,7 @@ export function createAgent(options: AgentOptions): readonly Component[] {
   const binDir = joinPath(options.currentDir, 'bin');
   /** Changes when the box gets another address. */
   let { facts } = options;
+  let isStarted = false;
   /** Known only when the node has joined. */
   let joined: NodeIdentity | undefined;
   const identity = (): NodeIdentity => {
@@ -91,11 +98,26 @@ export function createAgent(options: AgentOptions): readonly Component[] {
   };
   const settings = (): ClusterSettings => options.settings ?? identity().settings;
   const shared = () => ({ supervisor, paths, facts, binDir, after: [] });
-  const balanced =
+  const balanced: { readonly apiserverUrl?: string } =
     options.balancerPort === undefined ? {} : { apiserverUrl: `https://127.0.0.1:${options.balancerPort}` };
+  const offline =
+    balanced.apiserverUrl === undefined || options.remembers !== true
+      ? noOfflineBoot(paths)
+      : offlineBoot({
+          after: ['node-ready'],
+          paths,
+          nodeName: facts.nodeName,
+          kubernetesVersion: options.kubernetesVersion,
+          apiserverUrl: balanced.apiserverUrl,
+          identity,
+          needsServiceAccounts: config.imageCredentialProviderConfig !== undefined,
+          log,
+        });
+  let alsoTrusted: Awaited<ReturnType<typeof offline.prepare>> = {};
   const joining = (): JoinOptions => ({
     ...options.server,
     ...balanced,
+    ...alsoTrusted,
     nodeName: facts.nodeName,
     addresses: [facts.nodeIp, ...config.nodeExternalIp],
     paths,
@@ -110,7 +132,7 @@ export function createAgent(options: AgentOptions): readonly Component[] {
   };
   const ownNode = (): OwnNodeOptions => {
     const { files, apiserverUrls } = identity();
-    const credentials = { caPath: files.serverCa, certPath: files.kubeletCert, keyPath: files.kubeletKey };
+    const credentials = { caPath: files.apiserverCa, certPath: files.kubeletCert, keyPath: files.kubeletKey };
     return { apiserverUrl: balanced.apiserverUrl ?? apiserverUrls[0] ?? '', nodeName: facts.nodeName, ...credentials };
   };
   /** flanneld and its configuration, unless the operator brings another network. */
@@ -126,6 +148,7 @@ export function createAgent(options: AgentOptions): readonly Component[] {
             port: options.balancerPort,
             apiserverUrls: () => identity().apiserverUrls,
             caPath: () => identity().files.serverCa,
+            ...offline.fallback,
             log,
           }),
         ];
@@ -216,6 +239,7 @@ export function createAgent(options: AgentOptions): readonly Component[] {
       setLogLevel: options.setLogLevel,
       leave() {
         forgetIdentity(paths);
+        offline.forget();
         options.onFatal(new NodeRemovedError(facts.nodeName));
       },
     }),
@@ -229,6 +253,7 @@ export function createAgent(options: AgentOptions): readonly Component[] {
     onNotJoined: async () => {
       try {
         joined = await join({ ...joining(), isForgotten: true }, AbortSignal.timeout(30_000));
+        if (!isStarted) return; // what starts now registers by itself
         await restart(kubelet); // it registers as it starts
         await Promise.all([restart(flanneld), restart(cni)]);
       } catch (error) {
@@ -244,9 +269,11 @@ export function createAgent(options: AgentOptions): readonly Component[] {
 
   return [
     task('join', after.server, async (signal) => {
+      alsoTrusted = await offline.prepare();
       joined = await joinPatiently(joining(), signal);
       checkSettings(options.given ?? {}, settings());
       log.info('cluster settings', { ...settings() });
+      options.onJoined?.(settings());
       const [problem] = await kernelProblems(settings().flannelBackend);
       if (problem !== undefined) throw problem;
     }),
@@ -270,6 +297,7 @@ export function createAgent(options: AgentOptions): readonly Component[] {
       if (isOwnNetwork && startedFor !== 'none') await restart(containerd);
       // Without a network the node is Ready when somebody has brought one, which needs a cluster that runs.
       if (!isOwnNetwork) await nodeReady(ownNode(), signal);
+      isStarted = true;
     }),
     certificateTimer({
       name: 'node-certificates',
@@ -290,6 +318,7 @@ export function createAgent(options: AgentOptions): readonly Component[] {
       log,
     }),
     followEvents(options.events, channel),
+    ...offline.components,
   ];
 }
 

@@ -4,6 +4,7 @@ import type * as z from 'zod';
 import { settingsCommand } from '../shared/cli/cli.ts';
 import { secretSetting } from '../shared/cli/cli.ts';
 import { KagentError } from '../shared/errors.ts';
+import type { ClusterSettings } from '../shared/protocol/join.ts';
 import { silentLog } from '../shared/log/log.ts';
 import { askStatus } from '../shared/daemon/daemon.ts';
 import { defaultDataDir, pathsOf, runPaths } from '../shared/paths.ts';
@@ -55,6 +56,7 @@ async function runAgent(config: AgentConfig): Promise<void> {
     flannelBackend: config.flannelBackend ?? 'host-gw', // which needs least; the cluster's own is known after joining
   });
   const { createAgent } = await import('./agent.ts'); // other commands have no use for it
+  let cluster = '';
   const components = createAgent({
     ...box,
     ...box.daemon,
@@ -64,15 +66,24 @@ async function runAgent(config: AgentConfig): Promise<void> {
     server: { url, token },
     replace: config.replace,
     given: config,
+    remembers: !config.disableOfflineBoot,
     ...(!config.disableApiserverLb && { balancerPort: config.lbServerPort }),
     after: { assets: ['assets'], server: [], apiserver: [] },
+    onJoined: (settings) => void (cluster = clusterText(settings)),
     onFatal: box.daemon.fail,
   });
   await box.daemon.run([box.assets, ...components], {
     signal: box.foreground.signal,
     onProgress: box.foreground.onProgress,
-    onReady: () => box.foreground.say(`${box.facts.nodeName} has joined the cluster at ${url} and is Ready.\n`),
+    onReady: () =>
+      box.foreground.say(`${box.facts.nodeName} has joined the cluster at ${url} and is Ready.\n${cluster}`),
   });
+}
+
+/** What this box took over from the cluster, for a person. */
+function clusterText(settings: ClusterSettings): string {
+  const { clusterCidr, serviceCidr, clusterDns, clusterDomain, flannelBackend } = settings;
+  return `The cluster's pods are in ${clusterCidr}, its Services in ${serviceCidr}; DNS ${clusterDns} (${clusterDomain}), network ${flannelBackend}.\n`;
 }
 
 interface RemoveFlags {

@@ -54,6 +54,10 @@ export const AgentConfig = z.strictObject({
   replace: z.boolean().default(false).describe('Take the name over from a machine that is gone'),
   lbServerPort: kinds.port.default(6444).describe('Port on 127.0.0.1 behind which every kube-apiserver is'),
   disableApiserverLb: z.boolean().default(false).describe("Let this node's programs ask the first server directly"),
+  disableOfflineBoot: z
+    .boolean()
+    .default(false)
+    .describe('Do not keep on disk, Secrets included, what this node needs to start its pods while the server is away'),
   clusterCidr: kinds.cidr4.optional().describe("Must be the cluster's own, if given"),
   serviceCidr: kinds.cidr4.optional().describe("Must be the cluster's own, if given"),
   clusterDns: kinds.ipv4.optional().describe("Must be the cluster's own, if given"),

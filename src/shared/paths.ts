@@ -45,6 +45,8 @@ export function pathsOf(dataDir: string) {
       /** Appended to the node's name by `--with-node-id`. */
       nodeId: join(agent, 'node-id'),
       etc: join(agent, 'etc'),
+      /** What the node needs to start while the server is away; Secrets are in it. */
+      offline: join(agent, 'offline'),
       images: join(agent, 'images'),
       containerd: join(agent, 'containerd'),
       podManifests: join(agent, 'pod-manifests'),

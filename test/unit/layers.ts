@@ -3,7 +3,7 @@ export const layers: readonly (readonly string[])[] = [
   ['shared'],
   ['server/store', 'server/http2', 'server/pki', 'agent/host', 'agent/join'],
   ['server/etcd', 'server/join', 'server/control-plane', 'agent/runtime', 'agent/node', 'agent/network'],
-  ['server/nodes', 'server/tunnel', 'agent/channel', 'agent/load-balancer'],
+  ['server/nodes', 'server/tunnel', 'agent/channel', 'agent/load-balancer', 'agent/offline'],
   ['server/api', 'server/manifests', 'server/operations', 'agent/remove'],
   ['server', 'agent', 'lab'],
   ['.'], // src/main.ts

@@ -1,12 +1,19 @@
 import { join } from 'node:path';
-import { writeFileIfChanged } from '../../shared/files/files.ts';
+import { readFileIfExists, writeFileIfChanged } from '../../shared/files/files.ts';
 import { kubeconfigText } from '../../shared/kubeconfig/kubeconfig.ts';
 import type { Paths } from '../../shared/paths.ts';
+
+export interface PairFiles {
+  readonly certPath: string;
+  readonly keyPath: string;
+}
 
 /** Where everything of a node's identity lies. */
 export interface IdentityFiles {
   /** By which the node trusts kube-apiserver and the supervisor. */
   readonly serverCa: string;
+  /** By which the node's programs trust what answers at their kube-apiserver's address. */
+  readonly apiserverCa: string;
   /** By which the kubelet trusts its clients. */
   readonly clientCa: string;
   /** The kubelet's towards kube-apiserver. */
@@ -16,6 +23,8 @@ export interface IdentityFiles {
   readonly kubeletServingKey: string;
   readonly kubeProxyCert: string;
   readonly flannelCert: string;
+  /** What each program shows to kube-apiserver. */
+  readonly pairs: Readonly<Record<'kubelet' | 'kubeProxy' | 'flannel', PairFiles>>;
   readonly kubeletKubeconfig: string;
   readonly kubeProxyKubeconfig: string;
   readonly flannelKubeconfig: string;
@@ -43,23 +52,29 @@ export function caFiles(paths: Paths): { readonly server: string; readonly clien
   return { server: join(paths.agent.pki, 'server-ca.crt'), client: join(paths.agent.pki, 'client-ca.crt') };
 }
 
-/** Paths of the identity; its kubeconfigs are written if `apiserverUrl` is not the one they have. */
-export function identityFiles(paths: Paths, apiserverUrl: string): IdentityFiles {
+/**
+ * Paths of the identity; its kubeconfigs are written if `apiserverUrl` is not the one they have.
+ * @param alsoTrustedPem what may answer there beside the server
+ */
+export function identityFiles(paths: Paths, apiserverUrl: string, alsoTrustedPem?: string): IdentityFiles {
   const ca = caFiles(paths);
+  const apiserverCa = alsoTrustedPem === undefined ? ca.server : withAlsoTrusted(paths, alsoTrustedPem);
   const kubeconfig = (pair: 'kubelet' | 'kubeProxy' | 'flannel') => {
     const path = join(paths.agent.pki, `${pairs[pair]}.kubeconfig`);
     const text = kubeconfigText({
       server: apiserverUrl,
       user: pairs[pair],
-      ca: { file: ca.server },
+      ca: { file: apiserverCa },
       certificate: { file: certFile(paths, pair) },
       key: { file: keyFile(paths, pair) },
     });
     writeFileIfChanged(path, text, 0o600);
     return path;
   };
+  const files = (pair: Pair): PairFiles => ({ certPath: certFile(paths, pair), keyPath: keyFile(paths, pair) });
   return {
     serverCa: ca.server,
+    apiserverCa,
     clientCa: ca.client,
     kubeletCert: certFile(paths, 'kubelet'),
     kubeletKey: keyFile(paths, 'kubelet'),
@@ -67,8 +82,15 @@ export function identityFiles(paths: Paths, apiserverUrl: string): IdentityFiles
     kubeletServingKey: keyFile(paths, 'kubeletServing'),
     kubeProxyCert: certFile(paths, 'kubeProxy'),
     flannelCert: certFile(paths, 'flannel'),
+    pairs: { kubelet: files('kubelet'), kubeProxy: files('kubeProxy'), flannel: files('flannel') },
     kubeletKubeconfig: kubeconfig('kubelet'),
     kubeProxyKubeconfig: kubeconfig('kubeProxy'),
     flannelKubeconfig: kubeconfig('flannel'),
   };
+}
+
+function withAlsoTrusted(paths: Paths, alsoTrustedPem: string): string {
+  const path = join(paths.agent.pki, 'apiserver-ca.crt');
+  writeFileIfChanged(path, `${readFileIfExists(caFiles(paths).server) ?? ''}${alsoTrustedPem}`, 0o644);
+  return path;
 }

@@ -36,6 +36,8 @@ export interface JoinOptions {
   readonly isForgotten?: boolean;
   /** Where this node's programs reach kube-apiserver, if not at the URLs the server names: a local load balancer. */
   readonly apiserverUrl?: string;
+  /** PEM of what may answer at that URL beside the server. */
+  readonly alsoTrustedPem?: string;
   readonly log: Log;
   readonly clock?: Clock;
 }
@@ -110,7 +112,7 @@ export async function renewIfDue(options: JoinOptions, signal: AbortSignal): Pro
   const url = supervisorUrl(options.url);
   const known = loadIdentity(paths, { nodeName, addresses, url, caHash: undefined, nowMs: clock.now() });
   if (known.state !== 'due') return false;
-  await renew({ ...options, url, clock }, signal);
+  identityOf(await renew({ ...options, url, clock }, signal), options, true); // the server's CA may be another one
   return true;
 }
 
@@ -157,7 +159,11 @@ async function askAndStore(
 
 function identityOf(stored: StoredIdentity, options: JoinOptions, changed: boolean): NodeIdentity {
   const { apiserverUrls } = stored;
-  const files = identityFiles(options.paths, options.apiserverUrl ?? apiserverUrls[0] ?? options.url);
+  const files = identityFiles(
+    options.paths,
+    options.apiserverUrl ?? apiserverUrls[0] ?? options.url,
+    options.alsoTrustedPem,
+  );
   return { ...stored, files, changed };
 }
 

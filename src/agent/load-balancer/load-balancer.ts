@@ -22,9 +22,15 @@ export interface LoadBalancerOptions {
   /** `https://host:port` of every kube-apiserver that is known. */
   readonly apiserverUrls: () => readonly string[];
   readonly caPath: () => string;
-  /** Where no server answers, somebody else may: what the node remembers. */
-  readonly fallback?: (client: Socket) => void;
+  /** Who answers until a server is reached for the first time; after that, clients wait for a server. */
+  readonly fallback?: Fallback;
   readonly log: Log;
+}
+
+export interface Fallback {
+  answer(client: Socket): void;
+  /** Called once, when a server is reached. */
+  end(): void;
 }
 
 export interface LoadBalancer extends Component {
@@ -38,6 +44,9 @@ const probe = { everyMs: 1000, withinMs: 1500 };
 /** Where none can, only connections that lead nowhere are to be ended. */
 const probeAlone = { everyMs: 5000, withinMs: 5000 };
 
+/** As long as somebody else answers, the server is to have its clients as soon as it is back. */
+const probeReturn = { everyMs: 1000, withinMs: 5000 };
+
 interface Backend {
   readonly url: string;
   isAlive: boolean;
@@ -45,13 +54,15 @@ interface Backend {
 }
 
 export function createLoadBalancer(options: LoadBalancerOptions): LoadBalancer {
-  const { after, port, apiserverUrls, fallback, log } = options;
+  const { after, port, apiserverUrls, log } = options;
+  let { fallback } = options;
   const condition = conditionTracker();
   const stopping = new AbortController();
   const backends = new Map<string, Backend>();
   let server: Server | undefined;
   let work = Promise.resolve();
   let preferred = '';
+  /** Clients of the fallback. */
   const fallen = new Set<Socket>();
 
   /** Those alive first, and of them the one that serves now. */
@@ -79,19 +90,28 @@ export function createLoadBalancer(options: LoadBalancerOptions): LoadBalancer {
     }
     backend.isAlive = isAlive;
     if (!isAlive) end(backend);
-    else if (fallen.size > 0) {
-      for (const client of fallen) client.destroy(); // they come again, and reach the server
-    }
+    else endFallback();
     const alive = [...backends.values()].filter((one) => one.isAlive);
     if (alive.length > 0) condition.set('True', 'Serving', '');
     else condition.set('False', 'NoServer', `no kube-apiserver answers: ${[...backends.keys()].join(', ')}`);
   };
 
+  const endFallback = (): void => {
+    const ended = fallback;
+    fallback = undefined;
+    ended?.end();
+    for (const client of fallen) client.destroy(); // they come again, and reach the server
+  };
+
   const serve = async (client: Socket): Promise<void> => {
     client.on('error', () => {}); // its close says the same
-    for (const backend of inOrder()) {
+    const ordered = inOrder();
+    // Before the first server is found it is looked for by the probes alone: programs that start do not wait for each.
+    const isHopeless = fallback !== undefined && ordered.every(({ isAlive }) => !isAlive);
+    for (const backend of isHopeless ? [] : ordered) {
       try {
         const upstream = await dialServer(backend.url);
+        endFallback();
         if (client.destroyed) return void upstream.destroy();
         preferred = backend.url;
         backend.clients.add(client);
@@ -105,7 +125,7 @@ export function createLoadBalancer(options: LoadBalancerOptions): LoadBalancer {
     if (fallback === undefined) return void client.destroy();
     fallen.add(client);
     client.once('close', () => fallen.delete(client));
-    fallback(client);
+    fallback.answer(client);
   };
 
   const probeAll = async (signal: AbortSignal): Promise<void> => {
@@ -113,7 +133,7 @@ export function createLoadBalancer(options: LoadBalancerOptions): LoadBalancer {
     try {
       while (!signal.aborted) {
         const all = inOrder();
-        const { everyMs, withinMs } = all.length > 1 ? probe : probeAlone;
+        const { everyMs, withinMs } = fallback !== undefined ? probeReturn : all.length > 1 ? probe : probeAlone;
         await Promise.all(
           all.map(async (backend) => {
             try {

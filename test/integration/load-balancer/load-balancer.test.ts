@@ -4,7 +4,11 @@ import { Agent, createServer, request, type Server } from 'node:https';
 import { connect as connectTcp, createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { BalancerPortTakenError, createLoadBalancer } from '../../../src/agent/load-balancer/load-balancer.ts';
+import {
+  BalancerPortTakenError,
+  createLoadBalancer,
+  type Fallback,
+} from '../../../src/agent/load-balancer/load-balancer.ts';
 import { openPki } from '../../../src/server/pki/pki.ts';
 import { silentLog } from '../../../src/shared/log/log.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
@@ -76,7 +80,7 @@ async function fakeServer(name: string, tls: { readonly cert: Buffer; readonly k
 async function balancer(options: {
   readonly urls: () => readonly string[];
   readonly caPath: string;
-  readonly fallback?: (client: Socket) => void;
+  readonly fallback?: Fallback;
 }) {
   const { fallback } = options;
   const made = createLoadBalancer({
@@ -147,22 +151,50 @@ test('a server that the cluster no longer has is not asked any more', async () =
   expect(await eventually(other, { what: 'the other server' })).not.toBe(first);
 });
 
-test('where no server answers the fallback gets the connection, until one answers again', async () => {
-  const { all, caPath, ca } = await servers(1);
+/** Notes what it is given. */
+function noting() {
   const fallen: Socket[] = [];
-  const lb = await balancer({
-    urls: () => all.map((one) => one.url),
-    caPath,
-    fallback: (client) => void fallen.push(client),
-  });
+  let ended = 0;
+  const fallback = { answer: (client: Socket) => void fallen.push(client), end: () => void ended++ };
+  return { fallen, fallback, ended: () => ended };
+}
+
+test('until a server is reached the fallback gets the connections, and loses them when one is', async () => {
+  const { all, caPath, ca } = await servers(1);
+  const { fallen, fallback, ended } = noting();
+  let url = 'https://127.0.0.1:9'; // nobody listens there
+  const lb = await balancer({ urls: () => [url], caPath, fallback });
+  const waiting = ask(lb.url(), new Agent({ ca })).catch(() => 'broken');
+  await eventually(() => fallen.length === 1, { what: 'a connection of the fallback' });
+  expect(ended()).toBe(0);
+  url = all[0]?.url ?? '';
+  expect(await waiting).toBe('broken');
+  expect(ended()).toBe(1);
+  expect(await ask(lb.url(), new Agent({ ca }))).toBe('0');
+});
+
+test('once a server was reached the fallback gets nothing any more', async () => {
+  const { all, caPath, ca } = await servers(1);
+  const { fallen, fallback, ended } = noting();
+  const lb = await balancer({ urls: () => all.map((one) => one.url), caPath, fallback });
   expect(await ask(lb.url(), new Agent({ ca }))).toBe('0');
   expect(lb.health().status).toBe('True');
+  await all[0]?.close();
+  await eventually(() => lb.health().status === 'False', { withinMs: 15_000, what: 'the dead server' });
+  expect(await ask(lb.url(), new Agent({ ca })).catch(() => 'broken')).toBe('broken');
+  expect(fallen).toEqual([]);
+  expect(ended()).toBe(1);
+});
+
+test('a server that answers again is used again', async () => {
+  const { all, caPath, ca } = await servers(1);
+  const lb = await balancer({ urls: () => all.map((one) => one.url), caPath });
+  expect(await ask(lb.url(), new Agent({ ca }))).toBe('0');
   all[0]?.freeze();
   await eventually(() => lb.health().status === 'False', { withinMs: 15_000, what: 'the dead server' });
   all[0]?.thaw();
   await eventually(() => lb.health().status === 'True', { withinMs: 15_000, what: 'the server again' });
   expect(await ask(lb.url(), new Agent({ ca }))).toBe('0');
-  expect(fallen.every((client) => client.destroyed)).toBe(true);
 });
 
 test('a taken port is named', async () => {

@@ -1,0 +1,61 @@
+/** Joins the room `offline/` to a node that has a load balancer and whose operator lets it remember. */
+import { readFileSync, rmSync } from 'node:fs';
+import { caHashOf } from '../shared/certificates/certificates.ts';
+import type { Component } from '../shared/component/component.ts';
+import type { Log } from '../shared/log/log.ts';
+import type { Paths } from '../shared/paths.ts';
+import type { JoinOptions, NodeIdentity } from './join/join.ts';
+import type { LoadBalancerOptions } from './load-balancer/load-balancer.ts';
+import { createOffline } from './offline/offline.ts';
+
+export interface OfflineBoot {
+  /** Before the node joins. @returns whom its programs trust beside the server */
+  prepare(): Promise<Pick<JoinOptions, 'alsoTrustedPem'>>;
+  /** For the load balancer. */
+  readonly fallback: Pick<LoadBalancerOptions, 'fallback'>;
+  /** Keep the memory; none if the node remembers nothing. */
+  readonly components: readonly Component[];
+  forget(): void;
+}
+
+export interface OfflineBootOptions {
+  readonly after: readonly string[];
+  readonly paths: Paths;
+  readonly nodeName: string;
+  readonly kubernetesVersion: string;
+  readonly apiserverUrl: string;
+  readonly identity: () => NodeIdentity;
+  /** Whether programs that know passwords of registries are told of service accounts. */
+  readonly needsServiceAccounts: boolean;
+  readonly log: Log;
+}
+
+export function offlineBoot(options: OfflineBootOptions): OfflineBoot {
+  const { after, nodeName, kubernetesVersion, apiserverUrl, identity, needsServiceAccounts, log } = options;
+  const serverCaPath = () => identity().files.serverCa;
+  const offline = createOffline({
+    dir: options.paths.agent.offline,
+    nodeName,
+    kubernetesVersion,
+    caHash: () => caHashOf(readFileSync(serverCaPath(), 'utf8')),
+    clientCaPath: () => identity().files.clientCa,
+    credentials: () => identity().files.pairs,
+    log,
+  });
+  return {
+    prepare: async () => ({ alsoTrustedPem: await offline.prepare() }),
+    fallback: { fallback: offline },
+    components: [offline.memoryComponent({ after, apiserverUrl, serverCaPath, needsServiceAccounts })],
+    forget: () => offline.forget(),
+  };
+}
+
+/** What an earlier start may have remembered goes: Secrets are in it. */
+export function noOfflineBoot(paths: Paths): OfflineBoot {
+  const forget = () => rmSync(paths.agent.offline, { recursive: true, force: true });
+  const prepare = async () => {
+    forget();
+    return {};
+  };
+  return { prepare, fallback: {}, components: [], forget };
+}

@@ -1,0 +1,99 @@
+/**
+ * @module
+ * A box that boots while the server is away: its programs get what they need to start from what the node remembers.
+ * Knows: what kubelet, kube-proxy and flanneld ask for, kube-apiserver's answers, the files under `agent/offline`.
+ * Leaves to others: when the server is away (load-balancer/), rights at the server (Node authorizer, NodeRestriction).
+ *
+ *   server reached:  remember ──the node's own certificates──▶ kube-apiserver ──▶ agent/offline/*.json
+ *   server away:     kubelet ──▶ load balancer ──fallback──▶ answerer ──▶ answers ──▶ copy of the memory
+ *
+ * Only from the start of kagent until a server is reached for the first time: after that the programs know better than
+ * the memory, and wait as they do without it.
+ */
+import type { Socket } from 'node:net';
+import { systemClock, type Clock } from '../../shared/clock.ts';
+import type { Component } from '../../shared/component/component.ts';
+import type { Log } from '../../shared/log/log.ts';
+import { createAnswerer, type Answerer } from './answerer.ts';
+import { createAnswers } from './answers.ts';
+import { localCertificate, type LocalCertificate } from './certificate.ts';
+import { createCopy } from './copy.ts';
+import { createMemory } from './memory.ts';
+import { rememberComponent, type RememberOptions } from './remember.ts';
+import { resources, type Program } from './resources.ts';
+
+export interface OfflineOptions {
+  /** `agent/offline` */
+  readonly dir: string;
+  readonly nodeName: string;
+  readonly kubernetesVersion: string;
+  /** Hash of the server's CA: whose cluster is remembered. */
+  readonly caHash: () => string;
+  /** By which the programs' certificates are verified. */
+  readonly clientCaPath: () => string;
+  readonly credentials: () => Readonly<Record<Program, { readonly certPath: string; readonly keyPath: string }>>;
+  readonly log: Log;
+  readonly clock?: Clock;
+}
+
+export interface Offline {
+  /** Makes the local certificate if there is none. @returns its PEM: whom the programs trust beside the server */
+  prepare(): Promise<string>;
+  /** Takes a connection that reaches no server. */
+  answer(client: Socket): void;
+  /** A server is reached: from now on it answers. */
+  end(): void;
+  /** Keeps the memory while a server is reached. */
+  memoryComponent(
+    options: Pick<RememberOptions, 'after' | 'apiserverUrl' | 'serverCaPath' | 'needsServiceAccounts'>,
+  ): Component;
+  /** The node is no longer of this cluster. */
+  forget(): void;
+}
+
+export function createOffline(options: OfflineOptions): Offline {
+  const { dir, nodeName, caHash, log, clock = systemClock } = options;
+  const memory = createMemory({ dir, cluster: () => ({ caHash: caHash(), nodeName }) });
+  let certificate: LocalCertificate | undefined;
+  let answerer: Answerer | undefined;
+
+  /** A node that has never been told its pods waits for its server. */
+  const remembersNode = (): boolean =>
+    memory.load(resources.pods) !== undefined &&
+    memory.load(resources.nodes)?.items.some(({ metadata }) => metadata.name === nodeName) === true;
+
+  const begin = (): Answerer => {
+    if (certificate === undefined) throw new TypeError('the offline room answers before it is prepared');
+    log.warn('the server is away; this node starts from what it remembers', { node: nodeName });
+    return createAnswerer({
+      certificate,
+      clientCaPath: options.clientCaPath(),
+      credentials: options.credentials(),
+      answer: createAnswers({
+        copy: createCopy(memory),
+        nodeName,
+        kubernetesVersion: options.kubernetesVersion,
+        clock,
+      }),
+      log,
+    });
+  };
+
+  return {
+    async prepare() {
+      certificate = await localCertificate(dir, clock.now());
+      return certificate.certPem;
+    },
+    answer(client) {
+      if (answerer === undefined && !remembersNode()) return void client.destroy();
+      answerer ??= begin();
+      answerer.take(client);
+    },
+    end() {
+      answerer?.stop();
+      answerer = undefined;
+    },
+    memoryComponent: (more) => rememberComponent({ ...more, memory, nodeName, credentials: options.credentials, log }),
+    forget: () => memory.forget(),
+  };
+}

@@ -1,0 +1,274 @@
+/** Keeps the memory up to date while a server is reached. */
+import { readFileSync } from 'node:fs';
+import type { Agent } from 'node:https';
+import type { IncomingMessage } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { conditionTracker, type Component } from '../../shared/component/component.ts';
+import { httpsAgent, httpsRequest, openHttps } from '../../shared/https/https.ts';
+import type { Log } from '../../shared/log/log.ts';
+import { isJson, keyOf, type KubeObject } from './kube.ts';
+import type { Memory, Remembered } from './memory.ts';
+import { allResources, pathOf, resources, type Program, type Resource, type ResourceName } from './resources.ts';
+import { usedByPods, usedByVolumes } from './used-by-pods.ts';
+
+export interface RememberOptions {
+  readonly after: readonly string[];
+  readonly memory: Memory;
+  readonly nodeName: string;
+  readonly apiserverUrl: string;
+  /** Whom it believes: the server alone, so that it never remembers its own answers. */
+  readonly serverCaPath: () => string;
+  readonly credentials: () => Readonly<Record<Program, { readonly certPath: string; readonly keyPath: string }>>;
+  /** Whether the kubelet is told to hand service accounts to what knows passwords of registries. */
+  readonly needsServiceAccounts: boolean;
+  readonly log: Log;
+}
+
+/** Everything is read again after this time; a change of this node's pods is read at once. */
+const everySeconds = 600;
+const afterChangeMs = 3000;
+const betweenLooksMs = 10_000;
+const againAfterMs = 15_000;
+const requestMs = 20_000;
+
+/**
+ * One watch, on this node's own pods, which the server ends after ten minutes:
+ * read everything ─▶ watch the pods ──a change──▶ read what pods decide ──the watch ends──▶ from the beginning
+ */
+export function rememberComponent(options: RememberOptions): Component {
+  const { after, log } = options;
+  const condition = conditionTracker();
+  const stopping = new AbortController();
+  let work = Promise.resolve();
+
+  const loop = async (): Promise<void> => {
+    const { signal } = stopping;
+    while (!signal.aborted) {
+      const reader = createReader(options, signal);
+      try {
+        const podsVersion = await readAll(options, reader);
+        condition.set('True', 'Remembered', '');
+        await watchPods(options, reader, podsVersion, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        // A server that is away is the load balancer's to tell of.
+        log.debug('nothing new to remember', { error });
+        condition.set('True', 'ServerAway', ''); // what is known stays known
+      } finally {
+        reader.close();
+      }
+      await delay(againAfterMs, undefined, { signal }).catch(() => {});
+    }
+  };
+
+  return {
+    name: 'offline-memory',
+    after,
+    async start() {
+      condition.set('True', 'Started', '');
+      work = loop();
+    },
+    async stop() {
+      stopping.abort();
+      await work;
+      condition.set('False', 'Stopped', '');
+    },
+    health: () => condition.current(),
+  };
+}
+
+interface Reader {
+  list(resource: Resource, query: string): Promise<Remembered>;
+  /** undefined: the server has none of that name. */
+  get(resource: Resource, key: string): Promise<KubeObject | undefined>;
+  watch(path: string, signal: AbortSignal): Promise<IncomingMessage>;
+  close(): void;
+}
+
+/** The server said something else than the object or that there is none. */
+class ReadError extends Error {}
+
+function createReader(options: RememberOptions, signal: AbortSignal): Reader {
+  const { apiserverUrl, serverCaPath, credentials } = options;
+  const agents = new Map<Program, Agent>();
+  const agentOf = (program: Program): Agent => {
+    const known = agents.get(program);
+    if (known !== undefined) return known;
+    const { certPath, keyPath } = credentials()[program];
+    const text = (path: string) => readFileSync(path, 'utf8');
+    const agent = httpsAgent({ ca: text(serverCaPath()), cert: text(certPath), key: text(keyPath) });
+    agents.set(program, agent);
+    return agent;
+  };
+  const read = async (resource: Resource, path: string): Promise<unknown> => {
+    const agent = agentOf(resource.readers[0]);
+    const { status, body } = await httpsRequest({ url: `${apiserverUrl}${path}`, agent, timeoutMs: requestMs }, signal);
+    if (status === 404) return undefined;
+    if (status !== 200) throw new ReadError(`GET ${path} answers ${status}`);
+    return JSON.parse(body);
+  };
+  return {
+    async list(resource, query) {
+      const answer = (await read(resource, `${resource.root}/${resource.name}${query}`)) as KubeList | undefined;
+      if (answer === undefined) throw new ReadError(`the server knows no ${resource.name}`);
+      return { resourceVersion: answer.metadata.resourceVersion, items: answer.items ?? [], absent: [] };
+    },
+    get: async (resource, key) => (await read(resource, pathOf(resource, key))) as KubeObject | undefined,
+    watch: (path, until) => openHttps({ url: `${apiserverUrl}${path}`, agent: agentOf('kubelet') }, until),
+    close() {
+      for (const agent of agents.values()) agent.destroy();
+    },
+  };
+}
+
+interface KubeList {
+  readonly metadata: { readonly resourceVersion: string };
+  readonly items: readonly KubeObject[] | null;
+}
+
+const ofNode = (nodeName: string) => `?fieldSelector=${encodeURIComponent(`spec.nodeName=${nodeName}`)}`;
+
+/**
+ * Pods first: a server that is away is found out with one question.
+ * @returns the resourceVersion of the list of pods, from where they can be watched
+ */
+async function readAll(options: RememberOptions, reader: Reader): Promise<string> {
+  const podsVersion = await readPods(options, reader, 'all');
+  for (const resource of allResources) {
+    if (resource.extent !== 'named' && resource !== resources.pods) await readList(options, reader, resource);
+  }
+  return podsVersion;
+}
+
+/** What a new pod brings with it; what is known already is read again when everything is. */
+async function readAfterChange(options: RememberOptions, reader: Reader): Promise<void> {
+  await readPods(options, reader, 'new');
+  await readList(options, reader, resources.services);
+  await readList(options, reader, resources.endpointslices);
+}
+
+async function readList(options: RememberOptions, reader: Reader, resource: Resource): Promise<void> {
+  const query = resource.extent === 'own' ? ofNode(options.nodeName) : '';
+  await attempt(options, resource, async () => keep(options, resource, await reader.list(resource, query)));
+}
+
+/** Of what pods name: everything, or what is not known yet. */
+type Which = 'all' | 'new';
+
+async function readPods(options: RememberOptions, reader: Reader, which: Which): Promise<string> {
+  const { nodeName, needsServiceAccounts } = options;
+  const pods = await reader.list(resources.pods, ofNode(nodeName));
+  const named = (name: ResourceName, keys: Iterable<string>) =>
+    readNamed(options, reader, resources[name], new Set(keys), which);
+  const used = usedByPods(pods.items);
+  const claims = await named('persistentvolumeclaims', used.persistentvolumeclaims);
+  const volumes = await named('persistentvolumes', claims.flatMap(volumeNameOf));
+  const ofVolumes = usedByVolumes(volumes, nodeName);
+  await named('volumeattachments', ofVolumes.volumeattachments);
+  await named('secrets', [...used.secrets, ...ofVolumes.secrets]);
+  await named('configmaps', used.configmaps);
+  if (needsServiceAccounts) await named('serviceaccounts', used.serviceaccounts);
+  await named('csinodes', [nodeName]);
+  keep(options, resources.pods, pods); // last: what a remembered pod needs is remembered too
+  return pods.resourceVersion;
+}
+
+/** Objects by their keys; those that nobody names any more are forgotten. @returns those that are known now */
+async function readNamed(
+  options: RememberOptions,
+  reader: Reader,
+  resource: Resource,
+  keys: ReadonlySet<string>,
+  which: Which,
+): Promise<readonly KubeObject[]> {
+  const before = options.memory.load(resource);
+  const items = new Map((before?.items ?? []).map((item) => [keyOf(item), item]));
+  for (const key of items.keys()) if (!keys.has(key)) items.delete(key);
+  const absent = new Set((before?.absent ?? []).filter((key) => keys.has(key)));
+  for (const key of keys) {
+    if (which === 'new' && items.has(key)) continue;
+    await attempt(options, resource, async () => {
+      const object = await reader.get(resource, key);
+      if (object === undefined) {
+        items.delete(key);
+        absent.add(key);
+      } else {
+        items.set(key, object);
+        absent.delete(key);
+      }
+    });
+  }
+  const all = [...items.values()].toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  keep(options, resource, { resourceVersion: '', items: all, absent: [...absent] });
+  return all;
+}
+
+/** A failure leaves what was known of this resource, and does not keep the others from being read. */
+async function attempt({ log }: RememberOptions, resource: Resource, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    log.debug('not read to be remembered', { resource: resource.name, error });
+  }
+}
+
+function keep({ memory, log }: RememberOptions, resource: Resource, remembered: Remembered): void {
+  try {
+    memory.save(resource, remembered);
+  } catch (error) {
+    log.warn('not remembered for a boot without the server', { resource: resource.name, error });
+  }
+}
+
+function volumeNameOf({ spec }: KubeObject): readonly string[] {
+  const name = isJson(spec) ? spec['volumeName'] : undefined;
+  return typeof name === 'string' && name !== '' ? [name] : [];
+}
+
+/** Resolves when the server ends the watch. Its events are not read: that there is one is the news. */
+async function watchPods(
+  options: RememberOptions,
+  reader: Reader,
+  resourceVersion: string,
+  stop: AbortSignal,
+): Promise<void> {
+  const changes = changeReader(options, reader);
+  const signal = AbortSignal.any([stop, AbortSignal.timeout((everySeconds + 60) * 1000)]);
+  const query = `${ofNode(options.nodeName)}&watch=true&timeoutSeconds=${everySeconds}&resourceVersion=${resourceVersion}`;
+  const stream = await reader.watch(`/api/v1/pods${query}`, signal);
+  try {
+    if (stream.statusCode !== 200) throw new ReadError(`the watch of pods answers ${stream.statusCode}`);
+    for await (const _ of stream) changes.note();
+  } finally {
+    stream.destroy();
+    await changes.stop();
+  }
+}
+
+/** Changes come in bursts: one look for each burst. */
+function changeReader(options: RememberOptions, reader: Reader) {
+  let timer: NodeJS.Timeout | undefined;
+  let work = Promise.resolve();
+  let lookedAtMs = -Infinity;
+  const look = async (): Promise<void> => {
+    timer = undefined;
+    lookedAtMs = performance.now();
+    try {
+      await readAfterChange(options, reader);
+    } catch (error) {
+      options.log.debug('a change is not remembered yet', { error });
+    }
+  };
+  return {
+    note() {
+      const waitMs = Math.max(afterChangeMs, lookedAtMs + betweenLooksMs - performance.now());
+      timer ??= setTimeout(() => {
+        work = work.then(look);
+      }, waitMs);
+    },
+    async stop() {
+      clearTimeout(timer);
+      await work;
+    },
+  };
+}
