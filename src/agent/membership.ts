@@ -1,0 +1,155 @@
+import type { Log } from '../shared/log/log.ts';
+import type { Paths } from '../shared/paths.ts';
+import type { ServerAddress } from '../shared/protocol/channel.ts';
+import type { ClusterSettings } from '../shared/protocol/join.ts';
+import type { Secret } from '../shared/secret.ts';
+import { version } from '../shared/version/version.ts';
+import { kernelProblems, type HostFacts, type NodeAddress } from './host/host.ts';
+import {
+  checkSettings,
+  forgetIdentity,
+  join,
+  joinPatiently,
+  renewIfDue,
+  storeServers,
+  supervisorUrl,
+  type GivenSettings,
+  type JoinOptions,
+  type NodeIdentity,
+} from './join/join.ts';
+import type { OwnNodeOptions } from './node/node.ts';
+
+export interface MembershipOptions {
+  readonly paths: Paths;
+  readonly facts: HostFacts;
+  readonly kubernetesVersion: string;
+  /** A server's supervisor, and the token by which it lets this node in; read when it is needed. */
+  readonly server: { readonly url: string; readonly token: Secret };
+  /** Takes the name over from a machine that is gone. */
+  readonly replace?: boolean;
+  /** What the operator says of the cluster here: it must agree. */
+  readonly given?: GivenSettings;
+  /** A server's own node knows them; another node learns them when it joins. */
+  readonly settings?: ClusterSettings;
+  /** Of a load balancer on this box. */
+  readonly balancerPort?: number;
+  /** Addresses by which the node is reached from outside the cluster. */
+  readonly externalIps: readonly string[];
+  readonly log: Log;
+}
+
+const askedWithinMs = 30_000;
+
+/** What a node is in its cluster: made by joining, and changed by joining again or by another address of its box. */
+export class Membership {
+  readonly #options: MembershipOptions;
+  #facts: HostFacts;
+  #identity: NodeIdentity | undefined;
+  #alsoTrusted: Pick<JoinOptions, 'alsoTrustedPem'> = {};
+
+  constructor(options: MembershipOptions) {
+    this.#options = options;
+    this.#facts = options.facts;
+  }
+
+  /** As the box is now. */
+  get facts(): HostFacts {
+    return this.#facts;
+  }
+
+  /** Whether it is known who this node is. */
+  get isJoined(): boolean {
+    return this.#identity !== undefined;
+  }
+
+  get identity(): NodeIdentity {
+    if (this.#identity === undefined) throw new TypeError('what needs the identity is not after join');
+    return this.#identity;
+  }
+
+  get settings(): ClusterSettings {
+    return this.#options.settings ?? this.identity.settings;
+  }
+
+  /** Where this node's programs reach kube-apiserver; undefined: at the server's own address. */
+  get balancedUrl(): string | undefined {
+    const { balancerPort } = this.#options;
+    return balancerPort === undefined ? undefined : `https://127.0.0.1:${balancerPort}`;
+  }
+
+  /** The one that was given first, then every other that was heard of. */
+  get supervisorUrls(): readonly string[] {
+    return [...new Set([supervisorUrl(this.#options.server.url), ...this.identity.supervisorUrls])];
+  }
+
+  get certificatePaths(): readonly string[] {
+    const { kubeletCert, kubeletServingCert, kubeProxyCert, flannelCert } = this.identity.files;
+    return [kubeletCert, kubeletServingCert, kubeProxyCert, flannelCert];
+  }
+
+  /** How this node asks for itself at the API. */
+  get ownNode(): OwnNodeOptions {
+    const { files, apiserverUrls } = this.identity;
+    return {
+      apiserverUrl: this.balancedUrl ?? apiserverUrls[0] ?? '',
+      nodeName: this.#facts.nodeName,
+      caPath: files.apiserverCa,
+      certPath: files.kubeletCert,
+      keyPath: files.kubeletKey,
+    };
+  }
+
+  /** @throws {SettingDiffersError} @throws {KernelFeatureMissingError} and what `joinPatiently` throws */
+  async join(alsoTrusted: Pick<JoinOptions, 'alsoTrustedPem'>, signal: AbortSignal): Promise<void> {
+    this.#alsoTrusted = alsoTrusted;
+    this.#identity = await joinPatiently(this.#joining(), signal);
+    checkSettings(this.#options.given ?? {}, this.settings);
+    const [problem] = await kernelProblems(this.settings.flannelBackend);
+    if (problem !== undefined) throw problem;
+  }
+
+  /** The server does not know this node (any more): the token has to let it in once more. */
+  async joinAnew(): Promise<void> {
+    this.#identity = await join({ ...this.#joining(), isForgotten: true }, AbortSignal.timeout(askedWithinMs));
+  }
+
+  /** The box has another address, which its certificates have to name. */
+  async move(address: NodeAddress): Promise<void> {
+    this.#facts = { ...this.#facts, ...address };
+    this.#identity = await join(this.#joining(), AbortSignal.timeout(askedWithinMs));
+  }
+
+  /** @returns whether certificates were due and are new */
+  renew(): Promise<boolean> {
+    return renewIfDue(this.#joining(), AbortSignal.timeout(askedWithinMs));
+  }
+
+  /** Every server there is, for now and for the next start. */
+  heard(servers: readonly ServerAddress[]): void {
+    storeServers(this.#options.paths, servers);
+    const apiserverUrls = servers.map((server) => server.apiserverUrl);
+    const supervisorUrls = servers.map((server) => server.supervisorUrl);
+    this.#identity = { ...this.identity, apiserverUrls, supervisorUrls };
+  }
+
+  /** The node was removed from its cluster. */
+  forget(): void {
+    forgetIdentity(this.#options.paths);
+  }
+
+  #joining(): JoinOptions {
+    const { server, paths, kubernetesVersion, replace, externalIps, log } = this.#options;
+    return {
+      ...server,
+      ...(this.balancedUrl !== undefined && { apiserverUrl: this.balancedUrl }),
+      ...this.#alsoTrusted,
+      nodeName: this.#facts.nodeName,
+      addresses: [this.#facts.nodeIp, ...externalIps],
+      paths,
+      version,
+      kubernetesVersion,
+      ...(replace === true && { replace }),
+      log,
+    };
+  }
+}

@@ -1,0 +1,93 @@
+import type { Component } from '../shared/component/component.ts';
+import { task } from '../shared/component/component.ts';
+import type { EventLog } from '../shared/events/events.ts';
+import { readFileIfExists } from '../shared/files/files.ts';
+import { contains } from '../shared/ipv4/ipv4.ts';
+import type { Log, LogLevel } from '../shared/log/log.ts';
+import type { Paths } from '../shared/paths.ts';
+import type { Supervisor } from '../shared/process/process.ts';
+import type { Hello } from '../shared/protocol/channel.ts';
+import { version } from '../shared/version/version.ts';
+import { createChannel, createCommands, createLook, factsOf, type Channel } from './channel/channel.ts';
+import type { NodeConfig } from './config.ts';
+import type { Membership } from './membership.ts';
+
+export interface NodeChannelOptions {
+  readonly after: readonly string[];
+  readonly membership: Membership;
+  readonly config: NodeConfig;
+  readonly paths: Paths;
+  readonly supervisor: Supervisor;
+  readonly kubernetesVersion: string;
+  readonly setLogLevel: (level: LogLevel) => void;
+  /** The node was removed. */
+  readonly onLeave: () => void;
+  /** The server had forgotten this node, and has taken it in again. */
+  readonly onJoinedAnew: () => Promise<void>;
+  readonly log: Log;
+}
+
+/** The channel of this node: what it says of itself, and what it does when it is told. */
+export function nodeChannel(options: NodeChannelOptions): Channel {
+  const { after, membership, paths, supervisor, setLogLevel, log } = options;
+  return createChannel({
+    after,
+    supervisorUrls: () => membership.supervisorUrls,
+    credentials: () => {
+      const { serverCa, kubeletCert, kubeletKey } = membership.identity.files;
+      return { caPath: serverCa, certPath: kubeletCert, keyPath: kubeletKey };
+    },
+    hello: () => helloOf(options),
+    look: createLook({
+      processes: () => supervisor.processes(),
+      dataDir: paths.dataDir,
+      certificatePaths: () => membership.certificatePaths,
+    }),
+    carryOut: createCommands({ supervisor, logDir: paths.logs, setLogLevel, leave: options.onLeave }),
+    mayDial: (host) => host === membership.facts.nodeIp || contains(membership.settings.clusterCidr, host),
+    onServers: (servers) => membership.heard(servers),
+    // A server whose datastore is older than this node takes it in again, if its token is good.
+    onNotJoined: async () => {
+      try {
+        await membership.joinAnew();
+        await options.onJoinedAnew();
+      } catch (error) {
+        log.warn('the server does not know this node, and does not take it in', { error });
+      }
+    },
+    log,
+  });
+}
+
+function helloOf({ membership, config, kubernetesVersion }: NodeChannelOptions): Hello {
+  return {
+    type: 'hello',
+    version,
+    kubernetesVersion,
+    machineId: readFileIfExists('/etc/machine-id')?.trim() ?? '',
+    bootId: readFileIfExists('/proc/sys/kernel/random/boot_id')?.trim() ?? '',
+    internalIps: [membership.facts.nodeIp],
+    externalIps: config.nodeExternalIp,
+    internalDns: config.nodeInternalDns,
+    externalDns: config.nodeExternalDns,
+    facts: factsOf(),
+  };
+}
+
+/** What happens to a child is told to the server at once. */
+export function beatAtEvents(events: EventLog, channel: Channel): Component {
+  const stopping = new AbortController();
+  let work = Promise.resolve();
+  return {
+    ...task('beats', ['channel', 'node-ready'], async () => {
+      channel.beatNow();
+      work = (async () => {
+        for await (const _ of events.follow(stopping.signal)) channel.beatNow();
+      })();
+    }),
+    async stop() {
+      stopping.abort();
+      await work;
+    },
+  };
+}
