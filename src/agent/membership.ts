@@ -11,6 +11,7 @@ import {
   join,
   joinPatiently,
   renewIfDue,
+  ServerAwayError,
   storeServers,
   supervisorUrl,
   type GivenSettings,
@@ -113,10 +114,13 @@ export class Membership {
     this.#identity = await join({ ...this.#joining(), isForgotten: true }, AbortSignal.timeout(askedWithinMs));
   }
 
-  /** The box has another address, which its certificates have to name. */
+  /** The box has another address, which its certificates have to name. @throws {ServerAwayError} until they do */
   async move(address: NodeAddress): Promise<void> {
-    this.#facts = { ...this.#facts, ...address };
-    this.#identity = await join(this.#joining(), AbortSignal.timeout(askedWithinMs));
+    const facts = { ...this.#facts, ...address };
+    const identity = await join(this.#joining(facts), AbortSignal.timeout(askedWithinMs));
+    if (!identity.changed) throw new ServerAwayError(facts.nodeIp);
+    this.#facts = facts;
+    this.#identity = identity;
   }
 
   /** @returns whether certificates were due and are new */
@@ -137,14 +141,14 @@ export class Membership {
     forgetIdentity(this.#options.paths);
   }
 
-  #joining(): JoinOptions {
+  #joining(facts = this.#facts): JoinOptions {
     const { server, paths, kubernetesVersion, replace, externalIps, log } = this.#options;
     return {
       ...server,
       ...(this.balancedUrl !== undefined && { apiserverUrl: this.balancedUrl }),
       ...this.#alsoTrusted,
-      nodeName: this.#facts.nodeName,
-      addresses: [this.#facts.nodeIp, ...externalIps],
+      nodeName: facts.nodeName,
+      addresses: [facts.nodeIp, ...externalIps],
       paths,
       version,
       kubernetesVersion,

@@ -127,6 +127,15 @@ export class SettingDiffersError extends KagentError {
   }
 }
 
+/** Certificates for another address are the server's to give. */
+export class ServerAwayError extends KagentError {
+  readonly code = 'JOIN_SERVER_AWAY';
+  readonly fault = 'peer';
+  constructor(nodeIp: string) {
+    super(`no server is reached that would sign certificates for ${nodeIp}; this node goes on with its old address`);
+  }
+}
+
 /** Whether a later try may do better without anybody changing anything here. */
 export function isUnreachable(error: unknown): boolean {
   return (
