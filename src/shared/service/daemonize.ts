@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { isSea } from 'node:sea';
 import type { Readable } from 'node:stream';
 import { runPaths } from '../paths.ts';
+import { allocatorVariables } from './allocator.ts';
 import { AlreadyRunningError, DaemonFailedError } from './errors.ts';
 import { notifyVariables } from './notify.ts';
 import { daemonPid, daemonVariable, writePidFile } from './pid-file.ts';
@@ -39,6 +40,7 @@ export async function daemonize(options: DaemonOptions, signal: AbortSignal): Pr
     cwd: '/',
     stdio: ['ignore', log, log, 'pipe'],
     env: {
+      ...allocatorVariables,
       ...options.env,
       [daemonVariable]: pidFile,
       [serviceLogVariable]: logPath,

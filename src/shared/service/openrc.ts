@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { allocatorVariables } from './allocator.ts';
 import { definitionHead } from './definition.ts';
 import { ServiceNotReadyError } from './errors.ts';
 import { must } from './host.ts';
@@ -54,6 +55,9 @@ export function openrcManager({ host, readiness }: ManagerOptions): ServiceManag
 /** supervise-daemon keeps it alive; on stop it signals kagent alone, so the pods go on. */
 export function rcScript(definition: ServiceDefinition, environmentFile: string, log: string): string {
   const { name, executable, args } = definition;
+  const allocation = Object.entries(allocatorVariables)
+    .map(([key, value]) => `${key}=${value}`)
+    .join('\n');
   return `#!/sbin/openrc-run
 ${definitionHead(definition)}
 
@@ -71,6 +75,7 @@ respawn_max=0
 rc_ulimit="-n 1048576"
 
 set -o allexport
+${allocation}
 export ${serviceLogVariable}=${shellDoubleQuote(log)}
 if [ -f ${shellQuote(environmentFile)} ]; then . ${shellQuote(environmentFile)}; fi
 set +o allexport

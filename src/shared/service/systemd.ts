@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { allocatorVariables } from './allocator.ts';
 import { definitionHead } from './definition.ts';
 import { removedExitCode } from './exit-codes.ts';
 import { ServiceNotReadyError } from './errors.ts';
@@ -79,6 +80,9 @@ async function unitState(host: ServiceHost, unit: string): Promise<UnitState> {
  */
 export function unitText(definition: ServiceDefinition, environmentFile: string): string {
   const command = [definition.executable, ...definition.args].map(systemdQuote).join(' ');
+  const allocation = Object.entries(allocatorVariables)
+    .map(([name, value]) => `Environment=${name}=${value}`)
+    .join('\n');
   return `${definitionHead(definition)}
 [Unit]
 Description=Kubernetes by kagent (${definition.args[0] ?? 'server'})
@@ -88,6 +92,7 @@ After=network-online.target
 [Service]
 Type=notify
 NotifyAccess=all
+${allocation}
 EnvironmentFile=-/etc/default/%N
 EnvironmentFile=-/etc/sysconfig/%N
 EnvironmentFile=-${environmentFile}
