@@ -63,14 +63,9 @@ test('a cable out: the node is given up and its pods move; cable in: it is back,
     return pods.length === 4 && pods.every(({ spec, status }) => spec.nodeName === 'a2' && status.phase === 'Running');
   };
   await eventually(moved, { withinMs: 90_000, what: 'four pods on a2' });
-  const conditions = await kubectl(
-    'get',
-    'node',
-    'a1',
-    '-o',
-    'jsonpath={.status.conditions[?(@.type=="kagent.sh/Connected")].status}',
-  );
-  expect(conditions).toBe('False');
+  const connected = () =>
+    kubectl('get', 'node', 'a1', '-o', 'jsonpath={.status.conditions[?(@.type=="kagent.sh/Connected")].status}');
+  await eventually(async () => (await connected()) === 'False', { withinMs: 30_000, what: 'the condition' });
 
   await a1.host.plug();
   await untilNode(nodes, 'a1', { connected: true, status: 'Ready' });
@@ -87,15 +82,13 @@ test('a cable out: the node is given up and its pods move; cable in: it is back,
 });
 
 test('events tell of it', async () => {
-  const events = await kubectl(
-    'get',
-    'events',
-    '--field-selector',
-    'involvedObject.name=a1',
-    '-o',
-    'jsonpath={.items[*].reason}',
-  );
-  expect(events.split(' ')).toEqual(expect.arrayContaining(['NoBeats', 'BeatsArrive', 'NodeNotReady']));
+  const ofA1 = ['--field-selector', 'involvedObject.name=a1', '-o', 'jsonpath={.items[*].reason}'];
+  const wanted = ['NoBeats', 'BeatsArrive', 'NodeNotReady'];
+  const isTold = async () => {
+    const reasons = (await kubectl('get', 'events', ...ofA1)).split(' ');
+    return wanted.every((reason) => reasons.includes(reason)) && reasons;
+  };
+  expect(await eventually(isTold, { withinMs: 30_000, what: 'the events' })).toEqual(expect.arrayContaining(wanted));
 });
 
 test('a host that hangs for a minute goes on as the node it was', async () => {
