@@ -18,6 +18,9 @@ Every setting has one name in three spellings: the flag \`--node-name\`, the var
 \`--config FILE\` (or \`KAGENT_CONFIG_FILE\`) names another file. Lists are given as several flags, or separated by commas;
 in arguments for components (\`*-arg\`) a comma is a comma.
 
+\`kagent config show [server|agent]\` prints what applies and where each was said, \`kagent config validate [FILE]\` looks whether a file is
+sound, \`kagent config default\` prints one with every setting, commented out.
+
 A key or flag that does not exist is an error that names the line and the nearest one that does: nothing is ignored.
 Server and agents may share one file; each takes what is its own.
 

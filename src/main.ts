@@ -16,6 +16,7 @@ import { checkNetworks } from './server/networks.ts';
 import type { Server } from './server/server.ts';
 import {
   commonCommands,
+  configCommand,
   passedThrough,
   secretSetting,
   settingsCommand,
@@ -49,6 +50,10 @@ function program(): Command {
     server,
     agentCommand(known),
     ...serverCommands(),
+    configCommand([
+      { name: 'server', schema: ServerConfig },
+      { name: 'agent', schema: AgentConfig },
+    ]),
     labCommand(),
     ...removeCommands(),
     ...commonCommands(kagent),

@@ -6,6 +6,7 @@
 export { becomeBundledTool, commonCommands, versionText } from './commands.ts';
 export { usageExitCode } from './flags.ts';
 export { foreground, type Foreground } from './foreground.ts';
+export { configCommand, type ConfigMode } from './config-command.ts';
 export { duration, jsonOption, print } from './options.ts';
 export { passedThrough } from './passthrough.ts';
 export { secretSetting } from './secret-setting.ts';
