@@ -4,7 +4,10 @@ import { kinds } from '../shared/config/config.ts';
 import { defaultDataDir } from '../shared/paths.ts';
 
 export const nodeSettings = {
-  dataDir: kinds.absolutePath.default(defaultDataDir).describe('Where everything is kept that outlives a reboot'),
+  dataDir: kinds.absolutePath
+    .default(defaultDataDir)
+    .describe('Where everything is kept that outlives a reboot')
+    .meta({ short: 'd' }),
   logLevel: z
     .enum(['debug', 'info', 'warn', 'error'])
     .default('info')
@@ -13,7 +16,10 @@ export const nodeSettings = {
   debug: z.boolean().default(false).describe('The same as --log-level debug'),
   bundle: kinds.absolutePath.optional().describe('Component bundle of a slim executable'),
   nodeName: kinds.nodeName.optional().describe("This node's name (the host's name)"),
-  nodeIp: kinds.ipv4.optional().describe('Address by which other nodes reach this one (that of the default route)'),
+  nodeIp: kinds.ipv4
+    .optional()
+    .describe('Address by which other nodes reach this one (that of the default route)')
+    .meta({ short: 'i' }),
   nodeExternalIp: z
     .array(z.ipv4("it must be an IPv4 address such as '203.0.113.5'"))
     .default([])
@@ -48,8 +54,9 @@ export const AgentConfig = z.strictObject({
   server: z
     .url({ protocol: /^https$/, error: "it must be the server's address such as 'https://10.0.0.1:9345'" })
     .optional()
-    .describe("The same as --url, k3s's name for it"),
-  token: z.string().optional().describe('Token by which this node joins'),
+    .describe("The same as --url, k3s's name for it")
+    .meta({ short: 's' }),
+  token: z.string().optional().describe('Token by which this node joins').meta({ short: 't' }),
   tokenFile: kinds.absolutePath.optional().describe('File that holds the token'),
   replace: z.boolean().default(false).describe('Take the name over from a machine that is gone'),
   lbServerPort: kinds.port.default(6444).describe('Port on 127.0.0.1 behind which every kube-apiserver is'),

@@ -14,7 +14,11 @@ function isCron(text: string): boolean {
 }
 
 export const serverSettings = {
-  token: z.string().optional().describe('Secret by which servers and agents join (made on the first start)'),
+  token: z
+    .string()
+    .optional()
+    .describe('Secret by which servers and agents join (made on the first start)')
+    .meta({ short: 't' }),
   tokenFile: kinds.absolutePath.optional().describe('File that holds the token'),
   agentToken: z.string().optional().describe('Secret by which agents alone may join'),
   bindAddress: kinds.ipv4.default('0.0.0.0').describe('Address that kube-apiserver and the supervisor listen on'),
@@ -37,7 +41,8 @@ export const serverSettings = {
     .describe('How pods of different nodes reach each other'),
   writeKubeconfig: kinds.absolutePath
     .default(adminKubeconfig)
-    .describe("Where the administrator's kubeconfig is written"),
+    .describe("Where the administrator's kubeconfig is written")
+    .meta({ short: 'o' }),
   writeKubeconfigMode: z
     .string()
     .regex(/^0?[0-7]{3}$/, "it must be an octal mode such as '0640'")

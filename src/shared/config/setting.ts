@@ -5,6 +5,8 @@ export interface Setting {
   readonly name: string; // 'clusterCidr'
   readonly key: string; // 'cluster-cidr': the flag without its dashes, and the key in config.yaml
   readonly variable: string; // 'KAGENT_CLUSTER_CIDR'
+  /** The flag's one letter, where k3s has one: 't'. */
+  readonly short: string | undefined;
   /** A list's value may hold several, separated by commas; `args` are values in which a comma is a comma. */
   readonly kind: 'text' | 'number' | 'boolean' | 'list' | 'args';
   readonly description: string;
@@ -19,6 +21,7 @@ export function settingsOf(schema: z.ZodObject): readonly Setting[] {
       name,
       key,
       variable: `KAGENT_${key.replaceAll('-', '_').toUpperCase()}`,
+      short: (type as z.ZodType).meta()?.['short'] as string | undefined,
       kind,
       description,
       defaultValue,
