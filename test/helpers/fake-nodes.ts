@@ -8,6 +8,10 @@ export interface FakeNodes extends KubeClient {
   conditions(name: string): readonly string[];
   readonly events: { readonly reason: string; readonly message: string }[];
   readonly deleted: string[];
+  /** How often somebody began to watch. */
+  watches(): number;
+  /** Ends the present watch. */
+  fail(error: Error): void;
 }
 
 interface Condition {
@@ -22,6 +26,8 @@ export function fakeNodes(): FakeNodes {
   const changes = new EventTarget();
   const events: FakeNodes['events'] = [];
   const deleted: string[] = [];
+  let watches = 0;
+  let failure = new AbortController();
   const nobody = (path: string) => Promise.reject(new Error(`nobody asks for ${path} here`));
   const nameOf = (path: string) => path.split('/')[4] ?? '';
   const put = (node: NodeObject) => {
@@ -32,6 +38,8 @@ export function fakeNodes(): FakeNodes {
     put,
     events,
     deleted,
+    watches: () => watches,
+    fail: (error) => failure.abort(error),
     conditions: (name) =>
       (nodes.get(name)?.status?.conditions ?? []).map(({ type, status, reason }) => `${type} ${status} ${reason}`),
     get: <T>() => Promise.resolve({ metadata: { resourceVersion: '1' }, items: [...nodes.values()] } as T),
@@ -55,7 +63,10 @@ export function fakeNodes(): FakeNodes {
       deleted.push(nameOf(path));
       return Promise.resolve();
     },
-    async *watch(_path, signal) {
+    async *watch(_path, stop) {
+      watches += 1;
+      failure = new AbortController();
+      const signal = AbortSignal.any([stop, failure.signal]);
       while (!signal.aborted) {
         const [event] = (await once(changes, 'change', { signal })) as [CustomEvent<NodeObject>];
         yield { type: 'MODIFIED', object: event.detail };

@@ -38,8 +38,8 @@ export class NodeDirectory {
     return [...this.#nodes.values()].toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
   }
 
-  /** One watch, which the server ends after some minutes; the next begins with everything anew. */
-  async follow(kube: KubeClient, signal: AbortSignal): Promise<void> {
+  /** One watch, which the server ends after some minutes; the next begins with everything anew. `onListed`: it goes well. */
+  async follow(kube: KubeClient, onListed: () => void, signal: AbortSignal): Promise<void> {
     const before = new Set(this.#nodes.keys());
     const { metadata, items } = await kube.get<{
       readonly metadata: { readonly resourceVersion: string };
@@ -51,6 +51,7 @@ export class NodeDirectory {
       this.#onChange(node.metadata.name);
     }
     for (const gone of before) this.#remove(gone);
+    onListed();
     for await (const event of kube.watch(`/api/v1/nodes?resourceVersion=${metadata.resourceVersion}`, signal)) {
       const { name } = event.object.metadata;
       if (event.type === 'DELETED') this.#remove(name);

@@ -155,8 +155,7 @@ export function createNodes(options: NodesOptions): Nodes {
       work = (async () => {
         while (!stopping.signal.aborted) {
           try {
-            await directory.follow(kube, stopping.signal);
-            condition.set('True', 'Watching', '');
+            await directory.follow(kube, () => condition.set('True', 'Watching', ''), stopping.signal);
           } catch (error) {
             if (stopping.signal.aborted) return;
             condition.set('False', 'RequestFailed', messageOf(error));

@@ -210,3 +210,12 @@ test('a node that falls silent counts as gone after fifteen seconds, though its 
   const isTold = () => server.kube.conditions('a').includes('kagent.sh/Connected False NoBeats');
   expect(await eventually(isTold, { withinMs: 30_000, what: 'the condition' })).toBe(true);
 });
+
+test('a kube-apiserver that fails for a moment is watched again, and the room says that it is well', async () => {
+  const server = await channelServer();
+  await eventually(() => server.kube.watches() === 1, { what: 'the first watch' });
+  server.kube.fail(new Error('gone'));
+  await eventually(() => server.nodes.health().status === 'False', { what: 'the failure' });
+  await eventually(() => server.nodes.health().status === 'True', { what: 'a watch that goes well' });
+  expect(server.kube.watches()).toBe(2);
+});
