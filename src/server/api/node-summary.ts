@@ -1,3 +1,4 @@
+import { rfc3339 } from '../../shared/clock.ts';
 import type { NodeSummary } from '../../shared/protocol/local.ts';
 import { isDown, type NodeView } from '../nodes/nodes.ts';
 
@@ -13,7 +14,7 @@ export function summaryOf({ name, object, session, lastSeen, hello }: NodeView):
     connected: session !== undefined,
     ...(session !== undefined && {
       session: session.generation,
-      connectedSince: new Date(session.sinceMs).toISOString(),
+      connectedSince: rfc3339(session.sinceMs),
     }),
     ...(lastSeen !== undefined && { lastSeen }),
     ...(hello !== undefined && { version: hello.version, kubernetesVersion: hello.kubernetesVersion }),

@@ -13,7 +13,7 @@ import {
   tunnelPathPrefix,
   tunnelProtocol,
 } from '../../shared/protocol/channel.ts';
-import type { Connection, Nodes } from '../nodes/nodes.ts';
+import type { Nodes, NodeSession } from '../nodes/nodes.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 import { peerNode } from './peer.ts';
 
@@ -71,7 +71,7 @@ function serveChannel(
   link: WebSocket,
   { nodeName, nodes, log }: { readonly nodeName: string; readonly nodes: Pick<Nodes, 'connect'>; readonly log: Log },
 ): void {
-  let connection: Promise<Connection | undefined> | undefined;
+  let connection: Promise<NodeSession | undefined> | undefined;
   const noHello = setTimeout(() => link.close(closeCodes.silent, 'no hello came in time'), silenceMs);
   link.on('message', (data: Buffer) => {
     const message = readMessage(FromAgent, data.toString('utf8'));
@@ -96,7 +96,7 @@ function serveChannel(
       });
       return;
     }
-    void connection.then((known) => known?.message(message)).catch(() => {}); // said above
+    void connection.then((known) => known?.handle(message)).catch(() => {}); // said above
   });
   link.on('error', (error) => log.debug('the channel of a node failed', { node: nodeName, error }));
   link.on('close', () => {

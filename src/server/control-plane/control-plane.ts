@@ -111,5 +111,6 @@ export interface ProgramOptions extends ControlPlaneOptions {
 export { createKubeClient, KubeError, type KubeClient, type KubeObject, type WatchEvent } from './kube-client.ts';
 export { kubeletClientUser } from './certificates.ts';
 export { labelOwnNode } from './own-node.ts';
+export { untilStopped } from './until-stopped.ts';
 export { apiserverNames } from './serving-names.ts';
 export { commandLine } from './arguments.ts';

@@ -1,9 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Component } from '../../shared/component/component.ts';
 import { conditionTracker } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { KubeClient } from './kube-client.ts';
+import { untilStopped } from './until-stopped.ts';
 
 const label = 'node-role.kubernetes.io/control-plane';
 
@@ -47,21 +47,4 @@ export function labelOwnNode(options: {
     },
     health: () => condition.current(),
   };
-}
-
-/** Again and again, after an end and after a failure. */
-async function untilStopped(
-  run: (signal: AbortSignal) => Promise<void>,
-  signal: AbortSignal,
-  onFailure: (error: unknown) => void,
-): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      await run(signal);
-    } catch (error) {
-      if (signal.aborted) return;
-      onFailure(error);
-    }
-    await delay(500, undefined, { signal }).catch(() => {}); // only the stop ends it early
-  }
 }

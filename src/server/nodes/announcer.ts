@@ -27,6 +27,11 @@ const retryMs = 2000;
 const repeatMs = 60_000;
 const toldKept = 1000;
 
+/** metav1.Time has no fractions. */
+function wholeSeconds(clock: Clock): string {
+  return rfc3339(clock.now()).replace(/\.\d+Z$/, 'Z');
+}
+
 export function createAnnouncer(options: {
   readonly kube: KubeClient;
   readonly directory: NodeDirectory;
@@ -48,7 +53,7 @@ export function createAnnouncer(options: {
       const before = known.get(condition.type);
       const { status, reason, message } = condition;
       if (before?.status === status && before.reason === reason && before.message === message) return [];
-      const now = rfc3339(clock.now()).replace(/\.\d+Z$/, 'Z'); // metav1.Time has whole seconds
+      const now = wholeSeconds(clock);
       const lastTransitionTime = before?.status === status ? (before.lastTransitionTime ?? now) : now;
       return [{ ...condition, lastHeartbeatTime: now, lastTransitionTime }];
     });
@@ -90,7 +95,7 @@ export function createAnnouncer(options: {
     told.set(key, nowMs);
     const [oldest] = told.keys();
     if (told.size > toldKept && oldest !== undefined) told.delete(oldest);
-    const time = rfc3339(clock.now());
+    const time = wholeSeconds(clock);
     const body = {
       apiVersion: 'v1',
       kind: 'Event',
@@ -98,8 +103,8 @@ export function createAnnouncer(options: {
       involvedObject: { kind: 'Node', name: nodeName, uid: nodeName },
       ...event,
       source: { component: 'kagent', host: nodeName },
-      firstTimestamp: time.replace(/\.\d+Z$/, 'Z'),
-      lastTimestamp: time.replace(/\.\d+Z$/, 'Z'),
+      firstTimestamp: time,
+      lastTimestamp: time,
       count: 1,
     };
     kube

@@ -4,7 +4,6 @@ import type { KubeClient, KubeObject } from '../control-plane/control-plane.ts';
 export interface NodeObject extends KubeObject {
   readonly spec?: {
     readonly podCIDRs?: readonly string[];
-    readonly podCIDR?: string;
     readonly unschedulable?: boolean;
     readonly taints?: readonly { readonly key: string; readonly effect: string }[];
   };
@@ -17,7 +16,6 @@ export interface NodeObject extends KubeObject {
       readonly message?: string;
       readonly lastTransitionTime?: string;
     }[];
-    readonly nodeInfo?: { readonly kubeletVersion?: string };
   };
 }
 

@@ -18,20 +18,19 @@ export class BeatHistory {
   }
 
   async connected(nodeName: string): Promise<void> {
-    await this.#add(nodeName, (entry) => ({ ...entry, connections: entry.connections + 1 }));
+    await this.#add(nodeName, { connections: 1 });
   }
 
   async beat(nodeName: string, beat: Beat, restarts: number): Promise<void> {
-    await this.#add(nodeName, (entry) => ({
-      ...entry,
-      beats: entry.beats + 1,
-      restarts: entry.restarts + restarts,
-      maxSkewMs: Math.max(entry.maxSkewMs, Math.abs(beat.clockSkewMs ?? 0)),
-      maxRoundTripMs: Math.max(entry.maxRoundTripMs, beat.roundTripMs ?? 0),
-      maxLoad1: Math.max(entry.maxLoad1, beat.load1),
-      minMemoryBytes: Math.min(entry.minMemoryBytes, beat.memory.availableBytes),
-      minDiskBytes: Math.min(entry.minDiskBytes, beat.disk.freeBytes),
-    }));
+    await this.#add(nodeName, {
+      beats: 1,
+      restarts,
+      maxSkewMs: Math.abs(beat.clockSkewMs ?? 0),
+      maxRoundTripMs: beat.roundTripMs ?? 0,
+      maxLoad1: beat.load1,
+      minMemoryBytes: beat.memory.availableBytes,
+      minDiskBytes: beat.disk.freeBytes,
+    });
   }
 
   /** What is gathered now goes to disk: the node has gone, or the server goes. */
@@ -55,10 +54,12 @@ export class BeatHistory {
     return last?.from === current.from ? [...kept.slice(0, -1), merged(last, current)] : [...kept, current];
   }
 
-  async #add(nodeName: string, change: (entry: HistoryEntry) => HistoryEntry): Promise<void> {
+  async #add(nodeName: string, news: Partial<HistoryEntry>): Promise<void> {
     const from = rfc3339(Math.floor(this.#clock.now() / slotMs) * slotMs);
     if (this.#current.get(nodeName)?.from !== from) await this.flush(nodeName);
-    this.#current.set(nodeName, change(this.#current.get(nodeName) ?? emptyEntry(from)));
+    const entry = { ...emptyEntry(from), ...news };
+    const before = this.#current.get(nodeName);
+    this.#current.set(nodeName, before === undefined ? entry : merged(before, entry));
   }
 
   async #write(nodeName: string, entry: HistoryEntry): Promise<void> {
@@ -91,7 +92,7 @@ function emptyEntry(from: string): HistoryEntry {
   };
 }
 
-/** A server that started again within the quarter. */
+/** Two parts of one quarter: sums, and the worse of each figure. */
 function merged(a: HistoryEntry, b: HistoryEntry): HistoryEntry {
   return {
     from: a.from,

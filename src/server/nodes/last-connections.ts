@@ -9,7 +9,9 @@ const LastConnection = z.object({
   lastSeen: z.string(),
 });
 
-/** What is kept of each node's last connection, under `/kagent/nodes/<name>/connection`. */
+const prefix = '/kagent/connections/';
+
+/** What is kept of each node's last connection, under `/kagent/connections/<name>`: all of them are read at a start. */
 export class LastConnections {
   readonly #store: KeyValue;
   readonly #clock: Clock;
@@ -21,7 +23,7 @@ export class LastConnections {
 
   /** Counts a new connection. */
   async next(nodeName: string): Promise<number> {
-    const text = await this.#store.get(keyOf(nodeName));
+    const text = await this.#store.get(prefix + nodeName);
     const generation = text === undefined ? 1 : LastConnection.parse(JSON.parse(text)).generation + 1;
     await this.write(nodeName, generation);
     return generation;
@@ -30,21 +32,17 @@ export class LastConnections {
   /** The node was heard just now. */
   async write(nodeName: string, generation: number): Promise<void> {
     const lastSeen = rfc3339(this.#clock.now());
-    await this.#store.put(keyOf(nodeName), JSON.stringify({ generation, lastSeen }));
+    await this.#store.put(prefix + nodeName, JSON.stringify({ generation, lastSeen }));
   }
 
   /** When each node was heard last, milliseconds since 1970: what an earlier life of this server wrote. */
   async recall(): Promise<ReadonlyMap<string, number>> {
-    const { entries } = await this.#store.list('/kagent/nodes/');
-    const seen = new Map<string, number>();
-    for (const [key, text] of entries) {
-      const nodeName = /^\/kagent\/nodes\/([^/]+)\/connection$/.exec(key)?.[1];
-      if (nodeName !== undefined) seen.set(nodeName, Date.parse(LastConnection.parse(JSON.parse(text)).lastSeen));
-    }
-    return seen;
+    const { entries } = await this.#store.list(prefix);
+    const lastSeenMs = (text: string) => Date.parse(LastConnection.parse(JSON.parse(text)).lastSeen);
+    return new Map([...entries].map(([key, text]) => [key.slice(prefix.length), lastSeenMs(text)]));
   }
-}
 
-function keyOf(nodeName: string): string {
-  return `/kagent/nodes/${nodeName}/connection`;
+  async forget(nodeName: string): Promise<void> {
+    await this.#store.delete(prefix + nodeName);
+  }
 }

@@ -6,23 +6,15 @@
  *
  *   connect ─hello─▶ session n ─beat─▶ conditions, history ─silence or close─▶ Connected=False after a grace time
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { rfc3339, systemClock, type Clock } from '../../shared/clock.ts';
 import type { Component } from '../../shared/component/component.ts';
 import { conditionTracker } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
 import type { Log } from '../../shared/log/log.ts';
-import {
-  closeCodes,
-  silenceMs,
-  type Beat,
-  type FromAgent,
-  type Hello,
-  type ServerAddress,
-} from '../../shared/protocol/channel.ts';
+import { closeCodes, silenceMs, type Beat, type Hello, type ServerAddress } from '../../shared/protocol/channel.ts';
 import type { HistoryEntry } from '../../shared/protocol/local.ts';
-import type { KubeClient } from '../control-plane/control-plane.ts';
+import { untilStopped, type KubeClient } from '../control-plane/control-plane.ts';
 import { keepAddresses } from './addresses.ts';
 import { createAnnouncer } from './announcer.ts';
 import { conditionsOf, conditionsOfSilence } from './conditions.ts';
@@ -46,15 +38,9 @@ export interface NodesOptions {
   readonly clock?: Clock;
 }
 
-/** What a connection's other end does with it. */
-export interface Connection {
-  message(message: FromAgent): void;
-  ended(): void;
-}
-
 export interface Nodes extends Component {
   /** A node has said hello. @returns undefined if it was turned away; its link is closed then */
-  connect(nodeName: string, link: NodeLink, hello: Hello): Promise<Connection | undefined>;
+  connect(nodeName: string, link: NodeLink, hello: Hello): Promise<NodeSession | undefined>;
   /** The present connection of a node. */
   session(nodeName: string): NodeSession | undefined;
   all(): readonly NodeView[];
@@ -80,7 +66,6 @@ export interface NodeView {
 
 /** An agent that lost its connection is back in a moment; only then is it worth a word. */
 const graceMs = silenceMs;
-const watchAgainMs = 500;
 
 export function createNodes(options: NodesOptions): Nodes {
   const { kube, store, servers, isJoined, ownNode, log, clock = systemClock } = options;
@@ -152,19 +137,16 @@ export function createNodes(options: NodesOptions): Nodes {
       startedAtMs = clock.now();
       for (const [name, ms] of await connections.recall()) if (!sessions.has(name)) lastSeenMs.set(name, ms);
       watching = setInterval(tellOfSilence, silenceMs / 3).unref();
-      work = (async () => {
-        while (!stopping.signal.aborted) {
-          try {
-            await directory.follow(kube, () => condition.set('True', 'Watching', ''), stopping.signal);
-          } catch (error) {
-            if (stopping.signal.aborted) return;
-            condition.set('False', 'RequestFailed', messageOf(error));
-            log.debug('nodes are not watched', { error });
-          }
-          await delay(watchAgainMs, undefined, { signal: stopping.signal }).catch(() => {}); // only the stop ends it early
-        }
-      })();
-      condition.set('True', 'Watching', '');
+      const isWell = () => condition.set('True', 'Watching', '');
+      work = untilStopped(
+        (signal) => directory.follow(kube, isWell, signal),
+        stopping.signal,
+        (error) => {
+          condition.set('False', 'RequestFailed', messageOf(error));
+          log.debug('nodes are not watched', { error });
+        },
+      );
+      isWell();
     },
     async stop() {
       stopping.abort();
@@ -182,13 +164,15 @@ export function createNodes(options: NodesOptions): Nodes {
       }
       if (turnAway(link, nodeName, hello)) return undefined;
       const generation = await connections.next(nodeName);
+      const older = sessions.get(nodeName);
       const session: NodeSession = new NodeSession({
         nodeName,
         link,
         hello,
         generation,
         clock,
-        onBeat: (beat) => onBeat(nodeName, previous, beat),
+        beatBefore: older?.beat,
+        onBeat: (beat, before) => onBeat(nodeName, before, beat),
         onOpenFailed: options.onOpenFailed,
         onEnded() {
           if (sessions.get(nodeName) !== session) return; // a newer one has taken its place
@@ -200,8 +184,6 @@ export function createNodes(options: NodesOptions): Nodes {
           record(history.flush(nodeName));
         },
       });
-      const older = sessions.get(nodeName);
-      let previous = older?.beat;
       sessions.set(nodeName, session);
       older?.close(closeCodes.replaced, 'a newer connection of this node');
       hellos.set(nodeName, hello);
@@ -210,13 +192,7 @@ export function createNodes(options: NodesOptions): Nodes {
       record(history.connected(nodeName));
       session.send({ type: 'welcome', session: generation, nowMs: clock.now(), servers: [...servers()] });
       log.info('node connected', { node: nodeName, session: generation, version: hello.version });
-      return {
-        message(message) {
-          session.handle(message);
-          previous = session.beat;
-        },
-        ended: () => session.ended(),
-      };
+      return session;
     },
     session: (nodeName) => sessions.get(nodeName),
     all: () => {
@@ -248,6 +224,7 @@ export function createNodes(options: NodesOptions): Nodes {
       hellos.delete(nodeName);
       lastSeenMs.delete(nodeName);
       await history.flush(nodeName);
+      await connections.forget(nodeName);
       if (object !== undefined) await kube.delete(`/api/v1/nodes/${nodeName}`);
       for (const key of (await store.list(nodePrefix(nodeName))).entries.keys()) await store.delete(key);
       log.info('node removed', { node: nodeName });

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../shared/clock.ts';
 import type { Beat, Command, FromAgent, FromServer, Hello } from '../../shared/protocol/channel.ts';
 import { closeCodes, silenceMs } from '../../shared/protocol/channel.ts';
@@ -18,10 +17,18 @@ export interface SessionOptions {
   /** Counts this node's connections. */
   readonly generation: number;
   readonly clock: Clock;
-  readonly onBeat: (beat: Beat) => void;
+  /** The last one of the connection before. */
+  readonly beatBefore: Beat | undefined;
+  readonly onBeat: (beat: Beat, before: Beat | undefined) => void;
   readonly onOpenFailed: (id: string, reason: string) => void;
   /** Once, however it ends. */
   readonly onEnded: () => void;
+}
+
+interface CommandResult {
+  readonly ok: boolean;
+  /** What was asked for, or why not. */
+  readonly text: string;
 }
 
 const commandWithinMs = 30_000;
@@ -35,7 +42,7 @@ export class NodeSession {
   beat: Beat | undefined;
   heardAtMs: number;
   readonly #options: SessionOptions;
-  readonly #commands = new Map<string, (result: { readonly ok: boolean; readonly text: string }) => void>();
+  readonly #commands = new Map<string, (result: CommandResult) => void>();
   readonly #silence: NodeJS.Timeout;
   #isOpen = true;
 
@@ -49,10 +56,6 @@ export class NodeSession {
     this.#silence = setTimeout(() => this.close(closeCodes.silent, 'no beat came in time'), silenceMs).unref();
   }
 
-  get isOpen(): boolean {
-    return this.#isOpen;
-  }
-
   handle(message: FromAgent): void {
     this.heardAtMs = this.#options.clock.now();
     this.#silence.refresh();
@@ -61,8 +64,8 @@ export class NodeSession {
         return; // once is enough
       case 'beat':
         this.send({ type: 'ack', seq: message.seq, nowMs: this.heardAtMs });
+        this.#options.onBeat(message, this.beat ?? this.#options.beatBefore);
         this.beat = message;
-        this.#options.onBeat(message);
         return;
       case 'result':
         this.#commands.get(message.id)?.(message);
@@ -80,19 +83,17 @@ export class NodeSession {
   async command(command: Command): Promise<string> {
     if (!this.#isOpen) throw new NodeNotConnectedError(this.nodeName);
     const id = randomUUID();
-    const tooLong = new AbortController();
+    const { promise, resolve } = Promise.withResolvers<CommandResult>();
+    const silence = { ok: false, text: `no answer within ${commandWithinMs / 1000} s` };
+    const tooLong = setTimeout(() => resolve(silence), commandWithinMs);
+    this.#commands.set(id, resolve);
     try {
-      const answered = new Promise<{ ok: boolean; text: string }>((resolve) => this.#commands.set(id, resolve));
       this.send({ type: 'command', id, command });
-      const silence = delay(commandWithinMs, undefined, { signal: tooLong.signal }).then(
-        () => ({ ok: false, text: `no answer within ${commandWithinMs / 1000} s` }),
-        () => ({ ok: false, text: '' }),
-      );
-      const { ok, text } = await Promise.race([answered, silence]);
+      const { ok, text } = await promise;
       if (!ok) throw new NodeCommandError(this.nodeName, text);
       return text;
     } finally {
-      tooLong.abort();
+      clearTimeout(tooLong);
       this.#commands.delete(id);
     }
   }

@@ -45,7 +45,6 @@ interface Waiting {
 }
 
 const dialWithinMs = 10_000;
-const silentPeer = 'HTTP/1.1 502 Bad Gateway\r\n\r\n';
 
 export function createTunnel(options: TunnelOptions): Tunnel {
   const { socketPath, nodes, session, ownNode, log } = options;
@@ -86,7 +85,7 @@ export function createTunnel(options: TunnelOptions): Tunnel {
       await joinStreams(client, stream);
     } catch (error) {
       log.debug('a stream was not opened', { target: authority, error });
-      client.end(silentPeer.replace('Bad Gateway', messageOf(error).replaceAll(/[\r\n]+/g, ' ')));
+      client.end(`HTTP/1.1 502 ${messageOf(error).replaceAll(/[\r\n]+/g, ' ')}\r\n\r\n`);
     }
   };
 
