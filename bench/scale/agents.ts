@@ -27,11 +27,11 @@ for (const nodeName of names) {
 }
 
 for (const { nodeName, files } of nodes) {
-  const { serverCa, kubeletCert, kubeletKey, kubeletServingCert, kubeProxyCert, flannelCert } = files;
+  const { serverCa, pairs } = files;
   const channel = createChannel({
     after: [],
     supervisorUrls: () => [url],
-    credentials: () => ({ caPath: serverCa, certPath: kubeletCert, keyPath: kubeletKey }),
+    credentials: () => ({ caPath: serverCa, ...pairs.kubelet }),
     hello: () => ({
       type: 'hello',
       version,
@@ -47,7 +47,7 @@ for (const { nodeName, files } of nodes) {
     look: createLook({
       processes: () => [],
       dataDir: '/var/lib',
-      certificatePaths: () => [kubeletCert, kubeletServingCert, kubeProxyCert, flannelCert],
+      certificatePaths: () => Object.values(pairs).map(({ certPath }) => certPath),
     }),
     carryOut: () => Promise.reject(new Error('a hollow node does nothing')),
     mayDial: () => false,

@@ -84,8 +84,7 @@ export class Membership {
   }
 
   get certificatePaths(): readonly string[] {
-    const { kubeletCert, kubeletServingCert, kubeProxyCert, flannelCert } = this.identity.files;
-    return [kubeletCert, kubeletServingCert, kubeProxyCert, flannelCert];
+    return Object.values(this.identity.files.pairs).map(({ certPath }) => certPath);
   }
 
   /** How this node asks for itself at the API. */
@@ -95,8 +94,7 @@ export class Membership {
       apiserverUrl: this.balancedUrl ?? apiserverUrls[0] ?? '',
       nodeName: this.#facts.nodeName,
       caPath: files.apiserverCa,
-      certPath: files.kubeletCert,
-      keyPath: files.kubeletKey,
+      ...files.pairs.kubelet,
     };
   }
 
@@ -130,10 +128,7 @@ export class Membership {
 
   /** Every server there is, for now and for the next start. */
   heard(servers: readonly ServerAddress[]): void {
-    storeServers(this.#options.paths, servers);
-    const apiserverUrls = servers.map((server) => server.apiserverUrl);
-    const supervisorUrls = servers.map((server) => server.supervisorUrl);
-    this.#identity = { ...this.identity, apiserverUrls, supervisorUrls };
+    this.#identity = { ...this.identity, ...storeServers(this.#options.paths, servers) };
   }
 
   /** The node was removed from its cluster. */

@@ -34,8 +34,8 @@ export function nodeChannel(options: NodeChannelOptions): Channel {
     after,
     supervisorUrls: () => membership.supervisorUrls,
     credentials: () => {
-      const { serverCa, kubeletCert, kubeletKey } = membership.identity.files;
-      return { caPath: serverCa, certPath: kubeletCert, keyPath: kubeletKey };
+      const { serverCa, pairs } = membership.identity.files;
+      return { caPath: serverCa, ...pairs.kubelet };
     },
     hello: () => helloOf(options),
     look: createLook({

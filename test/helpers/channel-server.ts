@@ -101,11 +101,11 @@ export async function agentChannel(
   url: string,
   options: Partial<ChannelOptions> = {},
 ): Promise<Channel> {
-  const { serverCa, kubeletCert, kubeletKey } = identity.files;
+  const { serverCa, pairs } = identity.files;
   const channel = createChannel({
     after: [],
     supervisorUrls: () => [url],
-    credentials: () => ({ caPath: serverCa, certPath: kubeletCert, keyPath: kubeletKey }),
+    credentials: () => ({ caPath: serverCa, ...pairs.kubelet }),
     hello: () => hello,
     look: () => Promise.resolve(seen),
     carryOut: (command) => Promise.resolve(`done: ${command.kind}`),

@@ -16,15 +16,8 @@ export interface IdentityFiles {
   readonly apiserverCa: string;
   /** By which the kubelet trusts its clients. */
   readonly clientCa: string;
-  /** The kubelet's towards kube-apiserver. */
-  readonly kubeletCert: string;
-  readonly kubeletKey: string;
-  readonly kubeletServingCert: string;
-  readonly kubeletServingKey: string;
-  readonly kubeProxyCert: string;
-  readonly flannelCert: string;
-  /** What each program shows to kube-apiserver. */
-  readonly pairs: Readonly<Record<'kubelet' | 'kubeProxy' | 'flannel', PairFiles>>;
+  /** Certificate and key of each program; `kubelet` is the kubelet's towards kube-apiserver. */
+  readonly pairs: Readonly<Record<Pair, PairFiles>>;
   readonly kubeletKubeconfig: string;
   readonly kubeProxyKubeconfig: string;
   readonly flannelKubeconfig: string;
@@ -59,30 +52,29 @@ export function caFiles(paths: Paths): { readonly server: string; readonly clien
 export function identityFiles(paths: Paths, apiserverUrl: string, alsoTrustedPem?: string): IdentityFiles {
   const ca = caFiles(paths);
   const apiserverCa = alsoTrustedPem === undefined ? ca.server : withAlsoTrusted(paths, alsoTrustedPem);
+  const files = (pair: Pair): PairFiles => ({ certPath: certFile(paths, pair), keyPath: keyFile(paths, pair) });
   const kubeconfig = (pair: 'kubelet' | 'kubeProxy' | 'flannel') => {
     const path = join(paths.agent.pki, `${pairs[pair]}.kubeconfig`);
     const text = kubeconfigText({
       server: apiserverUrl,
       user: pairs[pair],
       ca: { file: apiserverCa },
-      certificate: { file: certFile(paths, pair) },
-      key: { file: keyFile(paths, pair) },
+      certificate: { file: files(pair).certPath },
+      key: { file: files(pair).keyPath },
     });
     writeFileIfChanged(path, text, 0o600);
     return path;
   };
-  const files = (pair: Pair): PairFiles => ({ certPath: certFile(paths, pair), keyPath: keyFile(paths, pair) });
   return {
     serverCa: ca.server,
     apiserverCa,
     clientCa: ca.client,
-    kubeletCert: certFile(paths, 'kubelet'),
-    kubeletKey: keyFile(paths, 'kubelet'),
-    kubeletServingCert: certFile(paths, 'kubeletServing'),
-    kubeletServingKey: keyFile(paths, 'kubeletServing'),
-    kubeProxyCert: certFile(paths, 'kubeProxy'),
-    flannelCert: certFile(paths, 'flannel'),
-    pairs: { kubelet: files('kubelet'), kubeProxy: files('kubeProxy'), flannel: files('flannel') },
+    pairs: {
+      kubelet: files('kubelet'),
+      kubeletServing: files('kubeletServing'),
+      kubeProxy: files('kubeProxy'),
+      flannel: files('flannel'),
+    },
     kubeletKubeconfig: kubeconfig('kubelet'),
     kubeProxyKubeconfig: kubeconfig('kubeProxy'),
     flannelKubeconfig: kubeconfig('flannel'),

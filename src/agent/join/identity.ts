@@ -136,14 +136,20 @@ export function shownIdentity(paths: Paths) {
   };
 }
 
-/** The servers that the channel tells of, for a start at which the first one is away. */
-export function storeServers(paths: Paths, servers: readonly ServerAddress[]): void {
+/** The servers that the channel tells of, for a start at which the first one is away. @returns them as an identity has them */
+export function storeServers(
+  paths: Paths,
+  servers: readonly ServerAddress[],
+): Pick<StoredIdentity, 'apiserverUrls' | 'supervisorUrls'> {
+  const urls = {
+    apiserverUrls: servers.map((server) => server.apiserverUrl),
+    supervisorUrls: servers.map((server) => server.supervisorUrl),
+  };
   const file = readIdentityFile(paths);
-  if (file?.joined === undefined) return;
-  const apiserverUrls = servers.map((server) => server.apiserverUrl);
-  const supervisorUrls = servers.map((server) => server.supervisorUrl);
-  const joined = { ...file.joined, apiserverUrls, supervisorUrls };
+  if (file?.joined === undefined) return urls;
+  const joined = { ...file.joined, ...urls };
   if (JSON.stringify(joined) !== JSON.stringify(file.joined)) writeIdentityFile(paths, { ...file, joined });
+  return urls;
 }
 
 /** The node was removed: its name, password and certificates are worth nothing any more. Its keys stay its own. */

@@ -12,9 +12,9 @@ const node = (name: string) => ({ metadata: { name }, status: { conditions: [rea
 
 /** A peer that speaks the protocol by hand. */
 async function rawPeer(url: string, identity: NodeIdentity | undefined, said: readonly unknown[]) {
-  const { serverCa, kubeletCert, kubeletKey } = identity?.files ?? {};
+  const { serverCa, pairs } = identity?.files ?? {};
   const read = (path: string | undefined) => (path === undefined ? undefined : readFileSync(path));
-  const [ca, cert, key] = [serverCa, kubeletCert, kubeletKey].map(read);
+  const [ca, cert, key] = [serverCa, pairs?.kubelet.certPath, pairs?.kubelet.keyPath].map(read);
   const socket = new WebSocket(`${url.replace('https', 'wss')}${channelPath}`, [channelProtocol], {
     rejectUnauthorized: ca !== undefined,
     ...(ca && { ca }),

@@ -44,10 +44,10 @@ test('a node joins with the token: its identity is on disk and its keys are its 
   const { files } = identity;
   expect(readFileSync(files.serverCa, 'utf8')).toBe(pki.serverCa.caPem);
   expect(readFileSync(files.kubeletKubeconfig, 'utf8')).toContain('https://10.0.0.9:6443');
-  for (const secret of [files.kubeletServingKey, files.kubeletKubeconfig, paths.agent.identity]) {
+  for (const secret of [files.pairs.kubeletServing.keyPath, files.kubeletKubeconfig, paths.agent.identity]) {
     expect(statSync(secret).mode & 0o777).toBe(0o600);
   }
-  const serving = new X509Certificate(readFileSync(files.kubeletServingCert));
+  const serving = new X509Certificate(readFileSync(files.pairs.kubeletServing.certPath));
   expect(serving.subjectAltName).toBe('DNS:box, IP Address:10.0.0.5');
 });
 
