@@ -1,6 +1,5 @@
-import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { readFileIfExists } from '../shared/files/files.ts';
+import { isExecutable, readFileIfExists } from '../shared/files/files.ts';
 import { installCommand } from '../shared/packages/packages.ts';
 import { LabNotRootError, LabToolMissingError } from './errors.ts';
 
@@ -57,13 +56,4 @@ export function searchPath(path: string): string {
   return [path, '/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
     .filter((folder) => folder !== '')
     .join(delimiter);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

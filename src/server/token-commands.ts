@@ -47,9 +47,14 @@ function joinCommand(): Command {
 
 function withNewToken(command: Command): Command {
   return command
-    .option('--ttl <time>', 'how long it may be used, as 24h; 0: until deleted', duration, dayMs)
+    .option('--ttl <time>', 'how long it may be used, as 24h; 0: until deleted', lifetime, dayMs)
     .option('--description <text>', 'what it is for', '')
     .addOption(new Option('--role <role>', 'what may join by it').choices(['agent', 'server']).default('agent'));
+}
+
+/** @returns milliseconds */
+function lifetime(text: string): number {
+  return text === '0' ? 0 : duration(text);
 }
 
 async function createToken({ ttl, description, role }: NewTokenFlags, given: string | undefined) {

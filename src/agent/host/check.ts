@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, mkdirSync, statfsSync, unlinkSync, w
 import { delimiter, dirname, join } from 'node:path';
 import { rfc3339, systemClock, type Clock } from '../../shared/clock.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
+import { isExecutable } from '../../shared/files/files.ts';
 import { installCommand } from '../../shared/packages/packages.ts';
 import { hasMemoryCgroup } from './cgroup.ts';
 import {
@@ -116,15 +117,6 @@ function commandProblems(binDir: string | undefined, root: HostRoot): readonly H
   return missing === undefined
     ? []
     : [new CommandMissingError(missing, installCommand(['iptables'], root.read('/etc/os-release') ?? ''))];
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** What this kernel lacks for the pods' network. */

@@ -4,6 +4,7 @@ import { caHashOf } from '../../shared/certificates/certificates.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
 import { httpsAgent, httpsRequest, type HttpsReply, type HttpsRequest } from '../../shared/https/https.ts';
+import { Refusal } from '../../shared/protocol/refusal.ts';
 import { JoinResponse, type JoinRequest } from '../../shared/protocol/join.ts';
 import type { Secret } from '../../shared/secret.ts';
 import {
@@ -44,8 +45,6 @@ export async function pinnedCa(
   if (Math.abs(skewMs) > allowedSkewMs) throw new ClockSkewError(url, skewMs);
   return caPem;
 }
-
-const Refusal = z.object({ code: z.string(), detail: z.string() });
 
 /** By a token, or by the certificate of a node that has joined. */
 export type Proof = { readonly secret: Secret } | { readonly cert: string; readonly key: string };

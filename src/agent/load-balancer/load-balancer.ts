@@ -9,7 +9,8 @@ import { readFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { conditionTracker, type Component } from '../../shared/component/component.ts';
-import { messageOf, systemCode } from '../../shared/errors.ts';
+import { messageOf } from '../../shared/errors.ts';
+import { listenOnPort } from '../../shared/listen/listen.ts';
 import { httpsAgent, httpsRequest } from '../../shared/https/https.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { dial, joinStreams } from '../../shared/streams/streams.ts';
@@ -158,7 +159,7 @@ export function createLoadBalancer(options: LoadBalancerOptions): LoadBalancer {
     after,
     async start() {
       server = createServer({ noDelay: true }, (client) => void serve(client));
-      await listening(server, port);
+      await listenOnPort(server, { address: '127.0.0.1', port }, (cause) => new BalancerPortTakenError(port, cause));
       work = probeAll(stopping.signal);
       condition.set('True', 'Serving', '');
     },
@@ -180,16 +181,6 @@ export function createLoadBalancer(options: LoadBalancerOptions): LoadBalancer {
 function dialServer(url: string): Promise<Socket> {
   const { hostname, port } = new URL(url);
   return dial({ host: hostname, port: Number(port || 443), withinMs: dialWithinMs });
-}
-
-/** @throws {BalancerPortTakenError} */
-function listening(server: Server, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error) => {
-      reject(systemCode(error) === 'EADDRINUSE' ? new BalancerPortTakenError(port, error) : error);
-    });
-    server.listen(port, '127.0.0.1', resolve);
-  });
 }
 
 export { BalancerPortTakenError } from './errors.ts';

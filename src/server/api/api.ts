@@ -10,6 +10,7 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Component } from '../../shared/component/component.ts';
 import { conditionTracker } from '../../shared/component/component.ts';
+import { listenOnPort } from '../../shared/listen/listen.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { JoinDoor } from '../join/join.ts';
 import type { Nodes } from '../nodes/nodes.ts';
@@ -17,7 +18,6 @@ import type { Tunnel } from '../tunnel/tunnel.ts';
 import { createUpgrades, type Upgrades } from './upgrades.ts';
 import { PortTakenError } from './errors.ts';
 import { apiRoutes } from './routes.ts';
-import { systemCode } from '../../shared/errors.ts';
 
 export interface ApiOptions {
   readonly address: string;
@@ -74,7 +74,7 @@ export function createApi(options: ApiOptions): Api {
       server.on('upgrade', (request, socket, head) => upgrades?.handle(request, socket, head));
       // Plain HTTP and foreign TLS at this port are nobody's failure.
       server.on('tlsClientError', (error) => log.debug('tls handshake failed', { error }));
-      await listening(server, port, address);
+      await listenOnPort(server, { address, port }, (cause) => new PortTakenError(address, port, cause));
       condition.set('True', 'Listening', '');
     },
     async stop() {
@@ -92,16 +92,6 @@ export function createApi(options: ApiOptions): Api {
     port: () => (server?.address() as AddressInfo | undefined)?.port ?? port,
     reloadCertificate: () => server?.setSecureContext(credentials()),
   };
-}
-
-/** @throws {PortTakenError} */
-function listening(server: Server, port: number, address: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error) =>
-      reject(systemCode(error) === 'EADDRINUSE' ? new PortTakenError(address, port, error) : error),
-    );
-    server.listen(port, address, resolve);
-  });
 }
 
 export { localRoutes } from './local.ts';

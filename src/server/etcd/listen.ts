@@ -58,6 +58,12 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
 
+/**
+ * Connections that wait to be taken up; the kernel's own limit (`somaxconn`, 4096) holds too. Beyond it a client of a
+ * unix socket is not made to wait but refused with EAGAIN, and kube-apiserver opens a hundred at once.
+ */
+const backlog = 4096;
+
 /** @throws {ListenAddressInUseError} */
 export async function bindSocket(server: Server, address: ListenAddress): Promise<void> {
   if (address.kind === 'unix') await removeStale(address.path);
@@ -67,8 +73,8 @@ export async function bindSocket(server: Server, address: ListenAddress): Promis
         systemCode(error) === 'EADDRINUSE' ? new ListenAddressInUseError(nameOf(address), { cause: error }) : error,
       ),
     );
-    if (address.kind === 'unix') server.listen(address.path, resolve);
-    else server.listen(address.port, address.host, resolve);
+    const where = address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port };
+    server.listen({ ...where, backlog }, resolve);
   });
   if (address.kind === 'unix') await chmod(address.path, 0o600);
 }

@@ -16,7 +16,7 @@ import { conditionTracker } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { dial, joinStreams } from '../../shared/streams/streams.ts';
-import { listenPrivately } from '../../shared/unix-socket/unix-socket.ts';
+import { listenPrivately } from '../../shared/listen/listen.ts';
 import type { FromServer } from '../../shared/protocol/channel.ts';
 import { nodeOf, targetOf, type RoutedNode, type Target } from './route.ts';
 

@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { Argument, Command } from 'commander';
 import { stringify } from 'yaml';
 import type * as z from 'zod';
-import { environmentSource, fileSource, loadConfig, settingsOf, type Setting, type Source } from '../config/config.ts';
+import { fileSource, loadConfig, settingsOf, type Setting } from '../config/config.ts';
 import { jsonOption, print } from './options.ts';
-import { defaultConfigFile } from './settings-command.ts';
+import { boxSources, configFileOption, defaultConfigFile } from './settings-command.ts';
 import { table } from './table.ts';
 
 /** A mode and its settings: `server`, `agent`. */
@@ -23,29 +23,17 @@ export function configCommand(modes: readonly ConfigMode[], env: Readonly<NodeJS
   const modeOf = (name: string) => modes.find((mode) => mode.name === name)?.schema ?? known[0];
   const modeArgument = () =>
     new Argument('[mode]', 'whose settings').choices(modes.map(({ name }) => name)).default(modes[0]?.name);
-  const fileOption = [
-    '-c, --config <file>',
-    `configuration file (default ${defaultConfigFile}) [$KAGENT_CONFIG_FILE]`,
-  ] as const;
-
-  const sourcesOf = (schema: z.ZodObject, asked: string | undefined): readonly Source[] => {
-    const path = asked ?? env['KAGENT_CONFIG_FILE'];
-    return [
-      fileSource({ schema, known, path: path ?? defaultConfigFile, required: path !== undefined }),
-      environmentSource(schema, env),
-    ];
-  };
 
   config
     .command('show')
     .description('Print the settings that apply, and where each was said: file, environment or default')
     .addArgument(modeArgument())
-    .option(...fileOption)
+    .addOption(configFileOption())
     .addOption(jsonOption())
-    .action((mode: string, flags: { readonly config?: string; readonly output?: string }) => {
+    .action((mode: string, flags: { readonly output?: string }, command: Command) => {
       const schema = modeOf(mode);
       if (schema === undefined) return;
-      const { config: values, origins } = loadConfig(schema, sourcesOf(schema, flags.config));
+      const { config: values, origins } = loadConfig(schema, boxSources({ command, schema, known, env }));
       const rows = settingsOf(schema).map((setting) => ({
         key: setting.key,
         value: shown(setting, (values as Readonly<Record<string, unknown>>)[setting.name]),

@@ -6,9 +6,9 @@ export function jsonOption(): Option {
   return new Option('-o, --output <form>', "'json' for programs").choices(['json']);
 }
 
-/** `10m`, `24h`, `0`. @returns milliseconds */
+/** `10m`, `24h`. @returns milliseconds */
 export function duration(text: string): number {
-  const ms = text === '0' ? 0 : parseDuration(text);
+  const ms = parseDuration(text);
   if (ms === undefined) throw new InvalidArgumentError('It is no time span such as 10m or 24h.');
   return ms;
 }

@@ -4,7 +4,8 @@ import { createServer, request, type IncomingMessage, type ServerResponse } from
 import { text } from 'node:stream/consumers';
 import * as z from 'zod';
 import { KagentError, messageOf, systemCode } from '../errors.ts';
-import { listenPrivately } from '../unix-socket/unix-socket.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { listenPrivately } from '../listen/listen.ts';
 
 const Condition = z.object({
   status: z.enum(['True', 'False', 'Unknown']),
@@ -71,9 +72,8 @@ export async function serveLocally(
 ): Promise<() => void> {
   const server = createServer((request, response) => {
     if (request.url !== '/status' && answers.others !== undefined) return void answers.others(request, response);
-    response.setHeader('content-type', 'application/json');
-    if (request.url !== '/status') response.statusCode = 404;
-    response.end(JSON.stringify(response.statusCode === 404 ? {} : answers.status()));
+    const [code, body] = request.url === '/status' ? [200, answers.status()] : [404, {}];
+    response.writeHead(code, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   });
   await listenPrivately(server, socketPath); // the data dir's lock says that nobody listens there any more
   server.unref();
@@ -102,8 +102,6 @@ export class NotServerError extends KagentError {
     super('the kagent on this box is an agent; type this on a server');
   }
 }
-
-const Refusal = z.object({ code: z.string(), detail: z.string() });
 
 /** @throws {NotRunningError} */
 export async function askStatus(socketPath: string): Promise<DaemonStatus> {

@@ -1,6 +1,6 @@
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { readFileIfExists, writeFileAtomicSync } from '../files/files.ts';
+import { isExecutable, readFileIfExists, writeFileAtomicSync } from '../files/files.ts';
 import type { ServiceHost } from './host.ts';
 import { shellQuote } from './quote.ts';
 
@@ -47,13 +47,4 @@ function beforeExit(lines: readonly string[], added: string): readonly string[] 
 
 function rewrite(path: string, lines: readonly string[]): void {
   writeFileAtomicSync(path, `${lines.join('\n')}\n`, statSync(path).mode & 0o777);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
