@@ -20,6 +20,8 @@ export function pathsOf(dataDir: string) {
     lock: join(dataDir, 'kagent.lock'),
     /** Which kagent wrote this data dir last. */
     version: join(dataDir, 'version.json'),
+    /** What was made outside this folder, for its undoing. */
+    journal: join(dataDir, 'journal.jsonl'),
     /** Unpacked components; `data/current` is the one in use. */
     data: join(dataDir, 'data'),
     logs: join(dataDir, 'logs'),

@@ -1,0 +1,40 @@
+import { appendFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openJournal } from '../../../../src/shared/journal/journal.ts';
+
+let dir: string;
+let path: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'kagent-journal-'));
+  path = join(dir, 'data', 'journal.jsonl');
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+test('what was noted is there after a restart, oldest first, for root alone', () => {
+  openJournal(path).record({ kind: 'folder', path: '/a' });
+  openJournal(path).record({ kind: 'command', what: 'swap', undo: ['swapon', '-a'] });
+  expect(openJournal(path).entries()).toEqual([
+    { kind: 'folder', path: '/a' },
+    { kind: 'command', what: 'swap', undo: ['swapon', '-a'] },
+  ]);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+});
+
+test('the first note of a thing stays: what was there before kagent is told once', () => {
+  const journal = openJournal(path);
+  journal.record({ kind: 'file', path: '/etc/x', before: 'b2xk', mode: 0o644 });
+  journal.record({ kind: 'file', path: '/etc/x', before: 'b3Vycw==', mode: 0o644 });
+  expect(openJournal(path).entries()).toEqual([{ kind: 'file', path: '/etc/x', before: 'b2xk', mode: 0o644 }]);
+});
+
+test('a line torn by a power cut costs nothing but itself', () => {
+  openJournal(path).record({ kind: 'folder', path: '/a' });
+  appendFileSync(path, '{"kind":"fol');
+  openJournal(path).record({ kind: 'folder', path: '/b' });
+  expect(openJournal(path).entries()).toEqual([
+    { kind: 'folder', path: '/a' },
+    { kind: 'folder', path: '/b' },
+  ]);
+});
