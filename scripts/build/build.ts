@@ -14,7 +14,15 @@ const stamp = join(root, 'dist', 'kagent.built-from');
 /** A hash of the sources, the tools that matter and what they made. */
 function builtFrom(): string {
   const hash = createHash('sha256');
-  for (const path of ['src', 'components', 'scripts/build', 'package.json', 'package-lock.json', 'tsup.config.ts']) {
+  for (const path of [
+    'src',
+    'components',
+    'scripts/build',
+    'scripts/install.sh',
+    'package.json',
+    'package-lock.json',
+    'tsup.config.ts',
+  ]) {
     for (const file of filesOf(join(root, path))) hash.update(`\0${file}\0`).update(readFileSync(file));
   }
   hash

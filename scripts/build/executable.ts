@@ -13,7 +13,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'tsup';
-import { addonAsset, fileAsset, workerAsset } from '../../src/shared/assets/embedded.ts';
+import { addonAsset, fileAsset, installer, workerAsset } from '../../src/shared/assets/embedded.ts';
 import { messageOf } from '../../src/shared/errors.ts';
 import { mainScript, workerScripts } from '../../tsup.config.ts';
 import { buildBundle, kagentVersion } from './bundle.ts';
@@ -49,6 +49,7 @@ export async function buildExecutable(options: ExecutableOptions): Promise<void>
     const scripts = await bundleJavaScript(options, join(work, 'js'));
     await strippedNode(options.node, join(work, 'node'));
     const assets: Record<string, string> = { [addonAsset]: options.addon };
+    assets[fileAsset(installer)] = join(root, 'scripts', installer);
     for (const worker of scripts.workers) assets[workerAsset(worker)] = join('js', `${worker}.cjs`);
     for (const file of scripts.files) assets[fileAsset(file)] = join(options.sources, file);
     const config = {
