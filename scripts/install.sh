@@ -70,7 +70,7 @@ same() {
 	fi
 }
 
-# --- what the box needs ---------------------------------------------------------------------------------------------
+# --- what a build needs ---------------------------------------------------------------------------------------------
 
 package_manager() {
 	for candidate in apt-get dnf apk zypper pacman; do
@@ -84,11 +84,6 @@ package_manager() {
 # packages_for NEED: what it is called here. A need is a command, or one of the two libraries that runc is built with.
 packages_for() {
 	case $manager:$1 in
-	*:ip) [ "$manager" = dnf ] && echo iproute || echo iproute2 ;;
-	dnf:iptables | pacman:iptables) echo iptables-nft ;;
-	*:iptables) echo iptables ;;
-	*:umount) echo util-linux ;;
-	*:modprobe) echo kmod ;;
 	apt-get:gcc) echo gcc libc6-dev ;;
 	apk:gcc) echo gcc musl-dev linux-headers ;;
 	dnf:gcc) echo gcc glibc-devel glibc-static ;;
@@ -157,11 +152,6 @@ missing_still() {
 	[ "$1" = go ] || fail "'$1' is still missing after its package was installed"
 	found=$(go env GOVERSION 2>/dev/null || echo none)
 	fail "building needs Go $GO_NEEDED or newer, here is: $found. This distribution has no newer one: unpack Go's own archive to /usr/local/go, then run this again. (An installation from a release needs no Go.)"
-}
-
-host_packages() {
-	[ -z "$ROOT" ] || return 0
-	need ip iptables umount modprobe
 }
 
 # --- from a checkout ------------------------------------------------------------------------------------------------
@@ -423,7 +413,6 @@ END
 	fi
 	SERVICE=$(service_name "$@")
 	CHECKOUT=$(checkout)
-	step 'Packages' host_packages
 	case ${INSTALL_KAGENT_SKIP_DOWNLOAD:-}:${INSTALL_KAGENT_BIN_DIR_READ_ONLY:-} in
 	true:* | binary:* | *:true)
 		[ -x "$BIN_DIR/kagent" ] || fail "nothing is to be downloaded (INSTALL_KAGENT_SKIP_DOWNLOAD, INSTALL_KAGENT_BIN_DIR_READ_ONLY), but there is no $BIN_DIR/kagent"

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hashOf, hashOfFile, hashOfFolder, type Cache, type Entry } from './cache.ts';
 import { buildGo, compilers, goKey, upstreamOf } from './go.ts';
+import { planHostTools } from './host-tools.ts';
 import {
   busyboxImage,
   busyboxPackage,
@@ -20,6 +21,7 @@ import { writeImage, type Image } from './oci.ts';
 import type { PackFile } from './pack.ts';
 import { recipes, type Recipe } from './recipes.ts';
 import { run } from './run.ts';
+import { targetOf } from './target.ts';
 import type { ToolName } from './tools.ts';
 
 /** Fills a folder of the cache. */
@@ -78,7 +80,7 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
   return {
     producers: [...made.map(({ producer }) => producer), ...images.producers],
     artefacts: [...made.flatMap(({ artefacts }) => artefacts), ...images.artefacts],
-    links: made.flatMap(({ links }) => links),
+    links: [...made.flatMap(({ links }) => links), ...images.links],
     components: [...made.map(({ component }) => component), ...images.components],
     forTests: made.flatMap(({ recipe, producer }) =>
       recipe.place === 'test' ? recipe.programs.map(({ name }) => ({ producer, file: name })) : [],
@@ -133,8 +135,8 @@ async function planRecipe(
   };
 }
 
-type Images = Pick<Plan, 'producers' | 'artefacts' | 'components'>;
-const noImages: Images = { producers: [], artefacts: [], components: [] };
+type Images = Pick<Plan, 'producers' | 'artefacts' | 'links' | 'components'>;
+const noImages: Images = { producers: [], artefacts: [], links: [], components: [] };
 
 async function planImages(
   { components, arch, cache }: PlanOptions,
@@ -186,14 +188,19 @@ async function planImages(
     mode: 0o644,
     image: `kagent.sh/${name}:${tag}`,
   });
+  const sources = join(components, 'host-tools');
+  const tools = await planHostTools({ target: targetOf(arch), sources, cache, busybox });
   return {
-    producers: [pause, busybox, pauseArchive, busyboxArchive, corednsArchive],
+    producers: [pause, busybox, pauseArchive, busyboxArchive, corednsArchive, ...tools.producers],
+    links: tools.links,
     artefacts: [
+      ...tools.artefacts,
       artefact(pauseArchive, 'pause', pauseVersion, pauseVersion, 'Apache-2.0'),
       artefact(busyboxArchive, 'busybox', busyboxPackage.upstream, busyboxPackage.version, busyboxPackage.licence),
       artefact(corednsArchive, 'coredns', corednsVersion, corednsVersion, coredns.component.licence),
     ],
     components: [
+      ...tools.components,
       { name: 'pause', version: pauseVersion, licence: 'Apache-2.0', parts: async () => [] },
       {
         name: 'busybox',

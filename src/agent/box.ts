@@ -8,6 +8,7 @@ import { openDaemon, type Daemon, type DaemonStatus } from '../shared/daemon/dae
 import { readFileIfExists, writeFileIfChanged } from '../shared/files/files.ts';
 import { pathsOf, runPaths, type Paths } from '../shared/paths.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
+import { addTools } from '../shared/process/process.ts';
 import { buildDate } from '../shared/version/version.ts';
 import type { NodeConfig } from './config.ts';
 import {
@@ -49,6 +50,7 @@ export interface Box {
 export async function openBox(options: BoxOptions): Promise<Box> {
   const { mode, config, runsNode, flannelBackend } = options;
   const paths = pathsOf(config.dataDir);
+  addTools(join(paths.data, 'current/bin'));
   const fore = foreground({
     logLevel: config.debug ? 'debug' : config.logLevel,
     logFormat: config.logFormat,
