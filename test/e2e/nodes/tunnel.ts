@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import type { Box, Nodes } from '../../helpers/cluster.ts';
+import type { Nodes } from '../../helpers/cluster.ts';
 import { sessionsOf } from '../../helpers/nodes.ts';
 import { kagentMemory } from '../../helpers/processes.ts';
 import { eventually } from '../../helpers/wait.ts';
