@@ -4,7 +4,8 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { appendBundle, buildExecutable } from '../../../scripts/build/executable.ts';
+import { addonFor, appendBundle, buildExecutable } from '../../../scripts/build/executable.ts';
+import { targetOf } from '../../../scripts/build/target.ts';
 import { fakeBundle } from '../../helpers/bundle.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
 
@@ -12,12 +13,15 @@ const root = join(import.meta.dirname, '../../..');
 const run = promisify(execFile);
 
 function build(output: string): Promise<void> {
+  const target = targetOf(process.arch);
   return buildExecutable({
+    target,
     sources: join(root, 'test/fixtures/executable'),
     node: join(root, 'node_modules', `node-linux-${process.arch}`, 'bin/node'),
-    addon: join(root, 'node_modules/better-sqlite3/prebuilds', `linux-${process.arch}.node`),
+    addon: addonFor(target),
     version: '0.0.0',
     buildDate: '2026-01-01T00:00:00Z',
+    bundle: undefined,
     output,
   });
 }
