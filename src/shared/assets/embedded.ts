@@ -8,6 +8,7 @@ import { getAsset, isSea } from 'node:sea';
 export const fileAsset = (path: string) => `file:${path}`;
 export const workerAsset = (name: string) => `worker:${name}`;
 export const addonAsset = 'addon:better_sqlite3.node';
+export const neededAsset = 'needed-bundle.json';
 
 /**
  * The content of a file below `src/`. The build embeds every one that is not TypeScript.
