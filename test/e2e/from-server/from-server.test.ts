@@ -2,15 +2,18 @@
  * Boxes with nothing on them but a shell, coreutils and curl: a server is installed from a release on a web server, agents by the
  * one line that it prints. No package manager, no internet, no iptables.
  */
-import { createHash } from 'node:crypto';
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { messageOf } from '../../../src/shared/errors.ts';
-import { createBoxes, executable, type Box, type Boxes } from '../../helpers/cluster.ts';
+import { createBoxes, type Box, type Boxes } from '../../helpers/cluster.ts';
 import { listNodes, untilNode } from '../../helpers/nodes.ts';
 import { eventually } from '../../helpers/wait.ts';
 
+const run = promisify(execFile);
+const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
 const repository = resolve(import.meta.dirname, '../../..');
 let boxes: Boxes;
 let web: Box;
@@ -44,9 +47,8 @@ async function strip(box: Box): Promise<void> {
 }
 
 const address = () => `http://${web.host.address}:8000`;
-const installOn = (box: Box, variables: string) =>
-  box.sh(`curl -sf ${address()}/install.sh | ${variables} sh -s - 2>&1`);
-const failToInstallOn = (box: Box, variables: string) =>
+const installOn = (box: Box, variables = '') => box.sh(`curl -sf ${address()}/install.sh | ${variables} sh -s - 2>&1`);
+const failToInstallOn = (box: Box, variables = '') =>
   installOn(box, variables).then(
     (said) => {
       throw new Error(`it was installed:\n${said}`);
@@ -56,17 +58,9 @@ const failToInstallOn = (box: Box, variables: string) =>
 
 beforeAll(async () => {
   release = await mkdtemp('/var/tmp/kagent-release-');
-  await mkdir(join(release, 'v0.1.0'));
-  await mkdir(join(release, 'channels'));
-  await cp(executable, join(release, 'v0.1.0/kagent-amd64'));
-  const sum = createHash('sha256')
-    .update(await readFile(executable))
-    .digest('hex');
-  await writeFile(join(release, 'v0.1.0/sha256sum-amd64.txt'), `${sum}  kagent-amd64\n`);
-  await writeFile(join(release, 'channels/stable'), 'v0.1.0\n');
-  await cp(join(repository, 'scripts/install.sh'), join(release, 'install.sh'));
   boxes = await createBoxes('from-server', [release]);
   web = await boxes.add('web', 10);
+  await run(join(repository, 'scripts/release.sh'), ['--arch', arch, '--address', address(), release]);
   web.run(['python3', '-m', 'http.server', '8000', '--directory', release]);
   server = await boxes.add('s1', 11);
   agents = [await boxes.add('a1', 21), await boxes.add('a2', 22)];
@@ -78,33 +72,31 @@ afterAll(async () => {
   await rm(release, { recursive: true, force: true });
 });
 
-const mirror = () => `INSTALL_KAGENT_MIRROR=${address()}`;
-
 describe('a server from a release', () => {
   test('a wrong checksum installs nothing', async () => {
     await cp(join(release, 'v0.1.0'), join(release, 'v6.6.6'), { recursive: true });
-    await writeFile(join(release, 'v6.6.6/sha256sum-amd64.txt'), `${'0'.repeat(64)}  kagent-amd64\n`);
-    const said = await failToInstallOn(server, `${mirror()} INSTALL_KAGENT_VERSION=v6.6.6`);
+    await writeFile(join(release, 'v6.6.6', `sha256sum-${arch}.txt`), `${'0'.repeat(64)}  kagent-${arch}\n`);
+    const said = await failToInstallOn(server, 'INSTALL_KAGENT_VERSION=v6.6.6');
     expect(said).toContain('Nothing was installed');
     expect(await server.sh('ls -A /usr/local/bin /etc/kagent 2>&1 || true')).not.toMatch(/^\.?kagent/m);
   });
 
   test('a disk without room is said before anything is changed', async () => {
     await server.sh('mount -t tmpfs -o size=64m tmpfs /usr/local/bin');
-    const said = await failToInstallOn(server, mirror());
+    const said = await failToInstallOn(server);
     expect(said).toMatch(/has 64 MiB free and kagent needs \d+ MiB there[^]*Nothing was changed/);
     expect(await server.sh('ls -A /usr/local/bin; umount /usr/local/bin')).toBe('');
   });
 
   test('is Ready with one command', async () => {
-    const said = await installOn(server, mirror());
+    const said = await installOn(server);
     expect(said).toMatch(/kagent is Ready[^]*What next:/);
     expect((await listNodes(server)).map(({ name, status }) => [name, status])).toEqual([['s1', 'Ready']]);
   });
 
   test('installed again, nothing restarts', async () => {
     const { pid } = await server.status();
-    expect(await installOn(server, mirror())).toMatch(/is here already[^]*not restarted/);
+    expect(await installOn(server)).toMatch(/is here already[^]*not restarted/);
     expect((await server.status()).pid).toBe(pid);
   });
 });
