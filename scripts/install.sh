@@ -70,7 +70,7 @@ package_manager() {
 	done
 }
 
-# packages_for NEED: what it is called here. A need is a command, or one of the two libraries that runc is built with.
+# packages_for NEED: what it is called here. A need is a command, or a library.
 packages_for() {
 	case $manager:$1 in
 	*:ip) [ "$manager" = dnf ] && echo iproute || echo iproute2 ;;
@@ -78,6 +78,8 @@ packages_for() {
 	*:iptables) echo iptables ;;
 	*:umount) echo util-linux ;;
 	*:modprobe) echo kmod ;;
+	apt-get:libatomic | zypper:libatomic) echo libatomic1 ;;
+	pacman:libatomic) echo gcc-libs ;;
 	apt-get:gcc) echo gcc libc6-dev ;;
 	apk:gcc) echo gcc musl-dev linux-headers ;;
 	dnf:gcc) echo gcc glibc-devel glibc-static ;;
@@ -99,6 +101,7 @@ packages_for() {
 is_there() {
 	case $1 in
 	seccomp) [ -e /usr/include/seccomp.h ] ;;
+	libatomic) [ -n "$(ls /lib*/libatomic.so.1 /lib*/*/libatomic.so.1 /usr/lib*/libatomic.so.1 /usr/lib*/*/libatomic.so.1 2>/dev/null)" ] ;;
 	go) has go && version_reaches "$(go env GOVERSION)" ;;
 	*) has "$1" ;;
 	esac
@@ -150,7 +153,7 @@ missing_still() {
 
 host_packages() {
 	[ -z "$ROOT" ] || return 0
-	need ip iptables umount modprobe
+	need ip iptables umount modprobe libatomic # which Node is linked with, and minimal systems lack
 }
 
 # --- from a checkout ------------------------------------------------------------------------------------------------
