@@ -3,7 +3,7 @@ import { createLog, levelOf, type LogLevel, type RootLog } from '../log/log.ts';
 import type { Progress } from '../daemon/daemon.ts';
 import { childLogs, type ChildLog } from '../process/process.ts';
 import { createNotifier, journalPrefix, type Notifier } from '../service/service.ts';
-import { progressLine } from './progress.ts';
+import { progressLine, progressText } from './progress.ts';
 
 /** What a long-running command has to do with whoever started it: a person at a terminal, a service manager, a script. */
 export interface Foreground {
@@ -49,9 +49,7 @@ export function foreground(options: ForegroundOptions): Foreground {
       line.show(progress);
       if (progress.elapsedMs - toldAtMs < 1000 || progress.starting.length === 0) return;
       toldAtMs = progress.elapsedMs;
-      notifier.status(
-        `${progress.ready.length} of ${progress.total} ready, waiting for ${progress.starting.join(', ')}`,
-      );
+      notifier.status(progressText(progress));
     },
     say(text) {
       line.clear();
