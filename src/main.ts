@@ -25,7 +25,14 @@ import {
 } from './shared/cli/cli.ts';
 import { KagentError } from './shared/errors.ts';
 import { silentLog } from './shared/log/log.ts';
-import { createNotifier, removedExitCode } from './shared/service/service.ts';
+import {
+  createNotifier,
+  giveUp,
+  hostAt,
+  journalPrefix,
+  removedExitCode,
+  wrongUsageExitCode,
+} from './shared/service/service.ts';
 
 /** A server's own settings and those of the node it runs. */
 const ServerConfig = z.strictObject({ ...serverSettings, ...nodeSettings });
@@ -158,6 +165,11 @@ function calledAs(argv0: string): readonly string[] {
   return passedThrough.filter((tool) => tool === basename(argv0));
 }
 
+/** The last words, for whoever reads them: a person, or a service's log. */
+function say(message: string): void {
+  process.stderr.write(`${journalPrefix('error')}kagent: ${message}\n`);
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   try {
     if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v')) process.stdout.write(await versionText());
@@ -167,11 +179,14 @@ async function main(argv: readonly string[]): Promise<number> {
     const usage = usageExitCode(error); // commander has said it already
     if (usage !== undefined) return usage;
     if (!(error instanceof KagentError)) throw error; // a mistake in kagent: its stack is what helps
-    process.stderr.write(`kagent: ${error.message}\n`);
+    say(error.message);
     await tellStarter(error.message);
     if (error.code === 'NODE_REMOVED') return removedExitCode;
-    return error.code.startsWith('CONFIG_') ? 2 : 1;
+    return error.code.startsWith('CONFIG_') ? wrongUsageExitCode : 1;
   }
 }
 
-process.exitCode = await main([...calledAs(process.argv0), ...process.argv.slice(2)]);
+const exitCode = await main([...calledAs(process.argv0), ...process.argv.slice(2)]);
+const lastWords = await giveUp(exitCode, process.env, hostAt('/'));
+if (lastWords !== undefined) say(lastWords);
+process.exitCode = exitCode;
