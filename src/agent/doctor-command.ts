@@ -1,14 +1,25 @@
 /** `kagent doctor`: what is wrong with this box, or on the way to the server, and what helps. */
 import { Argument, Command } from 'commander';
 import type * as z from 'zod';
-import { jsonOption, loadSettings, print } from '../shared/cli/cli.ts';
+import { jsonOption, loadSettings, print, secretSetting } from '../shared/cli/cli.ts';
 import { askStatus } from '../shared/daemon/daemon.ts';
 import { openJournal } from '../shared/journal/journal.ts';
-import { pathsOf, runPaths } from '../shared/paths.ts';
+import { pathsOf, runPaths, type Paths } from '../shared/paths.ts';
 import { doctorPlan, type BoxOptions } from './box.ts';
 import { agentPlan } from './commands.ts';
 import { AgentConfig } from './config.ts';
-import { allChecks, boxOf, diagnosisJson, diagnosisText, examine, repair, type Diagnosis } from './doctor/doctor.ts';
+import {
+  allChecks,
+  boxOf,
+  diagnosisJson,
+  diagnosisText,
+  examine,
+  examineWay,
+  merged,
+  repair,
+  walk,
+  type Diagnosis,
+} from './doctor/doctor.ts';
 
 interface Flags {
   readonly fix?: boolean;
@@ -58,7 +69,7 @@ async function run(
   const running = await askStatus(runPaths.statusSocket).catch(() => undefined);
   const box = boxOf(doctorPlan(plan), running?.dataDir === paths.dataDir);
   const repairs = flags.fix === true ? await repair(box, openJournal(paths.journal)) : [];
-  const diagnosis = await examine(box);
+  const diagnosis = merged([await examine(box), ...(await wayTo(flags, agent, paths))]);
   const isJson = flags.json === true || flags.output === 'json';
   print(
     isJson
@@ -66,4 +77,11 @@ async function run(
       : diagnosisText(diagnosis, repairs, { checks: allChecks, isVerbose: flags.verbose === true }),
   );
   return diagnosis;
+}
+
+async function wayTo(flags: Flags, agent: AgentConfig, paths: Paths): Promise<readonly Diagnosis[]> {
+  if (flags.from === undefined) return [];
+  const token = secretSetting(agent.token, agent.tokenFile); // flags are among the settings
+  const way = await walk({ url: flags.from, token, paths }, new AbortController().signal);
+  return [await examineWay(way)];
 }

@@ -43,6 +43,8 @@ export interface LabHost {
   plug(): Promise<void>;
   /** So many of a hundred packets to this host are lost; 0 ends it. */
   loss(percent: number): Promise<void>;
+  /** The switch's end of its cable takes no larger packets; its own end says 1500. */
+  mtu(size: number): Promise<void>;
 }
 
 export interface ExecOptions {
@@ -125,5 +127,6 @@ function labHost({ name, lastByte, dir, address, env, lab }: HostContext): LabHo
     unplug: () => lab('unplug', name),
     plug: () => lab('plug', name),
     loss: (percent) => lab('loss', name, String(percent)),
+    mtu: (size) => lab('mtu', name, String(size)),
   };
 }

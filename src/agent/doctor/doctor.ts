@@ -8,9 +8,11 @@
 import { existsSync, rmdirSync } from 'node:fs';
 import { messageOf } from '../../shared/errors.ts';
 import type { Journal } from '../../shared/journal/journal.ts';
-import { groups, type Box, type Check, type Fault, type Finding } from './check.ts';
+import { type Box, type Check, type Fault, type Finding } from './check.ts';
 import { boxChecks } from './checks/checks.ts';
+import { serverChecks } from './checks/server.ts';
 import { createHands } from './hands.ts';
+import type { Way } from './way.ts';
 
 export interface Diagnosis {
   /** The worst first. */
@@ -101,11 +103,18 @@ function removeIfEmpty(dir: string): void {
   }
 }
 
-/** In the order of their groups. */
-export const allChecks = boxChecks.toSorted((a, b) => groups.indexOf(a.group) - groups.indexOf(b.group));
+/** What the walk to a server has shown. Where it ended early, the checks of what lies behind are not counted as fine. */
+export async function examineWay(way: Way): Promise<Diagnosis> {
+  const { findings, fine } = await diagnose(serverChecks, way);
+  return { findings, fine: way.met === undefined ? [] : fine };
+}
+
+/** Every check there is, in the order of their groups. */
+export const allChecks: readonly Check<never>[] = [...boxChecks, ...serverChecks];
 
 export { groups, type Box, type Check, type Finding, type Severity, type Tools } from './check.ts';
 export { boxOf, type BoxPlan } from './box.ts';
+export { walk, type Way } from './way.ts';
 export { createTools } from './tools.ts';
 export { diagnosisJson, diagnosisText } from './text.ts';
 export { FixFailedError } from './errors.ts';

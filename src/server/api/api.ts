@@ -14,6 +14,7 @@ import { listenOnPort } from '../../shared/listen/listen.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { JoinDoor } from '../join/join.ts';
 import type { Nodes } from '../nodes/nodes.ts';
+import type { Probes } from '../probe/probe.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 import { createUpgrades, type Upgrades } from './upgrades.ts';
 import { PortTakenError } from './errors.ts';
@@ -28,6 +29,7 @@ export interface ApiOptions {
   /** PEM: whoever it vouches for as a node may connect. */
   readonly clientCaPem: string;
   readonly joinDoor: JoinDoor;
+  readonly probes: Probes;
   readonly nodes: Pick<Nodes, 'connect'>;
   readonly tunnel: Pick<Tunnel, 'accept'>;
   /** Whether this server can serve joiners: the datastore is up. */

@@ -25,6 +25,8 @@ const statuses: Readonly<Record<string, number>> = {
   NODE_NOT_JOINED: 403,
   NODE_STILL_READY: 409,
   NODE_UNKNOWN: 404,
+  PROBE_BUSY: 429,
+  PROBE_UNKNOWN: 404,
   TOKEN_EXISTS: 409,
   TOKEN_EXPIRED: 401,
   TOKEN_ROLE: 403,

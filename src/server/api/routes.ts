@@ -6,8 +6,10 @@ import * as z from 'zod';
 import { KagentError } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { JoinRequest } from '../../shared/protocol/join.ts';
+import { ProbeRequest } from '../../shared/protocol/probe.ts';
 import { Secret } from '../../shared/secret.ts';
 import type { JoinDoor, Joiner } from '../join/join.ts';
+import type { Probes } from '../probe/probe.ts';
 import { BodyInvalidError, BodyTooLargeError, NoTokenError } from './errors.ts';
 import { peerNode } from './peer.ts';
 import { problemResponse } from './problem.ts';
@@ -18,10 +20,11 @@ const maxJoinBytes = 64 * 1024;
 export function apiRoutes(options: {
   readonly caPem: string;
   readonly joinDoor: JoinDoor;
+  readonly probes: Probes;
   readonly isReady: () => boolean;
   readonly log: Log;
 }): Hono<{ Bindings: HttpBindings }> {
-  const { caPem, joinDoor, isReady, log } = options;
+  const { caPem, joinDoor, probes, isReady, log } = options;
   const app = new Hono<{ Bindings: HttpBindings }>();
 
   // For who does not trust this server yet: a joiner compares it with its token's hash.
@@ -37,6 +40,18 @@ export function apiRoutes(options: {
     const from = joinerOf(context);
     await joinDoor.authenticate(from); // before the body is looked at
     return context.json(await joinDoor.join(await bodyOf(context, JoinRequest), from));
+  });
+
+  app.post('/v1/probes', limit, async (context) => {
+    const from = joinerOf(context);
+    await joinDoor.authenticate(from);
+    const localAddress = context.env.incoming.socket.localAddress ?? '';
+    return context.json(await probes.open(await bodyOf(context, ProbeRequest), { ...from, localAddress }));
+  });
+  app.get('/v1/probes/:id', async (context) => {
+    const from = joinerOf(context);
+    await joinDoor.authenticate(from);
+    return context.json(probes.seen(context.req.param('id'), from));
   });
 
   app.notFound(() => new Response('not found', { status: 404 }));

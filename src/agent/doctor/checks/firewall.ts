@@ -2,7 +2,7 @@ import { hostChecks } from '../../host/host.ts';
 import { fine, note, warning, type Box, type Check } from '../check.ts';
 import { faultsOf } from './from-host.ts';
 import { isOlder, majorMinor } from './reading.ts';
-import { vxlanPort } from './network.ts';
+import { vxlanPort } from '../../../shared/probe/probe.ts';
 
 const kubeletPort = 10_250; // reached by the tunnel, needs no opening
 const wireguardPort = 51_820;

@@ -1,4 +1,5 @@
 import { overlaps } from '../../../shared/ipv4/ipv4.ts';
+import { vxlanPort } from '../../../shared/probe/probe.ts';
 import { KagentError } from '../../../shared/errors.ts';
 import { defaultInterface, hostChecks, nodeAddress, nodeName } from '../../host/host.ts';
 import { findResolvConf, serversOf, type HostRoot } from '../../host/host.ts';
@@ -6,7 +7,6 @@ import { fine, note, warning, type Check, type Fault } from '../check.ts';
 import { faultOf, faultsOf } from './from-host.ts';
 import { namesIn, numberIn } from './reading.ts';
 
-export const vxlanPort = 8472;
 /** IP, UDP, VXLAN and Ethernet headers around each packet of a pod. */
 const vxlanOverhead = 50;
 /** Every path must carry this much, says IPv6; below it even DNS suffers. */
