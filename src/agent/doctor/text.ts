@@ -39,7 +39,7 @@ function summary(findings: readonly Finding[], fineCount: number): string {
     [count('note'), 'to know'],
   ] as const;
   const found = parts.filter(([number]) => number > 0).map(([number, what]) => `${number} ${what}`);
-  const rest = `${fineCount} checks found nothing.`;
+  const rest = fineCount === 1 ? '1 check is fine.' : `${fineCount} checks are fine.`;
   return found.length === 0 ? rest : `${found.join(', ')}; ${rest}`;
 }
 

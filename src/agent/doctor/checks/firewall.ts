@@ -129,17 +129,32 @@ function inboundPorts({ mode, needs, flannelBackend }: Box): readonly Port[] {
   return [...(mode === 'server' ? own : []), ...network]; // an agent's own ports are on loopback
 }
 
-/** Of an `iptables -S INPUT`: which of the ports nothing accepts, where the rest is dropped or rejected. */
+/** Chains that let nothing in that nobody else does: kube-proxy's, flannel's, and those that ban who guesses passwords. */
+const silentChain = /^(KUBE-|FLANNEL-|CNI-|f2b-)/;
+
+/**
+ * Of an `iptables -S INPUT`: which of the ports nothing accepts, where the rest is dropped or rejected. Where rules go on
+ * in a chain of somebody's own, nothing is said.
+ */
 function closedPorts(rules: string, ports: readonly Port[]): readonly Port[] {
   const lines = rules.split('\n').filter((line) => line.startsWith('-A INPUT '));
   const end = lines.findIndex((line) => /^-A INPUT -j (DROP|REJECT|ACCEPT)\b/.test(line));
   const isOpen = end < 0 ? !/^-P INPUT DROP/m.test(rules) : / -j ACCEPT/.test(lines[end] ?? '');
-  if (isOpen) return [];
-  const accepting = (end < 0 ? lines : lines.slice(0, end)).filter((line) => line.endsWith('-j ACCEPT'));
+  const asked = end < 0 ? lines : lines.slice(0, end);
+  const goesOn = asked.some((line) => isJump(/ -[jg] (\S+)/.exec(line)?.[1] ?? ''));
+  if (isOpen || goesOn) return [];
+  const accepting = asked.filter((line) => line.endsWith('-j ACCEPT'));
   return ports.filter(([port, protocol]) => !accepting.some((line) => isFor(line, port, protocol)));
 }
 
+function isJump(target: string): boolean {
+  return (
+    target !== '' && !/^(ACCEPT|DROP|REJECT|LOG|NFLOG|RETURN|MARK|CONNMARK)$/.test(target) && !silentChain.test(target)
+  );
+}
+
 function isFor(line: string, port: number, protocol: string): boolean {
+  if (/^-A INPUT( -s \S+)?( -i (?!lo )\S+)? -j ACCEPT$/.test(line)) return true; // whatever comes from there
   const named = / --dports? (\S+)/.exec(line)?.[1];
   if (named === undefined || !line.includes(` -p ${protocol} `)) return false;
   return named.split(',').some((part) => {
