@@ -19,7 +19,9 @@ import {
   repair,
   walk,
   type Diagnosis,
+  type Way,
 } from './doctor/doctor.ts';
+import { joinedSettings } from './join/join.ts';
 
 interface Flags {
   readonly fix?: boolean;
@@ -64,24 +66,32 @@ async function run(
 ): Promise<Diagnosis> {
   const agent = loadSettings({ command, schema: AgentConfig, known, env: process.env }).config;
   const isAgent = mode === 'agent' || (mode === undefined && (flags.from ?? agent.url ?? agent.server) !== undefined);
-  const plan = isAgent ? agentPlan(agent) : serverPlan(command);
-  const paths = pathsOf(plan.config.dataDir);
+  const paths = pathsOf(agent.dataDir);
+  const way = flags.from === undefined ? undefined : await wayTo(flags.from, agent, paths);
+  const plan = isAgent ? { ...agentPlan(agent), ...cluster(agent, way, paths) } : serverPlan(command);
   const running = await askStatus(runPaths.statusSocket).catch(() => undefined);
   const box = boxOf(doctorPlan(plan), running?.dataDir === paths.dataDir);
   const repairs = flags.fix === true ? await repair(box, openJournal(paths.journal)) : [];
-  const diagnosis = merged([await examine(box), ...(await wayTo(flags, agent, paths))]);
+  const diagnosis = merged([await examine(box), ...(way === undefined ? [] : [await examineWay(way)])]);
   const isJson = flags.json === true || flags.output === 'json';
-  print(
-    isJson
-      ? diagnosisJson(diagnosis, repairs)
-      : diagnosisText(diagnosis, repairs, { checks: allChecks, isVerbose: flags.verbose === true }),
-  );
+  const text = { checks: allChecks, isVerbose: flags.verbose === true };
+  print(isJson ? diagnosisJson(diagnosis, repairs) : diagnosisText(diagnosis, repairs, text));
   return diagnosis;
 }
 
-async function wayTo(flags: Flags, agent: AgentConfig, paths: Paths): Promise<readonly Diagnosis[]> {
-  if (flags.from === undefined) return [];
+async function wayTo(url: string, agent: AgentConfig, paths: Paths): Promise<Way> {
   const token = secretSetting(agent.token, agent.tokenFile); // flags are among the settings
-  const way = await walk({ url: flags.from, token, paths }, new AbortController().signal);
-  return [await examineWay(way)];
+  return await walk({ url, token, paths }, new AbortController().signal);
+}
+
+/** What an agent hears when it joins: from the server, from an earlier join, or as it usually is. */
+function cluster(
+  agent: AgentConfig,
+  way: Way | undefined,
+  paths: Paths,
+): Pick<BoxOptions, 'flannelBackend' | 'clusterCidr' | 'serviceCidr'> {
+  const { clusterCidr, serviceCidr } = agentPlan(agent);
+  const usual = { clusterCidr, serviceCidr, flannelBackend: agent.flannelBackend ?? ('vxlan' as const) };
+  const told = way?.met?.opened.settings ?? joinedSettings(paths);
+  return { ...usual, ...told };
 }

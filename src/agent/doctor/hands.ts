@@ -42,8 +42,10 @@ export function createHands(options: {
     },
     setSysctl(name, value) {
       const path = `/proc/sys/${name}`;
+      const before = root.read(path)?.trim();
+      if (before === undefined) return; // of a module that is not loaded; the file for the next boot has it
       const bootId = root.read('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
-      journal.record({ kind: 'sysctl', name, before: root.read(path)?.trim() ?? '', bootId });
+      journal.record({ kind: 'sysctl', name, before, bootId });
       writeFileSync(root.path(path), value);
     },
     loadModule: (module) => run(['modprobe', module]),

@@ -94,7 +94,7 @@ async function meet(options: WayOptions & Credentials, signal: AbortSignal): Pro
   const id = randomUUID();
   const socket = await openProbeSocket(id);
   try {
-    const mtu = mtuOf(await addressTowards(new URL(url).hostname));
+    const mtu = mtuOf(await addressTowards(new URL(url).hostname).catch(() => '')); // a way by IPv6 alone has none
     const { opened, skewMs } = await open(options, { id, port: socket.port, mtu, tunnel: localTunnel() }, signal);
     const ways = await bothWays({ ...options, id, socket, opened, mtu }, signal);
     const apiservers = await Promise.all(

@@ -136,6 +136,11 @@ export function shownIdentity(paths: Paths) {
   };
 }
 
+/** Of the cluster this box has joined. */
+export function joinedSettings(paths: Paths): ClusterSettings | undefined {
+  return readIdentityFile(paths)?.joined?.settings;
+}
+
 /** How a box that has joined may ask a server; undefined before. */
 export function joinedProof(paths: Paths) {
   const { caPem, proof } = shownIdentity(paths);

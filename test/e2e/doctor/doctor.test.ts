@@ -97,13 +97,16 @@ test('kube-apiserver’s port alone being closed is told apart from the server b
   expect(report).toMatchObject({ fit: false, code: 1 });
 });
 
-test('a port where nobody listens, a name that does not resolve, a wrong token: each has its own code', async () => {
+test('a port where nobody listens, a name nobody knows or the server has not, a wrong token: each has its own code', async () => {
   const code = async (...args: readonly string[]) => {
     const { findings } = await doctor(a1, ...args);
     return findings.flatMap((one) => (one.check.startsWith('server-') ? [one.code] : []));
   };
   const { address } = nodes.server.host;
   expect(await code('--from', `https://${address}:9399`, '--token', token)).toEqual(['JOIN_REFUSED']);
+  expect(await code('--from', 'https://nobody.invalid', '--token', token)).toEqual(['JOIN_DNS']);
+  await meanwhile(a1, `cp /etc/hosts /tmp/hosts && echo '${address} alias' >>/etc/hosts`, 'cp /tmp/hosts /etc/hosts');
+  expect(await code('--from', 'https://alias', '--token', token)).toEqual(['JOIN_TLS_NAME']);
   expect(await code('--from', `https://${address}:9345`, '--token', `${token}x`)).toEqual(['TOKEN_WRONG']);
   expect(await code('--from', `https://${address}:9345`)).toEqual(['JOIN_NO_TOKEN']);
   expect(await code('--from', `https://${address}:9345`, '--token', token.replace(/^K10./, 'K10f'))).toEqual([
@@ -138,7 +141,11 @@ test('a port that is taken is fatal, with who has it; the ports of a kagent that
 });
 
 test('--fix does what it can, notes it for uninstalling first, and the finding is gone', async () => {
-  await a1.sh("cp /etc/hosts /tmp/hosts && sed -i /localhost/d /etc/hosts && echo '10.0.0.9 other' >>/etc/hosts");
+  await meanwhile(
+    a1,
+    "cp /etc/hosts /tmp/hosts && sed -i /localhost/d /etc/hosts && echo '10.0.0.9 other' >>/etc/hosts",
+    'cp /tmp/hosts /etc/hosts',
+  );
   const report = await doctor(a1, '--fix');
   expect(report.fixed).toEqual([{ check: 'localhost', what: '/etc/hosts names 127.0.0.1 localhost' }]);
   expect(findingsOf(report, 'localhost')).toEqual([]);
@@ -151,9 +158,14 @@ test('--fix does what it can, notes it for uninstalling first, and the finding i
 });
 
 test('a box that has joined is asked nothing: its certificate opens the door, and both kernels hold the port', async () => {
-  await a1.startAgent('--url', nodes.url, '--token', token);
+  const gateway = nodes.server.host.address.replace(/\d+$/, '1');
+  await a1.sh(`ip route add 10.42.99.0/24 via ${gateway}`);
+  const agent = await a1.startAgent('--url', nodes.url, '--token', token);
   const report = await doctor(a1, '--from', nodes.url);
   expect(report.findings.filter(({ check }) => check.startsWith('server-'))).toEqual([]);
   expect(report.fine).toEqual(expect.arrayContaining(serverChecks));
   expect(findingsOf(report, 'ports')).toEqual([]);
+  // What its start has told of already.
+  expect(findingsOf(report, 'address-ranges')).toHaveLength(1);
+  expect(agent.output()).toMatch(/warn.*the box is not as it should be.*10\.42\.0\.0\/16 overlaps 10\.42\.99\.0\/24/);
 });

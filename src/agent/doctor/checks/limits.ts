@@ -37,13 +37,13 @@ export const limitChecks: readonly Check[] = [
     name: 'sysctl-files',
     group: 'Limits',
     title: 'no file in /etc/sysctl.d undoes what kagent sets',
-    why: 'these files are read anew by many package updates: the pods’ network stops at that moment',
+    why: 'these files are read anew by many package updates: at that moment the pods’ network stops, or the kubelet lacks what it needs',
     fix: `overrule it in ${sysctlFile}`,
     forNodes: true,
     look({ root }) {
       return contrary(root).map(({ path, name, said, value }) => ({
         severity: 'warning' as const,
-        what: `${path} sets ${dotted(name)} to ${said}; pods need ${value}`,
+        what: `${path} sets ${dotted(name)} to ${said}, kagent to ${value}`,
         ...(path > sysctlFile && { fix: `change it in ${path}, which is read after ${sysctlFile}` }),
       }));
     },

@@ -108,6 +108,14 @@ test('a file that undoes a setting is overruled, not changed; further settings j
   expect(names((await examine(box)).findings)).toEqual([]);
 });
 
+test('a setting of a module that is not loaded waits for the next boot', async () => {
+  const { box, made } = await repaired({
+    files: { '/etc/sysctl.d/10-lan.conf': 'net.bridge.bridge-nf-call-iptables = 0\n' },
+  });
+  expect(text(box, '/etc/sysctl.d/90-kagent.conf')).toBe('net.bridge.bridge-nf-call-iptables = 1\n');
+  expect(made.map(({ kind }) => kind)).toEqual(['file']);
+});
+
 test.each([
   ['process ids', { '/proc/sys/kernel/pid_max': '4096\n' }, '/proc/sys/kernel/pid_max', '4194304'],
   ['file handles', { '/proc/sys/fs/file-nr': '95\t0\t100\n' }, '/proc/sys/fs/file-max', '2097152'],

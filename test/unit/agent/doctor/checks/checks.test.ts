@@ -94,11 +94,11 @@ const faults: Readonly<Record<string, Case | readonly Case[]>> = {
   'sysctl-files': [
     {
       files: { '/etc/sysctl.d/10-lan.conf': '# ours\nnet.ipv4.ip_forward = 0\n' },
-      sees: '/etc/sysctl.d/10-lan.conf sets net.ipv4.ip_forward to 0; pods need 1',
+      sees: '/etc/sysctl.d/10-lan.conf sets net.ipv4.ip_forward to 0, kagent to 1',
     },
     {
       files: { '/etc/sysctl.conf': 'net/ipv4/ip_forward=0\n', '/etc/sysctl.d/10-lan.conf': 'net.ipv4.ip_forward=1\n' },
-      sees: '/etc/sysctl.conf sets net.ipv4.ip_forward to 0; pods need 1',
+      sees: '/etc/sysctl.conf sets net.ipv4.ip_forward to 0, kagent to 1',
     },
   ],
   inotify: {
