@@ -6,9 +6,10 @@
 import { basename } from 'node:path';
 import { Command } from 'commander';
 import * as z from 'zod';
-import { openBox } from './agent/box.ts';
+import { kubeletPort, openBox, type BoxOptions } from './agent/box.ts';
 import { agentCommand, removeCommands } from './agent/commands.ts';
 import { AgentConfig, nodeSettings } from './agent/config.ts';
+import { doctorCommand } from './agent/doctor-command.ts';
 import { labCommand } from './lab/lab.ts';
 import { serverCommands } from './server/commands.ts';
 import { serverSettings } from './server/config.ts';
@@ -18,6 +19,7 @@ import {
   commonCommands,
   configCommand,
   passedThrough,
+  loadSettings,
   secretSetting,
   settingsCommand,
   usageExitCode,
@@ -61,6 +63,11 @@ function program(): Command {
       { name: 'server', schema: ServerConfig },
       { name: 'agent', schema: AgentConfig },
     ]),
+    doctorCommand({
+      known,
+      serverPlan: (command) =>
+        serverPlan(loadSettings({ command, schema: ServerConfig, known, env: process.env }).config),
+    }),
     labCommand(),
     ...removeCommands(),
     ...commonCommands(kagent),
@@ -90,18 +97,8 @@ async function runServer(config: ServerConfig): Promise<void> {
     import('./server/server.ts'),
     import('./agent/agent.ts'),
   ]);
+  const box = await openBox(serverPlan(config));
   const runsNode = !config.disableAgent;
-  const box = await openBox({
-    mode: 'server',
-    config,
-    ports: [
-      { port: config.httpsListenPort, purpose: 'kube-apiserver' },
-      { port: config.supervisorPort, purpose: 'the supervisor' },
-      ...(runsNode ? [{ port: 10_250, purpose: 'kubelet' }] : []),
-    ],
-    runsNode,
-    flannelBackend: config.flannelBackend,
-  });
   const { facts, daemon, foreground } = box;
   checkNetworks({ ...config, nodeIp: facts.nodeIp });
   const server = await createServer({
@@ -138,6 +135,24 @@ async function runServer(config: ServerConfig): Promise<void> {
     onReady: () => foreground.say(readyScreen(server, facts.nodeName)),
     localRequests: server.localRequests,
   });
+}
+
+/** What a server needs of its box. */
+function serverPlan(config: ServerConfig): BoxOptions {
+  const runsNode = !config.disableAgent;
+  return {
+    mode: 'server',
+    config,
+    ports: [
+      { port: config.httpsListenPort, purpose: 'kube-apiserver' },
+      { port: config.supervisorPort, purpose: 'the supervisor' },
+      ...(runsNode ? [kubeletPort] : []),
+    ],
+    runsNode,
+    flannelBackend: config.flannelBackend,
+    clusterCidr: config.clusterCidr,
+    serviceCidr: config.serviceCidr,
+  };
 }
 
 function readyScreen(server: Server, nodeName: string): string {

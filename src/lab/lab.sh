@@ -6,6 +6,7 @@
 #   state NAME                               prints on, off, frozen or unplugged
 #   off NAME | wipe NAME                     power off (disk kept: `up` again = reboot) | power off and erase
 #   freeze|thaw NAME, unplug|plug NAME, loss NAME PERCENT, rate NAME 10mbit (0 ends loss or rate)
+#   mtu NAME SIZE                            what the switch takes from NAME; the host itself still says 1500
 # LAB: folder of the disks (on ext4, xfs or btrfs: overlayfs cannot stand on overlayfs). LAB_PREFIX: begins the name of
 # every namespace and cgroup made here, so that two labs can coexist. LAB_NET: the first three bytes of the addresses.
 # LAB_SHARE: folders bound into every host as they are.
@@ -249,5 +250,6 @@ loss) # netem is not in every kernel; drop in the switch instead
   ip netns exec "$SWITCH" nft "add table bridge lab; add chain bridge lab f { type filter hook forward priority 0; }; flush chain bridge lab f"
   [ "${3:?}" = 0 ] || ip netns exec "$SWITCH" nft add rule bridge lab f oifname "p-$NAME" numgen random mod 100 \< "$3" drop
   ;;
+mtu) ip -n "$SWITCH" link set "p-$NAME" mtu "${3:?}" ;;
 *) fail "no command is named $COMMAND; see the head of this file" ;;
 esac

@@ -44,6 +44,8 @@ export interface LabHost {
   plug(): Promise<void>;
   /** So many of a hundred packets to this host are lost; 0 ends it. */
   loss(percent: number): Promise<void>;
+  /** The switch's end of its cable takes no larger packets; its own end says 1500. */
+  mtu(size: number): Promise<void>;
 }
 
 export interface ExecOptions {
@@ -137,5 +139,6 @@ function labHost({ name, up, dir, address, env, lab }: HostContext): LabHost {
     unplug: () => lab('unplug', name),
     plug: () => lab('plug', name),
     loss: (percent) => lab('loss', name, String(percent)),
+    mtu: (size) => lab('mtu', name, String(size)),
   };
 }

@@ -4,6 +4,7 @@ import { writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { Paths } from '../../shared/paths.ts';
 import { nodeAddress, nodeName } from './address.ts';
+import { capSysResource, hasCapability } from './capability.ts';
 import { cgroupDriver, cgroupVersion } from './cgroup.ts';
 import type { HostFacts } from './host.ts';
 import { featuresFor, featureState, kernelFiles, loadModule, type FlannelBackend } from './kernel.ts';
@@ -57,13 +58,6 @@ async function loadModules(backend: FlannelBackend, root: HostRoot, log: Log): P
       else log.warn('kernel module not loaded', { module });
     }),
   );
-}
-
-const capSysResource = 24;
-
-export function hasCapability(status: string, capability: number): boolean {
-  const bounding = /^CapBnd:\s*([0-9a-f]+)/m.exec(status)?.[1];
-  return bounding !== undefined && ((BigInt(`0x${bounding}`) >> BigInt(capability)) & 1n) === 1n;
 }
 
 function resolvConfForPods(paths: Paths, root: HostRoot, log: Log): string {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { cgroupDriver, cgroupVersion, hasMemoryCgroup } from '../../../../src/agent/host/cgroup.ts';
-import { hasCapability, prepareHost } from '../../../../src/agent/host/prepare.ts';
+import { hasCapability } from '../../../../src/agent/host/capability.ts';
+import { prepareHost } from '../../../../src/agent/host/prepare.ts';
 import { silentLog } from '../../../../src/shared/log/log.ts';
 import { pathsOf } from '../../../../src/shared/paths.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
