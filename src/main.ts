@@ -166,6 +166,7 @@ async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     const usage = usageExitCode(error); // commander has said it already
     if (usage !== undefined) return usage;
+    if (error instanceof Error && error.name === 'AbortError') return 0; // SIGTERM came before anything had begun
     if (!(error instanceof KagentError)) throw error; // a mistake in kagent: its stack is what helps
     process.stderr.write(`kagent: ${error.message}\n`);
     await tellStarter(error.message);
