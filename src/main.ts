@@ -193,6 +193,7 @@ async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     const usage = usageExitCode(error); // commander has said it already
     if (usage !== undefined) return usage;
+    if (error instanceof Error && error.name === 'AbortError') return 0; // SIGTERM came before anything had begun
     if (!(error instanceof KagentError)) throw error; // a mistake in kagent: its stack is what helps
     say(error.message);
     await tellStarter(error.message);
