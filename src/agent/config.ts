@@ -1,7 +1,7 @@
 /** The settings of `kagent agent`, which `kagent server` has too for its own node. Names and meaning as in k3s. */
 import * as z from 'zod';
 import { kinds } from '../shared/config/config.ts';
-import { defaultDataDir } from '../shared/paths.ts';
+import { defaultDataDir, registriesFile } from '../shared/paths.ts';
 
 export const nodeSettings = {
   dataDir: kinds.absolutePath
@@ -35,6 +35,13 @@ export const nodeSettings = {
     .describe("resolv.conf that pods' DNS is made from (the host's, without loopback servers)"),
   snapshotter: z.enum(['overlayfs', 'native']).default('overlayfs').describe("containerd's snapshotter"),
   pauseImage: z.string().optional().describe("Image of each pod's sandbox (the one in the bundle)"),
+  privateRegistry: kinds.absolutePath
+    .default(registriesFile)
+    .describe('File with mirrors, passwords and certificates of registries; changes apply at once'),
+  disableDefaultRegistryEndpoint: z
+    .boolean()
+    .default(false)
+    .describe('Where a registry has mirrors, ask nobody but them'),
   protectKernelDefaults: z
     .boolean()
     .default(false)

@@ -2,7 +2,15 @@
 export const layers: readonly (readonly string[])[] = [
   ['shared'],
   ['server/store', 'server/http2', 'server/pki', 'agent/host', 'agent/join'],
-  ['server/etcd', 'server/join', 'server/control-plane', 'agent/runtime', 'agent/node', 'agent/network'],
+  [
+    'server/etcd',
+    'server/join',
+    'server/control-plane',
+    'agent/runtime',
+    'agent/registries',
+    'agent/node',
+    'agent/network',
+  ],
   ['server/nodes', 'server/tunnel', 'agent/channel', 'agent/load-balancer', 'agent/offline'],
   ['server/api', 'server/manifests', 'server/operations', 'agent/remove'],
   ['server', 'agent', 'lab'],

@@ -9,6 +9,8 @@ export interface ContainerdSettings {
   readonly cniConfDir: string;
   /** `hosts.toml` files of registries. */
   readonly registryHostsDir: string;
+  /** A person's own `*.toml`, which come after ours. */
+  readonly dropInDir: string;
   readonly sandboxImage: string;
   readonly systemdCgroup: boolean;
   /** Where nobody may lower `oom_score_adj`, runc must not try to. */
@@ -29,11 +31,11 @@ const disabledPlugins = [
 /** @see containerd v2.4 docs/cri/config.md (configuration version 4) */
 export function containerdConfig(settings: ContainerdSettings): string {
   const text = JSON.stringify; // a JSON string is a TOML basic string
-  return `# Written by kagent at each start; changes are lost.
+  return `# Written by kagent at each start; changes are lost. What belongs to you goes to conf.d/*.toml beside this file.
 version = 4
 root = ${text(settings.rootDir)}
 state = ${text(settings.stateDir)}
-imports = []
+imports = [${text(`${settings.dropInDir}/*.toml`)}]
 disabled_plugins = [${disabledPlugins.map((name) => text(name)).join(', ')}]
 
 [plugins.'io.containerd.server.v1.grpc']

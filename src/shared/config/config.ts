@@ -73,4 +73,5 @@ function toKind(setting: Setting | undefined, value: unknown): unknown {
 export * as kinds from './types.ts';
 export { settingsOf, type Setting } from './setting.ts';
 export { fileSource } from './file.ts';
-export { InvalidSettingError, UnknownKeyError, UnreadableConfigError } from './errors.ts';
+export { parseYaml, readConfigText, type YamlFile } from './yaml.ts';
+export { InvalidSettingError, nearest, UnknownKeyError, UnreadableConfigError } from './errors.ts';
