@@ -50,7 +50,7 @@ export class Relay {
         // The mirror's name is in the messages of pods whose image is not pulled.
         const path = `/${paths.size}/${registry.name === '*' ? '_default' : registry.name}/at/${endpoint.url?.host ?? 'itself'}`;
         paths.set(endpoint, path);
-        upstreams.set(path, new Upstream(endpoint, endpoint === registry.last && registry.name !== '*'));
+        upstreams.set(path, new Upstream(endpoint, endpoint === registry.last));
       }
     }
     if (upstreams.size > 0) await this.#listen();
