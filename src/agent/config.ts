@@ -1,6 +1,7 @@
 /** The settings of `kagent agent`, which `kagent server` has too for its own node. Names and meaning as in k3s. */
 import * as z from 'zod';
 import { kinds } from '../shared/config/config.ts';
+import { k3sNodeSettings } from './k3s-settings.ts';
 import { defaultDataDir, registriesFile } from '../shared/paths.ts';
 
 export const nodeSettings = {
@@ -50,6 +51,7 @@ export const nodeSettings = {
   imageCredentialProviderConfig: kinds.absolutePath.optional().describe('Configuration of these'),
   kubeletArg: kinds.componentArgs.describe('Flags for kubelet'),
   kubeProxyArg: kinds.componentArgs.describe('Flags for kube-proxy'),
+  ...k3sNodeSettings,
 };
 
 export const AgentConfig = z.strictObject({

@@ -100,7 +100,11 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     after: ['datastore', ...options.after.assets],
     nodeCidrMaskSize,
     securePort: config.httpsListenPort,
-    adminKubeconfig: { path: config.writeKubeconfig, mode: Number.parseInt(config.writeKubeconfigMode, 8) },
+    adminKubeconfig: {
+      path: config.writeKubeconfig,
+      mode: Number.parseInt(config.writeKubeconfigMode, 8),
+      group: config.writeKubeconfigGroup,
+    },
     egressSocket: runPaths.egressSocket,
     extraArgs: {
       apiserver: config.kubeApiserverArg,

@@ -5,7 +5,7 @@ import type * as z from 'zod';
 import { systemCode } from '../errors.ts';
 import type { Said, Source } from './config.ts';
 import { UnknownKeyError, UnreadableConfigError } from './errors.ts';
-import { settingsOf } from './setting.ts';
+import { everySetting } from './setting.ts';
 import { parseYaml, readConfigText } from './yaml.ts';
 
 /**
@@ -22,8 +22,8 @@ export function fileSource(options: {
   readonly required: boolean;
 }): Source {
   const { schema, known, path, required } = options;
-  const keys = new Set(known.flatMap((one) => settingsOf(one).map((setting) => setting.key)));
-  const names = new Map(settingsOf(schema).map((setting) => [setting.key, setting.name]));
+  const keys = new Set(known.flatMap((one) => everySetting(one).map((setting) => setting.key)));
+  const names = new Map(everySetting(schema).map((setting) => [setting.key, setting.name]));
   const said = new Map<string, Said>();
   for (const file of [path, ...dropIns(`${path}.d`)]) {
     const text = readConfigText(file, required && file === path);
