@@ -59,7 +59,7 @@ export interface Server {
   readonly joinUrl: string;
   readonly joinToken: Secret;
   readonly settings: ClusterSettings;
-  /** What `kagent token` and `kagent node` ask. */
+  /** What `kagent token`, `kagent node` and `kagent kubeconfig` ask. */
   readonly localRequests: LocalRequests;
 }
 
@@ -197,7 +197,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     joinUrl,
     joinToken: tokens.agentToken,
     settings,
-    localRequests: getRequestListener(localRoutes({ tokens, nodes, joinUrl, log }).fetch),
+    localRequests: getRequestListener(localRoutes({ tokens, nodes, joinUrl, ...address, pki, log }).fetch),
   };
 }
 
