@@ -184,6 +184,8 @@ function nodePrograms(
       cniBinDirs: cniBinDirs(joinPath(options.currentDir, 'cni'), backend),
       cniConfDir: cniConfDir(paths, backend),
       snapshotter: config.snapshotter,
+      defaultRuntime: config.defaultRuntime,
+      nonrootDevices: config.nonrootDevices,
       sandboxImage: config.pauseImage ?? options.image('pause'),
     });
   /** containerd does not wait for the join: on a node's first start the cluster's backend is guessed. */
@@ -220,11 +222,13 @@ function nodePrograms(
       });
     }),
     kubeProxy: deferred('kube-proxy', afterApiserver, () =>
-      kubeProxyComponent({
-        ...inCluster(),
-        kubeconfigPath: membership.identity.files.kubeProxyKubeconfig,
-        extraArgs: config.kubeProxyArg,
-      }),
+      membership.settings.disableKubeProxy === true
+        ? task('kube-proxy', [], async () => {})
+        : kubeProxyComponent({
+            ...inCluster(),
+            kubeconfigPath: membership.identity.files.kubeProxyKubeconfig,
+            extraArgs: config.kubeProxyArg,
+          }),
     ),
     flanneld: deferred('flanneld', afterApiserver, () =>
       bringsOwnNetwork()

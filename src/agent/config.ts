@@ -35,6 +35,11 @@ export const nodeSettings = {
     .optional()
     .describe("resolv.conf that pods' DNS is made from (the host's, without loopback servers)"),
   snapshotter: z.enum(['overlayfs', 'native']).default('overlayfs').describe("containerd's snapshotter"),
+  defaultRuntime: z
+    .string()
+    .default('runc')
+    .describe('Runtime of pods without a runtime class; another one than runc comes by a drop-in for containerd'),
+  nonrootDevices: z.boolean().default(false).describe('Let devices belong to the user that a pod runs as'),
   pauseImage: z.string().optional().describe("Image of each pod's sandbox (the one in the bundle)"),
   privateRegistry: kinds.absolutePath
     .default(registriesFile)

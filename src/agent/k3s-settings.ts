@@ -15,13 +15,6 @@ export const k3sNodeSettings = {
   docker: notHere(containerdOnly),
   containerRuntimeEndpoint: notHere(containerdOnly),
   imageServiceEndpoint: notHere(containerdOnly),
-  defaultRuntime: notHere(
-    "a further runtime, and which is the default, is containerd's own to say: agent/etc/containerd/conf.d/NAME.toml",
-    ['runc'],
-  ),
-  nonrootDevices: notHere(
-    "set device_ownership_from_security_context in a file agent/etc/containerd/conf.d/NAME.toml, plugin 'io.containerd.cri.v1.runtime'",
-  ),
   embeddedRegistry: notHere('nodes do not hand images to each other; set up a mirror and name it in registries.yaml'),
   airgapExtraRegistry: notHere(bundled),
   systemDefaultRegistry: notHere(bundled),

@@ -58,6 +58,10 @@ export const serverSettings = {
     .array(z.enum(packaged, `each must be one of ${packaged.join(', ')}`))
     .default([])
     .describe("Packaged components that are left out: coredns; k3s's others are not brought anyway"),
+  disableKubeProxy: z
+    .boolean()
+    .default(false)
+    .describe('Run kube-proxy on no node: a network of your own sees to Services'),
   disableAgent: z.boolean().default(false).describe('Run no node of its own'),
   etcdDisableSnapshots: z.boolean().default(false).describe('Save no snapshots of the datastore by schedule'),
   etcdSnapshotName: z

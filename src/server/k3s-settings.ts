@@ -61,7 +61,6 @@ export const k3sServerSettings = {
   disableApiserver: notHere(always),
   disableControllerManager: notHere(always),
   disableEtcd: notHere(always),
-  disableKubeProxy: notHere('kube-proxy runs on every node'),
   disableCloudController: notHere('kagent runs no cloud controller', ['true']),
   disableNetworkPolicy: notHere('kagent brings no controller of network policies', ['true']),
   disableHelmController: notHere('kagent brings no Helm controller', ['true']),

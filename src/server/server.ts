@@ -72,6 +72,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     clusterDns: clusterDnsOf(config),
     clusterDomain: config.clusterDomain,
     flannelBackend: config.flannelBackend,
+    ...(config.disableKubeProxy && { disableKubeProxy: true }),
   };
   const advertiseAddress = config.advertiseAddress ?? nodeIp;
   const pki = await openPki(paths.server.tls);

@@ -12,6 +12,10 @@ export interface ContainerdSettings {
   /** A person's own `*.toml`, which come after ours. */
   readonly dropInDir: string;
   readonly sandboxImage: string;
+  /** Of pods without a runtime class; what is not runc is made known by a drop-in. */
+  readonly defaultRuntime: string;
+  /** Devices belong to the user a container runs as. */
+  readonly nonrootDevices: boolean;
   readonly systemdCgroup: boolean;
   /** Where nobody may lower `oom_score_adj`, runc must not try to. */
   readonly restrictOomScoreAdj: boolean;
@@ -68,9 +72,10 @@ disabled_plugins = [${disabledPlugins.map((name) => text(name)).join(', ')}]
   netns_mounts_under_state_dir = true
   enable_unprivileged_ports = true
   enable_unprivileged_icmp = true
+  device_ownership_from_security_context = ${settings.nonrootDevices}
 
   [plugins.'io.containerd.cri.v1.runtime'.containerd]
-    default_runtime_name = 'runc'
+    default_runtime_name = ${text(settings.defaultRuntime)}
 
     [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
       runtime_type = 'io.containerd.runc.v2'

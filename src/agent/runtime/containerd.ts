@@ -19,6 +19,8 @@ export interface ContainerdOptions {
   readonly cniBinDirs: readonly string[];
   readonly cniConfDir: string;
   readonly snapshotter: 'overlayfs' | 'native';
+  readonly defaultRuntime: string;
+  readonly nonrootDevices: boolean;
   readonly sandboxImage: string;
 }
 
@@ -48,6 +50,8 @@ export function containerdComponent(options: ContainerdOptions) {
         cniConfDir: options.cniConfDir,
         registryHostsDir,
         dropInDir,
+        defaultRuntime: options.defaultRuntime,
+        nonrootDevices: options.nonrootDevices,
         sandboxImage: options.sandboxImage,
         systemdCgroup: facts.cgroupDriver === 'systemd',
         restrictOomScoreAdj: !facts.hasSysResource,

@@ -15,7 +15,7 @@ beforeAll(async () => {
     `${kubelet}/10-pods.conf`,
     'apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nmaxPods: 42\n',
   );
-  await box.startServer();
+  await box.startServer('--default-runtime=other', '--nonroot-devices', '--disable-kube-proxy');
 }, 200_000);
 afterAll(() => box?.wipe());
 
@@ -23,11 +23,26 @@ async function put(path: string, text: string): Promise<void> {
   await box.sh(`mkdir -p ${path.slice(0, path.lastIndexOf('/'))} && cat >${path} <<'END'\n${text}END`);
 }
 
+interface ContainerdSays {
+  readonly device_ownership_from_security_context: boolean;
+  readonly containerd: { readonly runtimes: object; readonly defaultRuntimeName: string };
+}
+
 test('a drop-in adds to what kagent tells containerd, and another one to the kubelet', async () => {
   const { stdout } = await box.kagent(['crictl', 'info']);
-  const { config } = JSON.parse(stdout) as { config: { containerd: { runtimes: object } } };
+  const { config } = JSON.parse(stdout) as { config: ContainerdSays };
   expect(Object.keys(config.containerd.runtimes).toSorted()).toEqual(['other', 'runc']);
   expect(await box.kubectl('get', 'nodes', '-o', 'jsonpath={.items[0].status.allocatable.pods}')).toBe('42');
+});
+
+test('flags of containerd’s settings reach it, and a cluster may be without kube-proxy', async () => {
+  const { stdout } = await box.kagent(['crictl', 'info']);
+  const { config } = JSON.parse(stdout) as { config: ContainerdSays };
+  expect(config.containerd.defaultRuntimeName).toBe('other');
+  expect(config.device_ownership_from_security_context).toBe(true);
+  const { components, isReady } = await box.status();
+  expect(isReady).toBe(true);
+  expect(components.find(({ name }) => name === 'kube-proxy')).not.toHaveProperty('pid');
 });
 
 test.each([

@@ -11,6 +11,8 @@ const settings: ContainerdSettings = {
   registryHostsDir: '/data/agent/etc/containerd/certs.d',
   dropInDir: '/d/agent/etc/containerd/conf.d',
   sandboxImage: 'kagent.sh/pause:1',
+  defaultRuntime: 'runc',
+  nonrootDevices: false,
   systemdCgroup: false,
   restrictOomScoreAdj: true,
   snapshotter: 'overlayfs',
