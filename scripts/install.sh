@@ -27,6 +27,8 @@ ROOT=${INSTALL_KAGENT_ROOT:-}
 BIN_DIR=${INSTALL_KAGENT_BIN_DIR:-$ROOT/usr/local/bin}
 MIRROR=${INSTALL_KAGENT_MIRROR:-$RELEASE_ADDRESS}
 GO_NEEDED=1.26
+INSTALLED= # packages
+MADE=      # folders, a line each, the innermost first
 
 say() { echo "$*"; }
 note() { echo "    $*"; }
@@ -123,6 +125,7 @@ need() {
 	note "installing$packages ($manager)"
 	# shellcheck disable=SC2086 # one word a package
 	install_packages $packages || fail "$manager could not install:$packages. Install them by hand, then run this again."
+	INSTALLED="$INSTALLED $packages"
 	hash -r
 	for name in $missing; do
 		is_there "$name" || missing_still "$name"
@@ -223,7 +226,7 @@ download() {
 		return
 	fi
 	# Beside its place, so that putting it there is one rename; named by its sum, so that the next attempt can go on.
-	mkdir -p "$BIN_DIR"
+	make_bin_dir
 	NEW=$BIN_DIR/.kagent-$wanted
 	note "$MIRROR/$version/kagent-$arch"
 	[ -e "$NEW" ] && [ "$(sha256_of "$NEW")" = "$wanted" ] ||
@@ -239,8 +242,11 @@ download() {
 
 # --- putting it in place --------------------------------------------------------------------------------------------
 
+# The scripts first: by them an uninstallation knows that the rest was put there by this script.
 place() {
-	mkdir -p "$BIN_DIR"
+	make_bin_dir
+	script kagent-killall.sh killall
+	script "$SERVICE-uninstall.sh" uninstall
 	if [ "$NEW" != "$BIN_DIR/kagent" ] && ! same "$NEW" "$BIN_DIR/kagent"; then
 		# A running kagent keeps its file: the new one gets the name, never the old one's bytes.
 		temporary=$BIN_DIR/.kagent.$$
@@ -253,8 +259,17 @@ place() {
 	fi
 	rm -f "$BIN_DIR"/.kagent-*
 	for command in kubectl crictl ctr; do link $command; done
-	script kagent-killall.sh killall
-	script "$SERVICE-uninstall.sh" uninstall
+}
+
+# Which folders were missing is noted by 'kagent service install'.
+make_bin_dir() {
+	missing_dir=$BIN_DIR
+	while [ ! -e "$missing_dir" ]; do
+		MADE="$MADE$missing_dir
+"
+		missing_dir=$(dirname "$missing_dir")
+	done
+	mkdir -p "$BIN_DIR"
 }
 
 link() {
@@ -264,6 +279,8 @@ link() {
 	*) if [ -e "$BIN_DIR/$1" ] || has "$1"; then return; fi ;;
 	esac
 	[ "$(readlink "$BIN_DIR/$1" || true)" != kagent ] || return 0
+	# Somebody's own command comes back with the uninstallation.
+	if [ -e "$BIN_DIR/$1" ] || [ -L "$BIN_DIR/$1" ]; then mv "$BIN_DIR/$1" "$BIN_DIR/$1.before-kagent"; fi
 	ln -sf kagent "$BIN_DIR/$1"
 	note "wrote $BIN_DIR/$1"
 }
@@ -283,6 +300,10 @@ END
 service() {
 	set -- "--executable=$BIN_DIR/kagent" -- "$@"
 	[ -z "$ROOT" ] || set -- "--root=$ROOT" "$@"
+	for package in $INSTALLED; do set -- "--installed-package=$package" "$@"; done
+	while IFS= read -r folder; do [ -z "$folder" ] || set -- "--made-folder=$folder" "$@"; done <<END
+$MADE
+END
 	[ -z "${INSTALL_KAGENT_NAME:-}" ] || set -- "--name=$SERVICE" "$@"
 	[ -z "${INSTALL_KAGENT_SERVICE_MANAGER:-}" ] || set -- "--manager=$INSTALL_KAGENT_SERVICE_MANAGER" "$@"
 	[ "${INSTALL_KAGENT_SKIP_ENABLE:-}" != true ] || set -- --no-enable --no-start "$@"

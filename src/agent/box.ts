@@ -6,6 +6,7 @@ import { task, type Component } from '../shared/component/component.ts';
 import { foreground, type Foreground } from '../shared/cli/cli.ts';
 import { openDaemon, type Daemon, type DaemonStatus } from '../shared/daemon/daemon.ts';
 import { readFileIfExists, writeFileIfChanged } from '../shared/files/files.ts';
+import { openJournal } from '../shared/journal/journal.ts';
 import { pathsOf, runPaths, type Paths } from '../shared/paths.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
 import { buildDate } from '../shared/version/version.ts';
@@ -56,7 +57,9 @@ export async function openBox(options: BoxOptions): Promise<Box> {
   });
   const needs = { dataDir: paths.dataDir, builtAt: buildDate, flannelBackend: runsNode ? flannelBackend : undefined };
   throwFirst(await checkHost({ ...needs, ports: [] }));
+  const journal = openJournal(paths.journal);
   const bundle = await openBundle(bundlePath(config.bundle, process.env));
+  claimFolders(journal, paths, runsNode ? undefined : []); // before openDaemon makes the first
   const daemon = await openDaemon({
     mode,
     paths,
@@ -66,9 +69,9 @@ export async function openBox(options: BoxOptions): Promise<Box> {
     notifier: fore.notifier,
   });
   throwFirst(portProblems(options.ports)); // after the left-over children of an earlier kagent have freed theirs
-  if (runsNode) claimFolders(paths);
   const facts = await prepareHost({
     paths,
+    journal,
     log: fore.log,
     flannelBackend,
     nodeName: config.withNodeId ? nodeNameWithId(config.nodeName, paths) : config.nodeName,

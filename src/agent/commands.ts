@@ -7,12 +7,13 @@ import { KagentError } from '../shared/errors.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
 import { silentLog } from '../shared/log/log.ts';
 import { askStatus } from '../shared/daemon/daemon.ts';
-import { defaultDataDir, pathsOf, runPaths } from '../shared/paths.ts';
+import { pathsOf, runPaths } from '../shared/paths.ts';
 import {
   createServiceManager,
   dataDirOf,
   hostAt,
   installedServices,
+  saidDataDir,
   type ServiceKind,
 } from '../shared/service/service.ts';
 import { openBox } from './box.ts';
@@ -103,8 +104,9 @@ export function removeCommands(): readonly Command[] {
     const managers = kinds.map((kind) => createServiceManager(kind, { host, readiness: neverAsked }));
     const print = (line: string) => void process.stdout.write(`${line}\n`);
     const running = await askStatus(runPaths.statusSocket).catch(() => undefined);
-    const installed = installedServices(managers).flatMap((service) => dataDirOf(service) ?? []);
-    const path = flags.dataDir ?? running?.dataDir ?? installed[0] ?? defaultDataDir;
+    const [installed] = installedServices(managers).map((service) => dataDirOf(service, host));
+    const unsaid = saidDataDir({ args: [], environment: '', host });
+    const path = flags.dataDir ?? running?.dataDir ?? installed ?? unsaid;
     return { paths: pathsOf(path), host, managers, log: silentLog, print };
   };
   return [

@@ -32,7 +32,7 @@ export { checkHost, kernelProblems, type HostNeeds } from './check.ts';
 export { nodeAddress, nodeName, type NodeAddress } from './address.ts';
 export { hostRoot } from './root.ts';
 export { prepareHost, type PrepareOptions } from './prepare.ts';
-export { restoreHost } from './sysctl.ts';
+export { restoreSysctl } from './sysctl.ts';
 export { portOwner, portProblems } from './ports.ts';
 export {
   ClockBehindError,

@@ -34,7 +34,9 @@ export async function endPods(paths: Paths, socketPath: string = runPaths.contai
   const deadline = performance.now() + deadlineMs;
   while (all.some(isAlive) && performance.now() < deadline) await delay(20);
   const left = all.filter(isAlive).map((pid) => `process ${pid} does not end`);
-  const mounts = await unmountBelow([paths.agent.kubelet, runPaths.containerd, paths.agent.containerd], left);
+  // A disk that its owner mounted elsewhere below the kubelet's or containerd's folder is left alone.
+  const ours = ['pods', 'plugins'].map((name) => join(paths.agent.kubelet, name));
+  const mounts = await unmountBelow([...ours, runPaths.containerd, join(paths.agent.containerd, 'tmpmounts')], left);
   await unmountKubeletsOwn(paths.agent.kubelet, left);
   // Never through a mount that stays: what is behind it is a pod's volume.
   if (mountsBelow(readMounts(), [runPaths.containerd]).length === 0) {

@@ -72,5 +72,5 @@ function toKind(setting: Setting | undefined, value: unknown): unknown {
 
 export * as kinds from './types.ts';
 export { settingsOf, type Setting } from './setting.ts';
-export { fileSource } from './file.ts';
+export { fileSource, saidInFiles } from './file.ts';
 export { InvalidSettingError, UnknownKeyError, UnreadableConfigError } from './errors.ts';

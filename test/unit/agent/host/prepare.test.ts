@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { cgroupVersion, hasMemoryCgroup } from '../../../../src/agent/host/cgroup.ts';
 import { hasCapability, prepareHost } from '../../../../src/agent/host/prepare.ts';
+import { openJournal } from '../../../../src/shared/journal/journal.ts';
 import { silentLog } from '../../../../src/shared/log/log.ts';
 import { pathsOf } from '../../../../src/shared/paths.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
@@ -23,8 +24,10 @@ test('the three kinds of cgroup mounts are told apart', () => {
 });
 
 test('an interface that is not there is named', async () => {
+  const paths = pathsOf(temporaryDir());
   const options = {
-    paths: pathsOf(temporaryDir()),
+    paths,
+    journal: openJournal(paths.journal),
     log: silentLog,
     flannelBackend: 'none',
     root: fakeRoot({}),

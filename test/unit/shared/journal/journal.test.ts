@@ -1,8 +1,8 @@
-import { appendFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openJournal } from '../../../../src/shared/journal/journal.ts';
+import { claimOf, missingAbove, openJournal } from '../../../../src/shared/journal/journal.ts';
 
 let dir: string;
 let path: string;
@@ -37,4 +37,29 @@ test('a line torn by a power cut costs nothing but itself', () => {
     { kind: 'folder', path: '/a' },
     { kind: 'folder', path: '/b' },
   ]);
+});
+
+test('several things are noted at once, and what was undone is forgotten', () => {
+  const [a, b] = [
+    { kind: 'folder', path: '/a' },
+    { kind: 'package', name: 'nft' },
+  ] as const;
+  const journal = openJournal(path);
+  journal.record(a, b, a);
+  journal.keepOnly([b]);
+  expect(openJournal(path).entries()).toEqual([b]);
+  journal.keepOnly([]);
+  expect(existsSync(path)).toBe(false);
+});
+
+test('a claim says what was in a folder, and whether there was one', () => {
+  mkdirSync(join(dir, 'used'));
+  appendFileSync(join(dir, 'used', 'file'), '');
+  expect(claimOf(join(dir, 'used'))).toEqual({ kind: 'claim', path: join(dir, 'used'), before: ['file'] });
+  expect(claimOf(join(dir, 'missing'))).toEqual({ kind: 'claim', path: join(dir, 'missing') });
+});
+
+test('of the folders to be made, those above that are missing are told, the outermost first', () => {
+  const kinds = missingAbove(join(dir, 'a/b/data')).map((made) => made.path);
+  expect(kinds).toEqual([join(dir, 'a'), join(dir, 'a/b')]);
 });
