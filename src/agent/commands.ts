@@ -18,6 +18,7 @@ import {
 } from '../shared/service/service.ts';
 import { openBox } from './box.ts';
 import { AgentConfig } from './config.ts';
+import { stopCommand } from './stop-command.ts';
 import { runKillall, runUninstall, type Outcome } from './remove/remove.ts';
 
 class JoinSettingMissingError extends KagentError {
@@ -92,7 +93,7 @@ interface RemoveFlags {
   readonly keepData?: boolean;
 }
 
-/** `killall` and `uninstall`. */
+/** `stop`, `killall` and `uninstall`. */
 export function removeCommands(): readonly Command[] {
   const dataDir = [
     '--data-dir <path>',
@@ -110,6 +111,7 @@ export function removeCommands(): readonly Command[] {
     return { paths: pathsOf(path), host, managers, log: silentLog, print };
   };
   return [
+    stopCommand(() => shared({}), conclude),
     new Command('killall')
       .description('End kagent, its children and every pod; files stay')
       .option(...dataDir)

@@ -96,7 +96,10 @@ export async function joinServer(
     clientCaPem: pki.clientCa.caPem,
     leaf,
     joinDoor,
-    nodes: { connect: () => Promise.resolve(undefined) },
+    nodes: {
+      connect: () => Promise.resolve(undefined),
+      drain: () => Promise.resolve({ done: true, moved: 0, left: [] }),
+    },
     tunnel: { accept: () => false },
     isReady: () => true,
     after: [],

@@ -170,5 +170,6 @@ function identityOf(stored: StoredIdentity, options: JoinOptions, changed: boole
 export type { IdentityFiles } from './files.ts';
 export { forgetIdentity, storeServers } from './identity.ts';
 export { checkSettings, type GivenSettings } from './settings.ts';
+export { requestDrain } from './drain.ts';
 export { supervisorUrl } from './url.ts';
 export * from './errors.ts';

@@ -37,6 +37,7 @@ export interface Outcome {
   readonly failed: readonly string[];
 }
 
+export { runStop } from './stop.ts';
 export { runKillall } from './killall.ts';
 export { runUninstall, type UninstallOptions } from './uninstall.ts';
 export { claimFolders } from './claim.ts';

@@ -5,8 +5,15 @@ import { messageOf } from '../../shared/errors.ts';
 import { runPaths } from '../../shared/paths.ts';
 import { installedServices, stopDaemon } from '../../shared/service/service.ts';
 import type { Outcome, RemoveOptions } from './remove.ts';
+import { printOutcome, runSteps } from './steps.ts';
 
 const stopTimeoutMs = 90_000;
+
+export async function runStop(options: Pick<RemoveOptions, 'host' | 'managers' | 'print'>): Promise<Outcome> {
+  const outcome = await runSteps([{ title: 'kagent stopped', run: () => stopKagent(options) }], options.print);
+  printOutcome(outcome, options.print);
+  return outcome;
+}
 
 /** Ends kagent, whoever started it: a service manager, `--daemonize`, somebody in a terminal. Its pods go on. */
 export async function stopKagent({

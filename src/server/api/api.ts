@@ -28,7 +28,7 @@ export interface ApiOptions {
   /** PEM: whoever it vouches for as a node may connect. */
   readonly clientCaPem: string;
   readonly joinDoor: JoinDoor;
-  readonly nodes: Pick<Nodes, 'connect'>;
+  readonly nodes: Pick<Nodes, 'connect' | 'drain'>;
   readonly tunnel: Pick<Tunnel, 'accept'>;
   /** Whether this server can serve joiners: the datastore is up. */
   readonly isReady: () => boolean;

@@ -5,10 +5,12 @@ import { bodyLimit } from 'hono/body-limit';
 import * as z from 'zod';
 import { KagentError } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
+import { drainPath, DrainRequest } from '../../shared/protocol/drain.ts';
 import { JoinRequest } from '../../shared/protocol/join.ts';
 import { Secret } from '../../shared/secret.ts';
 import type { JoinDoor, Joiner } from '../join/join.ts';
-import { BodyInvalidError, BodyTooLargeError, NoTokenError } from './errors.ts';
+import type { Nodes } from '../nodes/nodes.ts';
+import { BodyInvalidError, BodyTooLargeError, NoCertificateError, NoTokenError } from './errors.ts';
 import { peerNode } from './peer.ts';
 import { problemResponse } from './problem.ts';
 
@@ -18,10 +20,11 @@ const maxJoinBytes = 64 * 1024;
 export function apiRoutes(options: {
   readonly caPem: string;
   readonly joinDoor: JoinDoor;
+  readonly nodes: Pick<Nodes, 'drain'>;
   readonly isReady: () => boolean;
   readonly log: Log;
 }): Hono<{ Bindings: HttpBindings }> {
-  const { caPem, joinDoor, isReady, log } = options;
+  const { caPem, joinDoor, nodes, isReady, log } = options;
   const app = new Hono<{ Bindings: HttpBindings }>();
 
   // For who does not trust this server yet: a joiner compares it with its token's hash.
@@ -37,6 +40,14 @@ export function apiRoutes(options: {
     const from = joinerOf(context);
     await joinDoor.authenticate(from); // before the body is looked at
     return context.json(await joinDoor.join(await bodyOf(context, JoinRequest), from));
+  });
+
+  // For itself alone: which node it is, its certificate says.
+  app.post(drainPath, limit, async (context) => {
+    const nodeName = peerNode(context.env.incoming.socket);
+    if (nodeName === undefined) throw new NoCertificateError();
+    const request = await bodyOf(context, DrainRequest);
+    return context.json(await nodes.drain(nodeName, request, context.req.raw.signal));
   });
 
   app.notFound(() => new Response('not found', { status: 404 }));
