@@ -8,6 +8,7 @@ import { messageOf, systemCode } from '../../shared/errors.ts';
 import { readFileIfExists } from '../../shared/files/files.ts';
 import { runPaths } from '../../shared/paths.ts';
 import { bridgeName, ipamDir } from './cni.ts';
+import { bandwidthLinks, removeResults } from './cni-results.ts';
 import { idleChains, withoutOurRules } from './rules.ts';
 
 /** What `removeNetwork` took away, and what it could not. */
@@ -31,13 +32,14 @@ export async function removeNetwork(): Promise<Removal> {
       left.push(`${what} stays: ${messageOf(error).trim()}`);
     }
   };
-  for (const link of [...bridgePorts(), ...ourLinks.filter(isLink)]) {
+  for (const link of [...bridgePorts(), ...[...ourLinks, ...bandwidthLinks()].filter(isLink)]) {
     await attempt(`link ${link}`, () => deleteLink(link));
   }
   for (const route of await hostGatewayRoutes()) await attempt(`route ${route}`, () => deleteRoute(route));
   for (const command of firewallCommands()) await attempt(`rules of ${command}`, () => removeRules(command));
   for (const table of ['ip kube-proxy', 'ip6 kube-proxy'])
     await attempt(`nft table ${table}`, () => removeNftTable(table));
+  removeResults();
   for (const dir of [ipamDir, dirname(runPaths.flannelSubnet)]) rmSync(dir, { recursive: true, force: true });
   return { removed, left };
 }

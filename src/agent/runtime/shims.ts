@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -28,7 +28,8 @@ const run = promisify(execFile);
 export async function endPods(paths: Paths, socketPath: string = runPaths.containerdSocket): Promise<PodsEnded> {
   const processes = readProcesses();
   const shims = processes.filter((entry) => isOurShim(entry.cmdline, socketPath)).map((entry) => entry.pid);
-  const all = withDescendants(shims, processes);
+  const orphans = containersOf(paths.agent.containerd, processes);
+  const all = withDescendants([...shims, ...orphans], processes);
   for (const pid of shims) kill(pid); // first: a shim whose container ends would only tell containerd
   for (const pid of all) kill(pid);
   const deadline = performance.now() + deadlineMs;
@@ -68,6 +69,25 @@ export function withDescendants(pids: readonly number[], processes: readonly Pro
     for (const { pid, parent } of processes) if (found.has(parent)) found.add(pid);
   }
   return [...found];
+}
+
+/** Those that run on a file system our containerd has made, whatever has become of their shim. */
+function containersOf(containerdDir: string, processes: readonly ProcessEntry[]): readonly number[] {
+  const own = readlinkSync('/proc/self/ns/mnt');
+  return processes.flatMap(({ pid }) => {
+    try {
+      if (readlinkSync(`/proc/${pid}/ns/mnt`) === own) return [];
+      return hasRootFrom(readFileSync(`/proc/${pid}/mountinfo`, 'utf8'), containerdDir) ? [pid] : [];
+    } catch {
+      return []; // it has ended meanwhile
+    }
+  });
+}
+
+/** Its `/` is one of containerd's snapshots: layers of an overlay, or a folder. */
+export function hasRootFrom(mountinfo: string, containerdDir: string): boolean {
+  const root = mountinfo.split('\n').find((line) => line.split(' ')[4] === '/');
+  return root?.includes(`${containerdDir}/`) === true;
 }
 
 function readProcesses(): readonly ProcessEntry[] {

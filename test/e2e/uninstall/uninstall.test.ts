@@ -25,6 +25,7 @@ printf '#!/bin/sh\\necho my kubectl\\n' >/usr/local/bin/kubectl; chmod 755 /usr/
 iptables-legacy -A INPUT -p tcp --dport 81 -j ACCEPT
 iptables-nft -A INPUT -p tcp --dport 82 -j ACCEPT
 ip route add 192.0.2.0/24 via $(ip route | sed -n 's/default via \\([^ ]*\\).*/\\1/p')
+mkdir -p /var/lib/cni/results; echo podman >/var/lib/cni/results/podman-1-eth0
 touch /run/owner-was-here`;
 
 const installation = (env: string, ...flags: readonly string[]) =>
@@ -105,6 +106,8 @@ mount --bind /srv/precious /var/lib/kagent/disk
 mount --bind /srv/precious /var/lib/kubelet/pods/orphan/volumes/x
 iptables-legacy -N KUBE-SERVICES && iptables-legacy -A INPUT -j KUBE-SERVICES`);
   await first(box);
+  const shim = processesOf(box).find((process) => process.name === 'containerd-shim-runc-v2');
+  await box.signal(shim?.pid ?? 0, 'KILL'); // its containers are nobody's children then
   const said = await uninstall(box);
   expect(said).toContain('stays: /var/lib/kagent/disk: something is mounted there');
   expect(said).toContain('stays: /etc/kagent/config.yaml: it was there before kagent');
