@@ -102,8 +102,11 @@ function withoutCounters(ruleset: readonly string[]): readonly string[] {
 /** Counts and secrets that the kernel makes anew are no settings. */
 const volatile = /conntrack_count|\.stable_secret|tcp_fastopen_key|nf_conntrack_buckets|nf_log_all_netns/;
 
+/** Of a link that came they came with it: the link is named already. */
+const ofOtherLinks = /^net\.ipv[46]\.(conf|neigh)\.(?!(all|default|lo|eth0)\.)/;
+
 function settings(all: readonly string[]): readonly string[] {
-  return all.filter((line) => !volatile.test(line));
+  return all.filter((line) => !volatile.test(line) && !ofOtherLinks.test(line));
 }
 
 /** What a person made by using the box, not kagent: kubectl's and Go's caches, and what the tests put into /tmp. */

@@ -40,6 +40,7 @@ test('run again with nothing changed, it restarts nothing', async () => {
 });
 
 test('run again with another flag, kagent has it and the pods have not noticed', async () => {
+  await box.kubectl('wait', 'pod', '--all', '-A', '--for=condition=Ready', '--timeout=60s');
   const { pid } = await box.status();
   const pods = processesOf(box).filter((process) => process.isPods);
   await install('server', '--kube-apiserver-arg', 'event-ttl=30m');

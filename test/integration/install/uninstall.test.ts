@@ -122,6 +122,28 @@ test('folders that were made for the executable and the data go with them', asyn
   expect(files(box)).toEqual(before);
 });
 
+test('packages that the installer had installed stay, and are named once', async () => {
+  const box = makeBox();
+  mkdirSync(box.path('run'));
+  await box.install(makeCheckout(box), ['server']);
+  const again = [
+    '--installed-package=iptables',
+    '--installed-package=kmod',
+    '--made-folder=/not/there',
+    '--',
+    'server',
+  ];
+  const kagent = box.path('usr/local/bin/kagent');
+  const ran = await box.run(kagent, 'service', 'install', '--root', box.root, '--manager=none', '--no-start', ...again);
+  expect(ran).toMatchObject({ code: 0 });
+  const { stayed } = await runUninstall(options(box));
+  expect(stayed.filter((one) => one.startsWith('the package')).map((one) => one.split(':')[0])).toEqual([
+    'the package kmod',
+    'the package iptables',
+  ]);
+  expect((await runUninstall(options(box))).stayed.join()).not.toContain('package');
+});
+
 test('an installation that broke off after its first file is taken away by the executable it had put there', async () => {
   const box = makeBox();
   for (const dir of ['etc', 'run', 'var/lib', 'usr/local/bin']) mkdirSync(box.path(dir), { recursive: true });
