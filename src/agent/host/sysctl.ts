@@ -28,14 +28,11 @@ export const nodeSysctls: readonly Sysctl[] = [
   { name: 'kernel/keys/root_maxbytes', value: 25_000_000, atLeast: true },
 ];
 
-/** The kubelet and kube-proxy set these, too, where they may: their old values are worth keeping though they suit us. */
-const setByOthers = [
-  'vm/overcommit_memory',
-  'vm/panic_on_oom',
-  'kernel/panic',
-  'kernel/panic_on_oops',
-  'kernel/keys/root_maxkeys',
-  'kernel/keys/root_maxbytes',
+/** The kubelet sets these, too, and to exactly this: their old values are worth keeping though they may suit us. */
+const isKubelets = ({ name }: Sysctl): boolean => /^(vm|kernel)\//.test(name);
+
+/** kube-proxy sets these where it may, to values that it works out. */
+const kubeProxys = [
   'net/netfilter/nf_conntrack_max',
   'net/netfilter/nf_conntrack_tcp_timeout_established',
   'net/netfilter/nf_conntrack_tcp_timeout_close_wait',
@@ -60,8 +57,10 @@ export function applySysctls(options: {
       : [{ kind: 'sysctl', name, before, ...(after !== undefined && { after }), bootId }];
   };
   journal.record(
-    ...changes.flatMap(({ name, value }) => entryOf(name, String(value))),
-    ...setByOthers.flatMap((name) => entryOf(name)),
+    ...sysctls
+      .filter((sysctl) => changes.includes(sysctl) || isKubelets(sysctl))
+      .flatMap(({ name, value }) => entryOf(name, String(value))),
+    ...kubeProxys.flatMap((name) => entryOf(name)),
   );
   for (const { name, value } of changes) {
     const from = root.read(sysctlPath(name))?.trim();

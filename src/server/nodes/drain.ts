@@ -26,27 +26,33 @@ const lookAgainMs = 500;
 /**
  * Cordons the node and evicts its pods, as `kubectl drain --ignore-daemonsets --delete-emptydir-data` does, disruption
  * budgets included. A pod without a controller is left where it is: nobody would make it anew.
- * 1 cordon, with a note of who did; 2 evict, and ask again where a budget says no; 3 until none is left, or time is over:
- * then the node takes pods again.
+ * 1 cordon, with a note of who did; 2 evict, and ask again where a budget says no; 3 until none is left, or time is over, or
+ * who asked has gone: then the node takes pods again.
  */
 export async function drainNode(options: DrainOptions, signal: AbortSignal): Promise<DrainResponse> {
-  const { kube, nodeName, request, log } = options;
+  const { kube, nodeName, log } = options;
   const wasOpen = await cordon(options, signal);
+  let response: DrainResponse | undefined;
+  try {
+    response = await evictAll(options, signal);
+    return response;
+  } finally {
+    if (wasOpen && response?.done !== true) await uncordon(kube, nodeName);
+    log.info('node drained', { node: nodeName, done: response?.done ?? false, moved: response?.moved });
+  }
+}
+
+async function evictAll({ kube, nodeName, request }: DrainOptions, signal: AbortSignal): Promise<DrainResponse> {
   const untilMs = performance.now() + request.timeoutMs;
   const seen = new Set<string>();
   for (;;) {
     const { movable, bare } = await podsOn(kube, nodeName, signal);
     for (const { metadata } of movable) seen.add(metadata.uid);
     if (movable.length === 0) {
-      log.info('node drained', { node: nodeName, moved: seen.size });
       return { done: true, moved: seen.size, left: bare.map((pod) => ({ pod: nameOf(pod), reason: noController })) };
     }
     const left = await Promise.all(movable.map((pod) => evict(kube, pod, signal)));
-    if (performance.now() > untilMs) {
-      if (wasOpen) await uncordon(kube, nodeName);
-      log.warn('node not drained in time', { node: nodeName, left: left.map(({ pod }) => pod) });
-      return { done: false, moved: seen.size - movable.length, left };
-    }
+    if (performance.now() > untilMs) return { done: false, moved: seen.size - movable.length, left };
     await delay(lookAgainMs, undefined, { signal });
   }
 }

@@ -9,6 +9,7 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, rmS
 import { dirname } from 'node:path';
 import * as z from 'zod';
 import { readFileIfExists, writeFileAtomicSync } from '../files/files.ts';
+import { journalName } from '../paths.ts';
 
 export const Made = z.discriminatedUnion('kind', [
   /**
@@ -85,9 +86,11 @@ export function openJournal(path: string): Journal {
   };
 }
 
-/** Of a folder that is going to be kagent's, as it is now. */
+/** Of a folder that is going to be kagent's, as it is now. One with nothing but a journal was made for that. */
 export function claimOf(path: string): MadeOf<'claim'> {
-  return { kind: 'claim', path, ...(existsSync(path) && { before: readdirSync(path).toSorted() }) };
+  const before = existsSync(path) ? readdirSync(path).toSorted() : undefined;
+  const isJournals = before?.length === 1 && before[0] === journalName;
+  return before === undefined || isJournals ? { kind: 'claim', path } : { kind: 'claim', path, before };
 }
 
 /** The folders that have to be made before `path` can be, the outermost first. */

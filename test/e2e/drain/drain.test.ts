@@ -62,6 +62,16 @@ test('a budget that allows no disruption keeps kagent running, and the node take
   );
   expect((await agent.status()).isReady).toBe(true);
   expect(await unschedulable('a1')).toBe('');
+});
+
+test('who gives up waiting for it leaves a node that takes pods', async () => {
+  const draining = agent.run(['kagent', 'stop', '--drain', '--timeout', '60s']);
+  await eventually(async () => (await unschedulable('a1')).startsWith('true'), { what: 'a cordoned node' });
+  const waiting = processesOf(agent).find(({ commandLine }) => commandLine.endsWith('stop --drain --timeout 60s'));
+  await agent.signal(waiting?.pid ?? 0, 'TERM');
+  await draining.exited;
+  await eventually(async () => (await unschedulable('a1')) === '', { what: 'an open node' });
+  expect((await agent.status()).isReady).toBe(true);
   await server.kubectl('patch', 'pdb', 'web', '-p', '{"spec":{"maxUnavailable":1}}');
 });
 

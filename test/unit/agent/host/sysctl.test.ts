@@ -70,14 +70,20 @@ test('what somebody has changed since stays theirs, and is named', () => {
   expect(valueOf(root, forward)).toBe('2');
 });
 
-test('what the kubelet will set is remembered though it is as kagent wants it', () => {
-  const panic = { name: 'kernel/panic', value: 10 };
-  const root = box({ '/proc/sys/kernel/panic': '10\n' });
+test('what the kubelet will set is remembered though it suits kagent, and kube-proxy’s too', () => {
+  const keys = { name: 'kernel/keys/root_maxkeys', value: 1_000_000, atLeast: true };
+  const conntrack = { name: 'net/netfilter/nf_conntrack_max' };
+  const root = box({
+    '/proc/sys/kernel/keys/root_maxkeys': '2000000\n',
+    '/proc/sys/net/netfilter/nf_conntrack_max': '7\n',
+  });
   const { start, restore } = life(root);
-  start(panic);
-  write(root, '/proc/sys/kernel/panic', '30');
-  expect(restore()).toEqual([{}]);
-  expect(valueOf(root, panic)).toBe('10');
+  start(keys);
+  write(root, '/proc/sys/kernel/keys/root_maxkeys', '1000000');
+  write(root, '/proc/sys/net/netfilter/nf_conntrack_max', '131072');
+  expect(restore()).toEqual([{}, {}]);
+  expect(valueOf(root, keys)).toBe('2000000');
+  expect(valueOf(root, conntrack)).toBe('7');
 });
 
 test('after a reboot nothing is put back: the values are the new boot’s own, and the old ones are forgotten', () => {

@@ -46,7 +46,8 @@ function cluster(pods: readonly FakePod[], refuses: readonly string[] = []) {
     patches,
     left: () => here.map(({ metadata }) => metadata.name),
     setNode: (changed: unknown) => void (node = changed),
-    drain: () => drainNode({ kube, nodeName: 'a', request, log: silentLog }, new AbortController().signal),
+    drain: (signal = new AbortController().signal) =>
+      drainNode({ kube, nodeName: 'a', request, log: silentLog }, signal),
   };
 }
 
@@ -75,6 +76,12 @@ test('when time is over the node takes pods again, and what holds them is told',
   const { done, moved, left } = await drain();
   expect({ done, moved }).toEqual({ done: false, moved: 0 });
   expect(left).toEqual([{ pod: 'default/web', reason: expect.stringContaining('the disruption budget') }]);
+  expect(patches).toEqual([cordoned, opened]);
+});
+
+test('when who asked goes away meanwhile, the node takes pods again', async () => {
+  const { drain, patches } = cluster([{ name: 'web', owner: 'ReplicaSet' }], ['web']);
+  await expect(drain(AbortSignal.timeout(50))).rejects.toThrow('abort');
   expect(patches).toEqual([cordoned, opened]);
 });
 

@@ -2,13 +2,14 @@ import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { pathsOf } from '../../../../src/shared/paths.ts';
 import { claimOf, missingAbove, openJournal } from '../../../../src/shared/journal/journal.ts';
 
 let dir: string;
 let path: string;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'kagent-journal-'));
-  path = join(dir, 'data', 'journal.jsonl');
+  path = pathsOf(join(dir, 'data')).journal;
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
@@ -56,6 +57,8 @@ test('a claim says what was in a folder, and whether there was one', () => {
   mkdirSync(join(dir, 'used'));
   appendFileSync(join(dir, 'used', 'file'), '');
   expect(claimOf(join(dir, 'used'))).toEqual({ kind: 'claim', path: join(dir, 'used'), before: ['file'] });
+  openJournal(path).record({ kind: 'folder', path: '/a' });
+  expect(claimOf(join(dir, 'data'))).toEqual({ kind: 'claim', path: join(dir, 'data') }); // made for the journal
   expect(claimOf(join(dir, 'missing'))).toEqual({ kind: 'claim', path: join(dir, 'missing') });
 });
 
