@@ -7,7 +7,7 @@ import { claimOf, openJournal } from '../../../src/shared/journal/journal.ts';
 import { silentLog } from '../../../src/shared/log/log.ts';
 import { pathsOf } from '../../../src/shared/paths.ts';
 import { createServiceManager, daemonPid, hostAt } from '../../../src/shared/service/service.ts';
-import { makeBox, makeCheckout, type Box } from './box.ts';
+import { link, makeBox, makeCheckout, type Box } from './box.ts';
 
 /** Pods, links and rules are the whole box's: other tests end those. */
 function fakeParts(asked: string[]): BoxParts {
@@ -157,15 +157,33 @@ test('an installation that broke off after its first file is taken away by the e
   expect(files(box)).toEqual(before);
 });
 
-test('a service whose manager is not on the box any more does not keep the rest from being stopped', async () => {
-  const box = makeBox();
-  await box.install(makeCheckout(box), ['server']);
-  mkdirSync(box.path('etc/init.d'));
-  writeFileSync(box.path('etc/init.d/kagent'), '# kagent-service: /usr/local/bin/kagent server\n');
-  const outcome = await runKillall(options(box));
-  expect(outcome.failed.join()).toMatch(/rc-service/);
-  expect(daemonPid(box.path('run/kagent/kagent.pid'))).toBeUndefined();
-});
+test.each([
+  ['etc/init.d', 'kagent', 'etc/runlevels/default', /'rc-service --ifstarted kagent stop' failed/],
+  [
+    'etc/systemd/system',
+    'kagent.service',
+    'etc/systemd/system/multi-user.target.wants',
+    /'systemctl stop kagent.service'/,
+  ],
+])(
+  'a service in %s whose manager does not work any more keeps nothing else from being stopped, and goes',
+  async (...row) => {
+    const [dir, name, enabledIn, complaint] = row;
+    const box = makeBox();
+    for (const command of ['systemctl', 'rc-service', 'rc-update']) box.command(command, 'exit 1\n');
+    await box.install(makeCheckout(box), ['server']);
+    for (const folder of [dir, enabledIn]) mkdirSync(box.path(folder), { recursive: true });
+    writeFileSync(box.path(dir, name), '# kagent-service: /usr/local/bin/kagent server\n');
+    link(`../${name}`, box.path(enabledIn, name));
+    expect((await runKillall(options(box))).failed.join()).toMatch(complaint);
+    expect(daemonPid(box.path('run/kagent/kagent.pid'))).toBeUndefined();
+    await runUninstall(options(box));
+    expect((await runUninstall(options(box))).failed).toEqual([]);
+    expect([...readdirSync(box.path(dir)), ...readdirSync(box.path(enabledIn))].filter((one) => one === name)).toEqual(
+      [],
+    );
+  },
+);
 
 test('killall stops the daemon and leaves every file', async () => {
   const box = makeBox();
