@@ -24,6 +24,7 @@ import {
   versionText,
 } from './shared/cli/cli.ts';
 import { KagentError } from './shared/errors.ts';
+import { noteOfFile } from './shared/journal/journal.ts';
 import { silentLog } from './shared/log/log.ts';
 import { createNotifier, removedExitCode } from './shared/service/service.ts';
 
@@ -97,6 +98,7 @@ async function runServer(config: ServerConfig): Promise<void> {
   });
   const { facts, daemon, foreground } = box;
   checkNetworks({ ...config, nodeIp: facts.nodeIp });
+  box.journal.record(...noteOfFile(config.writeKubeconfig));
   const server = await createServer({
     ...box,
     config,

@@ -6,7 +6,7 @@ import { task, type Component } from '../shared/component/component.ts';
 import { foreground, type Foreground } from '../shared/cli/cli.ts';
 import { openDaemon, type Daemon, type DaemonStatus } from '../shared/daemon/daemon.ts';
 import { readFileIfExists, writeFileIfChanged } from '../shared/files/files.ts';
-import { openJournal } from '../shared/journal/journal.ts';
+import { openJournal, type Journal } from '../shared/journal/journal.ts';
 import { pathsOf, runPaths, type Paths } from '../shared/paths.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
 import { buildDate } from '../shared/version/version.ts';
@@ -33,6 +33,8 @@ export interface BoxOptions {
 
 export interface Box {
   readonly paths: Paths;
+  /** For what else is made outside the data dir. */
+  readonly journal: Journal;
   readonly foreground: Foreground;
   readonly daemon: Daemon;
   readonly facts: HostFacts;
@@ -81,6 +83,7 @@ export async function openBox(options: BoxOptions): Promise<Box> {
   });
   return {
     paths,
+    journal,
     foreground: fore,
     daemon,
     facts,

@@ -5,7 +5,18 @@
  * Knows: the file's form. Leaves to others: doing, and undoing (agent/remove).
  */
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import * as z from 'zod';
 import { readFileIfExists, writeFileAtomicSync } from '../files/files.ts';
@@ -91,6 +102,13 @@ export function claimOf(path: string): MadeOf<'claim'> {
   const before = existsSync(path) ? readdirSync(path).toSorted() : undefined;
   const isJournals = before?.length === 1 && before[0] === journalName;
   return before === undefined || isJournals ? { kind: 'claim', path } : { kind: 'claim', path, before };
+}
+
+/** Of a file that is going to be written outside kagent's folders, again and again: what was there, and what has to be made. */
+export function noteOfFile(path: string): readonly Made[] {
+  if (!existsSync(path)) return [...missingAbove(path), { kind: 'file', path }];
+  const mode = statSync(path).mode & 0o7777;
+  return [{ kind: 'file', path, before: readFileSync(path).toString('base64'), mode }];
 }
 
 /** The folders that have to be made before `path` can be, the outermost first. */

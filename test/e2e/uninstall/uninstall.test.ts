@@ -10,6 +10,9 @@ const installer = resolve(import.meta.dirname, '../../../scripts/install.sh');
 /** Of these the kernel has one for all hosts of the machine; unit tests look at their return. */
 const shared = ['machineSysctls'];
 
+/** Outside every folder of kagent's. */
+const kubeconfig = ['--write-kubeconfig', '/srv/admin/kubeconfig'];
+
 let lab: BareBoxes;
 let server: Box;
 let agent: Box;
@@ -58,7 +61,8 @@ beforeAll(async () => {
     await box.sh(owners);
     before.set(box, await boxState(box));
   }
-  await install(server, 'INSTALL_KAGENT_SYMLINK=force', 'server', '--flannel-backend', 'host-gw');
+  await install(server, 'INSTALL_KAGENT_SYMLINK=force', 'server', '--flannel-backend', 'host-gw', ...kubeconfig);
+  await server.sh('ln -s /srv/admin/kubeconfig /etc/kagent/kagent.yaml'); // where kagent kubectl looks
   const token = (await server.sh('cat /var/lib/kagent/server/node-token')).trim();
   await install(agent, `KAGENT_URL=https://${server.host.address}:9345 KAGENT_TOKEN=${token}`);
 });

@@ -1,9 +1,9 @@
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { pathsOf } from '../../../../src/shared/paths.ts';
-import { claimOf, missingAbove, openJournal } from '../../../../src/shared/journal/journal.ts';
+import { claimOf, missingAbove, noteOfFile, openJournal } from '../../../../src/shared/journal/journal.ts';
 
 let dir: string;
 let path: string;
@@ -65,4 +65,14 @@ test('a claim says what was in a folder, and whether there was one', () => {
 test('of the folders to be made, those above that are missing are told, the outermost first', () => {
   const kinds = missingAbove(join(dir, 'a/b/data')).map((made) => made.path);
   expect(kinds).toEqual([join(dir, 'a'), join(dir, 'a/b')]);
+});
+
+test('of a file that is going to be written, what was there is noted, with its rights', () => {
+  const file = join(dir, 'kubeconfig');
+  expect(noteOfFile(join(dir, 'a/kubeconfig'))).toEqual([
+    { kind: 'folder', path: join(dir, 'a') },
+    { kind: 'file', path: join(dir, 'a/kubeconfig') },
+  ]);
+  writeFileSync(file, 'mine', { mode: 0o640 });
+  expect(noteOfFile(file)).toEqual([{ kind: 'file', path: file, before: 'bWluZQ==', mode: 0o640 }]);
 });
