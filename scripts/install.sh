@@ -33,6 +33,8 @@ BIN_DIR=${INSTALL_KAGENT_BIN_DIR:-$ROOT/usr/local/bin}
 MIRROR=${INSTALL_KAGENT_MIRROR:-$RELEASE_ADDRESS}
 CA_FILE=
 GO_NEEDED=1.26
+INSTALLED= # packages
+MADE=      # folders, a line each, the innermost first
 
 say() { echo "$*"; }
 note() { echo "    $*"; }
@@ -132,6 +134,7 @@ need() {
 	note "installing$packages ($manager)"
 	# shellcheck disable=SC2086 # one word a package
 	install_packages $packages || fail "$manager could not install:$packages. Install them by hand, then run this again."
+	INSTALLED="$INSTALLED $packages"
 	hash -r
 	for name in $missing; do
 		is_there "$name" || missing_still "$name"
@@ -268,7 +271,7 @@ download() {
 	NEW=$BIN_DIR/.kagent-$wanted
 	size=$(size_of "$MIRROR/$version/kagent-$arch" || true)
 	[ -e "$NEW" ] || room_for "${size:-0}" "$BIN_DIR"
-	mkdir -p "$BIN_DIR"
+	make_bin_dir
 	note "$MIRROR/$version/kagent-$arch"
 	[ -e "$NEW" ] && [ "$(sha256_of "$NEW")" = "$wanted" ] ||
 		fetch_to "$NEW" "$MIRROR/$version/kagent-$arch" ||
@@ -304,8 +307,11 @@ runs_here() {
 
 # --- putting it in place --------------------------------------------------------------------------------------------
 
+# The scripts first: by them an uninstallation knows that the rest was put there by this script.
 place() {
-	mkdir -p "$BIN_DIR"
+	make_bin_dir
+	script kagent-killall.sh killall
+	script "$SERVICE-uninstall.sh" uninstall
 	if [ "$NEW" != "$BIN_DIR/kagent" ] && ! same "$NEW" "$BIN_DIR/kagent"; then
 		# A running kagent keeps its file: the new one gets the name, never the old one's bytes.
 		temporary=$BIN_DIR/.kagent.$$
@@ -320,8 +326,17 @@ place() {
 	fi
 	rm -f "$BIN_DIR"/.kagent-*
 	for command in kubectl crictl ctr; do link $command; done
-	script kagent-killall.sh killall
-	script "$SERVICE-uninstall.sh" uninstall
+}
+
+# Which folders were missing is noted by 'kagent service install'.
+make_bin_dir() {
+	missing_dir=$BIN_DIR
+	while [ ! -e "$missing_dir" ]; do
+		MADE="$MADE$missing_dir
+"
+		missing_dir=$(dirname "$missing_dir")
+	done
+	mkdir -p "$BIN_DIR"
 }
 
 link() {
@@ -331,6 +346,8 @@ link() {
 	*) if [ -e "$BIN_DIR/$1" ] || has "$1"; then return; fi ;;
 	esac
 	[ "$(readlink "$BIN_DIR/$1" || true)" != kagent ] || return 0
+	# Somebody's own command comes back with the uninstallation.
+	if [ -e "$BIN_DIR/$1" ] || [ -L "$BIN_DIR/$1" ]; then mv "$BIN_DIR/$1" "$BIN_DIR/$1.before-kagent"; fi
 	ln -sf kagent "$BIN_DIR/$1"
 	note "wrote $BIN_DIR/$1"
 }
@@ -350,6 +367,10 @@ END
 service() {
 	set -- "--executable=$BIN_DIR/kagent" -- "$@"
 	[ -z "$ROOT" ] || set -- "--root=$ROOT" "$@"
+	for package in $INSTALLED; do set -- "--installed-package=$package" "$@"; done
+	while IFS= read -r folder; do [ -z "$folder" ] || set -- "--made-folder=$folder" "$@"; done <<END
+$MADE
+END
 	[ -z "${INSTALL_KAGENT_NAME:-}" ] || set -- "--name=$SERVICE" "$@"
 	[ -z "${INSTALL_KAGENT_SERVICE_MANAGER:-}" ] || set -- "--manager=$INSTALL_KAGENT_SERVICE_MANAGER" "$@"
 	[ "${INSTALL_KAGENT_SKIP_ENABLE:-}" != true ] || set -- --no-enable --no-start "$@"

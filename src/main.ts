@@ -26,6 +26,7 @@ import {
   versionText,
 } from './shared/cli/cli.ts';
 import { KagentError } from './shared/errors.ts';
+import { noteOfFile } from './shared/journal/journal.ts';
 import { silentLog } from './shared/log/log.ts';
 import {
   createNotifier,
@@ -101,6 +102,7 @@ async function runServer(config: ServerConfig): Promise<void> {
   const runsNode = !config.disableAgent;
   const { facts, daemon, foreground } = box;
   checkNetworks({ ...config, nodeIp: facts.nodeIp });
+  box.journal.record(...noteOfFile(config.writeKubeconfig));
   const server = await createServer({
     ...box,
     config,

@@ -6,6 +6,7 @@ import { task, type Component } from '../shared/component/component.ts';
 import { foreground, type Foreground } from '../shared/cli/cli.ts';
 import { openDaemon, type Daemon, type DaemonStatus } from '../shared/daemon/daemon.ts';
 import { readFileIfExists, writeFileIfChanged } from '../shared/files/files.ts';
+import { openJournal, type Journal } from '../shared/journal/journal.ts';
 import { pathsOf, runPaths, type Paths } from '../shared/paths.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
 import { addTools } from '../shared/process/process.ts';
@@ -55,6 +56,8 @@ export function doctorPlan(options: BoxOptions): BoxPlan {
 
 export interface Box {
   readonly paths: Paths;
+  /** For what else is made outside the data dir. */
+  readonly journal: Journal;
   readonly foreground: Foreground;
   readonly daemon: Daemon;
   readonly facts: HostFacts;
@@ -80,6 +83,7 @@ export async function openBox(options: BoxOptions): Promise<Box> {
   });
   const plan = doctorPlan(options);
   throwFirst(await checkHost({ ...plan.needs, ports: [] }));
+  const journal = openJournal(paths.journal);
   const bundle = await findBundle({
     asked: config.bundle,
     env: process.env,
@@ -87,6 +91,7 @@ export async function openBox(options: BoxOptions): Promise<Box> {
     onFetch: ({ sizeBytes }, url) => fore.log.info('fetching the components', { url, sizeBytes }),
     signal: fore.signal,
   });
+  claimFolders(journal, paths, runsNode ? undefined : []); // before openDaemon makes the first
   const daemon = await openDaemon({
     mode,
     paths,
@@ -98,9 +103,9 @@ export async function openBox(options: BoxOptions): Promise<Box> {
   throwFirst(portProblems(options.ports)); // after the left-over children of an earlier kagent have freed theirs
   for (const { check, what, why, fix } of await glance(boxOf(plan)))
     fore.log.warn('the box is not as it should be', { check, what, why, fix });
-  if (runsNode) claimFolders(paths);
   const facts = await prepareHost({
     paths,
+    journal,
     log: fore.log,
     flannelBackend,
     nodeName: config.withNodeId ? nodeNameWithId(config.nodeName, paths) : config.nodeName,
@@ -110,6 +115,7 @@ export async function openBox(options: BoxOptions): Promise<Box> {
   });
   return {
     paths,
+    journal,
     foreground: fore,
     daemon,
     facts,

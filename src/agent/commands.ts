@@ -8,17 +8,19 @@ import { KagentError } from '../shared/errors.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
 import { silentLog } from '../shared/log/log.ts';
 import { askStatus } from '../shared/daemon/daemon.ts';
-import { defaultDataDir, pathsOf, runPaths } from '../shared/paths.ts';
+import { pathsOf, runPaths } from '../shared/paths.ts';
 import { addTools } from '../shared/process/process.ts';
 import {
   createServiceManager,
   dataDirOf,
   hostAt,
   installedServices,
+  saidDataDir,
   type ServiceKind,
 } from '../shared/service/service.ts';
 import { kubeletPort, openBox, type BoxOptions } from './box.ts';
 import { AgentConfig } from './config.ts';
+import { stopCommand } from './stop-command.ts';
 import { runKillall, runUninstall, type Outcome } from './remove/remove.ts';
 
 class JoinSettingMissingError extends KagentError {
@@ -104,7 +106,7 @@ interface RemoveFlags {
   readonly keepData?: boolean;
 }
 
-/** `killall` and `uninstall`. */
+/** `stop`, `killall` and `uninstall`. */
 export function removeCommands(): readonly Command[] {
   const dataDir = [
     '--data-dir <path>',
@@ -116,13 +118,15 @@ export function removeCommands(): readonly Command[] {
     const managers = kinds.map((kind) => createServiceManager(kind, { host, readiness: neverAsked }));
     const print = (line: string) => void process.stdout.write(`${line}\n`);
     const running = await askStatus(runPaths.statusSocket).catch(() => undefined);
-    const installed = installedServices(managers).flatMap((service) => dataDirOf(service) ?? []);
-    const path = flags.dataDir ?? running?.dataDir ?? installed[0] ?? defaultDataDir;
+    const [installed] = installedServices(managers).map((service) => dataDirOf(service, host));
+    const unsaid = saidDataDir({ args: [], environment: '', host });
+    const path = flags.dataDir ?? running?.dataDir ?? installed ?? unsaid;
     const paths = pathsOf(path);
     addTools(join(paths.data, 'current/bin'));
     return { paths, host, managers, log: silentLog, print };
   };
   return [
+    stopCommand(() => shared({}), conclude),
     new Command('killall')
       .description('End kagent, its children and every pod; files stay')
       .option(...dataDir)

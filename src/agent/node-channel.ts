@@ -5,7 +5,7 @@ import { readFileIfExists } from '../shared/files/files.ts';
 import { contains } from '../shared/ipv4/ipv4.ts';
 import type { Log, LogLevel } from '../shared/log/log.ts';
 import type { Paths } from '../shared/paths.ts';
-import type { Supervisor } from '../shared/process/process.ts';
+import { processRun, type Supervisor } from '../shared/process/process.ts';
 import type { Hello } from '../shared/protocol/channel.ts';
 import { version } from '../shared/version/version.ts';
 import { createChannel, createCommands, createLook, factsOf, type Channel } from './channel/channel.ts';
@@ -66,6 +66,7 @@ function helloOf({ membership, config, kubernetesVersion }: NodeChannelOptions):
     kubernetesVersion,
     machineId: readFileIfExists('/etc/machine-id')?.trim() ?? '',
     bootId: readFileIfExists('/proc/sys/kernel/random/boot_id')?.trim() ?? '',
+    run: processRun(process.pid),
     internalIps: [membership.facts.nodeIp],
     externalIps: config.nodeExternalIp,
     internalDns: config.nodeInternalDns,

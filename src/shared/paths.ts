@@ -7,6 +7,7 @@ import { join } from 'node:path';
 export const defaultDataDir = '/var/lib/kagent';
 export const configDir = '/etc/kagent';
 export const runDir = '/run/kagent';
+export const journalName = 'journal.jsonl';
 
 export type Paths = ReturnType<typeof pathsOf>;
 
@@ -21,7 +22,7 @@ export function pathsOf(dataDir: string) {
     /** Which kagent wrote this data dir last. */
     version: join(dataDir, 'version.json'),
     /** What was made outside this folder, for its undoing. */
-    journal: join(dataDir, 'journal.jsonl'),
+    journal: join(dataDir, journalName),
     /** Unpacked components; `data/current` is the one in use. */
     data: join(dataDir, 'data'),
     logs: join(dataDir, 'logs'),

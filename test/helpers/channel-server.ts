@@ -4,7 +4,7 @@ import { createChannel, type Channel, type ChannelOptions } from '../../src/agen
 import { createNodes, type Nodes } from '../../src/server/nodes/nodes.ts';
 import { createTunnel, type Tunnel } from '../../src/server/tunnel/tunnel.ts';
 import { silentLog } from '../../src/shared/log/log.ts';
-import { pathsOf } from '../../src/shared/paths.ts';
+import { pathsOf, type Paths } from '../../src/shared/paths.ts';
 import type { Beat, Hello } from '../../src/shared/protocol/channel.ts';
 import { fakeNodes, type FakeNodes } from './fake-nodes.ts';
 import { joinServer, type JoinServer } from './join-server.ts';
@@ -19,7 +19,7 @@ export interface ChannelServer extends JoinServer {
   /** The cluster's Nodes, as the API has them. */
   readonly kube: FakeNodes;
   /** Gives a machine the identity of a node. */
-  identity(nodeName: string): Promise<NodeIdentity>;
+  identity(nodeName: string, paths?: Paths): Promise<NodeIdentity>;
 }
 
 /** A server's door with its rooms nodes/ and tunnel/ behind it, until the test's end. */
@@ -56,14 +56,14 @@ export async function channelServer(options: { readonly isJoined?: () => boolean
     tunnel,
     egressSocket,
     kube,
-    identity: (nodeName) =>
+    identity: (nodeName, paths = pathsOf(temporaryDir())) =>
       join(
         {
           url: server.url,
           token: server.tokens.agentToken,
           nodeName,
           addresses: ['10.0.0.5'],
-          paths: pathsOf(temporaryDir()),
+          paths,
           version: '1',
           kubernetesVersion: 'v1.37.1',
           log: silentLog,

@@ -72,6 +72,29 @@ export async function createBox(scenario: string): Promise<BoxWithLab> {
   }
 }
 
+/** Boxes on one switch without anything of kagent, not even the executable. */
+export async function createBareBoxes(scenario: string, names: readonly string[]): Promise<BareBoxes> {
+  const lab = await createLab();
+  const boxes: Box[] = [];
+  const wipe = () => keepLogsAndWipe(lab, boxes, scenario);
+  try {
+    for (const [index, name] of names.entries()) {
+      const box = await installedBox(lab, name, 11 + index);
+      await box.sh(`rm -f ${installed}`);
+      boxes.push(box);
+    }
+    return { boxes, wipe };
+  } catch (error) {
+    await wipe();
+    throw error;
+  }
+}
+
+export interface BareBoxes {
+  readonly boxes: readonly Box[];
+  wipe(): Promise<void>;
+}
+
 async function installedBox(lab: Lab, name: string, lastByte: number): Promise<Box> {
   const box = boxOn(await lab.host(name, lastByte));
   // What is installed on the machine itself shows through; this box has its own.

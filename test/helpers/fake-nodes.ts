@@ -5,6 +5,7 @@ import type { NodeObject } from '../../src/server/nodes/nodes.ts';
 export interface FakeNodes extends KubeClient {
   /** A Node registers, or changes. */
   put(node: NodeObject): void;
+  node(name: string): NodeObject | undefined;
   conditions(name: string): readonly string[];
   readonly events: { readonly reason: string; readonly message: string }[];
   readonly deleted: string[];
@@ -42,9 +43,20 @@ export function fakeNodes(): FakeNodes {
     fail: (error) => failure.abort(error),
     conditions: (name) =>
       (nodes.get(name)?.status?.conditions ?? []).map(({ type, status, reason }) => `${type} ${status} ${reason}`),
-    get: <T>() => Promise.resolve({ metadata: { resourceVersion: '1' }, items: [...nodes.values()] } as T),
+    node: (name) => nodes.get(name),
+    get<T>(path: string) {
+      const all = path.startsWith('/api/v1/pods') ? [] : [...nodes.values()];
+      const one = nodes.get(nameOf(path));
+      return Promise.resolve((one ?? { metadata: { resourceVersion: '1' }, items: all }) as T);
+    },
     find: nobody,
-    mergePatch: nobody,
+    mergePatch(path, patch) {
+      const node = nodes.get(nameOf(path));
+      if (node === undefined) return nobody(path);
+      const { metadata, spec } = merged(node, patch) as Pick<NodeObject, 'metadata' | 'spec'>;
+      put({ ...node, metadata, ...(spec !== undefined && { spec }) });
+      return Promise.resolve(node);
+    },
     apply: nobody,
     strategicPatch(path, patch) {
       const node = nodes.get(nameOf(path));
@@ -74,4 +86,16 @@ export function fakeNodes(): FakeNodes {
     },
     reconnect: () => {},
   };
+}
+
+/** RFC 7386. */
+function merged(target: unknown, patch: unknown): unknown {
+  if (typeof patch !== 'object' || patch === null) return patch;
+  const before = Object.entries((target ?? {}) as Readonly<Record<string, unknown>>);
+  const result = new Map(before);
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) result.delete(key);
+    else result.set(key, merged(result.get(key), value));
+  }
+  return Object.fromEntries(result);
 }

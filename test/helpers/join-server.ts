@@ -112,7 +112,10 @@ export async function joinServer(
     clientCaPem: pki.clientCa.caPem,
     leaf,
     joinDoor,
-    nodes: { connect: () => Promise.resolve(undefined) },
+    nodes: {
+      connect: () => Promise.resolve(undefined),
+      drain: () => Promise.resolve({ done: true, moved: 0, left: [] }),
+    },
     tunnel: { accept: () => false },
     release,
     probes: createProbes({ version: '1', apiserverUrls: ['https://10.0.0.9:6443'], settings: clusterSettings }),

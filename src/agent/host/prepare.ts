@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, readlinkSync } from 'node:fs';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { writeFileIfChanged } from '../../shared/files/files.ts';
+import type { Journal } from '../../shared/journal/journal.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { Paths } from '../../shared/paths.ts';
 import { nodeAddress, nodeName } from './address.ts';
@@ -14,6 +15,7 @@ import { applySysctls, nodeSysctls } from './sysctl.ts';
 
 export interface PrepareOptions {
   readonly paths: Paths;
+  readonly journal: Journal;
   readonly log: Log;
   readonly flannelBackend: FlannelBackend;
   readonly nodeName?: string | undefined;
@@ -30,11 +32,11 @@ export interface PrepareOptions {
  * @throws {NodeNameInvalidError} @throws {NodeAddressUnknownError}
  */
 export async function prepareHost(options: PrepareOptions): Promise<HostFacts> {
-  const { paths, log, root = hostRoot() } = options;
+  const { paths, journal, log, root = hostRoot() } = options;
   const name = nodeName(options.nodeName);
   const address = await nodeAddress(options, root);
   await loadModules(options.flannelBackend, root, log);
-  applySysctls({ sysctls: nodeSysctls, paths, log, root });
+  applySysctls({ sysctls: nodeSysctls, journal, log, root });
   const systemdIsInit = existsSync(root.path('/run/systemd/system')); // as sd_booted(3) asks
   return {
     hasSysResource: hasCapability(root.read('/proc/self/status') ?? '', capSysResource),

@@ -1,9 +1,7 @@
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { messageOf } from '../../shared/errors.ts';
-import { readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
+import type { Journal, Made, MadeOf, Undone } from '../../shared/journal/journal.ts';
 import type { Log } from '../../shared/log/log.ts';
-import type { Paths } from '../../shared/paths.ts';
 import { hostRoot, type HostRoot } from './root.ts';
 
 /** A kernel setting, by its path below /proc/sys. */
@@ -30,48 +28,56 @@ export const nodeSysctls: readonly Sysctl[] = [
   { name: 'kernel/keys/root_maxbytes', value: 25_000_000, atLeast: true },
 ];
 
-/** kube-proxy sets these itself where it may: their old values are worth keeping too. */
-const remembered = [
+/** The kubelet sets these, too, and to exactly this: their old values are worth keeping though they may suit us. */
+const isKubelets = ({ name }: Sysctl): boolean => /^(vm|kernel)\//.test(name);
+
+/** kube-proxy sets these where it may, to values that it works out. */
+const kubeProxys = [
   'net/netfilter/nf_conntrack_max',
   'net/netfilter/nf_conntrack_tcp_timeout_established',
   'net/netfilter/nf_conntrack_tcp_timeout_close_wait',
+  'net/netfilter/nf_conntrack_tcp_be_liberal',
 ];
-
-/** Values from before kagent came, by name. The first one remembered in a boot stays. */
-interface Journal {
-  readonly bootId: string;
-  readonly before: Readonly<Record<string, string>>;
-}
-
-export function journalPath(paths: Paths): string {
-  return join(paths.agent.dir, 'host-journal.json');
-}
 
 /** Sets what is not set, after writing down what was. A setting that cannot be made is a warning: it may not be needed. */
 export function applySysctls(options: {
   readonly sysctls: readonly Sysctl[];
-  readonly paths: Paths;
+  readonly journal: Journal;
   readonly log: Log;
   readonly root: HostRoot;
 }): void {
-  const { sysctls, paths, log, root } = options;
+  const { sysctls, journal, log, root } = options;
   const bootId = currentBoot(root);
-  const known = readJournal(paths);
-  const before: Record<string, string> = known?.bootId === bootId ? { ...known.before } : {};
+  forgetOtherBoots(journal, bootId);
   const changes = sysctls.filter((sysctl) => needsChange(sysctl, root));
-  for (const name of [...changes.map((change) => change.name), ...remembered]) {
-    const value = root.read(sysctlPath(name))?.trim();
-    if (value !== undefined) before[name] ??= value;
-  }
-  writeFileAtomicSync(journalPath(paths), JSON.stringify({ bootId, before } satisfies Journal, null, 2), 0o600);
+  const entryOf = (name: string, after?: string): readonly Made[] => {
+    const before = root.read(sysctlPath(name))?.trim();
+    return before === undefined
+      ? []
+      : [{ kind: 'sysctl', name, before, ...(after !== undefined && { after }), bootId }];
+  };
+  journal.record(
+    ...sysctls
+      .filter((sysctl) => changes.includes(sysctl) || isKubelets(sysctl))
+      .flatMap(({ name, value }) => entryOf(name, String(value))),
+    ...kubeProxys.flatMap((name) => entryOf(name)),
+  );
   for (const { name, value } of changes) {
+    const from = root.read(sysctlPath(name))?.trim();
     try {
       writeFileSync(root.path(sysctlPath(name)), String(value));
-      log.info('kernel setting changed', { sysctl: name.replaceAll('/', '.'), from: before[name], to: value });
+      log.info('kernel setting changed', { sysctl: dotted(name), from, to: value });
     } catch (error) {
-      log.warn('kernel setting not changed', { sysctl: name.replaceAll('/', '.'), wanted: value, error });
+      log.warn('kernel setting not changed', { sysctl: dotted(name), wanted: value, error });
     }
   }
+}
+
+/** A reboot has undone them. */
+function forgetOtherBoots(journal: Journal, bootId: string): void {
+  const entries = journal.entries();
+  const kept = entries.filter((made) => made.kind !== 'sysctl' || made.bootId === bootId);
+  if (kept.length < entries.length) journal.keepOnly(kept);
 }
 
 function needsChange({ name, value, atLeast = false }: Sysctl, root: HostRoot): boolean {
@@ -81,27 +87,21 @@ function needsChange({ name, value, atLeast = false }: Sysctl, root: HostRoot): 
   return atLeast ? now < value : now !== value;
 }
 
-/** Puts back what was there before kagent. @returns what could not be put back, and why */
-export function restoreHost(paths: Paths, root: HostRoot = hostRoot()): readonly string[] {
-  const journal = readJournal(paths);
-  if (journal === undefined || journal.bootId !== currentBoot(root)) return []; // a reboot has done it
-  return Object.entries(journal.before).flatMap(([name, value]) => {
-    if (root.read(sysctlPath(name))?.trim() === value) return [];
-    try {
-      writeFileSync(root.path(sysctlPath(name)), value);
-      return [];
-    } catch (error) {
-      return [`${name.replaceAll('/', '.')} stays as it is: ${messageOf(error)}`];
-    }
-  });
-}
-
-function readJournal(paths: Paths): Journal | undefined {
+/** Puts back what was there before kagent, unless somebody has changed it since. */
+export function restoreSysctl(made: MadeOf<'sysctl'>, root: HostRoot = hostRoot()): Undone {
+  const { name, before, after } = made;
+  const now = root.read(sysctlPath(name))?.trim();
+  if (made.bootId !== currentBoot(root) || now === undefined || now === before) return {};
+  if (after !== undefined && now !== after) {
+    return {
+      stayed: [`${dotted(name)} is ${now}: kagent had set ${after} (${before} before), and somebody changed it since`],
+    };
+  }
   try {
-    const text = readFileIfExists(journalPath(paths));
-    return text === undefined ? undefined : (JSON.parse(text) as Journal);
-  } catch {
-    return undefined;
+    writeFileSync(root.path(sysctlPath(name)), before);
+    return {};
+  } catch (error) {
+    return { failed: [`${dotted(name)} stays ${now} (${before} before): ${messageOf(error)}`] };
   }
 }
 
@@ -111,4 +111,8 @@ function currentBoot(root: HostRoot): string {
 
 function sysctlPath(name: string): string {
   return `/proc/sys/${name}`;
+}
+
+function dotted(name: string): string {
+  return name.replaceAll('/', '.');
 }

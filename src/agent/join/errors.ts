@@ -1,4 +1,4 @@
-import { KagentError } from '../../shared/errors.ts';
+import { KagentError, messageOf, systemCode } from '../../shared/errors.ts';
 
 export class ServerUrlError extends KagentError {
   readonly code = 'JOIN_URL';
@@ -146,4 +146,35 @@ export function isUnreachable(error: unknown): boolean {
     error instanceof ServerTlsError ||
     (error instanceof JoinRefusedError && error.status >= 500)
   );
+}
+
+/** `kagent stop --drain` on a box that is in no cluster. */
+export class NotJoinedError extends KagentError {
+  readonly code = 'DRAIN_NOT_JOINED';
+  readonly fault = 'operator';
+  constructor() {
+    super('this box has joined no cluster, so there are no pods to move; stop without --drain');
+  }
+}
+
+export class DrainRefusedError extends KagentError {
+  readonly code = 'DRAIN_REFUSED';
+  readonly fault = 'peer';
+  constructor(url: string, reason: string) {
+    super(`${url} does not move this node's pods away: ${reason}`);
+  }
+}
+
+export class ServersAwayError extends KagentError {
+  readonly code = 'DRAIN_SERVERS_AWAY';
+  readonly fault = 'peer';
+  constructor(urls: readonly string[], cause: unknown) {
+    const reason = systemCode(cause) ?? messageOf(cause);
+    super(
+      `no server is reached that could move this node's pods away (${urls.join(', ')}: ${reason}); stop without --drain`,
+      {
+        cause,
+      },
+    );
+  }
 }

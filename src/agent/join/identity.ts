@@ -147,6 +147,12 @@ export function joinedProof(paths: Paths) {
   return caPem === '' || proof.cert === '' || proof.key === '' ? undefined : { caPem, proof };
 }
 
+/** Where a node that has joined asks: the address it was given first, then every other server it has heard of. */
+export function storedServers(paths: Paths): readonly string[] {
+  const joined = readIdentityFile(paths)?.joined;
+  return joined === undefined ? [] : [...new Set([joined.url, ...joined.supervisorUrls])];
+}
+
 /** The servers that the channel tells of, for a start at which the first one is away. @returns them as an identity has them */
 export function storeServers(
   paths: Paths,

@@ -171,5 +171,6 @@ export type { IdentityFiles } from './files.ts';
 export { forgetIdentity, joinedProof, joinedSettings, storeServers } from './identity.ts';
 export { checkSettings, type GivenSettings } from './settings.ts';
 export { askSupervisor, pinnedCa, reach, type Proof } from './requests.ts';
+export { requestDrain } from './drain.ts';
 export { supervisorUrl } from './url.ts';
 export * from './errors.ts';

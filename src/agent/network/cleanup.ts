@@ -5,9 +5,11 @@ import { basename, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { messageOf, systemCode } from '../../shared/errors.ts';
+import { readFileIfExists } from '../../shared/files/files.ts';
 import { runPaths } from '../../shared/paths.ts';
 import { bridgeName, ipamDir } from './cni.ts';
-import { emptyTables, withoutOurRules } from './rules.ts';
+import { bandwidthLinks, removeResults } from './cni-results.ts';
+import { idleChains, withoutOurRules } from './rules.ts';
 
 /** What `removeNetwork` took away, and what it could not. */
 export interface Removal {
@@ -30,12 +32,14 @@ export async function removeNetwork(): Promise<Removal> {
       left.push(`${what} stays: ${messageOf(error).trim()}`);
     }
   };
-  for (const link of [...bridgePorts(), ...ourLinks.filter(isLink)]) {
+  for (const link of [...bridgePorts(), ...[...ourLinks, ...bandwidthLinks()].filter(isLink)]) {
     await attempt(`link ${link}`, () => deleteLink(link));
   }
-  for (const family of ['iptables', 'ip6tables']) await attempt(`rules of ${family}`, () => removeRules(family));
+  for (const route of await hostGatewayRoutes()) await attempt(`route ${route}`, () => deleteRoute(route));
+  for (const command of firewallCommands()) await attempt(`rules of ${command}`, () => removeRules(command));
   for (const table of ['ip kube-proxy', 'ip6 kube-proxy'])
     await attempt(`nft table ${table}`, () => removeNftTable(table));
+  removeResults();
   for (const dir of [ipamDir, dirname(runPaths.flannelSubnet)]) rmSync(dir, { recursive: true, force: true });
   return { removed, left };
 }
@@ -65,27 +69,53 @@ async function deleteLink(name: string): Promise<boolean> {
   }
 }
 
+/** To other nodes' pods, by flannel's host-gw; the other backends' routes go with their links. */
+async function hostGatewayRoutes(): Promise<readonly string[]> {
+  const network = /^FLANNEL_NETWORK=(\S+)$/m.exec(readFileIfExists(runPaths.flannelSubnet) ?? '')?.[1];
+  if (network === undefined) return [];
+  const routes = (await outputOf('ip', ['-4', 'route', 'show', 'root', network])) ?? '';
+  return routes.split('\n').flatMap((line) => /^\S+ via \S+ dev \S+/.exec(line)?.[0] ?? []);
+}
+
+async function deleteRoute(route: string): Promise<boolean> {
+  await run('ip', ['-4', 'route', 'delete', ...route.split(' ')]);
+  return true;
+}
+
+/**
+ * The usual ones, and those of either kind by name: the box may have changed from one to the other. The legacy ones
+ * would load their kernel module where it is not in use.
+ */
+function firewallCommands(): readonly string[] {
+  return ['ip', 'ip6'].flatMap((family) => {
+    const usesLegacy = (readFileIfExists(`/proc/net/${family}_tables_names`) ?? '') !== '';
+    return [`${family}tables`, `${family}tables-nft`, ...(usesLegacy ? [`${family}tables-legacy`] : [])];
+  });
+}
+
 /** Reads all tables, leaves our chains and what jumps to them out, puts the rest back in one step a table. */
-async function removeRules(family: string): Promise<boolean> {
-  const saved = await outputOf(`${family}-save`);
+async function removeRules(command: string): Promise<boolean> {
+  const saved = await outputOf(`${command}-save`);
   if (saved === undefined) return false;
   const kept = withoutOurRules(saved);
   if (kept === undefined) return false;
-  const restore = spawn(`${family}-restore`, [], { stdio: ['pipe', 'ignore', 'pipe'] });
+  const restore = spawn(`${command}-restore`, [], { stdio: ['pipe', 'ignore', 'pipe'] });
   restore.stdin.end(kept);
   const said = text(restore.stderr);
   const [code] = (await once(restore, 'exit')) as [number | null];
   if (code !== 0) throw new Error(await said);
-  await removeEmptyTables(family);
+  await removeIdleChains(command);
   return true;
 }
 
-/** iptables of the nft kind makes a table at the first look at it; what is empty now was made for our rules. */
-async function removeEmptyTables(family: string): Promise<void> {
-  const version = await outputOf(family, ['--version']);
+/** iptables of the nft kind makes tables and built-in chains for our rules; those that do nothing now go again. */
+async function removeIdleChains(command: string): Promise<void> {
+  const version = await outputOf(command, ['--version']);
   if (version === undefined || !version.includes('nf_tables')) return;
-  for (const table of emptyTables((await outputOf(`${family}-save`)) ?? '')) {
-    await outputOf('nft', ['delete', 'table', family === 'iptables' ? 'ip' : 'ip6', table]);
+  const family = command.startsWith('ip6') ? 'ip6' : 'ip';
+  for (const { table, chains, isIdle } of idleChains((await outputOf(`${command}-save`)) ?? '')) {
+    if (isIdle) await outputOf('nft', ['delete', 'table', family, table]);
+    else for (const chain of chains) await outputOf('nft', ['delete', 'chain', family, table, chain]);
   }
 }
 

@@ -30,6 +30,8 @@ export const ipamDir = '/run/kagent/cni';
 
 export const bridgeName = 'cni0';
 
+export const networkName = 'kagent';
+
 const run = promisify(execFile);
 
 export interface CniOptions {
@@ -77,7 +79,7 @@ export function cniConflist(subnet: Subnet): string {
   return JSON.stringify(
     {
       cniVersion: '1.0.0',
-      name: 'kagent',
+      name: networkName,
       plugins: [
         {
           type: 'bridge',

@@ -22,14 +22,25 @@ function isOurs(line: string): boolean {
   return ourChain.test(rule[1] ?? '') || ourChain.test(target) || ourComment.test(line);
 }
 
-/** The tables of an `iptables-save` that do nothing: built-in chains with the policy ACCEPT, and no rule. */
-export function emptyTables(saved: string): readonly string[] {
+export interface IdleChains {
+  readonly table: string;
+  /** Built-in ones with the policy ACCEPT and no rule. */
+  readonly chains: readonly string[];
+  /** There is nothing else in the table. */
+  readonly isIdle: boolean;
+}
+
+/** What of an `iptables-save` does nothing. */
+export function idleChains(saved: string): readonly IdleChains[] {
   return saved
     .split(/^\*/m)
     .slice(1)
-    .flatMap((section) => {
-      const [name = '', ...lines] = section.split('\n');
-      const isIdle = (line: string) => /^(:[A-Z]+ ACCEPT |COMMIT$|#|$)/.test(line);
-      return lines.every(isIdle) ? [name] : [];
+    .map((section) => {
+      const [table = '', ...lines] = section.split('\n');
+      const all = lines.filter((line) => line.startsWith(':')).map((line) => line.slice(1).split(' '));
+      const chains = all
+        .filter(([name = '', policy]) => policy === 'ACCEPT' && !lines.some((line) => line.startsWith(`-A ${name} `)))
+        .map(([name = '']) => name);
+      return { table, chains, isIdle: chains.length === all.length };
     });
 }

@@ -1,9 +1,10 @@
 /**
  * @module
- * Taking kagent off a box: its processes and pods (`kagent killall`), then also its files (`kagent uninstall`).
+ * Taking kagent off a box: its processes and pods (`kagent killall`), then also its files and settings (`kagent uninstall`).
  * Knows: the order of it, which files are kagent's, mounts that are never descended into.
  * Leaves to others: how pods end (runtime/), links and rules (network/), kernel settings (host/), units (shared/service).
  */
+import type { MadeOf, Undone } from '../../shared/journal/journal.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { Paths } from '../../shared/paths.ts';
 import type { ServiceHost, ServiceManager } from '../../shared/service/service.ts';
@@ -25,7 +26,7 @@ export interface BoxParts {
   endPods(paths: Paths): Promise<{ readonly left: readonly string[] }>;
   removeNetwork(): Promise<{ readonly left: readonly string[] }>;
   removeCgroups(): readonly string[];
-  restoreHost(paths: Paths): readonly string[];
+  readonly restoreSysctl: (made: MadeOf<'sysctl'>) => Undone;
 }
 
 /** What is left, in sentences. */
@@ -36,6 +37,7 @@ export interface Outcome {
   readonly failed: readonly string[];
 }
 
+export { runStop } from './stop.ts';
 export { runKillall } from './killall.ts';
 export { runUninstall, type UninstallOptions } from './uninstall.ts';
 export { claimFolders } from './claim.ts';

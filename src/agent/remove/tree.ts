@@ -5,30 +5,56 @@ import { messageOf } from '../../shared/errors.ts';
 import { isBelow, readMounts } from '../../shared/mounts/mounts.ts';
 import type { Outcome } from './remove.ts';
 
+interface Left {
+  /** Mount points. */
+  readonly mounts: readonly string[];
+  /** Paths that stay without a word: the caller has its reason. */
+  readonly kept: readonly string[];
+}
+
 /**
  * Takes a folder away with all that is in it, but for mounts: what is mounted there is somebody's disk or a pod's volume,
  * and its files are not ours. A folder that is a mount itself is emptied and stays.
  */
-export async function removeTree(
-  path: string,
-  mounts: readonly string[] = readMounts().map((mount) => mount.point),
-): Promise<Outcome> {
-  if (!exists(path)) return { stayed: [], failed: [] };
-  const isMount = mounts.includes(path);
-  const inside = mounts.filter((point) => isBelow(point, path));
-  if (!isMount && inside.length === 0) return attempt(path, () => rm(path, { recursive: true, force: true }));
+export function removeTree(path: string, options: Partial<Left> = {}): Promise<Outcome> {
+  return removeBelow(path, leftBy(options));
+}
+
+/** The same, and the folder itself stays, whatever it is. */
+export async function emptyFolder(path: string, options: Partial<Left> = {}): Promise<Outcome> {
+  return exists(path) ? await removeEntries(path, leftBy(options)) : nothing;
+}
+
+function leftBy({ mounts = readMounts().map((mount) => mount.point), kept = [] }: Partial<Left>): Left {
+  return { mounts, kept };
+}
+
+async function removeBelow(path: string, left: Left): Promise<Outcome> {
+  if (!exists(path)) return nothing;
+  const isMount = left.mounts.includes(path);
+  const mounts = left.mounts.filter((point) => isBelow(point, path));
+  const kept = left.kept.filter((one) => isBelow(one, path));
+  if (!isMount && mounts.length + kept.length === 0) {
+    return attempt(path, () => rm(path, { recursive: true, force: true }));
+  }
+  const outcome = await removeEntries(path, { mounts, kept });
+  if (isMount) return together([outcome, stays(`${path}, with nothing of kagent in it: it is a mount`)]);
+  if (kept.some(exists) || outcome.stayed.length + outcome.failed.length > 0) return outcome;
+  return attempt(path, () => rmdir(path));
+}
+
+async function removeEntries(path: string, left: Left): Promise<Outcome> {
   const outcomes: Outcome[] = [];
   for (const name of readdirSync(path)) {
     const entry = join(path, name);
-    outcomes.push(
-      mounts.includes(entry) ? stays(`${entry}: something is mounted there`) : await removeTree(entry, inside),
-    );
+    if (left.kept.includes(entry)) continue;
+    const isOthers = left.mounts.includes(entry);
+    outcomes.push(isOthers ? stays(`${entry}: something is mounted there`) : await removeBelow(entry, left));
   }
-  const outcome = together(outcomes);
-  if (isMount) return together([outcome, stays(`${path}, with nothing of kagent in it: it is a mount`)]);
-  if (outcome.stayed.length + outcome.failed.length > 0) return outcome;
-  return attempt(path, () => rmdir(path));
+  return together(outcomes);
 }
+
+const nothing: Outcome = { stayed: [], failed: [] };
 
 export function together(outcomes: readonly Outcome[]): Outcome {
   return {

@@ -1,14 +1,15 @@
-import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { rmdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
-import { readFileIfExists } from '../../shared/files/files.ts';
-import { configDir, runPaths } from '../../shared/paths.ts';
-import { installedServices, removeService } from '../../shared/service/service.ts';
-import { claimedFolders, customaryFolders } from './claim.ts';
+import { systemCode } from '../../shared/errors.ts';
+import { openJournal, type Journal, type Undone } from '../../shared/journal/journal.ts';
+import { installedServices, removeService, type InstalledService } from '../../shared/service/service.ts';
+import { claimFor } from './claim.ts';
+import { removeData } from './data.ts';
 import { killallSteps, realParts } from './killall.ts';
+import { programFiles, putOwnersCommandsBack } from './program-files.ts';
 import type { Outcome, RemoveOptions } from './remove.ts';
 import { printOutcome, runSteps, type Step } from './steps.ts';
-import { removeTree, together } from './tree.ts';
+import { undoAll, undoKinds, type UndoOptions } from './undo.ts';
 
 export interface UninstallOptions extends RemoveOptions {
   /** The file that runs. It goes if the installer put it there: not Node itself, nor one that was only built or copied. */
@@ -25,77 +26,70 @@ export async function runUninstall(options: UninstallOptions): Promise<Outcome> 
   return outcome;
 }
 
+/**
+ * What has a name of ours (services, links, rules, the executable) is looked for, as a crash may leave more than was noted;
+ * what has not (settings, files of the box that were changed, whose a folder was) is read in the journal.
+ */
 function uninstallSteps(options: UninstallOptions): readonly Step[] {
   const { paths, host, managers, executable, keepData, parts = realParts } = options;
   const services = installedServices(managers);
+  const journal = openJournal(paths.journal);
+  const undoOptions = { host, restoreSysctl: parts.restoreSysctl };
   return [
-    { title: 'kernel settings restored', run: async () => ({ failed: parts.restoreHost(paths) }) },
-    {
-      title: 'service removed',
-      run: async () => {
-        for (const service of services) {
-          await removeService(service, host);
-          const log = host.path(`/var/log/${service.name}.log`);
-          for (const path of [log, `${log}.1`]) await rm(path, { force: true });
-        }
-        return {};
-      },
-    },
-    {
-      title: 'data removed',
-      run: async () => {
-        const claimed = claimedFolders(paths);
-        const foreign = customaryFolders(paths).filter((folder) => exists(folder) && !claimed.includes(folder));
-        const folders = keepData ? [] : [...claimed, paths.dataDir];
-        const removed = await removeAll([...folders, host.path(runPaths.dir), host.path(configDir)]);
-        return {
-          failed: removed.failed,
-          stayed: [
-            ...removed.stayed,
-            ...foreign.map((folder) => `${folder}: it was there before kagent`),
-            ...(keepData ? [`${paths.dataDir}: as asked`] : []),
-          ],
-        };
-      },
-    },
+    { title: 'settings put back', run: () => undoKinds(journal, ['sysctl', 'file', 'command'], undoOptions) },
+    { title: 'service removed', run: () => removeServices(services, options) },
+    { title: 'data removed', run: () => removeData({ paths, host, journal, keepData }) },
     {
       title: 'executable removed',
       run: async () => {
-        // Last, so that a run that was broken off can be repeated.
-        const executables = new Set([...services.map((service) => service.executable), executable]);
-        for (const path of [...executables].flatMap(programFiles)) await rm(path, { force: true });
+        // Late, so that a run that was broken off can be repeated.
+        const executables = [...new Set([...services.map((service) => service.executable), executable])];
+        for (const path of executables.flatMap(programFiles)) await rm(path, { force: true });
+        for (const path of executables) putOwnersCommandsBack(path);
         return {};
       },
     },
+    { title: 'journal closed', run: () => closeJournal(journal, { paths, keepData, ...undoOptions }) },
   ];
 }
 
-async function removeAll(folders: readonly string[]): Promise<Outcome> {
-  const outcomes: Outcome[] = [];
-  for (const folder of folders) outcomes.push(await removeTree(folder));
-  return together(outcomes);
-}
-
-/**
- * The executable, the links beside it that lead to it, and the scripts that call it, whatever the service's name was.
- * None at all where those scripts are not: then it is not the installer's.
- */
-export function programFiles(executable: string): readonly string[] {
-  const dir = dirname(executable);
-  if (!exists(dir)) return [];
-  const paths = readdirSync(dir).map((name) => join(dir, name));
-  const scripts = paths.filter((path) => /\/kagent[^/]*-(killall|uninstall)\.sh$/.test(path) && callsUs(path));
-  if (scripts.length === 0) return [];
-  const links = paths.filter(
-    (path) => lstatSync(path).isSymbolicLink() && resolve(dir, readlinkSync(path)) === executable,
+/** The journal goes, its folder, and the folders made for the rest; unless something in it is still to be undone. */
+async function closeJournal(
+  journal: Journal,
+  options: UndoOptions & Pick<UninstallOptions, 'paths' | 'keepData'>,
+): Promise<Undone> {
+  const { paths, keepData } = options;
+  const packages = await undoKinds(journal, ['package'], options);
+  const entries = journal.entries();
+  const isDone = entries.every((made) => made.kind === 'claim' || made.kind === 'folder');
+  if (keepData || !isDone) return packages;
+  const dataDir = claimFor(paths.dataDir, journal);
+  journal.keepOnly([]);
+  if (dataDir !== undefined && dataDir.before === undefined) removeEmptyFolder(paths.dataDir);
+  const { stayed, failed } = await undoAll(
+    entries.filter((made) => made.kind === 'folder'),
+    options,
   );
-  return [...links, ...scripts, executable];
+  return { stayed: [...(packages.stayed ?? []), ...stayed], failed };
 }
 
-function callsUs(path: string): boolean {
-  return readFileIfExists(path)?.includes("Written by kagent's installer") === true;
+/** What is in it, if anything, was named already. */
+function removeEmptyFolder(path: string): void {
+  try {
+    rmdirSync(path);
+  } catch (error) {
+    if (!['ENOENT', 'ENOTEMPTY', 'EBUSY'].includes(systemCode(error) ?? '')) throw error;
+  }
 }
 
-function exists(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+async function removeServices(
+  services: readonly InstalledService[],
+  { host }: Pick<UninstallOptions, 'host'>,
+): Promise<Partial<Outcome>> {
+  for (const service of services) {
+    await removeService(service, host);
+    const log = host.path(`/var/log/${service.name}.log`);
+    for (const path of [log, `${log}.1`]) await rm(path, { force: true });
+  }
+  return {};
 }

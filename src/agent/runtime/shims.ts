@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -28,13 +28,16 @@ const run = promisify(execFile);
 export async function endPods(paths: Paths, socketPath: string = runPaths.containerdSocket): Promise<PodsEnded> {
   const processes = readProcesses();
   const shims = processes.filter((entry) => isOurShim(entry.cmdline, socketPath)).map((entry) => entry.pid);
-  const all = withDescendants(shims, processes);
+  const orphans = containersOf(paths.agent.containerd, processes);
+  const all = withDescendants([...shims, ...orphans], processes);
   for (const pid of shims) kill(pid); // first: a shim whose container ends would only tell containerd
   for (const pid of all) kill(pid);
   const deadline = performance.now() + deadlineMs;
   while (all.some(isAlive) && performance.now() < deadline) await delay(20);
   const left = all.filter(isAlive).map((pid) => `process ${pid} does not end`);
-  const mounts = await unmountBelow([paths.agent.kubelet, runPaths.containerd, paths.agent.containerd], left);
+  // A disk that its owner mounted elsewhere below the kubelet's or containerd's folder is left alone.
+  const ours = ['pods', 'plugins'].map((name) => join(paths.agent.kubelet, name));
+  const mounts = await unmountBelow([...ours, runPaths.containerd, join(paths.agent.containerd, 'tmpmounts')], left);
   await unmountKubeletsOwn(paths.agent.kubelet, left);
   // Never through a mount that stays: what is behind it is a pod's volume.
   if (mountsBelow(readMounts(), [runPaths.containerd]).length === 0) {
@@ -66,6 +69,25 @@ export function withDescendants(pids: readonly number[], processes: readonly Pro
     for (const { pid, parent } of processes) if (found.has(parent)) found.add(pid);
   }
   return [...found];
+}
+
+/** Those that run on a file system our containerd has made, whatever has become of their shim. */
+function containersOf(containerdDir: string, processes: readonly ProcessEntry[]): readonly number[] {
+  const own = readlinkSync('/proc/self/ns/mnt');
+  return processes.flatMap(({ pid }) => {
+    try {
+      if (readlinkSync(`/proc/${pid}/ns/mnt`) === own) return [];
+      return hasRootFrom(readFileSync(`/proc/${pid}/mountinfo`, 'utf8'), containerdDir) ? [pid] : [];
+    } catch {
+      return []; // it has ended meanwhile
+    }
+  });
+}
+
+/** Its `/` is one of containerd's snapshots: layers of an overlay, or a folder. */
+export function hasRootFrom(mountinfo: string, containerdDir: string): boolean {
+  const root = mountinfo.split('\n').find((line) => line.split(' ')[4] === '/');
+  return root?.includes(`${containerdDir}/`) === true;
 }
 
 function readProcesses(): readonly ProcessEntry[] {

@@ -31,7 +31,7 @@ export interface ApiOptions {
   readonly clientCaPem: string;
   readonly joinDoor: JoinDoor;
   readonly probes: Probes;
-  readonly nodes: Pick<Nodes, 'connect'>;
+  readonly nodes: Pick<Nodes, 'connect' | 'drain'>;
   readonly tunnel: Pick<Tunnel, 'accept'>;
   readonly release: Release;
   /** Whether this server can serve joiners: the datastore is up. */

@@ -35,3 +35,11 @@ export class NoTokenError extends KagentError {
     super("the request has no token in 'Authorization: Bearer'");
   }
 }
+
+export class NoCertificateError extends KagentError {
+  readonly code = 'API_NO_CERTIFICATE';
+  readonly fault = 'peer';
+  constructor() {
+    super('only a node of this cluster may ask for this, and who asks shows no certificate of one');
+  }
+}

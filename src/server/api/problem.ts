@@ -13,6 +13,7 @@ export interface Problem {
 const statuses: Readonly<Record<string, number>> = {
   API_BODY_INVALID: 400,
   API_BODY_TOO_LARGE: 413,
+  API_NO_CERTIFICATE: 401,
   API_NO_TOKEN: 401,
   CSR_INVALID: 400,
   JOIN_VERSION_SKEW: 409,

@@ -5,13 +5,15 @@ import { bodyLimit } from 'hono/body-limit';
 import * as z from 'zod';
 import { KagentError } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
+import { drainPath, DrainRequest } from '../../shared/protocol/drain.ts';
 import { JoinRequest } from '../../shared/protocol/join.ts';
 import { ProbeRequest } from '../../shared/protocol/probe.ts';
 import { Secret } from '../../shared/secret.ts';
 import type { Release } from '../release/release.ts';
 import type { JoinDoor, Joiner } from '../join/join.ts';
 import type { Probes } from '../probe/probe.ts';
-import { BodyInvalidError, BodyTooLargeError, NoTokenError } from './errors.ts';
+import type { Nodes } from '../nodes/nodes.ts';
+import { BodyInvalidError, BodyTooLargeError, NoCertificateError, NoTokenError } from './errors.ts';
 import { peerNode } from './peer.ts';
 import { problemResponse } from './problem.ts';
 import { releaseRoutes } from './release-routes.ts';
@@ -24,10 +26,11 @@ export function apiRoutes(options: {
   readonly joinDoor: JoinDoor;
   readonly release: Release;
   readonly probes: Probes;
+  readonly nodes: Pick<Nodes, 'drain'>;
   readonly isReady: () => boolean;
   readonly log: Log;
 }): Hono<{ Bindings: HttpBindings }> {
-  const { caPem, joinDoor, probes, isReady, log } = options;
+  const { caPem, joinDoor, probes, nodes, isReady, log } = options;
   const app = new Hono<{ Bindings: HttpBindings }>();
 
   // For who does not trust this server yet: a joiner compares it with its token's hash.
@@ -56,6 +59,14 @@ export function apiRoutes(options: {
     const from = joinerOf(context);
     await joinDoor.authenticate(from);
     return context.json(probes.seen(context.req.param('id'), from));
+  });
+
+  // For itself alone: which node it is, its certificate says.
+  app.post(drainPath, limit, async (context) => {
+    const nodeName = peerNode(context.env.incoming.socket);
+    if (nodeName === undefined) throw new NoCertificateError();
+    const request = await bodyOf(context, DrainRequest);
+    return context.json(await nodes.drain(nodeName, request, context.req.raw.signal));
   });
 
   app.notFound(() => new Response('not found', { status: 404 }));

@@ -13,11 +13,13 @@ import { messageOf } from '../../shared/errors.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { closeCodes, silenceMs, type Beat, type Hello, type ServerAddress } from '../../shared/protocol/channel.ts';
+import type { DrainRequest, DrainResponse } from '../../shared/protocol/drain.ts';
 import type { HistoryEntry } from '../../shared/protocol/local.ts';
 import { untilStopped, type KubeClient } from '../control-plane/control-plane.ts';
 import { keepAddresses } from './addresses.ts';
 import { createAnnouncer } from './announcer.ts';
 import { conditionsOf, conditionsOfSilence } from './conditions.ts';
+import { drainNode, reopenStarted } from './drain.ts';
 import { NodeIsServerError, NodeStillReadyError, NodeUnknownError } from './errors.ts';
 import { NodeDirectory, type NodeObject } from './directory.ts';
 import { BeatHistory } from './history.ts';
@@ -46,6 +48,8 @@ export interface Nodes extends Component {
   all(): readonly NodeView[];
   /** The nodes of the API, as the tunnel asks for their addresses. */
   objects(): readonly NodeObject[];
+  /** Moves a node's pods away, before it stops. @throws {NodeUnknownError} */
+  drain(nodeName: string, request: DrainRequest, signal: AbortSignal): Promise<DrainResponse>;
   history(nodeName: string): Promise<readonly HistoryEntry[]>;
   /**
    * Takes a node out of the cluster: its agent ends, its name is free.
@@ -77,9 +81,11 @@ export function createNodes(options: NodesOptions): Nodes {
   const directory: NodeDirectory = new NodeDirectory((name) => {
     announcer.check(name);
     addresses.check(name);
+    reopening.check(name);
   });
   const announcer = createAnnouncer({ kube, directory, clock, log });
   const addresses = keepAddresses({ kube, directory, helloOf: (name) => hellos.get(name), log });
+  const reopening = reopenStarted({ kube, directory, helloOf: (name) => hellos.get(name), log });
   const history = new BeatHistory(store, clock);
   const connections = new LastConnections(store, clock);
   let startedAtMs = clock.now();
@@ -189,6 +195,7 @@ export function createNodes(options: NodesOptions): Nodes {
       hellos.set(nodeName, hello);
       lastSeenMs.set(nodeName, clock.now());
       addresses.check(nodeName);
+      reopening.check(nodeName);
       record(history.connected(nodeName));
       session.send({ type: 'welcome', session: generation, nowMs: clock.now(), servers: [...servers()] });
       log.info('node connected', { node: nodeName, session: generation, version: hello.version });
@@ -209,6 +216,10 @@ export function createNodes(options: NodesOptions): Nodes {
       });
     },
     objects: () => directory.all(),
+    async drain(nodeName, request, signal) {
+      if (!(await isJoined(nodeName))) throw new NodeUnknownError(nodeName);
+      return await drainNode({ kube, nodeName, request, log }, AbortSignal.any([signal, stopping.signal]));
+    },
     history: (nodeName) => history.of(nodeName),
     async remove(nodeName, { force }) {
       const session = sessions.get(nodeName);

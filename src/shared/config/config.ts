@@ -87,6 +87,6 @@ function toKind(setting: Setting | undefined, value: unknown): unknown {
 
 export * as kinds from './types.ts';
 export { everySetting, foreignSettingsOf, settingsOf, type ForeignSetting, type Setting } from './setting.ts';
-export { fileSource } from './file.ts';
+export { fileSource, saidInFiles } from './file.ts';
 export { parseYaml, readConfigText, type YamlFile } from './yaml.ts';
 export { ForeignSettingError, InvalidSettingError, nearest, UnknownKeyError, UnreadableConfigError } from './errors.ts';

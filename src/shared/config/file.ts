@@ -38,6 +38,17 @@ export function fileSource(options: {
   return said;
 }
 
+/** What these files say last of one key, whatever else is in them and whether it can be read. */
+export function saidInFiles(path: string, key: string): unknown {
+  try {
+    const entries = [path, ...dropIns(`${path}.d`)].flatMap((file) => entriesOf(file, readConfigText(file, false)));
+    return entries.findLast((entry) => entry.key === key)?.value;
+  } catch (error) {
+    if (error instanceof UnreadableConfigError) return undefined;
+    throw error;
+  }
+}
+
 interface Entry {
   readonly key: string;
   readonly append: boolean;

@@ -79,6 +79,11 @@ export function startTimeOf(pid: number): string | undefined {
   return stat?.state === 'Z' ? undefined : stat?.startTime;
 }
 
+/** Tells a process from every other there was or will be on this box. */
+export function processRun(pid: number): string {
+  return `${bootId()} ${pid} ${startTimeOf(pid) ?? ''}`;
+}
+
 function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }

@@ -44,7 +44,7 @@ export interface ProcessStatus {
 export { createSupervisor, type SupervisorOptions } from './supervisor.ts';
 export { processComponent } from './process-component.ts';
 export { childLogs, type ChildLog } from './child-log.ts';
-export { childRegistry, endLeftOvers } from './children.ts';
+export { childRegistry, endLeftOvers, processRun } from './children.ts';
 export { childCgroups, removeCgroups } from './cgroup.ts';
 export { addTools, childEnvironment } from './environment.ts';
 export { processStat, type ProcessStat } from './stat.ts';

@@ -46,6 +46,8 @@ export const Hello = z.object({
   /** Tells a machine from its copy. */
   machineId: z.string(),
   bootId: z.string(),
+  /** Tells this run of kagent from the one before. */
+  run: z.string().optional(),
   internalIps: z.array(z.string()),
   externalIps: z.array(z.string()).default([]),
   internalDns: z.array(z.string()).default([]),

@@ -16,7 +16,7 @@ export function bootHook(host: ServiceHost) {
     async add(name: string, script: string): Promise<string> {
       const start = `/bin/sh ${shellQuote(script)} >/dev/null 2>&1`;
       if (isExecutable(rcLocal)) {
-        const lines = (readFileIfExists(rcLocal) ?? '').trimEnd().split('\n');
+        const lines = (readFileIfExists(rcLocal) ?? '').split('\n');
         // Not waited for: the boot goes on, and rc.local's `set -e` does not end at it.
         if (!lines.some(isOurs(name))) rewrite(rcLocal, beforeExit(lines, `${start} & ${mark(name)}`));
         return '/etc/rc.local starts it at boot';
@@ -28,7 +28,7 @@ export function bootHook(host: ServiceHost) {
       return `nothing here starts it at boot (no systemd, OpenRC, /etc/rc.local or cron): run ${script}`;
     },
     async remove(name: string): Promise<void> {
-      const lines = (readFileIfExists(rcLocal) ?? '').trimEnd().split('\n');
+      const lines = (readFileIfExists(rcLocal) ?? '').split('\n');
       if (lines.some(isOurs(name))) {
         rewrite(
           rcLocal,
@@ -40,11 +40,13 @@ export function bootHook(host: ServiceHost) {
   };
 }
 
+/** One line more and nothing else, so that taking it away gives the file its bytes back. */
 function beforeExit(lines: readonly string[], added: string): readonly string[] {
   const exit = lines.findLastIndex((line) => /^exit\b/.test(line));
-  return exit < 0 ? [...lines, added] : lines.toSpliced(exit, 0, added);
+  const end = lines.at(-1) === '' ? lines.length - 1 : lines.length; // after a last line break is no line
+  return lines.toSpliced(exit < 0 ? end : exit, 0, added);
 }
 
 function rewrite(path: string, lines: readonly string[]): void {
-  writeFileAtomicSync(path, `${lines.join('\n')}\n`, statSync(path).mode & 0o777);
+  writeFileAtomicSync(path, lines.join('\n'), statSync(path).mode & 0o777);
 }

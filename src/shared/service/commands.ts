@@ -22,6 +22,8 @@ interface Flags {
   readonly start: boolean;
   readonly forceRestart: boolean;
   readonly timeout: string;
+  readonly madeFolder: readonly string[];
+  readonly installedPackage: readonly string[];
 }
 
 /** `kagent service …`: what install.sh calls once the executable is in its place. */
@@ -45,6 +47,8 @@ export function serviceCommand(options: ServiceCommandOptions): Command {
     .option('--no-start', 'write the files only')
     .option('--force-restart', 'restart it also when nothing changed', false)
     .option('--timeout <seconds>', 'wait so long for Ready', '300')
+    .addOption(new Option('--made-folder <path...>', 'what install.sh made before').default([]).hideHelp())
+    .addOption(new Option('--installed-package <name...>', 'what install.sh had installed').default([]).hideHelp())
     .action(async (args: string[], flags: Flags) => {
       await installService(
         {
@@ -57,6 +61,10 @@ export function serviceCommand(options: ServiceCommandOptions): Command {
           skipStart: !flags.start,
           forceRestart: flags.forceRestart,
           timeoutMs: Number(flags.timeout) * 1000,
+          made: [
+            ...flags.madeFolder.map((path) => ({ kind: 'folder', path }) as const),
+            ...flags.installedPackage.map((name) => ({ kind: 'package', name }) as const),
+          ],
           print: options.print,
         },
         options.signal,

@@ -15,7 +15,7 @@ export class AlreadyRunningError extends KagentError {
   readonly fault = 'operator';
 
   constructor(pid: number) {
-    super(`kagent runs already (pid ${pid}); 'kagent status' shows it, 'kagent killall' ends it`);
+    super(`kagent runs already (pid ${pid}); 'kagent status' shows it, 'kagent stop' ends it`);
   }
 }
 

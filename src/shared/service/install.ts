@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto';
 import { createReadStream, mkdirSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { readFileIfExists, writeFileAtomicSync, writeFileIfChanged } from '../files/files.ts';
+import { claimOf, missingAbove, openJournal, type Made } from '../journal/journal.ts';
+import { configDir, pathsOf } from '../paths.ts';
+import { saidDataDir } from './data-dir.ts';
 import { commandIn } from './definition.ts';
 import { mergeEnvironment } from './env-file.ts';
 import type { ServiceHost } from './host.ts';
@@ -21,6 +24,8 @@ export interface InstallOptions {
   readonly skipStart: boolean;
   readonly forceRestart: boolean;
   readonly timeoutMs: number;
+  /** What install.sh made before, for the journal. */
+  readonly made: readonly Made[];
   /** A line for the person who waits. */
   readonly print: (line: string) => void;
 }
@@ -34,8 +39,9 @@ export async function installService(options: InstallOptions, signal: AbortSigna
   const { host, manager, print } = options;
   const { name, args } = serviceOf(options);
   const files = manager.files(name);
-  mkdirSync(host.path('/etc/kagent'), { recursive: true, mode: 0o755 }); // a kubeconfig there may be meant for others
   const environment = mergeEnvironment(readFileIfExists(files.environment) ?? '', options.env);
+  noteWhatIsThere(options, args, environment);
+  mkdirSync(host.path(configDir), { recursive: true, mode: 0o755 }); // a kubeconfig there may be meant for others
   if (writeFileIfChanged(files.environment, environment, 0o600)) print(`wrote ${files.environment}`);
   const text = manager.text({ name, executable: options.executable, args });
   if (writeFileIfChanged(files.definition, text, manager.kind === 'systemd' ? 0o644 : 0o755)) {
@@ -54,6 +60,13 @@ export async function installService(options: InstallOptions, signal: AbortSigna
   await manager.restart(name, startOptions, signal);
   writeFileAtomicSync(appliedFile(host, name), wanted, 0o600);
   print(`${name} is Ready`);
+}
+
+/** Before the first file is written. What has a mark of ours in it needs no note: it is found by that. */
+function noteWhatIsThere({ host, made }: InstallOptions, args: readonly string[], environment: string): void {
+  const { dataDir, journal } = pathsOf(saidDataDir({ args, environment, host }));
+  const claims = [dataDir, host.path(configDir)].map(claimOf);
+  openJournal(journal).record(...made, ...missingAbove(dataDir), ...claims);
 }
 
 /** What the running service was started with. */

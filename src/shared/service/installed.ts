@@ -2,8 +2,8 @@ import { readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { readFileIfExists } from '../files/files.ts';
+import { saidDataDir } from './data-dir.ts';
 import { commandIn, type ServiceCommandLine } from './definition.ts';
-import { shellWords } from './quote.ts';
 import type { ServiceHost } from './host.ts';
 import { appliedFile } from './install.ts';
 import type { ServiceManager } from './service.ts';
@@ -28,13 +28,8 @@ export function installedServices(managers: readonly ServiceManager[]): readonly
   });
 }
 
-/** The data dir a service was told, by a flag or in its environment file. */
-export function dataDirOf({ name, manager, args }: InstalledService): string | undefined {
-  const flag = args.findIndex((arg) => arg === '--data-dir' || arg.startsWith('--data-dir='));
-  if (flag >= 0) return args[flag]?.split('=')[1] ?? args[flag + 1];
-  const environment = readFileIfExists(manager.files(name).environment) ?? '';
-  const line = environment.split('\n').find((candidate) => candidate.startsWith('KAGENT_DATA_DIR='));
-  return line === undefined ? undefined : shellWords(line.slice('KAGENT_DATA_DIR='.length))[0];
+export function dataDirOf({ name, manager, args }: InstalledService, host: ServiceHost): string {
+  return saidDataDir({ args, environment: readFileIfExists(manager.files(name).environment) ?? '', host });
 }
 
 /** Takes the service away: not at boot any more, and none of its files. It is stopped before. */

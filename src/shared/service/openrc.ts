@@ -1,4 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { allocatorVariables } from './allocator.ts';
 import { definitionHead, serviceVariable } from './definition.ts';
@@ -28,6 +29,7 @@ export function openrcManager({ host, readiness }: ManagerOptions): ServiceManag
     },
     async disable(name) {
       await host.run('rc-update', ['del', name, 'default']); // fails where it was not added
+      await rm(host.path(`/etc/runlevels/default/${name}`), { force: true }); // or there is no rc-update any more
     },
     isRunning,
     async restart(name, { onStatus, timeoutMs }, signal) {

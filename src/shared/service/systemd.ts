@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { allocatorVariables } from './allocator.ts';
 import { definitionHead, serviceVariable } from './definition.ts';
@@ -28,6 +29,7 @@ export function systemdManager(host: ServiceHost): ServiceManager {
     },
     async disable(name) {
       await host.run('systemctl', ['--quiet', 'disable', unit(name)]); // fails where there is no such unit
+      await rm(host.path(`${unitDir}/multi-user.target.wants/${unit(name)}`), { force: true }); // or no systemctl any more
     },
     async isRunning(name) {
       return (await host.run('systemctl', ['--quiet', 'is-active', unit(name)])).code === 0;

@@ -1,14 +1,13 @@
 /** scripts/install.sh in a checkout, on a box without a service manager, and everything away again. */
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { boxState, differences, type BoxState } from '../../helpers/box-state.ts';
 import { createBox, type BoxWithLab } from '../../helpers/cluster.ts';
 import { processesOf } from '../../helpers/processes.ts';
-import { eventually } from '../../helpers/wait.ts';
-import { differences, snapshotOf, type Snapshot } from '../stop/snapshot.ts';
 
 const repository = resolve(import.meta.dirname, '../../..');
 let box: BoxWithLab;
-let untouched: Snapshot;
+let untouched: BoxState;
 
 beforeAll(async () => {
   box = await createBox('install');
@@ -16,10 +15,7 @@ beforeAll(async () => {
   await box.sh(
     `rm -f /usr/local/bin/kagent && cd '${repository}' && cp package-lock.json node_modules/.installed-lock.json`,
   );
-  await eventually(async () => (await box.sh('ip -6 address show tentative')) === '', {
-    what: "the box's own addresses",
-  });
-  untouched = await snapshotOf(box);
+  untouched = await boxState(box);
 });
 afterAll(() => box?.wipe());
 
@@ -44,6 +40,7 @@ test('run again with nothing changed, it restarts nothing', async () => {
 });
 
 test('run again with another flag, kagent has it and the pods have not noticed', async () => {
+  await box.kubectl('wait', 'pod', '--all', '-A', '--for=condition=Ready', '--timeout=60s');
   const { pid } = await box.status();
   const pods = processesOf(box).filter((process) => process.isPods);
   await install('server', '--kube-apiserver-arg', 'event-ttl=30m');
@@ -56,5 +53,5 @@ test('run again with another flag, kagent has it and the pods have not noticed',
 
 test('kagent-uninstall.sh takes away all that the installer and kagent made', async () => {
   await box.sh('kagent-uninstall.sh');
-  expect(differences(untouched, await snapshotOf(box))).toEqual({});
+  expect(differences(untouched, await boxState(box))).toEqual({});
 });

@@ -1,21 +1,18 @@
 /** Stopping, starting again, ending the pods and taking everything away. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { boxState, differences, type BoxState } from '../../helpers/box-state.ts';
 import { createBox, type BoxWithLab, type Running } from '../../helpers/cluster.ts';
 import { podProcessesOf, processesOf } from '../../helpers/processes.ts';
-import { eventually } from '../../helpers/wait.ts';
 import { manifest } from '../workloads/manifests.ts';
-import { differences, snapshotOf, type Snapshot } from './snapshot.ts';
 
 let box: BoxWithLab;
 let server: Running;
-let untouched: Snapshot;
+let untouched: BoxState;
 let clusterIp: string;
 
 beforeAll(async () => {
   box = await createBox('stop');
-  const hasSettled = async () => (await box.sh('ip -6 address show tentative')) === '';
-  await eventually(hasSettled, { what: "the box's own addresses" });
-  untouched = await snapshotOf(box);
+  untouched = await boxState(box);
   server = await box.startServer();
   await box.apply(manifest('web'));
   await box.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
@@ -55,8 +52,8 @@ test('killall ends kagent and every pod, and leaves the data', async () => {
   expect(ended).toMatchObject({ code: 0 });
   await server.exited;
   expect(processesOf(box)).toEqual([]);
-  const { mounts, links, firewall, cgroups } = differences(untouched, await snapshotOf(box));
-  expect({ mounts, links, firewall, cgroups }).toEqual({});
+  const { mounts, links, nft, iptables, cgroups } = differences(untouched, await boxState(box));
+  expect({ mounts, links, nft, iptables, cgroups }).toEqual({});
   server = await box.startServer();
   await box.kubectl('rollout', 'status', 'deployment/web', '--timeout=90s');
   expect(await answer()).toContain(' v1');
@@ -68,5 +65,5 @@ test('uninstall leaves the box as it was before', async () => {
   expect(done).toMatchObject({ code: 0 });
   await server.exited;
   // The executable was not put there by the installer, so it stays.
-  expect(differences(untouched, await snapshotOf(box))).toEqual({});
+  expect(differences(untouched, await boxState(box))).toEqual({});
 });

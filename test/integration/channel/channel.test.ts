@@ -1,10 +1,14 @@
 import { readFileSync } from 'node:fs';
+import { Agent } from 'node:https';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { channelPath, channelProtocol, closeCodes, type FromServer } from '../../../src/shared/protocol/channel.ts';
-import type { NodeIdentity } from '../../../src/agent/join/join.ts';
+import { requestDrain, type NodeIdentity } from '../../../src/agent/join/join.ts';
+import { httpsRequest } from '../../../src/shared/https/https.ts';
+import { pathsOf } from '../../../src/shared/paths.ts';
 import { NodeStillReadyError, NodeUnknownError } from '../../../src/server/nodes/nodes.ts';
 import { agentChannel, channelServer, hello, seen } from '../../helpers/channel-server.ts';
+import { temporaryDir } from '../../helpers/temporary.ts';
 import { eventually } from '../../helpers/wait.ts';
 
 const ready = { type: 'Ready', status: 'True' } as const;
@@ -218,4 +222,44 @@ test('a kube-apiserver that fails for a moment is watched again, and the room sa
   await eventually(() => server.nodes.health().status === 'False', { what: 'the failure' });
   await eventually(() => server.nodes.health().status === 'True', { what: 'a watch that goes well' });
   expect(server.kube.watches()).toBe(2);
+});
+
+test('a node has its own pods moved away, by its certificate; without one nothing is moved', async () => {
+  const server = await channelServer();
+  const paths = pathsOf(temporaryDir());
+  await server.identity('a', paths);
+  server.kube.put(node('a'));
+  expect(await requestDrain(paths, { run: 'one', timeoutMs: 1000 })).toEqual({ done: true, moved: 0, left: [] });
+  expect(server.kube.node('a')?.spec?.unschedulable).toBe(true);
+  const agent = new Agent({ rejectUnauthorized: false });
+  const request = { url: `${server.url}/v1/drain`, method: 'POST', body: '{"run":"one","timeoutMs":1}', agent };
+  const { status, body } = await httpsRequest({ ...request, timeoutMs: 5000 });
+  expect({ status, body: JSON.parse(body) as unknown }).toMatchObject({
+    status: 401,
+    body: { code: 'API_NO_CERTIFICATE' },
+  });
+});
+
+test('a node that was drained to stop is open again when another run says hello, and not before', async () => {
+  const server = await channelServer();
+  const paths = pathsOf(temporaryDir());
+  const identity = await server.identity('a', paths);
+  server.kube.put(node('a'));
+  await requestDrain(paths, { run: 'one', timeoutMs: 1000 });
+  const first = await agentChannel(identity, server.url, { hello: () => ({ ...hello, run: 'one' }) });
+  await eventually(() => server.nodes.session('a')?.beat !== undefined, { what: 'a beat' });
+  expect(server.kube.node('a')?.spec?.unschedulable).toBe(true);
+  await first.stop();
+  await agentChannel(identity, server.url, { hello: () => ({ ...hello, run: 'two' }) });
+  await eventually(() => server.kube.node('a')?.spec?.unschedulable === undefined, { what: 'an open node' });
+});
+
+test('a box that has joined nothing, and one whose server is away, say so instead of draining', async () => {
+  const paths = pathsOf(temporaryDir());
+  const request = { run: 'one', timeoutMs: 1000 };
+  await expect(requestDrain(paths, request)).rejects.toMatchObject({ code: 'DRAIN_NOT_JOINED' });
+  const server = await channelServer();
+  await server.identity('a', paths);
+  await server.api.stop();
+  await expect(requestDrain(paths, request)).rejects.toMatchObject({ code: 'DRAIN_SERVERS_AWAY' });
 });

@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { claimFolders } from '../../../src/agent/remove/claim.ts';
 import { runKillall, runUninstall, type BoxParts } from '../../../src/agent/remove/remove.ts';
+import { claimOf, openJournal } from '../../../src/shared/journal/journal.ts';
 import { silentLog } from '../../../src/shared/log/log.ts';
 import { pathsOf } from '../../../src/shared/paths.ts';
 import { createServiceManager, daemonPid, hostAt } from '../../../src/shared/service/service.ts';
-import { makeBox, makeCheckout, type Box } from './box.ts';
+import { link, makeBox, makeCheckout, type Box } from './box.ts';
 
 /** Pods, links and rules are the whole box's: other tests end those. */
 function fakeParts(asked: string[]): BoxParts {
@@ -24,9 +24,9 @@ function fakeParts(asked: string[]): BoxParts {
       asked.push('removeCgroups');
       return [];
     },
-    restoreHost: () => {
-      asked.push('restoreHost');
-      return [];
+    restoreSysctl: ({ name }) => {
+      asked.push(name);
+      return {};
     },
   };
 }
@@ -56,11 +56,10 @@ function options(box: Box) {
   };
 }
 
-/** Every path below the box but the checkout and npm's own. */
+/** Every path below the box but the checkout, npm's own, and the folders of the box that a checkout's installer makes. */
 function files(box: Box): readonly string[] {
   return readdirSync(box.root, { recursive: true, encoding: 'utf8' })
     .filter((path) => !/^(checkout|\.npm|commands)/.test(path))
-    .filter((path) => !statSync(box.path(path)).isDirectory())
     .toSorted();
 }
 
@@ -69,7 +68,7 @@ test('uninstall leaves the box as it was before the installation, and a second r
   const script = makeCheckout(box);
   mkdirSync(box.path('usr/local/bin'), { recursive: true });
   writeFileSync(box.path('usr/local/bin/owners-tool'), '');
-  mkdirSync(box.path('etc'));
+  for (const dir of ['etc', 'run']) mkdirSync(box.path(dir));
   writeFileSync(box.path('etc/rc.local'), '#!/bin/sh\nexit 0\n', { mode: 0o755 });
   const before = files(box);
   await box.install(script, ['server'], { KAGENT_TOKEN: 'a' });
@@ -79,7 +78,7 @@ test('uninstall leaves the box as it was before the installation, and a second r
 
   const asked = options(box);
   expect(await runUninstall(asked)).toMatchObject({ failed: [] });
-  expect(asked.asked).toEqual(['endPods', 'removeNetwork', 'removeCgroups', 'restoreHost']);
+  expect(asked.asked).toEqual(['endPods', 'removeNetwork', 'removeCgroups']);
   expect(existsSync(`/proc/${pid}/cwd`)).toBe(false);
   expect(files(box)).toEqual(before);
   expect(box.read('etc/rc.local')).toBe('#!/bin/sh\nexit 0\n');
@@ -88,6 +87,103 @@ test('uninstall leaves the box as it was before the installation, and a second r
 
   expect(await runUninstall(options(box))).toMatchObject({ failed: [] });
 });
+
+test('what its owner had there before is there again: a command that a link replaced, settings, a folder that was empty', async () => {
+  const box = makeBox();
+  const script = makeCheckout(box);
+  for (const dir of ['opt', 'var/lib/kagent', 'etc/kagent', 'run']) mkdirSync(box.path(dir), { recursive: true });
+  writeFileSync(box.path('etc/kagent/config.yaml'), 'debug: false\n');
+  const before = files(box);
+  const env = { INSTALL_KAGENT_BIN_DIR: box.path('opt/deep/bin'), INSTALL_KAGENT_SYMLINK: 'force' };
+  mkdirSync(box.path('opt/deep/bin'), { recursive: true });
+  writeFileSync(box.path('opt/deep/bin/kubectl'), 'mine');
+  await box.install(script, ['server'], env);
+  expect(readlinkSync(box.path('opt/deep/bin/kubectl'))).toBe('kagent');
+  const outcome = await runUninstall(options(box));
+  expect(outcome.failed).toEqual([]);
+  expect(outcome.stayed).toContain(`${box.path('etc/kagent/config.yaml')}: it was there before kagent`);
+  expect(box.read('opt/deep/bin/kubectl')).toBe('mine');
+  rmSync(box.path('opt/deep'), { recursive: true });
+  expect(files(box)).toEqual(before);
+});
+
+test('folders that were made for the executable and the data go with them', async () => {
+  const box = makeBox();
+  for (const dir of ['opt', 'etc', 'run']) mkdirSync(box.path(dir));
+  const script = makeCheckout(box);
+  const before = files(box);
+  await box.install(script, ['server', '--data-dir', box.path('opt/a/b/data')], {
+    INSTALL_KAGENT_BIN_DIR: box.path('opt/deep/bin'),
+    INSTALL_KAGENT_SKIP_START: 'true',
+  });
+  expect(existsSync(box.path('opt/a/b/data/journal.jsonl'))).toBe(true);
+  const asked = { ...options(box), paths: pathsOf(box.path('opt/a/b/data')) };
+  expect(await runUninstall(asked)).toMatchObject({ failed: [] });
+  expect(files(box)).toEqual(before);
+});
+
+test('packages that the installer had installed stay, and are named once', async () => {
+  const box = makeBox();
+  mkdirSync(box.path('run'));
+  await box.install(makeCheckout(box), ['server']);
+  const again = [
+    '--installed-package=iptables',
+    '--installed-package=kmod',
+    '--made-folder=/not/there',
+    '--',
+    'server',
+  ];
+  const kagent = box.path('usr/local/bin/kagent');
+  const ran = await box.run(kagent, 'service', 'install', '--root', box.root, '--manager=none', '--no-start', ...again);
+  expect(ran).toMatchObject({ code: 0 });
+  const { stayed } = await runUninstall(options(box));
+  expect(stayed.filter((one) => one.startsWith('the package')).map((one) => one.split(':')[0])).toEqual([
+    'the package kmod',
+    'the package iptables',
+  ]);
+  expect((await runUninstall(options(box))).stayed.join()).not.toContain('package');
+});
+
+test('an installation that broke off after its first file is taken away by the executable it had put there', async () => {
+  const box = makeBox();
+  for (const dir of ['etc', 'run', 'var/lib', 'usr/local/bin']) mkdirSync(box.path(dir), { recursive: true });
+  const script = makeCheckout(box);
+  const before = files(box);
+  box.command('ln', 'kill -KILL $PPID\n'); // the power went at the first link
+  expect((await box.install(script, ['server'])).code).not.toBe(0);
+  expect(files(box)).toContain('usr/local/bin/kagent');
+  const executable = box.path('usr/local/bin/kagent');
+  expect(await runUninstall({ ...options(box), executable })).toMatchObject({ failed: [] });
+  expect(files(box)).toEqual(before);
+});
+
+test.each([
+  ['etc/init.d', 'kagent', 'etc/runlevels/default', /'rc-service --ifstarted kagent stop' failed/],
+  [
+    'etc/systemd/system',
+    'kagent.service',
+    'etc/systemd/system/multi-user.target.wants',
+    /'systemctl stop kagent.service'/,
+  ],
+])(
+  'a service in %s whose manager does not work any more keeps nothing else from being stopped, and goes',
+  async (...row) => {
+    const [dir, name, enabledIn, complaint] = row;
+    const box = makeBox();
+    for (const command of ['systemctl', 'rc-service', 'rc-update']) box.command(command, 'exit 1\n');
+    await box.install(makeCheckout(box), ['server']);
+    for (const folder of [dir, enabledIn]) mkdirSync(box.path(folder), { recursive: true });
+    writeFileSync(box.path(dir, name), '# kagent-service: /usr/local/bin/kagent server\n');
+    link(`../${name}`, box.path(enabledIn, name));
+    expect((await runKillall(options(box))).failed.join()).toMatch(complaint);
+    expect(daemonPid(box.path('run/kagent/kagent.pid'))).toBeUndefined();
+    await runUninstall(options(box));
+    expect((await runUninstall(options(box))).failed).toEqual([]);
+    expect([...readdirSync(box.path(dir)), ...readdirSync(box.path(enabledIn))].filter((one) => one === name)).toEqual(
+      [],
+    );
+  },
+);
 
 test('killall stops the daemon and leaves every file', async () => {
   const box = makeBox();
@@ -105,7 +201,7 @@ test('what others had in a customary folder stays and is named; kept data stays 
   await box.install(makeCheckout(box), ['server']);
   const asked = options(box);
   const ours = box.path('ours');
-  claimFolders(asked.paths, [ours]);
+  openJournal(asked.paths.journal).record(claimOf(ours));
   mkdirSync(ours);
   const outcome = await runUninstall({ ...asked, keepData: true });
   expect(outcome.stayed).toContain(`${asked.paths.dataDir}: as asked`);

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { cgroupDriver, cgroupVersion, hasMemoryCgroup } from '../../../../src/agent/host/cgroup.ts';
 import { hasCapability } from '../../../../src/agent/host/capability.ts';
 import { prepareHost } from '../../../../src/agent/host/prepare.ts';
+import { openJournal } from '../../../../src/shared/journal/journal.ts';
 import { silentLog } from '../../../../src/shared/log/log.ts';
 import { pathsOf } from '../../../../src/shared/paths.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
@@ -26,8 +27,10 @@ test('the three kinds of cgroup mounts are told apart, and systemd is the driver
 });
 
 test('an interface that is not there is named', async () => {
+  const paths = pathsOf(temporaryDir());
   const options = {
-    paths: pathsOf(temporaryDir()),
+    paths,
+    journal: openJournal(paths.journal),
     log: silentLog,
     flannelBackend: 'none',
     root: fakeRoot({}),

@@ -1,9 +1,10 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { applySysctls, restoreHost } from '../../../../src/agent/host/sysctl.ts';
+import { applySysctls, restoreSysctl } from '../../../../src/agent/host/sysctl.ts';
 import type { HostRoot } from '../../../../src/agent/host/root.ts';
+import { openJournal } from '../../../../src/shared/journal/journal.ts';
 import { silentLog } from '../../../../src/shared/log/log.ts';
-import { pathsOf } from '../../../../src/shared/paths.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 import { fakeRoot } from './fake-root.ts';
 
@@ -21,39 +22,87 @@ function box(values: Readonly<Record<string, string>> = {}): HostRoot {
 
 const valueOf = (root: HostRoot, { name }: { readonly name: string }) => root.read(`/proc/sys/${name}`)?.trim();
 
+const write = (root: HostRoot, path: string, text: string) => writeFileSync(root.path(path), `${text}\n`);
+
+/** A data dir's journal, and what a start and a removal do with it. */
+function life(root: HostRoot) {
+  const path = join(temporaryDir(), 'journal.jsonl');
+  return {
+    start: (...sysctls: Parameters<typeof applySysctls>[0]['sysctls']) =>
+      applySysctls({ sysctls, journal: openJournal(path), log: silentLog, root }),
+    restore: () =>
+      openJournal(path)
+        .entries()
+        .flatMap((made) => (made.kind === 'sysctl' ? [restoreSysctl(made, root)] : [])),
+    text: () => readFileSync(path, 'utf8'),
+  };
+}
+
 test('what is not set is set, what is more than enough stays, and all is put back', () => {
   const root = box();
-  const paths = pathsOf(temporaryDir());
-  applySysctls({ sysctls: [forward, watches], paths, log: silentLog, root });
+  const { start, restore } = life(root);
+  start(forward, watches);
   expect(valueOf(root, forward)).toBe('1');
   expect(valueOf(root, watches)).toBe('5000');
-  expect(restoreHost(paths, root)).toEqual([]);
+  expect(restore()).toEqual([{}]);
   expect(valueOf(root, forward)).toBe('0');
 });
 
 test('a second start remembers the value from before the first', () => {
   const root = box();
-  const paths = pathsOf(temporaryDir());
-  applySysctls({ sysctls: [forward], paths, log: silentLog, root });
-  writeFileSync(root.path('/proc/sys/net/ipv4/ip_forward'), '2\n'); // by somebody else
-  applySysctls({ sysctls: [forward], paths, log: silentLog, root });
-  restoreHost(paths, root);
+  const { start, restore } = life(root);
+  start(forward);
+  write(root, '/proc/sys/net/ipv4/ip_forward', '2'); // by somebody else
+  start(forward);
+  restore();
   expect(valueOf(root, forward)).toBe('0');
 });
 
-test('after a reboot nothing is put back: the values are the new boot’s own', () => {
+test('what somebody has changed since stays theirs, and is named', () => {
   const root = box();
-  const paths = pathsOf(temporaryDir());
-  applySysctls({ sysctls: [forward], paths, log: silentLog, root });
-  writeFileSync(root.path('/proc/sys/kernel/random/boot_id'), 'boot-2\n');
-  restoreHost(paths, root);
-  expect(valueOf(root, forward)).toBe('1');
+  const { start, restore } = life(root);
+  start(forward);
+  write(root, '/proc/sys/net/ipv4/ip_forward', '2');
+  const [undone] = restore();
+  expect(undone?.stayed?.join()).toBe(
+    'net.ipv4.ip_forward is 2: kagent had set 1 (0 before), and somebody changed it since',
+  );
+  expect(valueOf(root, forward)).toBe('2');
 });
 
-test('a setting the kernel does not have is passed over, and restoring without a journal does nothing', () => {
+test('what the kubelet will set is remembered though it suits kagent, and kube-proxy’s too', () => {
+  const keys = { name: 'kernel/keys/root_maxkeys', value: 1_000_000, atLeast: true };
+  const conntrack = { name: 'net/netfilter/nf_conntrack_max' };
+  const root = box({
+    '/proc/sys/kernel/keys/root_maxkeys': '2000000\n',
+    '/proc/sys/net/netfilter/nf_conntrack_max': '7\n',
+  });
+  const { start, restore } = life(root);
+  start(keys);
+  write(root, '/proc/sys/kernel/keys/root_maxkeys', '1000000');
+  write(root, '/proc/sys/net/netfilter/nf_conntrack_max', '131072');
+  expect(restore()).toEqual([{}, {}]);
+  expect(valueOf(root, keys)).toBe('2000000');
+  expect(valueOf(root, conntrack)).toBe('7');
+});
+
+test('after a reboot nothing is put back: the values are the new boot’s own, and the old ones are forgotten', () => {
+  const root = box();
+  const { start, restore, text } = life(root);
+  start(forward);
+  write(root, '/proc/sys/kernel/random/boot_id', 'boot-2');
+  restore();
+  expect(valueOf(root, forward)).toBe('1');
+  start(forward, { name: 'fs/inotify/max_user_watches', value: 6000 });
+  expect(text()).not.toContain('boot-1');
+  restore();
+  expect(valueOf(root, watches)).toBe('5000');
+});
+
+test('a setting the kernel does not have is passed over, and there is nothing to put back then', () => {
   const root = fakeRoot({ '/proc/sys/kernel/random/boot_id': 'boot-1\n' });
-  const paths = pathsOf(temporaryDir());
-  expect(restoreHost(paths, root)).toEqual([]);
-  applySysctls({ sysctls: [forward], paths, log: silentLog, root });
+  const { start, restore } = life(root);
+  start(forward);
   expect(root.read('/proc/sys/net/ipv4/ip_forward')).toBeUndefined();
+  expect(restore()).toEqual([]);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { emptyTables, withoutOurRules } from '../../../../src/agent/network/rules.ts';
+import { idleChains, withoutOurRules } from '../../../../src/agent/network/rules.ts';
 
 const others = `*filter
 :INPUT DROP [0:0]
@@ -35,9 +35,13 @@ test('where nothing is ours nothing is to be done', () => {
   expect(withoutOurRules('')).toBeUndefined();
 });
 
-test('a table is empty when it has neither rules nor chains of its own nor a policy that drops', () => {
+test('built-in chains that accept and have no rule are idle, and so is a table that has nothing else', () => {
   const mangle = '# Generated\n*mangle\n:PREROUTING ACCEPT [7:420]\nCOMMIT\n# Completed\n';
   const custom = '*nat\n:OUTPUT ACCEPT [0:0]\n:MINE - [0:0]\nCOMMIT\n';
-  expect(emptyTables(mangle + others + custom)).toEqual(['mangle']);
-  expect(emptyTables('*raw\n:OUTPUT DROP [0:0]\nCOMMIT\n')).toEqual([]);
+  expect(idleChains(mangle + others + custom)).toEqual([
+    { table: 'mangle', chains: ['PREROUTING'], isIdle: true },
+    { table: 'filter', chains: ['FORWARD'], isIdle: false },
+    { table: 'nat', chains: ['OUTPUT'], isIdle: false },
+  ]);
+  expect(idleChains('*raw\n:OUTPUT DROP [0:0]\nCOMMIT\n')).toEqual([{ table: 'raw', chains: [], isIdle: false }]);
 });

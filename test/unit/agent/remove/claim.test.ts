@@ -1,22 +1,25 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { claimedFolders, claimFolders } from '../../../../src/agent/remove/claim.ts';
+import { claimFolders, claimFor } from '../../../../src/agent/remove/claim.ts';
+import { openJournal } from '../../../../src/shared/journal/journal.ts';
 import { pathsOf } from '../../../../src/shared/paths.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
-test('folders that are missing or empty at the first start are claimed, once and for all', () => {
+test('what is in a folder at the first start is noted, once and for all', () => {
   const dir = temporaryDir();
-  const paths = pathsOf(join(dir, 'data'));
+  const paths = pathsOf(join(dir, 'made', 'data'));
   const folders = ['missing', 'empty', 'used'].map((name) => join(dir, name));
   const [missing = '', empty = '', used = ''] = folders;
   mkdirSync(empty);
   mkdirSync(used);
   writeFileSync(join(used, 'file'), '');
-  expect(claimedFolders(paths)).toEqual([]);
-  claimFolders(paths, folders);
-  expect(claimedFolders(paths)).toEqual([missing, empty]);
+  const noted = () => folders.map((folder) => claimFor(folder, openJournal(paths.journal))?.before);
+  claimFolders(openJournal(paths.journal), paths, folders);
+  expect(noted()).toEqual([undefined, [], ['file']]);
   rmSync(used, { recursive: true });
-  claimFolders(paths, folders);
-  expect(claimedFolders(paths)).toEqual([missing, empty]);
+  mkdirSync(missing);
+  claimFolders(openJournal(paths.journal), paths, folders);
+  expect(noted()).toEqual([undefined, [], ['file']]);
+  expect(openJournal(paths.journal).entries()[0]).toEqual({ kind: 'folder', path: join(dir, 'made') });
 });

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from '
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseMounts } from '../../../../src/shared/mounts/mounts.ts';
-import { removeTree } from '../../../../src/agent/remove/tree.ts';
+import { emptyFolder, removeTree } from '../../../../src/agent/remove/tree.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
 function tree() {
@@ -24,7 +24,10 @@ test('a folder goes with all that is in it, and going again is no failure', asyn
 test('what is mounted inside keeps its files and is named; everything beside it goes', async () => {
   const top = tree();
   const volume = join(top, 'pods/a/volume');
-  expect(await removeTree(top, [volume])).toEqual({ stayed: [`${volume}: something is mounted there`], failed: [] });
+  expect(await removeTree(top, { mounts: [volume] })).toEqual({
+    stayed: [`${volume}: something is mounted there`],
+    failed: [],
+  });
   expect(existsSync(join(volume, 'data'))).toBe(true);
   expect(readdirSync(top)).toEqual(['pods']);
   expect(readdirSync(join(top, 'pods/a'))).toEqual(['volume']);
@@ -32,11 +35,33 @@ test('what is mounted inside keeps its files and is named; everything beside it 
 
 test('a folder that is a mount itself is emptied and stays', async () => {
   const top = tree();
-  expect(await removeTree(top, [top])).toEqual({
+  expect(await removeTree(top, { mounts: [top] })).toEqual({
     stayed: [`${top}, with nothing of kagent in it: it is a mount`],
     failed: [],
   });
   expect(readdirSync(top)).toEqual([]);
+});
+
+test('what is to be kept stays without a word, and all beside it goes', async () => {
+  const top = tree();
+  const kept = join(top, 'pods/a/log');
+  expect(await removeTree(top, { mounts: [], kept: [kept, join(top, 'never-was')] })).toEqual({
+    stayed: [],
+    failed: [],
+  });
+  expect(readdirSync(top, { recursive: true })).toEqual(['pods', 'pods/a', 'pods/a/log']);
+});
+
+test('a folder that is only emptied stays, and a mount right in it is not touched', async () => {
+  const top = tree();
+  const disk = join(top, 'pods');
+  expect(await emptyFolder(top, { mounts: [top, disk] })).toEqual({
+    stayed: [`${disk}: something is mounted there`],
+    failed: [],
+  });
+  expect(readdirSync(top)).toEqual(['pods']);
+  expect(existsSync(join(disk, 'a/volume/data'))).toBe(true);
+  expect(await emptyFolder(join(top, 'never-was'))).toEqual({ stayed: [], failed: [] });
 });
 
 test('a link goes, what it leads to stays', async () => {

@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { isBoundToItself, isOurShim, mountsBelow, withDescendants } from '../../../../src/agent/runtime/shims.ts';
+import {
+  hasRootFrom,
+  isBoundToItself,
+  isOurShim,
+  mountsBelow,
+  withDescendants,
+} from '../../../../src/agent/runtime/shims.ts';
 import { parseMounts } from '../../../../src/shared/mounts/mounts.ts';
 
 const socket = '/run/kagent/containerd/containerd.sock';
@@ -47,4 +53,13 @@ test("the kubelet's own bind of its folder is told from a disk or a folder that 
   expect(isOwn('40 30 254:32 / /var/lib/kubelet rw - ext4 /dev/vdc rw')).toBe(false);
   expect(isOwn('40 30 254:16 /data/other /var/lib/kubelet rw - ext4 /dev/vdb rw')).toBe(false);
   expect(isBoundToItself(parseMounts(root), '/var/lib/kubelet')).toBe(false);
+});
+
+test('a process is in a container of ours if its root is one of our snapshots, not if it only mounts one', () => {
+  const dir = '/var/lib/kagent/agent/containerd';
+  const overlay = `900 800 0:50 / / rw - overlay overlay rw,lowerdir=1/fs,upperdir=${dir}/snapshots/2/fs`;
+  const native = `900 800 254:0 ${dir}/snapshots/2 / rw - ext4 /dev/vda rw`;
+  const others = overlay.replace(dir, '/var/lib/containerd');
+  const volume = `900 800 254:0 / / rw - ext4 /dev/vda rw\n901 900 0:50 / /mnt rw - overlay x rw,upperdir=${dir}/snapshots/2/fs`;
+  expect([overlay, native, others, volume].map((text) => hasRootFrom(text, dir))).toEqual([true, true, false, false]);
 });

@@ -1,14 +1,15 @@
-import { appendFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openJournal } from '../../../../src/shared/journal/journal.ts';
+import { pathsOf } from '../../../../src/shared/paths.ts';
+import { claimOf, missingAbove, noteOfFile, openJournal } from '../../../../src/shared/journal/journal.ts';
 
 let dir: string;
 let path: string;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'kagent-journal-'));
-  path = join(dir, 'data', 'journal.jsonl');
+  path = pathsOf(join(dir, 'data')).journal;
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
@@ -37,4 +38,41 @@ test('a line torn by a power cut costs nothing but itself', () => {
     { kind: 'folder', path: '/a' },
     { kind: 'folder', path: '/b' },
   ]);
+});
+
+test('several things are noted at once, and what was undone is forgotten', () => {
+  const [a, b] = [
+    { kind: 'folder', path: '/a' },
+    { kind: 'package', name: 'nft' },
+  ] as const;
+  const journal = openJournal(path);
+  journal.record(a, b, a);
+  journal.keepOnly([b]);
+  expect(openJournal(path).entries()).toEqual([b]);
+  journal.keepOnly([]);
+  expect(existsSync(path)).toBe(false);
+});
+
+test('a claim says what was in a folder, and whether there was one', () => {
+  mkdirSync(join(dir, 'used'));
+  appendFileSync(join(dir, 'used', 'file'), '');
+  expect(claimOf(join(dir, 'used'))).toEqual({ kind: 'claim', path: join(dir, 'used'), before: ['file'] });
+  openJournal(path).record({ kind: 'folder', path: '/a' });
+  expect(claimOf(join(dir, 'data'))).toEqual({ kind: 'claim', path: join(dir, 'data') }); // made for the journal
+  expect(claimOf(join(dir, 'missing'))).toEqual({ kind: 'claim', path: join(dir, 'missing') });
+});
+
+test('of the folders to be made, those above that are missing are told, the outermost first', () => {
+  const kinds = missingAbove(join(dir, 'a/b/data')).map((made) => made.path);
+  expect(kinds).toEqual([join(dir, 'a'), join(dir, 'a/b')]);
+});
+
+test('of a file that is going to be written, what was there is noted, with its rights', () => {
+  const file = join(dir, 'kubeconfig');
+  expect(noteOfFile(join(dir, 'a/kubeconfig'))).toEqual([
+    { kind: 'folder', path: join(dir, 'a') },
+    { kind: 'file', path: join(dir, 'a/kubeconfig') },
+  ]);
+  writeFileSync(file, 'mine', { mode: 0o640 });
+  expect(noteOfFile(file)).toEqual([{ kind: 'file', path: file, before: 'bWluZQ==', mode: 0o640 }]);
 });

@@ -31,6 +31,17 @@ test("rc.local gets one line before its exit, keeps the owner's, and is as befor
   expect(readFileSync(join(dir, 'etc/rc.local'), 'utf8')).toBe(rcLocal);
 });
 
+test.each(['#!/bin/sh', '#!/bin/sh\n', '#!/bin/sh\n\n\n', '#!/bin/sh\nexit 0', 'a\nexit 0\n# end\n'])(
+  'rc.local with the text %j gets its bytes back',
+  async (text) => {
+    const { dir, hook } = box({ 'etc/rc.local': text });
+    await hook.add('kagent', '/etc/kagent/kagent.start');
+    expect(readFileSync(join(dir, 'etc/rc.local'), 'utf8')).toMatch(/^.*kagent\.start.*$/m);
+    await hook.remove('kagent');
+    expect(readFileSync(join(dir, 'etc/rc.local'), 'utf8')).toBe(text);
+  },
+);
+
 test('without rc.local it is cron, where there is a cron to run it', async () => {
   const { dir, hook } = box({ 'etc/cron.d/other': '', 'usr/sbin/cron': '' });
   expect(await hook.add('kagent', '/etc/kagent/kagent.start')).toBe('cron starts it at boot');

@@ -6,6 +6,7 @@ import { commandIn } from '../../../../src/shared/service/definition.ts';
 import {
   createServiceManager,
   dataDirOf,
+  saidDataDir,
   detectServiceManager,
   hostAt,
   installedServices,
@@ -88,7 +89,8 @@ test.each([
   [['server', '--data-dir', '/a b'], '', '/a b'],
   [['server', '--data-dir=/a'], '', '/a'],
   [['server'], "KAGENT_TOKEN=x\nKAGENT_DATA_DIR='/a b'\n", '/a b'],
-  [['server'], '', undefined],
+  [['server', '-d', '/a'], "KAGENT_DATA_DIR='/b'\n", '/a'],
+  [['agent'], '', '/from/file'],
 ])('a service with %j and the environment %j has its data in %s', (words, environment, expected) => {
   const root = temporaryDir();
   const readiness = async () => ({ ready: true, text: '' });
@@ -98,8 +100,18 @@ test.each([
   writeFileSync(files.definition, manager.text({ name: 'kagent-mine', executable: '/bin/kagent', args: words }));
   writeFileSync(files.environment, environment);
   writeFileSync(join(root, 'etc/kagent/other.start'), '#!/bin/sh\n');
+  writeFileSync(join(root, 'etc/kagent/config.yaml'), 'token: x\ndata-dir: /from/file\n');
   const [service, ...more] = installedServices([manager]);
   expect(more).toEqual([]);
   expect(service).toMatchObject({ name: 'kagent-mine', executable: '/bin/kagent', args: words });
-  expect(service && dataDirOf(service)).toBe(expected);
+  expect(service && dataDirOf(service, hostAt(root))).toBe(expected);
+});
+
+test('what was told nothing has its data in the usual place, also with a config.yaml that cannot be read', () => {
+  const root = temporaryDir();
+  const said = { args: ['server'], environment: '', host: hostAt(root) };
+  expect(saidDataDir(said)).toBe(join(root, 'var/lib/kagent'));
+  mkdirSync(join(root, 'etc/kagent'), { recursive: true });
+  writeFileSync(join(root, 'etc/kagent/config.yaml'), '{ data-dir: [');
+  expect(saidDataDir(said)).toBe(join(root, 'var/lib/kagent'));
 });

@@ -1,0 +1,51 @@
+/** `kagent stop`: ends kagent on this box, by the service manager or whoever started it; its pods go on. */
+import { Command } from 'commander';
+import { duration } from '../shared/cli/cli.ts';
+import { askStatus } from '../shared/daemon/daemon.ts';
+import { KagentError } from '../shared/errors.ts';
+import { pathsOf, runPaths } from '../shared/paths.ts';
+import { processRun } from '../shared/process/process.ts';
+import type { DrainResponse } from '../shared/protocol/drain.ts';
+import { requestDrain } from './join/join.ts';
+import { runStop, type Outcome, type RemoveOptions } from './remove/remove.ts';
+
+class DrainTimeoutError extends KagentError {
+  readonly code = 'DRAIN_TIMEOUT';
+  readonly fault = 'operator';
+
+  constructor(timeoutMs: number, left: DrainResponse['left']) {
+    const pods = left.map(({ pod, reason }) => `\n  ${pod}: ${reason}`).join('');
+    super(
+      `after ${timeoutMs / 1000} s ${left.length} pods are still here; kagent goes on, and the node takes pods again. Give a longer --timeout, or stop without --drain.${pods}`,
+    );
+  }
+}
+
+interface Flags {
+  readonly drain: boolean;
+  readonly timeout: number;
+}
+
+export function stopCommand(
+  removeOptions: () => Promise<RemoveOptions>,
+  conclude: (outcome: Outcome) => void,
+): Command {
+  return new Command('stop')
+    .description('End kagent on this box; its pods go on')
+    .option('--drain', 'move its pods to other nodes first; it takes pods again from its next start on', false)
+    .option('--timeout <duration>', 'how long moving them may take', duration, 300_000)
+    .action(async ({ drain, timeout }: Flags) => {
+      const options = await removeOptions();
+      if (drain) await moveAway(options, timeout);
+      conclude(await runStop(options));
+    });
+}
+
+/** @throws {NotRunningError} and what `requestDrain` throws @throws {DrainTimeoutError} */
+async function moveAway({ print }: RemoveOptions, timeoutMs: number): Promise<void> {
+  const { pid, dataDir } = await askStatus(runPaths.statusSocket);
+  const { done, moved, left } = await requestDrain(pathsOf(dataDir), { run: processRun(pid), timeoutMs });
+  if (!done) throw new DrainTimeoutError(timeoutMs, left);
+  print(`${moved} pods moved away`);
+  for (const { pod, reason } of left) print(`stays: ${pod}: ${reason}`);
+}

@@ -1,0 +1,82 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { removeData } from '../../../../src/agent/remove/data.ts';
+import { claimOf, openJournal } from '../../../../src/shared/journal/journal.ts';
+import { pathsOf } from '../../../../src/shared/paths.ts';
+import { hostAt } from '../../../../src/shared/service/service.ts';
+import { temporaryDir } from '../../../helpers/temporary.ts';
+
+function box() {
+  const root = temporaryDir();
+  const paths = pathsOf(join(root, 'data'));
+  const config = join(root, 'etc/kagent');
+  const write = (...files: readonly string[]) => {
+    for (const file of files) {
+      mkdirSync(dirname(join(root, file)), { recursive: true });
+      writeFileSync(join(root, file), '');
+    }
+  };
+  const customary = join(root, 'pods');
+  return {
+    paths,
+    config,
+    write,
+    customary,
+    claim: () => openJournal(paths.journal).record(...[paths.dataDir, config, customary].map(claimOf)),
+    remove: (keepData = false) =>
+      removeData({ paths, host: hostAt(root), journal: openJournal(paths.journal), keepData }),
+  };
+}
+
+/** Those of the test's own box: the customary folders of the machine it runs on are named, too. */
+const ofThisBox = (sentences: readonly string[]) => sentences.filter((one) => one.includes('kagent-test-'));
+
+test('what kagent filled goes; the journal stays to the end', async () => {
+  const { paths, config, write, customary, claim, remove } = box();
+  claim();
+  write('etc/kagent/config.yaml', 'etc/kagent/kagent.yaml', 'data/server/db', 'pods/log', 'run/kagent/x');
+  expect(ofThisBox((await remove()).stayed)).toEqual([]);
+  expect(existsSync(config)).toBe(false);
+  expect(existsSync(customary)).toBe(false);
+  expect(readdirSync(paths.dataDir)).toEqual(['journal.jsonl']);
+});
+
+test("the owner's settings of before stay, and folders that were there and empty stay as folders", async () => {
+  const { config, write, customary, claim, remove } = box();
+  write('etc/kagent/config.yaml', 'etc/kagent/kagent.yaml');
+  mkdirSync(customary);
+  claim();
+  write('etc/kagent/registries.yaml', 'etc/kagent/kagent.env', 'pods/log');
+  expect(ofThisBox((await remove()).stayed)).toEqual([`${join(config, 'config.yaml')}: it was there before kagent`]);
+  expect(readdirSync(config)).toEqual(['config.yaml']); // an admin kubeconfig of an earlier kagent is none of the owner's
+  expect(readdirSync(customary)).toEqual([]);
+});
+
+test('a folder that somebody had filled is not touched', async () => {
+  const { write, customary, claim, remove } = box();
+  write('pods/theirs');
+  claim();
+  write('pods/ours');
+  expect(ofThisBox((await remove()).stayed)).toEqual([`${customary}: it was there before kagent`]);
+  expect(readdirSync(customary)).toEqual(['ours', 'theirs']);
+});
+
+test('without a journal only what has a name of ours goes', async () => {
+  const { paths, config, write, remove } = box();
+  write('etc/kagent/config.yaml', 'etc/kagent/kagent-agent.env', 'data/agent/x');
+  expect(ofThisBox((await remove()).stayed)).toEqual([`${join(config, 'config.yaml')}: it was there before kagent`]);
+  expect(readdirSync(config)).toEqual(['config.yaml']);
+  expect(existsSync(paths.dataDir)).toBe(false);
+  mkdirSync(paths.dataDir);
+  await remove();
+  expect(existsSync(paths.dataDir)).toBe(true); // empty: it is not known whose it is
+});
+
+test('data that is to be kept keeps what pods wrote beside it', async () => {
+  const { paths, write, customary, claim, remove } = box();
+  claim();
+  write('data/server/db', 'pods/log');
+  expect((await remove(true)).stayed).toContain(`${paths.dataDir}: as asked`);
+  expect(existsSync(join(customary, 'log'))).toBe(true);
+});
