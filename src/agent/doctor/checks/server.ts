@@ -74,7 +74,7 @@ export const serverChecks: readonly Check<Way>[] = [
     group: 'The server',
     title: `UDP ${vxlanPort} passes, both ways`,
     why: 'packets of pods travel between nodes inside it: without it Services and DNS fail for some pods',
-    fix: `let UDP ${vxlanPort} through, on both boxes and between them`,
+    fix: `let UDP ${vxlanPort}, and what comes out of it from the pods’ range, through: on both boxes, and between them`,
     look: ({ met }) => (met === undefined ? fine : [...untested(met), ...directions(met).flatMap(lost)]),
   },
   {
