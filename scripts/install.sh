@@ -305,6 +305,21 @@ runs_here() {
 	fi
 }
 
+# What would keep a node from running is said before anything is changed: look [server|agent] [flags]
+look() {
+	[ -z "$ROOT" ] || return 0
+	case ${1:-}:$SERVICE in
+	server:* | agent:*)
+		mode=$1
+		shift
+		;;
+	*:kagent-agent) mode=agent ;;
+	*) mode=server ;;
+	esac
+	say "==> A look at this box"
+	"$NEW" doctor "$mode" -- "$@" </dev/null || fail "kagent would not start here: see above. Nothing was changed. Once that is mended, or with 'kagent doctor --fix', run this again."
+}
+
 # --- putting it in place --------------------------------------------------------------------------------------------
 
 # The scripts first: by them an uninstallation knows that the rest was put there by this script.
@@ -453,6 +468,7 @@ END
 	*) obtain ;;
 	esac
 	runs_here
+	look "$@"
 	[ "${INSTALL_KAGENT_BIN_DIR_READ_ONLY:-}" = true ] || step 'Files' place
 	service "$@"
 	next_steps

@@ -66,6 +66,7 @@ function program(): Command {
     ]),
     doctorCommand({
       known,
+      serverSchema: ServerConfig,
       serverPlan: (command) =>
         serverPlan(loadSettings({ command, schema: ServerConfig, known, env: process.env }).config),
     }),

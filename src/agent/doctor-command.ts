@@ -1,7 +1,7 @@
 /** `kagent doctor`: what is wrong with this box, or on the way to the server, and what helps. */
 import { Argument, Command } from 'commander';
 import type * as z from 'zod';
-import { jsonOption, loadSettings, print, secretSetting } from '../shared/cli/cli.ts';
+import { addSettings, configFileOption, jsonOption, loadSettings, print, secretSetting } from '../shared/cli/cli.ts';
 import { askStatus } from '../shared/daemon/daemon.ts';
 import { openJournal } from '../shared/journal/journal.ts';
 import { pathsOf, runPaths, type Paths } from '../shared/paths.ts';
@@ -34,6 +34,7 @@ interface Flags {
 }
 
 export interface DoctorOptions {
+  readonly serverSchema: z.ZodObject;
   /** What `kagent server` would need of this box, by its configuration file. */
   readonly serverPlan: (command: Command) => BoxOptions;
   readonly known: readonly z.ZodObject[];
@@ -41,8 +42,10 @@ export interface DoctorOptions {
 
 export function doctorCommand(options: DoctorOptions): Command {
   const command = new Command('doctor')
+    .alias('check-config') // k3s's name
     .description('Look at this box for what would keep kagent from running well, and say what helps')
     .addArgument(new Argument('[mode]', 'what is to run here (as config.yaml says)').choices(['server', 'agent']))
+    .argument('[flags...]', "after '--': the flags that 'kagent server' or 'kagent agent' would have")
     .option('-d, --data-dir <path>', 'where kagent keeps its data, or will')
     .option('--fix', 'do what can safely be done; uninstalling undoes it')
     .option('--from <server>', 'look at the way to this server as well: https://SERVER:9345')
@@ -52,10 +55,18 @@ export function doctorCommand(options: DoctorOptions): Command {
     .option('--verbose', 'show the checks that found nothing, too')
     .addOption(jsonOption())
     .option('--json', 'the same as -o json');
-  return command.action(async (mode: BoxOptions['mode'] | undefined, flags: Flags) => {
-    const diagnosis = await run(command, mode, flags, options);
+  return command.action(async (mode: BoxOptions['mode'] | undefined, startFlags: readonly string[], flags: Flags) => {
+    const settings = startFlags.length === 0 ? command : startOf(mode, startFlags, options);
+    const diagnosis = await run(settings, mode, flags, options);
     if (diagnosis.findings.some(({ severity }) => severity === 'fatal')) process.exitCode = 1;
   });
+}
+
+/** As the mode's own command would read them. */
+function startOf(mode: BoxOptions['mode'] | undefined, flags: readonly string[], options: DoctorOptions): Command {
+  const schema = mode === 'agent' ? AgentConfig : options.serverSchema;
+  const command = addSettings(new Command('doctor').allowExcessArguments(false), schema).addOption(configFileOption());
+  return command.exitOverride().parse(flags, { from: 'user' });
 }
 
 async function run(

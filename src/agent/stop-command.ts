@@ -1,5 +1,5 @@
 /** `kagent stop`: ends kagent on this box, by the service manager or whoever started it; its pods go on. */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { duration } from '../shared/cli/cli.ts';
 import { askStatus } from '../shared/daemon/daemon.ts';
 import { KagentError } from '../shared/errors.ts';
@@ -33,7 +33,9 @@ export function stopCommand(
   return new Command('stop')
     .description('End kagent on this box; its pods go on')
     .option('--drain', 'move its pods to other nodes first; it takes pods again from its next start on', false)
-    .option('--timeout <duration>', 'how long moving them may take', duration, 300_000)
+    .addOption(
+      new Option('--timeout <time>', 'how long moving them may take').argParser(duration).default(300_000, '5m'),
+    )
     .action(async ({ drain, timeout }: Flags) => {
       const options = await removeOptions();
       if (drain) await moveAway(options, timeout);

@@ -4,11 +4,11 @@
  * Knows: commander. Leaves to others: what commands do (server/, agent/), how values are merged (config/).
  */
 export { becomeBundledTool, commonCommands, versionText } from './commands.ts';
-export { usageExitCode } from './flags.ts';
+export { addSettings, usageExitCode } from './flags.ts';
 export { foreground, type Foreground } from './foreground.ts';
 export { configCommand, type ConfigMode } from './config-command.ts';
 export { duration, jsonOption, print } from './options.ts';
 export { passedThrough } from './passthrough.ts';
 export { secretSetting } from './secret-setting.ts';
-export { loadSettings, settingsCommand } from './settings-command.ts';
+export { configFileOption, loadSettings, settingsCommand } from './settings-command.ts';
 export { age, mebibytes, table } from './table.ts';
