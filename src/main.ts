@@ -26,6 +26,7 @@ import {
 import { KagentError } from './shared/errors.ts';
 import { silentLog } from './shared/log/log.ts';
 import { createNotifier, removedExitCode } from './shared/service/service.ts';
+import { supportCommand } from './support/support.ts';
 
 /** A server's own settings and those of the node it runs. */
 const ServerConfig = z.strictObject({ ...serverSettings, ...nodeSettings });
@@ -54,6 +55,7 @@ function program(): Command {
       { name: 'server', schema: ServerConfig },
       { name: 'agent', schema: AgentConfig },
     ]),
+    supportCommand(),
     labCommand(),
     ...removeCommands(),
     ...commonCommands(kagent),
