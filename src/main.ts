@@ -25,6 +25,7 @@ import {
 } from './shared/cli/cli.ts';
 import { KagentError } from './shared/errors.ts';
 import { silentLog } from './shared/log/log.ts';
+import { addExamples, manCommand } from './shared/manual/manual.ts';
 import { createNotifier, removedExitCode } from './shared/service/service.ts';
 import { supportCommand } from './support/support.ts';
 
@@ -59,8 +60,10 @@ function program(): Command {
     labCommand(),
     ...removeCommands(),
     ...commonCommands(kagent),
+    manCommand(kagent),
   ];
   for (const command of all) kagent.addCommand(command);
+  addExamples(kagent);
   return exiting(kagent);
 }
 

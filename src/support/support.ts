@@ -6,7 +6,7 @@
  */
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { duration, mebibytes, print } from '../shared/cli/cli.ts';
 import { rfc3339, systemClock } from '../shared/clock.ts';
 import { askStatus } from '../shared/daemon/daemon.ts';
@@ -24,7 +24,7 @@ export function supportCommand(): Command {
   return new Command('support')
     .description('Write an archive with status, settings, logs and the state of box and cluster; secrets are left out')
     .option('-o, --output <file>', 'the archive (kagent-support-HOST-TIME.tar.gz in this folder)')
-    .option('--since <time>', 'logs written within this time, as 24h', duration, dayMs)
+    .addOption(new Option('--since <time>', 'logs written within this time').default(dayMs, '24h').argParser(duration))
     .option('--data-dir <path>', "where kagent keeps its data (the running kagent's)")
     .action(async ({ output, since, dataDir }: SupportFlags) => {
       const nowMs = systemClock.now();
