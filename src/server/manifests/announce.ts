@@ -4,12 +4,15 @@ import type { EventLog } from '../../shared/events/events.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { kubeEvent, type EventFacts, type KubeClient } from '../control-plane/control-plane.ts';
 
+/** Of the events here; of Kubernetes' own kube-apiserver allows 1024. */
+const maxMessage = 500;
+
 /** Says what became of a file: to kagent's own events, to the log, and to `kubectl get events -n kube-system`. */
 export interface Announcer {
   failed(file: string, error: unknown): void;
   applied(file: string, count: number): void;
-  tookOver(file: string, what: string): void;
-  pruned(file: string, path: string): void;
+  tookOver(file: string, what: readonly string[]): void;
+  pruned(file: string, paths: readonly string[]): void;
   /** Forgets that it failed, so that the same failure would be told again. */
   isWell(file: string): void;
 }
@@ -25,7 +28,7 @@ export function createAnnouncer(options: {
   const told = new Map<string, string>();
 
   const tell = (file: string, facts: EventFacts) => {
-    events.record({ ...facts, regarding: file });
+    events.record({ ...facts, message: facts.message.slice(0, maxMessage), regarding: file });
     const body = kubeEvent({
       facts,
       involvedObject: { apiVersion: 'kagent.sh/v1', kind: 'Manifest', namespace: 'kube-system', name: file },
@@ -53,11 +56,12 @@ export function createAnnouncer(options: {
     },
     tookOver(file, what) {
       log.info('manifest took fields over', { file, what });
-      tell(file, { type: 'Normal', reason: 'ManifestTookOver', message: what });
+      tell(file, { type: 'Normal', reason: 'ManifestTookOver', message: what.join('; ') });
     },
-    pruned(file, path) {
-      log.info('manifest object removed', { file, path });
-      tell(file, { type: 'Normal', reason: 'ManifestPruned', message: `${path} is not in it any more` });
+    pruned(file, paths) {
+      log.info('manifest objects removed', { file, paths });
+      const message = `removed ${paths.length} objects that it has no more: ${paths.join(', ')}`;
+      tell(file, { type: 'Normal', reason: 'ManifestPruned', message });
     },
     isWell: (file) => void told.delete(file),
   };

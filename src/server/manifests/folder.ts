@@ -122,7 +122,7 @@ export class ManifestFolder {
   ): Promise<void> {
     const { applier, records, announcer, isPackaged } = this.#options;
     const { applied, failures, takenOver } = await applier.apply(objects, signal);
-    for (const what of takenOver) announcer.tookOver(name, what);
+    if (takenOver.length > 0) announcer.tookOver(name, takenOver);
     const uids = new Set(applied.map(({ uid }) => uid));
     const kept = applied.filter(({ prune }) => prune || isPackaged(name)).map(({ path, uid }) => ({ path, uid }));
     const record = records.all().get(name);

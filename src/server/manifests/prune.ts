@@ -41,34 +41,37 @@ export function createPruner(options: {
   const { kube, records, announcer, isPackaged, timing, clock } = options;
   let missingSince: ReadonlyMap<string, number> = new Map();
 
-  const remove = async (file: string, { path, uid }: AppliedObject, signal: AbortSignal) => {
+  /** @returns whether there was something to remove */
+  const remove = async ({ path, uid }: AppliedObject, signal: AbortSignal) => {
     try {
       await kube.delete(path, { uid }, signal);
-      announcer.pruned(file, path);
+      return true;
     } catch (error) {
-      // Gone already, or another object by now.
-      if (!(error instanceof KubeError) || (error.status !== 404 && error.status !== 409)) throw error;
+      if (error instanceof KubeError && (error.status === 404 || error.status === 409)) return false; // another by now
+      signal.throwIfAborted();
+      throw new PruneError(path, messageOf(error), { cause: error });
     }
   };
 
+  /** What is done is noted once, at the end: a deletion that is tried twice does no harm. */
   const removeAll = async (file: string, objects: readonly AppliedObject[], signal: AbortSignal) => {
-    for (const object of objects.toReversed()) {
-      const record = records.all().get(file);
-      if (record === undefined) return;
-      try {
-        await remove(file, object, signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        throw new PruneError(object.path, messageOf(error), { cause: error });
+    const done = new Set<string>();
+    const removed: string[] = [];
+    try {
+      for (const object of objects.toReversed()) {
+        if (await remove(object, signal)) removed.push(object.path);
+        done.add(object.uid);
       }
-      await records.set(file, { ...record, objects: record.objects.filter(({ uid }) => uid !== object.uid) });
+    } finally {
+      if (removed.length > 0) announcer.pruned(file, removed);
+      await forget(file, done);
     }
   };
 
-  const handOver = async (file: string, moved: ReadonlySet<string>) => {
+  const forget = async (file: string, uids: ReadonlySet<string>) => {
     const record = records.all().get(file);
-    if (record !== undefined && moved.size > 0) {
-      await records.set(file, { ...record, objects: record.objects.filter(({ uid }) => !moved.has(uid)) });
+    if (record !== undefined && uids.size > 0) {
+      await records.set(file, { ...record, objects: record.objects.filter(({ uid }) => !uids.has(uid)) });
     }
   };
 
@@ -85,7 +88,7 @@ export function createPruner(options: {
         if (due.length < objects.length) isWaiting = true;
         try {
           await removeAll(file, due, signal);
-          await handOver(file, movedAway);
+          await forget(file, movedAway);
           const isLeft = !found.present.has(file) && !found.skipped.has(file);
           if (isLeft && records.all().get(file)?.objects.length === 0) await records.delete(file);
         } catch (error) {

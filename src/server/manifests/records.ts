@@ -22,7 +22,10 @@ export async function openRecords(store: KeyValue, nodeName: string): Promise<Re
   const prefix = `/kagent/manifests/${nodeName}/`;
   const { entries } = await store.list(prefix);
   const all = new Map(
-    [...entries].map(([key, text]) => [key.slice(prefix.length), ManifestRecord.parse(JSON.parse(text))]),
+    [...entries].flatMap(([key, text]) => {
+      const { data } = ManifestRecord.safeParse(JSON.parse(text)); // of another version: as if there were none
+      return data === undefined ? [] : [[key.slice(prefix.length), data]];
+    }),
   );
   return {
     all: () => all,

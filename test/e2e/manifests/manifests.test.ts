@@ -57,6 +57,7 @@ spec:
   await put('shop/all.yaml', [toy, configMap('c', { namespace: 'shop' }), namespace, definition].join('\n---\n'));
   await until('toy', 'bear', '-n', 'shop');
   await until('configmap', 'c', '-n', 'shop');
+  await eventually(async () => /Normal +ManifestApplied +manifest\/shop\/all.yaml +4 objects/.test(await events()));
   expect(await events()).not.toContain('ManifestNotApplied');
   await box.sh(`rm -r ${dir}/shop`);
   await untilGone('crd', 'toys.example.com');
