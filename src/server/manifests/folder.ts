@@ -74,7 +74,7 @@ export class ManifestFolder {
   async pass(signal: AbortSignal): Promise<PassResult> {
     const found = this.#look();
     const present = new Set(found.files.map(({ name }) => name));
-    for (const name of this.#states.keys()) if (!present.has(name)) this.#states.delete(name);
+    for (const name of this.#states.keys()) if (!present.has(name)) this.#forget(name);
     let isWaiting = false;
     for (const file of found.files) {
       signal.throwIfAborted();
@@ -83,6 +83,11 @@ export class ManifestFolder {
     const pruned = await this.#options.pruner.prune({ present, skipped: found.skipped, states: this.#states }, signal);
     this.#keepFailures(pruned.failures);
     return { hasFailed: this.failures().length > 0, isWaiting: isWaiting || pruned.isWaiting };
+  }
+
+  #forget(name: string): void {
+    this.#states.delete(name);
+    this.#options.announcer.isWell(name);
   }
 
   #look(): Found {

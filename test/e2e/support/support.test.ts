@@ -11,6 +11,8 @@ const canaries = {
   oidcSecret: 'canaryClientSecret',
   environment: 'canaryInEnvironment',
   service: 'canaryInServiceFile',
+  serviceEnvironment: 'canaryInServiceEnvironment',
+  broken: 'canaryInBrokenSettings',
   object: 'canaryInSecretObject',
   configMap: 'canaryInConfigMap',
   log: 'canary:PasswordInLog',
@@ -30,6 +32,10 @@ cat >/etc/kagent/registries.yaml <<'END'
 configs:
   registry.example.com: { auth: { username: ${canaries.registryUser}, password: ${canaries.registryPassword} } }
 END`);
+  // The service's files alone: this box runs no service manager.
+  await box.sh(
+    `KAGENT_TOKEN=${canaries.serviceEnvironment} kagent service install --manager none --no-enable --no-start -- server --agent-token ${canaries.service}`,
+  );
   await box.startServer('--token', canaries.token);
   await box.kubectl('create', 'secret', 'generic', 's', `--from-literal=a=${canaries.object}`);
   await box.kubectl('create', 'configmap', 'c', `--from-literal=a=${canaries.configMap}`);
@@ -80,6 +86,8 @@ test('the archive of a running server has everything, and no secret', async () =
   expect(JSON.parse(texts.get('kagent/status.json') ?? '')).toMatchObject({ mode: 'server', isReady: true });
   expect(texts.get('settings/etc/kagent/config.yaml')).toContain('agent-token: "[redacted]"');
   expect(texts.get('settings/etc/kagent/registries.yaml')).toContain('registry.example.com');
+  expect(texts.get('settings/etc/kagent/kagent.env')).toContain('KAGENT_TOKEN=[redacted]');
+  expect(texts.get('settings/etc/kagent/kagent.start')).toContain('server');
   expect(texts.get('kagent/children.txt')).toContain('--service-cluster-ip-range=10.43.0.0/16');
   expect(texts.get('kagent/certificates.txt')).toContain('server-ca.crt');
   expect(texts.get('cluster/nodes.txt')).toMatch(/s1 +Ready/);
@@ -96,7 +104,7 @@ test('the archive of a running server has everything, and no secret', async () =
 test('with kagent down it has what is on the disk, says what it could not have, and takes no long time', async () => {
   await box.signal((await box.status()).pid, 'TERM');
   await box.running().exited;
-  await box.sh(`printf 'token: %s\\n  broken: [' ${canaries.service} >/etc/kagent/config.yaml`);
+  await box.sh(`printf 'token: %s\\n  broken: [' ${canaries.broken} >/etc/kagent/config.yaml`);
   const from = performance.now();
   const { texts } = await support();
   console.log(`without a kagent after ${Math.round(performance.now() - from)} ms`);
