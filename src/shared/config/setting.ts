@@ -11,12 +11,14 @@ export interface Setting {
   readonly kind: 'text' | 'number' | 'boolean' | 'list' | 'args';
   readonly description: string;
   readonly defaultValue: unknown;
+  /** The values there are, where they are few. */
+  readonly choices: readonly string[];
 }
 
 export function settingsOf(schema: z.ZodObject): readonly Setting[] {
   return Object.entries(schema.shape).map(([name, type]) => {
     const key = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    const { kind, defaultValue, description } = inspectType(type as z.ZodType);
+    const { kind, defaultValue, description, choices } = inspectType(type as z.ZodType);
     return {
       name,
       key,
@@ -25,22 +27,37 @@ export function settingsOf(schema: z.ZodObject): readonly Setting[] {
       kind,
       description,
       defaultValue,
+      choices,
     };
   });
 }
 
-function inspectType(type: z.ZodType): Pick<Setting, 'kind' | 'defaultValue' | 'description'> {
+/** What is read of zod's own description of a type. */
+interface Definition {
+  readonly type: string;
+  readonly innerType?: z.ZodType;
+  readonly defaultValue?: unknown;
+  readonly entries?: Readonly<Record<string, string>>;
+}
+
+function inspectType(type: z.ZodType): Pick<Setting, 'kind' | 'defaultValue' | 'description' | 'choices'> {
   const description = type.description ?? '';
   const isArgs = type.meta()?.['commas'] === 'kept';
-  const { def } = type as unknown as { def: { type: string; innerType?: z.ZodType; defaultValue?: unknown } };
+  const { def } = type as unknown as { def: Definition };
   if (def.innerType !== undefined) {
     const inner = inspectType(def.innerType);
     return {
       kind: isArgs ? 'args' : inner.kind,
       description: description || inner.description,
       defaultValue: def.type === 'default' ? def.defaultValue : inner.defaultValue,
+      choices: inner.choices,
     };
   }
   const kinds: Record<string, Setting['kind']> = { array: 'list', boolean: 'boolean', number: 'number' };
-  return { kind: kinds[def.type] ?? 'text', description, defaultValue: undefined };
+  return {
+    kind: kinds[def.type] ?? 'text',
+    description,
+    defaultValue: undefined,
+    choices: Object.values(def.entries ?? {}),
+  };
 }
