@@ -2,30 +2,36 @@
 # Installs kagent on this box and starts it.
 #
 #   in a checkout:       sudo ./scripts/install.sh [server|agent] [flags]     builds it first
-#   from a release:      curl -sfL ADDRESS/install.sh | sudo INSTALL_KAGENT_MIRROR=ADDRESS sh -s - [server|agent] [flags]
+#   from a release:      curl -sfL ADDRESS/install.sh | sudo sh -s - [server|agent] [flags]
+#   from a server:       the line that 'kagent token join-command' prints there
 #
 # KAGENT_*                       kept in the service's environment file (mode 0600); KAGENT_URL makes it an agent
 # INSTALL_KAGENT_EXEC            server or agent and flags, as after "sh -s -"
 # INSTALL_KAGENT_NAME            the service is kagent-NAME (default: kagent, or kagent-agent)
 # INSTALL_KAGENT_BIN_DIR         where the executable goes (/usr/local/bin)
+# INSTALL_KAGENT_BIN_DIR_READ_ONLY true: the executable is there already, and nothing is written beside it
 # INSTALL_KAGENT_SKIP_START      true: do not start it
 # INSTALL_KAGENT_SKIP_ENABLE     true: do not start it at boot; not now either
 # INSTALL_KAGENT_FORCE_RESTART   true: restart it although nothing changed
 # INSTALL_KAGENT_SYMLINK         kubectl, crictl, ctr as links: "" where the name is free, "force", "skip"
 # INSTALL_KAGENT_SKIP_DOWNLOAD   true: take the executable that is in INSTALL_KAGENT_BIN_DIR already
-# INSTALL_KAGENT_MIRROR          address of a release
+# INSTALL_KAGENT_ARTIFACT_PATH   a folder with kagent-ARCH and sha256sum-ARCH.txt, instead of a download
+# INSTALL_KAGENT_MIRROR          address of a release, instead of the one this script is from
 # INSTALL_KAGENT_VERSION         of the release (default: what the channel names)
 # INSTALL_KAGENT_CHANNEL         of the release (stable)
 # INSTALL_KAGENT_SERVICE_MANAGER systemd, openrc or none, instead of what is found
 # INSTALL_KAGENT_ROOT            a folder instead of /, for trying it out without root
+# K3S_URL, K3S_TOKEN             taken for KAGENT_URL and KAGENT_TOKEN, with a notice
 set -eu
 
-# A release's own copy of this script has its address here.
+# A release's own copy of this script has its address here, a server's also the CA that vouches for the server.
 RELEASE_ADDRESS=
+RELEASE_CA=
 
 ROOT=${INSTALL_KAGENT_ROOT:-}
 BIN_DIR=${INSTALL_KAGENT_BIN_DIR:-$ROOT/usr/local/bin}
 MIRROR=${INSTALL_KAGENT_MIRROR:-$RELEASE_ADDRESS}
+CA_FILE=
 GO_NEEDED=1.26
 
 say() { echo "$*"; }
@@ -35,6 +41,11 @@ fail() {
 	exit 1
 }
 has() { command -v "$1" >/dev/null 2>&1; }
+
+# Temporary files, each with a name without spaces.
+LITTER=
+# shellcheck disable=SC2086 # one word a file
+trap '[ -z "$LITTER" ] || rm -f $LITTER' EXIT
 
 # Seconds since boot, to the hundredth; POSIX has no finer clock.
 now() { cut -d ' ' -f 1 /proc/uptime; }
@@ -59,7 +70,7 @@ same() {
 	fi
 }
 
-# --- what the box needs ---------------------------------------------------------------------------------------------
+# --- what a build needs ---------------------------------------------------------------------------------------------
 
 package_manager() {
 	for candidate in apt-get dnf apk zypper pacman; do
@@ -73,11 +84,6 @@ package_manager() {
 # packages_for NEED: what it is called here. A need is a command, or one of the two libraries that runc is built with.
 packages_for() {
 	case $manager:$1 in
-	*:ip) [ "$manager" = dnf ] && echo iproute || echo iproute2 ;;
-	dnf:iptables | pacman:iptables) echo iptables-nft ;;
-	*:iptables) echo iptables ;;
-	*:umount) echo util-linux ;;
-	*:modprobe) echo kmod ;;
 	apt-get:gcc) echo gcc libc6-dev ;;
 	apk:gcc) echo gcc musl-dev linux-headers ;;
 	dnf:gcc) echo gcc glibc-devel glibc-static ;;
@@ -148,11 +154,6 @@ missing_still() {
 	fail "building needs Go $GO_NEEDED or newer, here is: $found. This distribution has no newer one: unpack Go's own archive to /usr/local/go, then run this again. (An installation from a release needs no Go.)"
 }
 
-host_packages() {
-	[ -z "$ROOT" ] || return 0
-	need ip iptables umount modprobe
-}
-
 # --- from a checkout ------------------------------------------------------------------------------------------------
 
 # The checkout this script is in; nothing when it came through a pipe.
@@ -187,35 +188,73 @@ build() {
 
 # --- from a release -------------------------------------------------------------------------------------------------
 
+# The CA of the server this script is from vouches for that server alone.
+prepare_ca() {
+	if [ -z "$RELEASE_CA" ] || [ "$MIRROR" != "$RELEASE_ADDRESS" ]; then return; fi
+	CA_FILE=$(mktemp)
+	LITTER="$LITTER $CA_FILE"
+	printf '%s\n' "$RELEASE_CA" >"$CA_FILE"
+}
+
 # fetch ADDRESS: to stdout.
 fetch() {
-	if has curl; then curl -sfL --retry 3 "$1"; else wget -qO - "$1"; fi
+	if has curl; then
+		curl -sfL --retry 3 ${CA_FILE:+--cacert "$CA_FILE"} "$1"
+	else
+		wget -qO - ${CA_FILE:+"--ca-certificate=$CA_FILE"} "$1"
+	fi
+}
+
+# size_of ADDRESS: in bytes; nothing where the server does not say.
+size_of() {
+	if has curl; then
+		curl -sfIL --retry 3 ${CA_FILE:+--cacert "$CA_FILE"} "$1"
+	else
+		wget -qS --spider ${CA_FILE:+"--ca-certificate=$CA_FILE"} "$1" 2>&1
+	fi | tr -d '\r' | awk 'tolower($1) == "content-length:" { size = $2 } END { print size }'
 }
 
 # fetch_to FILE ADDRESS: goes on where an earlier attempt broke off.
 fetch_to() {
 	if has curl; then
 		code=0
-		curl -fL --progress-bar -C - -o "$1" "$2" || code=$?
+		curl -fL --retry 3 --progress-bar ${CA_FILE:+--cacert "$CA_FILE"} -C - -o "$1" "$2" || code=$?
 		[ $code = 33 ] || return $code
-		curl -fL --progress-bar -o "$1" "$2" # 33: the server cannot send a part
+		curl -fL --progress-bar ${CA_FILE:+--cacert "$CA_FILE"} -o "$1" "$2" # 33: the server cannot send a part
 	else
-		wget -c -q -O "$1" "$2"
+		wget -c -q ${CA_FILE:+"--ca-certificate=$CA_FILE"} -O "$1" "$2"
 	fi
 }
+
+# room_for BYTES FOLDER: fails where there is less; what is said here is said before anything is written.
+room_for() {
+	folder=$2
+	while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
+	free=$(df -Pk "$folder" | awk 'NR == 2 { print $4 }')
+	needed=$(($1 / 1024))
+	[ "$free" -ge "$needed" ] || fail "$folder has $((free / 1024)) MiB free and kagent needs $((needed / 1024)) MiB there. Make room, or put the executable elsewhere with INSTALL_KAGENT_BIN_DIR. Nothing was changed."
+}
+
+architecture() {
+	case $(uname -m) in
+	x86_64 | amd64) echo amd64 ;;
+	aarch64 | arm64) echo arm64 ;;
+	*) fail "there is no kagent for $(uname -m), only for x86_64 and aarch64" ;;
+	esac
+}
+
+# sum_in SUMS FILE
+sum_in() { printf '%s\n' "$1" | awk -v file="$2" '$2 == file || $2 == "*" file { print $1 }'; }
 
 download() {
 	[ -n "$MIRROR" ] || fail "it is not known where to download from: set INSTALL_KAGENT_MIRROR to a release's address, or run this script in a checkout"
 	has curl || has wget || fail "a download needs curl or wget: install one of them, then run this again"
-	case $(uname -m) in
-	x86_64 | amd64) arch=amd64 ;;
-	aarch64 | arm64) arch=arm64 ;;
-	*) fail "there is no kagent for $(uname -m), only for x86_64 and aarch64" ;;
-	esac
+	arch=$(architecture)
+	prepare_ca
 	channel=${INSTALL_KAGENT_CHANNEL:-stable}
 	version=${INSTALL_KAGENT_VERSION:-$(fetch "$MIRROR/channels/$channel")} || fail "$MIRROR/channels/$channel cannot be read: is INSTALL_KAGENT_MIRROR right?"
 	sums=$(fetch "$MIRROR/$version/sha256sum-$arch.txt") || fail "$MIRROR/$version/sha256sum-$arch.txt cannot be read: is there a version $version?"
-	wanted=$(echo "$sums" | awk -v file="kagent-$arch" '$2 == file || $2 == "*" file { print $1 }')
+	wanted=$(sum_in "$sums" "kagent-$arch")
 	[ ${#wanted} = 64 ] || fail "$MIRROR/$version/sha256sum-$arch.txt has no sum for kagent-$arch"
 	if [ -x "$BIN_DIR/kagent" ] && [ "$(sha256_of "$BIN_DIR/kagent")" = "$wanted" ]; then
 		note "version $version is here already"
@@ -223,8 +262,10 @@ download() {
 		return
 	fi
 	# Beside its place, so that putting it there is one rename; named by its sum, so that the next attempt can go on.
-	mkdir -p "$BIN_DIR"
 	NEW=$BIN_DIR/.kagent-$wanted
+	size=$(size_of "$MIRROR/$version/kagent-$arch" || true)
+	[ -e "$NEW" ] || room_for "${size:-0}" "$BIN_DIR"
+	mkdir -p "$BIN_DIR"
 	note "$MIRROR/$version/kagent-$arch"
 	[ -e "$NEW" ] && [ "$(sha256_of "$NEW")" = "$wanted" ] ||
 		fetch_to "$NEW" "$MIRROR/$version/kagent-$arch" ||
@@ -237,6 +278,19 @@ download() {
 	chmod 755 "$NEW"
 }
 
+# The same from a folder on this box.
+artifact() {
+	arch=$(architecture)
+	NEW=$INSTALL_KAGENT_ARTIFACT_PATH/kagent-$arch
+	sums=$INSTALL_KAGENT_ARTIFACT_PATH/sha256sum-$arch.txt
+	for file in "$NEW" "$sums"; do [ -r "$file" ] || fail "INSTALL_KAGENT_ARTIFACT_PATH is set, but there is no $file"; done
+	wanted=$(sum_in "$(cat "$sums")" "kagent-$arch")
+	actual=$(sha256_of "$NEW")
+	[ "$actual" = "$wanted" ] || fail "wrong checksum of $NEW: it is $actual, and should be ${wanted:-in $sums}. Nothing was installed."
+	note "$NEW"
+	room_for "$(wc -c <"$NEW")" "$BIN_DIR"
+}
+
 # --- putting it in place --------------------------------------------------------------------------------------------
 
 place() {
@@ -244,11 +298,13 @@ place() {
 	if [ "$NEW" != "$BIN_DIR/kagent" ] && ! same "$NEW" "$BIN_DIR/kagent"; then
 		# A running kagent keeps its file: the new one gets the name, never the old one's bytes.
 		temporary=$BIN_DIR/.kagent.$$
-		trap 'rm -f "$temporary"' EXIT
-		cp "$NEW" "$temporary"
+		LITTER="$LITTER $temporary"
+		case $NEW in
+		"$BIN_DIR"/.kagent-*) mv -f "$NEW" "$temporary" ;;
+		*) cp "$NEW" "$temporary" ;;
+		esac
 		chmod 755 "$temporary"
 		mv -f "$temporary" "$BIN_DIR/kagent"
-		trap - EXIT
 		note "wrote $BIN_DIR/kagent"
 	fi
 	rm -f "$BIN_DIR"/.kagent-*
@@ -317,12 +373,30 @@ next_steps() {
 	esac
 	next "$SERVICE-uninstall.sh" 'take all of it away'
 }
+# Who comes from k3s has these in scripts; what is not read is said, so that nobody looks for it in vain.
+k3s_variables() {
+	if [ -n "${K3S_URL:-}" ] && [ -z "${KAGENT_URL:-}" ]; then
+		export KAGENT_URL="$K3S_URL"
+		say "K3S_URL is taken for KAGENT_URL"
+	fi
+	if [ -n "${K3S_TOKEN:-}" ] && [ -z "${KAGENT_TOKEN:-}" ]; then
+		export KAGENT_TOKEN="$K3S_TOKEN"
+		say "K3S_TOKEN is taken for KAGENT_TOKEN"
+	fi
+	for name in $(env | sed -n 's/^\(\(INSTALL_\)\{0,1\}K3S_[A-Z0-9_]*\)=.*/\1/p'); do
+		case $name in
+		K3S_URL | K3S_TOKEN) ;;
+		*) say "$name is not read: its name here is $(echo "$name" | sed 's/K3S_/KAGENT_/')" ;;
+		esac
+	done
+}
 next() { printf '  %-28s%s\n' "$1" "$2"; }
 
 main() {
 	start=$(now)
 	[ -n "$ROOT" ] || [ "$(id -u)" = 0 ] || fail "this needs root: run it with sudo, or as root"
 	[ "$(uname -s)" = Linux ] || fail "kagent runs on Linux only, this is $(uname -s)"
+	k3s_variables
 	if [ -n "${INSTALL_KAGENT_EXEC:-}" ]; then
 		# xargs splits it into words and understands quotes, without letting a shell run what is in it.
 		words=$(printf '%s\n' "$INSTALL_KAGENT_EXEC" | xargs -n 1 printf '%s\n')
@@ -339,18 +413,27 @@ END
 	fi
 	SERVICE=$(service_name "$@")
 	CHECKOUT=$(checkout)
-	step 'Packages' host_packages
-	if [ "${INSTALL_KAGENT_SKIP_DOWNLOAD:-}" = true ]; then
-		[ -x "$BIN_DIR/kagent" ] || fail "INSTALL_KAGENT_SKIP_DOWNLOAD is set, but there is no $BIN_DIR/kagent"
+	case ${INSTALL_KAGENT_SKIP_DOWNLOAD:-}:${INSTALL_KAGENT_BIN_DIR_READ_ONLY:-} in
+	true:* | binary:* | *:true)
+		[ -x "$BIN_DIR/kagent" ] || fail "nothing is to be downloaded (INSTALL_KAGENT_SKIP_DOWNLOAD, INSTALL_KAGENT_BIN_DIR_READ_ONLY), but there is no $BIN_DIR/kagent"
 		NEW=$BIN_DIR/kagent
+		;;
+	*) obtain ;;
+	esac
+	[ "${INSTALL_KAGENT_BIN_DIR_READ_ONLY:-}" = true ] || step 'Files' place
+	service "$@"
+	next_steps
+}
+
+# The executable, from wherever it is to come.
+obtain() {
+	if [ -n "${INSTALL_KAGENT_ARTIFACT_PATH:-}" ]; then
+		step 'Artifact' artifact
 	elif [ -n "$CHECKOUT" ]; then
 		step 'Build' build
 	else
 		step 'Download' download
 	fi
-	step 'Files' place
-	service "$@"
-	next_steps
 }
 
 # Called at the very end: a script that was cut short on its way through a pipe does nothing.

@@ -35,10 +35,16 @@ tools_for_tests() {
 	missing=
 	for pair in gcc:gcc cc:libc6-dev npm:npm iptables:iptables ip:iproute2 nft:nftables conntrack:conntrack \
 		setpriv:util-linux modprobe:kmod ps:procps curl:curl wget:wget shellcheck:shellcheck python3:python3 \
-		socat:socat zsh:zsh fish:fish systemd-notify:systemd mandoc:mandoc; do
+		socat:socat zsh:zsh fish:fish systemd-notify:systemd mandoc:mandoc \
+		aarch64-linux-gnu-strip:binutils-aarch64-linux-gnu qemu-aarch64-static:qemu-user-static; do
 		command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 	done
 	[ -e /usr/include/seccomp.h ] || missing="$missing libseccomp-dev"
+	# What Node for arm64 is linked with, to start it under qemu.
+	for library in libc6:libc.so.6 libstdc++6:libstdc++.so.6 libatomic1:libatomic.so.1; do
+		[ "$(uname -m)" = aarch64 ] || [ -e "/usr/aarch64-linux-gnu/lib/${library#*:}" ] ||
+			missing="$missing ${library%%:*}-arm64-cross"
+	done
 	[ -n "$missing" ] || return 0
 	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
 		echo "missing for the tests:$missing (installed by this script where it is root and apt is there)"

@@ -2,15 +2,13 @@
  * Prints, as JSON, when a node became Ready and when its pod first answered: milliseconds since 1970. Run by join.ts on the
  * server's box: `node probe.ts NODE APP`.
  */
-import { readFileSync } from 'node:fs';
 import { get } from 'node:http';
-import { Agent, request } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parse } from 'yaml';
+import { openKube, readKubeconfig } from '../kube.ts';
 
 const [, , nodeName = '', app = ''] = process.argv;
 const beganAtMs = Date.now();
-const { url, agent } = credentials();
+const kube = openKube(readKubeconfig());
 
 interface Node {
   readonly status?: {
@@ -39,25 +37,8 @@ const podServing = await until(async () => {
   const address = pods?.items.find(({ metadata }) => metadata.deletionTimestamp === undefined)?.status.podIP;
   return address !== undefined && (await answers(address));
 });
-agent.destroy();
+kube.close();
 process.stdout.write(JSON.stringify({ nodeReady, podServing }));
-
-function credentials() {
-  interface Kubeconfig {
-    readonly clusters: readonly { readonly cluster: Readonly<Record<string, string>> }[];
-    readonly users: readonly { readonly user: Readonly<Record<string, string>> }[];
-  }
-  const { clusters, users } = parse(readFileSync('/etc/kagent/kagent.yaml', 'utf8')) as Kubeconfig;
-  const pem = (text = '') => Buffer.from(text, 'base64').toString();
-  const [{ cluster } = { cluster: {} as Readonly<Record<string, string>> }] = clusters;
-  const [{ user } = { user: {} as Readonly<Record<string, string>> }] = users;
-  const tls = {
-    ca: pem(cluster['certificate-authority-data']),
-    cert: pem(user['client-certificate-data']),
-    key: pem(user['client-key-data']),
-  };
-  return { url: cluster['server'] ?? '', agent: new Agent({ ...tls, keepAlive: true }) };
-}
 
 /** @returns when it was so, to ten milliseconds */
 async function until(look: () => Promise<boolean>): Promise<number> {
@@ -65,16 +46,9 @@ async function until(look: () => Promise<boolean>): Promise<number> {
   return Date.now();
 }
 
-function ask<T>(path: string): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
-    const asked = request(`${url}${path}`, { agent }, (reply) => {
-      let text = '';
-      reply.on('data', (bytes: Buffer) => (text += bytes.toString()));
-      reply.once('end', () => resolve(reply.statusCode === 200 ? (JSON.parse(text) as T) : undefined));
-    });
-    asked.once('error', reject);
-    asked.end();
-  });
+async function ask<T>(path: string): Promise<T | undefined> {
+  const { status, text } = await kube.ask(path);
+  return status === 200 ? (JSON.parse(text) as T) : undefined;
 }
 
 function answers(address: string): Promise<boolean> {

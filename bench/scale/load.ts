@@ -4,11 +4,10 @@
  * asks for them. Prints, as JSON, how long each request took, by verb, after how long an open watch told of what had
  * been posted, and what was refused.
  */
-import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parse } from 'yaml';
 import { httpsAgent, httpsRequest, openHttps } from '../../src/shared/https/https.ts';
+import { readKubeconfig } from '../kube.ts';
 import type { Verb } from './latency.ts';
 
 export interface LoadResult {
@@ -18,10 +17,6 @@ export interface LoadResult {
   readonly refusals: readonly string[];
 }
 
-interface Kubeconfig {
-  readonly clusters: readonly { readonly cluster: Record<string, string> }[];
-  readonly users: readonly { readonly user: Record<string, string> }[];
-}
 interface Item {
   readonly metadata: { readonly name: string; readonly resourceVersion: string };
 }
@@ -34,14 +29,7 @@ const [, , url = '', kubeconfig = '', seconds = '60'] = process.argv;
 const roundMs = 500;
 const roundsPerFullList = 20;
 
-const { clusters, users } = parse(readFileSync(kubeconfig, 'utf8')) as Kubeconfig;
-const pem = (text: string | undefined) => Buffer.from(text ?? '', 'base64').toString();
-const user = users[0]?.user ?? {};
-const agent = httpsAgent({
-  ca: pem(clusters[0]?.cluster['certificate-authority-data']),
-  cert: pem(user['client-certificate-data']),
-  key: pem(user['client-key-data']),
-});
+const agent = httpsAgent(readKubeconfig(kubeconfig));
 
 const timesMs: Partial<Record<Verb, number[]>> = {};
 const refusals: string[] = [];

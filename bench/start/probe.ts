@@ -5,10 +5,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { get } from 'node:http';
-import { Agent, request } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
-import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
+import { openKube, readKubeconfig } from '../kube.ts';
 
 const [, , kagent = '', image = '', mode = 'fresh'] = process.argv;
 const startedAt = performance.now();
@@ -24,11 +22,6 @@ server.once('exit', (code) => {
 const times: Record<string, number> = {};
 const mark = (name: string) => (times[name] ??= Math.round(performance.now() - startedAt));
 
-interface Kubeconfig {
-  readonly clusters: readonly { readonly cluster: Record<string, string> }[];
-  readonly users: readonly { readonly user: Record<string, string> }[];
-}
-
 const until = async <T>(look: () => Promise<T | undefined> | T | undefined): Promise<T> => {
   for (;;) {
     const found = await Promise.resolve()
@@ -39,28 +32,7 @@ const until = async <T>(look: () => Promise<T | undefined> | T | undefined): Pro
   }
 };
 
-const { url, agent } = await until(() => {
-  const { clusters, users } = parse(readFileSync('/etc/kagent/kagent.yaml', 'utf8')) as Kubeconfig;
-  const pem = (text: string | undefined) => Buffer.from(text ?? '', 'base64').toString();
-  const user = users[0]?.user ?? {};
-  const ca = pem(clusters[0]?.cluster['certificate-authority-data']);
-  const cert = pem(user['client-certificate-data']);
-  const key = pem(user['client-key-data']);
-  return { url: clusters[0]?.cluster['server'] ?? '', agent: new Agent({ ca, cert, key, keepAlive: true }) };
-});
-
-function ask(path: string, body?: unknown): Promise<{ readonly status: number; readonly text: string }> {
-  return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/json' };
-    const asked = request(`${url}${path}`, { agent, headers, method: body === undefined ? 'GET' : 'POST' }, (reply) => {
-      let text = '';
-      reply.on('data', (bytes: Buffer) => (text += bytes.toString()));
-      reply.once('end', () => resolve({ status: reply.statusCode ?? 0, text }));
-    });
-    asked.once('error', reject);
-    asked.end(body === undefined ? undefined : JSON.stringify(body));
-  });
-}
+const kube = openKube(await until(() => readKubeconfig()));
 
 const labels = { app: 'first' };
 const script = 'mkdir /www && echo served >/www/index.html && exec httpd -f -p 8080 -h /www';
@@ -94,9 +66,9 @@ interface Pods {
   readonly items: readonly { readonly status?: { readonly podIP?: string } }[];
 }
 
-const apiReady = until(async () => ((await ask('/readyz')).status === 200 ? mark('apiReady') : undefined));
+const apiReady = until(async () => ((await kube.ask('/readyz')).status === 200 ? mark('apiReady') : undefined));
 const nodeReady = until(async () => {
-  const { items = [] } = JSON.parse((await ask('/api/v1/nodes')).text) as {
+  const { items = [] } = JSON.parse((await kube.ask('/api/v1/nodes')).text) as {
     readonly items?: readonly { readonly status: { readonly conditions: readonly Record<string, string>[] } }[];
   };
   const ready = items[0]?.status.conditions.find((condition) => condition['type'] === 'Ready');
@@ -105,12 +77,12 @@ const nodeReady = until(async () => {
 const podServing = (async () => {
   if (mode === 'fresh') {
     await until(async () => {
-      const { status } = await ask('/apis/apps/v1/namespaces/default/deployments', deployment);
+      const { status } = await kube.ask('/apis/apps/v1/namespaces/default/deployments', deployment);
       return status === 201 || status === 409 ? true : undefined;
     });
   }
   await until(async () => {
-    const pods = JSON.parse((await ask('/api/v1/namespaces/default/pods?labelSelector=app%3Dfirst')).text) as Pods;
+    const pods = JSON.parse((await kube.ask('/api/v1/namespaces/default/pods?labelSelector=app%3Dfirst')).text) as Pods;
     const address = pods.items[0]?.status?.podIP;
     return address === undefined ? undefined : await served(address);
   });
@@ -126,7 +98,7 @@ const timeline = await until(async () => {
   return status.isReady ? status.components : undefined;
 });
 mark('allReady');
-agent.destroy();
+kube.close();
 server.kill('SIGTERM');
 await once(server, 'exit');
 process.stdout.write(JSON.stringify({ times, timeline }));

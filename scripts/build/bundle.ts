@@ -1,12 +1,13 @@
 /**
- * Builds the components and packs them into `dist/bundle`: `node scripts/build/bundle.ts [--only NAME,…] [--arch x64]`.
+ * Builds the components and packs them into `dist/bundle`: `node scripts/build/bundle.ts [--only NAME,…] [--arch arm64]`.
  *
  *     components/* ─▶ programs ─┬───────────▶ dist/components/{bin,cni}
  *     pause.c, busybox ────────┴─▶ images ─▶ dist/components/images
  *                                     all of them ─zstd─▶ blobs ─▶ dist/bundle
  *
  * Each result is in the user's cache, found by the hash of what it is made from. With `--only` it stops at programs;
- * etcd, which tests compare with, goes to `dist/test/bin` and is built only when named.
+ * etcd, which tests compare with, goes to `dist/test/bin` and is built only when named. What is for another kind of
+ * processor goes to a folder of its own below `dist`.
  */
 import { chmod, copyFile, mkdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -19,35 +20,53 @@ import { compressFile, kept, writeBundle, type Blob, type PackFile } from './pac
 import { makePlan, type Artefact, type Plan, type Producer } from './plan.ts';
 import { runSteps, type Step } from './progress.ts';
 import { notices, sbom, type Document } from './sbom.ts';
+import { targetOf, type Target } from './target.ts';
 import { requireTools } from './tools.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
-const dist = join(root, 'dist');
+
+/** The folder of what is built: `dist`, or below it for another kind of processor. */
+export function distOf({ isForeign, name }: Target): string {
+  return isForeign ? join(root, 'dist', name) : join(root, 'dist');
+}
 
 export interface BundleOptions {
-  readonly arch: string;
+  readonly target: Target;
   readonly only: readonly string[] | undefined;
+  /** Of kagent: what the bundle says it belongs to. */
+  readonly version: string;
+  /** Where the bundle and the texts about it go. */
+  readonly out: string;
 }
 
 /** @returns the path of the bundle, unless `only` some components were asked for */
-export async function buildBundle({ arch, only }: BundleOptions): Promise<string | undefined> {
-  await requireTools(['go', 'cc']); // their versions are part of every key
+export async function buildBundle(options: BundleOptions): Promise<string | undefined> {
+  const { target, only } = options;
+  await requireTools(['go', 'cc'], target); // their versions are part of every key
   const cache = await openCache(defaultCacheDir);
-  const plan = await makePlan({ components: join(root, 'components'), arch, cache, only });
+  const plan = await makePlan({ components: join(root, 'components'), target, cache, only });
   const compressors = only === undefined ? plan.artefacts.map((artefact) => compressor(cache, artefact)) : [];
   const producers = [...plan.producers, ...compressors];
   const steps = await Promise.all(producers.map((producer) => stepOf(cache, producer)));
   const missing = producers.filter((_, index) => steps[index]?.cached === false);
-  await requireTools(missing.flatMap(({ tools }) => tools));
+  await requireTools(
+    missing.flatMap(({ tools }) => tools),
+    target,
+  );
 
   let bundle: string | undefined;
-  const copy: Step = { name: 'dist', cached: false, estimateMs: 1000, run: () => fillDist(cache, plan) };
+  const copy: Step = {
+    name: 'dist',
+    cached: false,
+    estimateMs: 1000,
+    run: () => fillDist(cache, plan, distOf(target)),
+  };
   const pack: Step = {
     name: 'bundle',
     cached: false,
     estimateMs: 2000,
     run: async () => {
-      bundle = await packBundle(cache, plan, arch);
+      bundle = await packBundle(cache, plan, options);
     },
   };
   await runSteps([...steps, copy, ...(only === undefined ? [pack] : [])], process.stdout);
@@ -77,7 +96,7 @@ function compressor(cache: Cache, { producer, file }: Artefact): Producer {
 }
 
 /** The programs as files, for development and tests. */
-async function fillDist(cache: Cache, plan: Plan): Promise<void> {
+async function fillDist(cache: Cache, plan: Plan, dist: string): Promise<void> {
   const components = join(dist, 'components');
   for (const { producer, file, path, mode } of plan.artefacts) {
     const dir = await cache.entry(producer);
@@ -106,11 +125,13 @@ async function copyIfChanged(from: string, to: string, mode: number): Promise<vo
   await rename(temporary, to);
 }
 
-async function packBundle(cache: Cache, plan: Plan, arch: string): Promise<string> {
-  const kagent = await kagentVersion();
+async function packBundle(cache: Cache, plan: Plan, options: BundleOptions): Promise<string> {
+  const { target, version: kagent, out } = options;
+  const { arch } = target;
+  await mkdir(out, { recursive: true });
   const files = await Promise.all(plan.artefacts.map((artefact) => packed(cache, artefact)));
-  const texts = await writeTexts(await documentOf(plan, kagent, arch), kagent);
-  const path = join(dist, 'bundle');
+  const texts = await writeTexts(await documentOf(plan, kagent, arch), kagent, out);
+  const path = join(out, 'bundle');
   await writeBundle(path, {
     kagent,
     arch,
@@ -145,12 +166,12 @@ async function documentOf(plan: Plan, kagent: string, arch: string): Promise<Doc
 }
 
 /** The bill of materials and the notices, as files of the bundle. */
-async function writeTexts(document: Document, kagent: string): Promise<(PackFile & Blob)[]> {
+async function writeTexts(document: Document, kagent: string, out: string): Promise<(PackFile & Blob)[]> {
   const contents = { 'sbom.spdx.json': sbom(document), 'NOTICES.txt': notices(document) };
   return Promise.all(
     Object.entries(contents).map(async ([name, content]) => {
-      const source = join(dist, name);
-      const blob = join(dist, `${name}.zst`);
+      const source = join(out, name);
+      const blob = join(out, `${name}.zst`);
       await writeFile(source, content);
       const how = await compressFile(source, blob, kept);
       return {
@@ -177,7 +198,9 @@ if (import.meta.main) {
     options: { only: { type: 'string' }, arch: { type: 'string', default: process.arch } },
   });
   try {
-    const bundle = await buildBundle({ arch: values.arch, only: values.only?.split(',') });
+    const target = targetOf(values.arch);
+    const version = await kagentVersion();
+    const bundle = await buildBundle({ target, only: values.only?.split(','), version, out: distOf(target) });
     if (bundle !== undefined) process.stdout.write(`${bundle}\n`);
   } catch (error) {
     process.stderr.write(`${messageOf(error)}\n`);

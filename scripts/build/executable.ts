@@ -1,11 +1,12 @@
 /**
- * Builds the one file: `node scripts/build/executable.ts [--arch x64] [--bundle FILE] [--slim]`.
+ * Builds the one file: `node scripts/build/executable.ts [--arch arm64] [--bundle FILE] [--slim]`.
  *
  *     src/ ─tsup─▶ dist/js ─┐
  *     Node, stripped ───────┼─node --build-sea─▶ dist/kagent-slim ─┐
- *     SQLite addon ─────────┘                    dist/bundle ──────┴─▶ dist/kagent
+ *     SQLite addon ─────────┤                                      ├─▶ dist/kagent
+ *     dist/bundle's sha256 ─┘                    dist/bundle ──────┘
  *
- * The same sources give the same bytes.
+ * The same sources give the same bytes. For another kind of processor `dist` is `dist/arm64`.
  */
 import { chmod, copyFile, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,12 +14,17 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'tsup';
-import { addonAsset, fileAsset, workerAsset } from '../../src/shared/assets/embedded.ts';
+import { addonAsset, fileAsset, installer, neededAsset, workerAsset } from '../../src/shared/assets/embedded.ts';
+import type { NeededBundle } from '../../src/shared/assets/needed.ts';
 import { messageOf } from '../../src/shared/errors.ts';
 import { mainScript, workerScripts } from '../../tsup.config.ts';
-import { buildBundle, kagentVersion } from './bundle.ts';
+import { buildBundle, distOf, kagentVersion } from './bundle.ts';
+import { defaultCacheDir, hashOfFile, openCache } from './cache.ts';
+import { fitLargePages } from './elf.ts';
+import { nodeFor } from './node.ts';
 import { concatenate } from './pack.ts';
 import { run } from './run.ts';
+import { targetOf, type Target } from './target.ts';
 import { onPath } from './tools.ts';
 
 /**
@@ -30,6 +36,7 @@ const v8Flags = ['--max-semi-space-size=2', '--expose-gc'];
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
 export interface ExecutableOptions {
+  readonly target: Target;
   /** Has `main.ts`, and workers named `*-worker.ts` at any depth. */
   readonly sources: string;
   /** A Node of the version that runs this build, for the target's architecture. */
@@ -39,6 +46,8 @@ export interface ExecutableOptions {
   readonly version: string;
   /** RFC 3339. */
   readonly buildDate: string;
+  /** The components it is made for, which a slim one may fetch. */
+  readonly bundle: NeededBundle | undefined;
   readonly output: string;
 }
 
@@ -47,8 +56,10 @@ export async function buildExecutable(options: ExecutableOptions): Promise<void>
   const work = await mkdtemp(join(tmpdir(), 'kagent-build-'));
   try {
     const scripts = await bundleJavaScript(options, join(work, 'js'));
-    await strippedNode(options.node, join(work, 'node'));
-    const assets: Record<string, string> = { [addonAsset]: options.addon };
+    await strippedNode(options, join(work, 'node'));
+    await writeFile(join(work, 'bundle.json'), JSON.stringify(options.bundle ?? null));
+    const assets: Record<string, string> = { [addonAsset]: options.addon, [neededAsset]: 'bundle.json' };
+    assets[fileAsset(installer)] = join(root, 'scripts', installer);
     for (const worker of scripts.workers) assets[workerAsset(worker)] = join('js', `${worker}.cjs`);
     for (const file of scripts.files) assets[fileAsset(file)] = join(options.sources, file);
     const config = {
@@ -57,7 +68,7 @@ export async function buildExecutable(options: ExecutableOptions): Promise<void>
       executable: 'node',
       output: 'kagent',
       disableExperimentalSEAWarning: true,
-      useCodeCache: true,
+      useCodeCache: !options.target.isForeign, // only the Node that runs it can make it (docs/decisions/0013-arm64.md)
       execArgv: v8Flags,
       execArgvExtension: 'none', // NODE_OPTIONS is for the user's own programs
       assets,
@@ -65,6 +76,7 @@ export async function buildExecutable(options: ExecutableOptions): Promise<void>
     await writeFile(join(work, 'sea.json'), JSON.stringify(config));
     // The code cache depends on random numbers of V8. With these fixed it is the same each time, and still accepted.
     await run(process.execPath, ['--random-seed=1', ...v8Flags, '--build-sea', 'sea.json'], { cwd: work });
+    await fitLargePages(join(work, 'kagent'));
     await chmod(join(work, 'kagent'), 0o755);
     await mkdir(dirname(options.output), { recursive: true });
     await copyFile(join(work, 'kagent'), `${options.output}.tmp-${process.pid}`); // a build folder may be on another file system
@@ -101,9 +113,9 @@ async function bundleJavaScript({ sources, version, buildDate }: ExecutableOptio
 }
 
 /** Symbols are a fifth of Node. To be done before anything is put in: afterwards it would break the executable. */
-async function strippedNode(from: string, to: string): Promise<void> {
-  await copyFile(from, to);
-  if (onPath('strip')) await run('strip', [to]);
+async function strippedNode({ node, target }: ExecutableOptions, to: string): Promise<void> {
+  await copyFile(node, to);
+  if (onPath(target.strip)) await run(target.strip, [to]);
 }
 
 async function buildDateOf(): Promise<string> {
@@ -112,32 +124,49 @@ async function buildDateOf(): Promise<string> {
   return new Date(Number(seconds) * 1000).toISOString();
 }
 
-interface Options {
-  readonly arch: string;
+export interface BuildOptions {
+  readonly target: Target;
+  /** A bundle that is there already. */
   readonly bundle: string | undefined;
   readonly slim: boolean;
+  readonly version: string;
+  /** Where the release's files of this version will be. */
+  readonly address: string | undefined;
+  readonly out: string;
 }
 
-async function make({ arch, bundle, slim }: Options): Promise<void> {
-  const dist = join(root, 'dist');
-  const executable = join(dist, 'kagent-slim');
-  const components = slim ? undefined : (bundle ?? (await buildBundle({ arch, only: undefined })));
+async function make(options: BuildOptions): Promise<void> {
+  const { target, bundle, slim, version, out } = options;
+  const executable = join(out, 'kagent-slim');
+  const components = slim ? undefined : (bundle ?? (await buildBundle({ target, only: undefined, version, out })));
   await buildExecutable({
+    target,
     sources: join(root, 'src'),
-    node: join(root, 'node_modules', `node-linux-${arch}`, 'bin', 'node'),
-    addon: join(root, 'node_modules', 'better-sqlite3', 'prebuilds', `linux-${arch}.node`),
-    version: await kagentVersion(),
+    node: await nodeFor(target, await openCache(defaultCacheDir)),
+    addon: addonFor(target),
+    version,
     buildDate: await buildDateOf(),
+    bundle: components === undefined ? undefined : await neededBundle(components, options),
     output: executable,
   });
   await report(executable);
   if (components === undefined) return;
-  await appendBundle(executable, components, join(dist, 'kagent'));
-  await report(join(dist, 'kagent'));
+  await appendBundle(executable, components, join(out, 'kagent'));
+  await report(join(out, 'kagent'));
+}
+
+/** better-sqlite3's npm package has it for every architecture. */
+export function addonFor({ arch }: Target): string {
+  return join(root, 'node_modules', 'better-sqlite3', 'prebuilds', `linux-${arch}.node`);
+}
+
+async function neededBundle(path: string, { address, target }: BuildOptions): Promise<NeededBundle> {
+  const [sha256, { size }] = await Promise.all([hashOfFile(path), stat(path)]);
+  return { sha256, sizeBytes: size, ...(address === undefined ? {} : { url: `${address}/bundle-${target.name}` }) };
 }
 
 /** @returns false after a failure, which was said on stderr */
-export async function buildAll(options: Options): Promise<boolean> {
+export async function buildAll(options: BuildOptions): Promise<boolean> {
   try {
     await make(options);
     return true;
@@ -160,6 +189,9 @@ if (import.meta.main) {
       slim: { type: 'boolean', default: false },
     },
   });
-  const isBuilt = await buildAll({ arch: values.arch, bundle: values.bundle, slim: values.slim });
+  const target = targetOf(values.arch);
+  const { bundle, slim } = values;
+  const version = await kagentVersion();
+  const isBuilt = await buildAll({ target, bundle, slim, version, address: undefined, out: distOf(target) });
   if (!isBuilt) process.exitCode = 1;
 }

@@ -7,46 +7,44 @@ import { hashOf, hashOfFolder } from './cache.ts';
 import { modulesOf } from './modules.ts';
 import type { Program, Recipe, Upstream } from './recipes.ts';
 import { run } from './run.ts';
-
-/** Node's name of an architecture → Go's, and the GNU tools' for a cross compiler. */
-const architectures: Readonly<Record<string, { readonly go: string; readonly gnu: string } | undefined>> = {
-  x64: { go: 'amd64', gnu: 'x86_64' },
-  arm64: { go: 'arm64', gnu: 'aarch64' },
-};
+import type { Target } from './target.ts';
 
 export interface GoBuild {
   readonly recipe: Recipe;
   readonly folder: string;
-  /** Node's name. */
-  readonly arch: string;
+  readonly target: Target;
 }
 
 /** The compilers' versions: part of every key. */
-export async function compilers(): Promise<{ readonly go: string; readonly cc: string }> {
-  const [go, cc] = await Promise.all([run('go', ['env', 'GOVERSION']), run('gcc', ['--version'])]);
-  return { go: go.trim(), cc: cc.split('\n')[0] ?? '' };
+export async function compilers({ cc }: Target): Promise<{ readonly go: string; readonly cc: string }> {
+  const [go, gcc] = await Promise.all([run('go', ['env', 'GOVERSION']), run(cc, ['--version'])]);
+  return { go: go.trim(), cc: gcc.split('\n')[0] ?? '' };
 }
 
 /** Hash of everything the result depends on. */
 export async function goKey(build: GoBuild, versions: { readonly go: string; readonly cc: string }): Promise<string> {
-  const { recipe, folder, arch } = build;
+  const { recipe, folder, target } = build;
   const named: Upstream = { version: 'v0.0.0', time: '', versionOf: (module) => module }; // go.mod's hash has the real ones
   return hashOf({
     sources: await hashOfFolder(folder),
     commands: recipe.programs.map((program) => goArguments(program, recipe, named)),
-    arch,
+    arch: target.arch,
     go: versions.go,
     cc: recipe.cgo ? versions.cc : '',
   });
 }
 
-/** Leaves the programs in `dir`, and beside them `modules.json`: every Go module inside, with its licence. */
-export async function buildGo(build: GoBuild, dir: string): Promise<void> {
+/**
+ * Leaves the programs in `dir`, and beside them `modules.json`: every Go module inside, with its licence.
+ * @param libraries the environment in which pkg-config finds the target's C libraries, where that is not this machine's own
+ */
+export async function buildGo(build: GoBuild, libraries: Readonly<Record<string, string>>, dir: string): Promise<void> {
   const { recipe, folder } = build;
   const upstream = await upstreamOf(build);
   for (const program of recipe.programs) {
     const args = goArguments(program, recipe, upstream);
-    await run('go', ['build', '-o', join(dir, program.name), ...args], { cwd: folder, env: environment(build) });
+    const env = { ...environment(build), ...libraries };
+    await run('go', ['build', '-o', join(dir, program.name), ...args], { cwd: folder, env });
   }
   const parts = await modulesOf(recipe.programs.map((program) => join(dir, program.name)));
   await writeFile(join(dir, 'modules.json'), JSON.stringify(parts, null, 2));
@@ -76,17 +74,13 @@ function goArguments(program: Program, recipe: Recipe, upstream: Upstream): stri
   return ['-trimpath', '-buildvcs=false', '-ldflags', linker.join(' '), ...tags, program.package];
 }
 
-function environment({ recipe, arch }: GoBuild): Record<string, string> {
-  const target = architectures[arch];
-  if (target === undefined)
-    throw new Error(`no build for ${arch}: use one of ${Object.keys(architectures).join(', ')}`);
-  const cross = recipe.cgo && arch !== process.arch ? { CC: `${target.gnu}-linux-gnu-gcc` } : {};
+function environment({ recipe, target }: GoBuild): Record<string, string> {
   return {
     CGO_ENABLED: recipe.cgo ? '1' : '0',
     GOOS: 'linux',
-    GOARCH: target.go,
+    GOARCH: target.name,
     GOFLAGS: '',
     GOWORK: 'off',
-    ...cross,
+    ...(recipe.cgo && target.isForeign ? { CC: target.cc } : {}),
   };
 }

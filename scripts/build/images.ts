@@ -3,8 +3,10 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { unpackDebian } from './debian.ts';
 import type { Image } from './oci.ts';
 import { run } from './run.ts';
+import { targetOf, type Target } from './target.ts';
 
 /** Ours to count up, when pause.c changes. */
 export const pauseVersion = '0.1';
@@ -60,26 +62,21 @@ export const busyboxPackage = {
   licence: 'GPL-2.0-only',
 } as const;
 
-/** Leaves `busybox`, the paths of its applets in `applets.json` and `copyright` in `dir`. */
-export async function fetchBusybox(arch: string, dir: string): Promise<void> {
-  const { name, version } = busyboxPackage;
-  const debianArch = arch === 'x64' ? 'amd64' : arch;
+/** Leaves `busybox`, the paths of its applets in `applets` and `copyright` in `dir`. */
+export async function fetchBusybox(target: Target, dir: string): Promise<void> {
   const cwd = dir;
-  await run('apt-get', ['download', '-o', 'APT::Sandbox::User=root', `${name}:${debianArch}=${version}`], {
-    cwd,
-  }).catch((cause: unknown) => {
-    throw new Error(
-      `${name} ${version} is not to be had: try "apt-get update"; if the distribution has a newer one, pin that in scripts/build/images.ts`,
-      { cause },
-    );
-  });
-  await run('sh', ['-c', 'dpkg-deb -x ./*.deb package && rm ./*.deb'], { cwd });
+  if (target.isForeign) {
+    // Only this machine's own can be asked what it has in it: the same source, built with the same configuration.
+    await unpackDebian(busyboxPackage, targetOf(process.arch), dir);
+    await run('sh', ['-c', 'package/bin/busybox --list-full > applets && rm -r package'], { cwd });
+  }
+  await unpackDebian(busyboxPackage, target, dir);
   await run(
     'sh',
     ['-c', 'mv package/bin/busybox . && mv package/usr/share/doc/busybox-static/copyright . && rm -r package'],
     { cwd },
   );
-  await run('sh', ['-c', './busybox --list-full > applets'], { cwd });
+  if (!target.isForeign) await run('sh', ['-c', './busybox --list-full > applets'], { cwd });
 }
 
 export async function readApplets(dir: string): Promise<string[]> {

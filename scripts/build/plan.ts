@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hashOf, hashOfFile, hashOfFolder, type Cache, type Entry } from './cache.ts';
 import { buildGo, compilers, goKey, upstreamOf } from './go.ts';
+import { planHostTools } from './host-tools.ts';
 import {
   busyboxImage,
   busyboxPackage,
@@ -20,6 +21,9 @@ import { writeImage, type Image } from './oci.ts';
 import type { PackFile } from './pack.ts';
 import { recipes, type Recipe } from './recipes.ts';
 import { run } from './run.ts';
+import { libseccompPackage, pkgConfigOf } from './seccomp.ts';
+import { unpackDebian } from './debian.ts';
+import type { Target } from './target.ts';
 import type { ToolName } from './tools.ts';
 
 /** Fills a folder of the cache. */
@@ -54,7 +58,7 @@ export interface Plan {
 export interface PlanOptions {
   /** The folder `components/`. */
   readonly components: string;
-  readonly arch: string;
+  readonly target: Target;
   readonly cache: Cache;
   /** Names of recipes; undefined: everything that belongs in the bundle. */
   readonly only: readonly string[] | undefined;
@@ -70,7 +74,7 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
   const chosen = recipes.filter((recipe) =>
     only === undefined ? recipe.place !== 'test' : only.includes(recipe.name),
   );
-  const versions = await compilers();
+  const versions = await compilers(options.target);
   const made = await Promise.all(chosen.map((recipe) => planRecipe(recipe, options, versions)));
   const coredns = made.find(({ recipe }) => recipe.name === 'coredns');
   const images =
@@ -78,7 +82,7 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
   return {
     producers: [...made.map(({ producer }) => producer), ...images.producers],
     artefacts: [...made.flatMap(({ artefacts }) => artefacts), ...images.artefacts],
-    links: made.flatMap(({ links }) => links),
+    links: [...made.flatMap(({ links }) => links), ...images.links],
     components: [...made.map(({ component }) => component), ...images.components],
     forTests: made.flatMap(({ recipe, producer }) =>
       recipe.place === 'test' ? recipe.programs.map(({ name }) => ({ producer, file: name })) : [],
@@ -96,17 +100,22 @@ interface PlannedRecipe {
 
 async function planRecipe(
   recipe: Recipe,
-  { components, arch, cache }: PlanOptions,
+  { components, target, cache }: PlanOptions,
   versions: { readonly go: string; readonly cc: string },
 ): Promise<PlannedRecipe> {
-  const build = { recipe, folder: join(components, recipe.name), arch };
+  const build = { recipe, folder: join(components, recipe.name), target };
   const { name, licence, place } = recipe;
+  const key = await goKey(build, versions);
+  const seccomp = foreignSeccomp(target);
   const producer: Producer = {
     name,
-    key: await goKey(build, versions),
+    key: recipe.cgo && seccomp !== undefined ? hashOf([key, seccomp.key]) : key,
     estimateMs: recipe.estimateMs,
-    tools: recipe.cgo ? ['go', 'cc', 'libseccomp'] : ['go'],
-    build: (dir) => buildGo(build, dir),
+    tools: recipe.cgo ? ['go', 'cc', target.isForeign ? 'debianPackages' : 'libseccomp'] : ['go'],
+    build: async (dir) => {
+      const libraries = recipe.cgo && seccomp !== undefined ? pkgConfigOf(target, await cache.entry(seccomp)) : {};
+      await buildGo(build, libraries, dir);
+    },
   };
   const { version } = await upstreamOf(build);
   const parts = async () => {
@@ -133,14 +142,27 @@ async function planRecipe(
   };
 }
 
-type Images = Pick<Plan, 'producers' | 'artefacts' | 'components'>;
-const noImages: Images = { producers: [], artefacts: [], components: [] };
+/** This machine's own libseccomp is installed; another architecture's comes from its package. */
+function foreignSeccomp(target: Target): Producer | undefined {
+  if (!target.isForeign) return undefined;
+  return {
+    name: 'libseccomp',
+    key: hashOf([libseccompPackage, target.arch]),
+    estimateMs: 4000,
+    tools: ['debianPackages'],
+    build: (dir) => unpackDebian(libseccompPackage, target, dir),
+  };
+}
+
+type Images = Pick<Plan, 'producers' | 'artefacts' | 'links' | 'components'>;
+const noImages: Images = { producers: [], artefacts: [], links: [], components: [] };
 
 async function planImages(
-  { components, arch, cache }: PlanOptions,
+  { components, target, cache }: PlanOptions,
   coredns: PlannedRecipe,
   cc: string,
 ): Promise<Images> {
+  const { arch } = target;
   const pauseFolder = join(components, 'pause');
   const pause: Producer = {
     name: 'pause',
@@ -149,7 +171,7 @@ async function planImages(
     tools: ['cc'],
     build: async (dir) => {
       const flags = ['-Os', '-static', '-s', '-Wl,--build-id=none', '-o', join(dir, 'pause'), 'pause.c'];
-      await run('gcc', flags, { cwd: pauseFolder });
+      await run(target.cc, flags, { cwd: pauseFolder });
     },
   };
   const busybox: Producer = {
@@ -157,7 +179,7 @@ async function planImages(
     key: hashOf([busyboxPackage, arch]),
     estimateMs: 3000,
     tools: ['debianPackages'],
-    build: (dir) => fetchBusybox(arch, dir),
+    build: (dir) => fetchBusybox(target, dir),
   };
   const recipe = hashOf([await hashOfFile(join(here, 'oci.ts')), await hashOfFile(join(here, 'images.ts'))]);
   const folderOf = (producer: Producer) => cache.entry(producer);
@@ -186,14 +208,19 @@ async function planImages(
     mode: 0o644,
     image: `kagent.sh/${name}:${tag}`,
   });
+  const sources = join(components, 'host-tools');
+  const tools = await planHostTools({ target, sources, cache, busybox });
   return {
-    producers: [pause, busybox, pauseArchive, busyboxArchive, corednsArchive],
+    producers: [pause, busybox, pauseArchive, busyboxArchive, corednsArchive, ...tools.producers],
+    links: tools.links,
     artefacts: [
+      ...tools.artefacts,
       artefact(pauseArchive, 'pause', pauseVersion, pauseVersion, 'Apache-2.0'),
       artefact(busyboxArchive, 'busybox', busyboxPackage.upstream, busyboxPackage.version, busyboxPackage.licence),
       artefact(corednsArchive, 'coredns', corednsVersion, corednsVersion, coredns.component.licence),
     ],
     components: [
+      ...tools.components,
       { name: 'pause', version: pauseVersion, licence: 'Apache-2.0', parts: async () => [] },
       {
         name: 'busybox',

@@ -4,6 +4,7 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { run } from './run.ts';
+import type { Target } from './target.ts';
 
 type Manager = 'apt' | 'dnf' | 'apk' | 'zypper' | 'pacman';
 
@@ -54,11 +55,26 @@ export const tools = {
 export type ToolName = keyof typeof tools;
 
 /** @throws one error that names everything missing and the command that installs it */
-export async function requireTools(names: Iterable<ToolName>): Promise<void> {
-  const wanted = [...new Set(names)].map((name): Tool => tools[name]);
+export async function requireTools(names: Iterable<ToolName>, target: Target): Promise<void> {
+  const wanted = [...new Set(names)].map((name) => toolFor(name, target));
   const there = await Promise.all(wanted.map((tool) => tool.isThere()));
   const missing = wanted.filter((_, index) => there[index] !== true);
   if (missing.length > 0) throw new Error(missingMessage(missing, presentManager()));
+}
+
+function toolFor(name: ToolName, target: Target): Tool {
+  return name === 'cc' && target.isForeign ? crossCompiler(target) : tools[name];
+}
+
+/** Cross-building takes its libraries from Debian: on another system there is no package to name. */
+function crossCompiler({ name, cc, triplet }: Target): Tool {
+  const packages = `gcc-${triplet.replace('_', '-')} libc6-dev-${name}-cross pkg-config`;
+  const elsewhere = `(cross-building needs Debian or its kin, with ${packages}; or build on a box of that kind)`;
+  return {
+    what: `a C compiler for ${name} with static libraries`,
+    isThere: async () => onPath(cc) && onPath('pkg-config') && (await hasStaticLibrary('libc.a', cc)),
+    packages: { apt: packages, dnf: elsewhere, apk: elsewhere, zypper: elsewhere, pacman: elsewhere },
+  };
 }
 
 export function missingMessage(
@@ -112,6 +128,6 @@ export async function goVersion(): Promise<string | undefined> {
 }
 
 /** gcc answers with a full path if it has the library, with the bare name if not. */
-async function hasStaticLibrary(name: string): Promise<boolean> {
-  return isAbsolute((await run('gcc', [`-print-file-name=${name}`])).trim());
+async function hasStaticLibrary(name: string, cc = 'gcc'): Promise<boolean> {
+  return isAbsolute((await run(cc, [`-print-file-name=${name}`])).trim());
 }

@@ -1,13 +1,14 @@
 /** What every long-running kagent does first on its box: look whether it is fit, take the data dir, prepare. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { bundlePath, openBundle, unpack, type Bundle } from '../shared/assets/assets.ts';
+import { findBundle, unpack, type Bundle } from '../shared/assets/assets.ts';
 import { task, type Component } from '../shared/component/component.ts';
 import { foreground, type Foreground } from '../shared/cli/cli.ts';
 import { openDaemon, type Daemon, type DaemonStatus } from '../shared/daemon/daemon.ts';
 import { readFileIfExists, writeFileIfChanged } from '../shared/files/files.ts';
 import { pathsOf, runPaths, type Paths } from '../shared/paths.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
+import { addTools } from '../shared/process/process.ts';
 import { buildDate } from '../shared/version/version.ts';
 import type { NodeConfig } from './config.ts';
 import {
@@ -49,6 +50,7 @@ export interface Box {
 export async function openBox(options: BoxOptions): Promise<Box> {
   const { mode, config, runsNode, flannelBackend } = options;
   const paths = pathsOf(config.dataDir);
+  addTools(join(paths.data, 'current/bin'));
   const fore = foreground({
     logLevel: config.debug ? 'debug' : config.logLevel,
     logFormat: config.logFormat,
@@ -56,7 +58,13 @@ export async function openBox(options: BoxOptions): Promise<Box> {
   });
   const needs = { dataDir: paths.dataDir, builtAt: buildDate, flannelBackend: runsNode ? flannelBackend : undefined };
   throwFirst(await checkHost({ ...needs, ports: [] }));
-  const bundle = await openBundle(bundlePath(config.bundle, process.env));
+  const bundle = await findBundle({
+    asked: config.bundle,
+    env: process.env,
+    dataDir: paths.dataDir,
+    onFetch: ({ sizeBytes }, url) => fore.log.info('fetching the components', { url, sizeBytes }),
+    signal: fore.signal,
+  });
   const daemon = await openDaemon({
     mode,
     paths,

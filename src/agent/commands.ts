@@ -1,4 +1,5 @@
 /** The commands of a node alone: `agent`, and taking kagent off a box. */
+import { join } from 'node:path';
 import { Command } from 'commander';
 import type * as z from 'zod';
 import { settingsCommand } from '../shared/cli/cli.ts';
@@ -8,6 +9,7 @@ import type { ClusterSettings } from '../shared/protocol/join.ts';
 import { silentLog } from '../shared/log/log.ts';
 import { askStatus } from '../shared/daemon/daemon.ts';
 import { defaultDataDir, pathsOf, runPaths } from '../shared/paths.ts';
+import { addTools } from '../shared/process/process.ts';
 import {
   createServiceManager,
   dataDirOf,
@@ -105,7 +107,9 @@ export function removeCommands(): readonly Command[] {
     const running = await askStatus(runPaths.statusSocket).catch(() => undefined);
     const installed = installedServices(managers).flatMap((service) => dataDirOf(service) ?? []);
     const path = flags.dataDir ?? running?.dataDir ?? installed[0] ?? defaultDataDir;
-    return { paths: pathsOf(path), host, managers, log: silentLog, print };
+    const paths = pathsOf(path);
+    addTools(join(paths.data, 'current/bin'));
+    return { paths, host, managers, log: silentLog, print };
   };
   return [
     new Command('killall')

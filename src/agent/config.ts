@@ -14,7 +14,9 @@ export const nodeSettings = {
     .describe('The least severe lines that are logged'),
   logFormat: z.enum(['text', 'json']).default('text').describe('Form of the log lines'),
   debug: z.boolean().default(false).describe('The same as --log-level debug'),
-  bundle: kinds.absolutePath.optional().describe('Component bundle of a slim executable'),
+  bundle: kinds.pathOrAddress
+    .optional()
+    .describe('Component bundle of a slim executable: a file, or its https address'),
   nodeName: kinds.nodeName.optional().describe("This node's name (the host's name)"),
   nodeIp: kinds.ipv4
     .optional()

@@ -29,6 +29,7 @@ import { createNodes, type Nodes } from './nodes/nodes.ts';
 import { clusterDnsOf, nodeCidrMaskSize } from './networks.ts';
 import { openPki } from './pki/pki.ts';
 import { snapshotTimer } from './snapshot-timer.ts';
+import { openRelease, ownExecutable } from './release/release.ts';
 import { createTunnel } from './tunnel/tunnel.ts';
 
 export interface ServerOptions {
@@ -143,6 +144,14 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     leaf: await supervisorLeaf(),
     nodes,
     tunnel,
+    release: await openRelease({
+      version,
+      executable: ownExecutable(),
+      extraDir: paths.server.release,
+      imagesDir: join(options.currentDir, 'images'),
+      caPem: pki.serverCa.caPem,
+      log,
+    }),
     joinDoor: createJoinDoor({
       pki,
       tokens,

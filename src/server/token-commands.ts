@@ -6,6 +6,7 @@ import { rfc3339, systemClock } from '../shared/clock.ts';
 import { askServer } from '../shared/daemon/daemon.ts';
 import { runPaths } from '../shared/paths.ts';
 import { Rotated, TokenCreated, TokenList } from '../shared/protocol/local.ts';
+import { joinLine } from './release/release.ts';
 import { bareSecret, newBootstrapSecret, parseToken } from '../shared/token/token.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -37,11 +38,14 @@ function joinCommand(): Command {
   return withNewToken(
     new Command('join-command').description('Make a token and print the line to type on the box that joins'),
   )
+    .option('--installed', 'for a box that has kagent already', false)
     .addOption(jsonOption())
-    .action(async (flags: NewTokenFlags) => {
+    .action(async (flags: NewTokenFlags & { readonly installed: boolean }) => {
       const made = await createToken(flags, undefined);
-      const line = `kagent agent --url ${made.joinUrl} --token ${made.text}`;
-      print(flags.output === 'json' ? JSON.stringify({ ...made, command: line }, null, 2) : line);
+      const command = `kagent agent --url ${made.joinUrl} --token ${made.text}`;
+      const installation = joinLine({ url: made.joinUrl, token: made.text });
+      if (flags.output === 'json') return print(JSON.stringify({ ...made, command, installation }, null, 2));
+      print(flags.installed ? command : installation);
     });
 }
 

@@ -37,6 +37,8 @@ export function pathsOf(dataDir: string) {
       agentToken: join(server, 'agent-token'),
       manifests: join(server, 'manifests'),
       etc: join(server, 'etc'),
+      /** Executables for boxes with another processor, put there by the operator. */
+      release: join(server, 'release'),
     },
     agent: {
       dir: agent,

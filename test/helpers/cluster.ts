@@ -79,6 +79,27 @@ async function installedBox(lab: Lab, name: string, lastByte: number): Promise<B
   return box;
 }
 
+/** Boxes on one switch on which nothing of kagent is. */
+export interface Boxes {
+  add(name: string, lastByte: number): Promise<Box>;
+  /** Keeps the logs and erases all boxes. */
+  wipe(): Promise<void>;
+}
+
+export async function createBoxes(scenario: string, share: readonly string[] = []): Promise<Boxes> {
+  const lab = await createLab({ share });
+  const boxes: Box[] = [];
+  return {
+    async add(name, lastByte) {
+      const box = boxOn(await lab.host(name, lastByte));
+      boxes.push(box);
+      await box.sh('rm -rf /etc/kagent /usr/local/bin/kagent*');
+      return box;
+    },
+    wipe: () => keepLogsAndWipe(lab, boxes, scenario),
+  };
+}
+
 /** A server and the boxes that have joined it, on one switch. */
 export interface Nodes {
   readonly server: Box;

@@ -9,6 +9,7 @@ import {
   type JoinDoorOptions,
   type TokenStore,
 } from '../../src/server/join/join.ts';
+import { openRelease } from '../../src/server/release/release.ts';
 import { openPki, type Pki } from '../../src/server/pki/pki.ts';
 import { systemClock, type Clock } from '../../src/shared/clock.ts';
 import { createEventLog } from '../../src/shared/events/events.ts';
@@ -78,7 +79,13 @@ export interface JoinServer {
 
 /** A server's door on a free port of loopback, until the test's end. */
 export async function joinServer(
-  options: JoinDoorChanges & { readonly sans?: readonly string[]; readonly api?: Partial<ApiOptions> } = {},
+  options: JoinDoorChanges & {
+    readonly sans?: readonly string[];
+    readonly api?: Partial<ApiOptions>;
+    /** What it hands out as its own executable. */
+    readonly executable?: string;
+    readonly extraDir?: string;
+  } = {},
 ): Promise<JoinServer> {
   const { sans = ['127.0.0.1'] } = options;
   const { pki, tokens, joinDoor } = await joinDoorOptions(options);
@@ -89,6 +96,14 @@ export async function joinServer(
     ipAddresses: sans,
     usages: ['server'],
   });
+  const release = await openRelease({
+    version: '1.2.3',
+    executable: options.executable,
+    extraDir: options.extraDir ?? '/nonexistent',
+    imagesDir: '/nonexistent',
+    caPem: pki.serverCa.caPem,
+    log: silentLog,
+  });
   const api = createApi({
     address: '127.0.0.1',
     port: 0,
@@ -98,6 +113,7 @@ export async function joinServer(
     joinDoor,
     nodes: { connect: () => Promise.resolve(undefined) },
     tunnel: { accept: () => false },
+    release,
     isReady: () => true,
     after: [],
     log: silentLog,

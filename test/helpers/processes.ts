@@ -52,3 +52,16 @@ function processAt(dir: string): readonly BoxProcess[] {
     return []; // it ended meanwhile
   }
 }
+
+/** Of the box's kagent itself: now, and the most it ever held in all. */
+export function kagentMemory(box: Box): {
+  readonly anonymousMiB: number;
+  readonly peakRssMiB: number;
+} {
+  const own = processesOf(box).find(({ commandLine }) => /\/kagent (server|agent)/.test(commandLine));
+  const figure = (file: string, key: string) => {
+    const text = readFileSync(box.path(`/proc/${own?.pid}/${file}`), 'utf8');
+    return Number(new RegExp(`^${key}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]) / 1024;
+  };
+  return { anonymousMiB: figure('smaps_rollup', 'Anonymous'), peakRssMiB: figure('status', 'VmHWM') };
+}

@@ -1,13 +1,10 @@
 import { accessSync, constants, existsSync, mkdirSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { rfc3339, systemClock, type Clock } from '../../shared/clock.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
-import { isExecutable } from '../../shared/files/files.ts';
-import { installCommand } from '../../shared/packages/packages.ts';
 import { hasMemoryCgroup } from './cgroup.ts';
 import {
   ClockBehindError,
-  CommandMissingError,
   DataDirNotWritableError,
   DiskFullError,
   KernelFeatureMissingError,
@@ -26,8 +23,6 @@ export interface HostNeeds {
   readonly builtAt: string;
   /** undefined: no agent on this box, so containers and their network are not needed. */
   readonly flannelBackend: FlannelBackend | undefined;
-  /** Searched before PATH: our own binaries. */
-  readonly binDir?: string;
   readonly minFreeMiB?: number;
   readonly root?: HostRoot;
   readonly clock?: Clock;
@@ -48,7 +43,6 @@ export async function checkHost(needs: HostNeeds): Promise<readonly HostProblem[
   const { flannelBackend } = needs;
   if (flannelBackend === undefined) return problems;
   if (!hasMemoryCgroup(root)) problems.push(new MemoryCgroupMissingError());
-  problems.push(...commandProblems(needs.binDir, root));
   problems.push(...(await kernelProblems(flannelBackend, root)));
   return problems;
 }
@@ -101,23 +95,6 @@ const reasons: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of the path is not a folder',
   EEXIST: 'a part of the path is not a folder',
 };
-
-/** What kube-proxy, flanneld and the CNI plugins call. */
-const commands = ['iptables', 'iptables-save', 'iptables-restore'] as const;
-
-function commandProblems(binDir: string | undefined, root: HostRoot): readonly HostProblem[] {
-  const folders = [
-    ...(binDir === undefined ? [] : [binDir]),
-    ...(process.env['PATH'] ?? '').split(delimiter),
-    '/usr/sbin',
-    '/sbin',
-  ];
-  const isThere = (command: string) => folders.some((folder) => isExecutable(root.path(join(folder, command))));
-  const missing = commands.find((command) => !isThere(command));
-  return missing === undefined
-    ? []
-    : [new CommandMissingError(missing, installCommand(['iptables'], root.read('/etc/os-release') ?? ''))];
-}
 
 /** What this kernel lacks for the pods' network. */
 export async function kernelProblems(

@@ -42,14 +42,6 @@ export class PortTakenError extends KagentError {
   }
 }
 
-export class CommandMissingError extends KagentError {
-  readonly code = 'HOST_COMMAND_MISSING';
-  readonly fault = 'operator';
-  constructor(command: string, install: string) {
-    super(`the command ${command} is not in PATH; install it: ${install}`);
-  }
-}
-
 export class ClockBehindError extends KagentError {
   readonly code = 'HOST_CLOCK_BEHIND';
   readonly fault = 'operator';

@@ -36,7 +36,6 @@ export { restoreHost } from './sysctl.ts';
 export { portOwner, portProblems } from './ports.ts';
 export {
   ClockBehindError,
-  CommandMissingError,
   DataDirNotWritableError,
   DiskFullError,
   KernelFeatureMissingError,

@@ -14,6 +14,7 @@ import { listenOnPort } from '../../shared/listen/listen.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { JoinDoor } from '../join/join.ts';
 import type { Nodes } from '../nodes/nodes.ts';
+import type { Release } from '../release/release.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 import { createUpgrades, type Upgrades } from './upgrades.ts';
 import { PortTakenError } from './errors.ts';
@@ -30,6 +31,7 @@ export interface ApiOptions {
   readonly joinDoor: JoinDoor;
   readonly nodes: Pick<Nodes, 'connect'>;
   readonly tunnel: Pick<Tunnel, 'accept'>;
+  readonly release: Release;
   /** Whether this server can serve joiners: the datastore is up. */
   readonly isReady: () => boolean;
   readonly after: readonly string[];
@@ -86,6 +88,7 @@ export function createApi(options: ApiOptions): Api {
         upgrades?.close(); // they are no longer the server's own
         stopped.closeAllConnections();
       });
+      await options.release.close();
       condition.set('False', 'Stopped', '');
     },
     health: () => condition.current(),

@@ -25,6 +25,7 @@ const statuses: Readonly<Record<string, number>> = {
   NODE_NOT_JOINED: 403,
   NODE_STILL_READY: 409,
   NODE_UNKNOWN: 404,
+  RELEASE_HOST_HEADER: 400,
   TOKEN_EXISTS: 409,
   TOKEN_EXPIRED: 401,
   TOKEN_ROLE: 403,

@@ -7,10 +7,12 @@ import { KagentError } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { JoinRequest } from '../../shared/protocol/join.ts';
 import { Secret } from '../../shared/secret.ts';
+import type { Release } from '../release/release.ts';
 import type { JoinDoor, Joiner } from '../join/join.ts';
 import { BodyInvalidError, BodyTooLargeError, NoTokenError } from './errors.ts';
 import { peerNode } from './peer.ts';
 import { problemResponse } from './problem.ts';
+import { releaseRoutes } from './release-routes.ts';
 
 /** Four signing requests and some names take 3 KiB. */
 const maxJoinBytes = 64 * 1024;
@@ -18,6 +20,7 @@ const maxJoinBytes = 64 * 1024;
 export function apiRoutes(options: {
   readonly caPem: string;
   readonly joinDoor: JoinDoor;
+  readonly release: Release;
   readonly isReady: () => boolean;
   readonly log: Log;
 }): Hono<{ Bindings: HttpBindings }> {
@@ -38,6 +41,8 @@ export function apiRoutes(options: {
     await joinDoor.authenticate(from); // before the body is looked at
     return context.json(await joinDoor.join(await bodyOf(context, JoinRequest), from));
   });
+
+  app.route('/', releaseRoutes(options.release));
 
   app.notFound(() => new Response('not found', { status: 404 }));
   app.onError((error) => refusal(error, log));

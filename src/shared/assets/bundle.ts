@@ -29,21 +29,22 @@ export function bundlePath(asked: string | undefined, env: Readonly<Record<strin
 
 /**
  * Reads the end of a file: trailer, then bundle.json.
+ * @param arch Node's name; this box's own unless given
  * @throws {AssetsMissingError} without a trailer. @throws {AssetsCorruptError} @throws {AssetsWrongArchError}
  */
-export async function openBundle(path: string): Promise<Bundle> {
+export async function openBundle(path: string, arch: string = process.arch): Promise<Bundle> {
   const file = await open(path).catch((cause: unknown) => {
     const why = systemCode(cause) === 'ENOENT' ? 'there is no such file' : messageOf(cause);
     throw new AssetsMissingError(path, why, { cause });
   });
   try {
-    return await readBundle(path, file);
+    return await readBundle(path, file, arch);
   } finally {
     await file.close();
   }
 }
 
-async function readBundle(path: string, file: FileHandle): Promise<Bundle> {
+async function readBundle(path: string, file: FileHandle, arch: string): Promise<Bundle> {
   const { size } = await file.stat();
   const trailer = decodeTrailer(await readAt(file, Math.max(0, size - trailerBytes), trailerBytes));
   if (trailer === undefined) throw new AssetsMissingError(path, 'it does not end with a bundle');
@@ -56,7 +57,7 @@ async function readBundle(path: string, file: FileHandle): Promise<Bundle> {
     throw new AssetsCorruptError(path, 'bundle.json has another checksum than the trailer says');
   }
   const manifest = parseManifest(path, json);
-  if (manifest.arch !== process.arch) throw new AssetsWrongArchError(path, manifest.arch, process.arch);
+  if (manifest.arch !== arch) throw new AssetsWrongArchError(path, manifest.arch, arch);
   return { path, identity: trailer.manifestSha256, start, manifest };
 }
 

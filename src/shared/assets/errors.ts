@@ -6,7 +6,7 @@ export class AssetsMissingError extends KagentError {
   readonly fault = 'operator';
   constructor(path: string, why: string, options?: { readonly cause?: unknown }) {
     super(
-      `no components in ${path}: ${why}; use the full kagent executable, or name a bundle with --bundle FILE or KAGENT_BUNDLE`,
+      `no components in ${path}: ${why}; use the full kagent executable, or name a bundle, by file or address, with --bundle FILE or KAGENT_BUNDLE`,
       options,
     );
   }
@@ -38,8 +38,42 @@ export class AssetsNoSpaceError extends KagentError {
     const free =
       freeBytes === undefined ? 'the file system or a quota is full' : `${mebibytes(freeBytes)} MiB are free`;
     super(
-      `unpacking needs ${mebibytes(neededBytes)} MiB in ${dir}, ${free}; make room, or choose another place with --data-dir`,
+      `kagent needs ${mebibytes(neededBytes)} MiB in ${dir} for its components, ${free}; make room, or choose another place with --data-dir`,
       options,
+    );
+  }
+}
+
+/** The address from which the components should come does not give them. */
+export class AssetsUnreachableError extends KagentError {
+  readonly code = 'ASSETS_UNREACHABLE';
+  readonly fault = 'peer';
+  constructor(url: string, why: string, options?: { readonly cause?: unknown }) {
+    super(
+      `the components cannot be fetched from ${url}: ${why}; the next start goes on where this one ended, or name another place with --bundle FILE`,
+      options,
+    );
+  }
+}
+
+/** What an address gave is not the bundle of this executable. */
+export class AssetsWrongBundleError extends KagentError {
+  readonly code = 'ASSETS_WRONG_BUNDLE';
+  readonly fault = 'peer';
+  constructor(url: string, actual: string, wanted: string) {
+    super(
+      `${url} has the sha256 ${actual}, and this kagent was built for ${wanted}; nothing was unpacked: name the bundle of the same release with --bundle`,
+    );
+  }
+}
+
+/** An address was named, and the executable knows no checksum to compare with. */
+export class AssetsUnverifiableError extends KagentError {
+  readonly code = 'ASSETS_UNVERIFIABLE';
+  readonly fault = 'operator';
+  constructor(url: string) {
+    super(
+      `this kagent was built without a bundle and cannot tell whether ${url} is the right one; download it, compare its checksum, and name the file with --bundle FILE`,
     );
   }
 }

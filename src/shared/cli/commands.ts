@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Argument, Command } from 'commander';
-import { bundlePath, openBundle, unpack, type Bundle } from '../assets/assets.ts';
+import { bundlePath, findBundle, openBundle, unpack, type Bundle } from '../assets/assets.ts';
 import { askStatus } from '../daemon/daemon.ts';
 import { defaultDataDir, pathsOf, runPaths } from '../paths.ts';
 import { serviceCommand, type Readiness } from '../service/service.ts';
@@ -69,7 +69,8 @@ async function binDir(): Promise<string> {
   const { data } = pathsOf(dataDir);
   const running = await askStatus(runPaths.statusSocket).catch(() => undefined);
   if (running !== undefined) return join(pathsOf(running.dataDir).data, 'current', 'bin');
-  const bundle = await openBundle(bundlePath(undefined, process.env));
+  const signal = new AbortController().signal; // Ctrl-C ends this process, and its next run goes on
+  const bundle = await findBundle({ asked: undefined, env: process.env, dataDir, signal });
   await unpack({ bundle, dataDir, signal: AbortSignal.timeout(120_000) });
   return join(data, 'current', 'bin');
 }

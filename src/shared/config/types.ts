@@ -11,6 +11,10 @@ export const cidr4 = z.cidrv4("it must be an IPv4 range such as '10.42.0.0/16'")
 export const ipv4 = z.ipv4("it must be an IPv4 address such as '10.43.0.10'");
 export const list = z.array(z.string()).default([]);
 export const absolutePath = z.string().startsWith('/', 'it must be an absolute path');
+/** A file, or where to fetch it. */
+export const pathOrAddress = z
+  .string()
+  .regex(/^(\/|https?:\/\/.)/, 'it must be an absolute path or begin with https:// or http://');
 /** `flag=value`, handed to an upstream component. */
 export const componentArgs = z
   .array(z.string().regex(/^[^=]+(=.*)?$/, "each must be 'flag=value' as the component takes it, without dashes"))

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+
 interface Collector {
   /** Percentages, as GOGC. */
   readonly starting: number;
@@ -35,6 +37,16 @@ const inherited = [
 
 const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+/** What a box may lack, beside our own binaries: found after the system's of the same name. */
+function toolsBeside(binDir: string): string {
+  return join(binDir, '../aux');
+}
+
+/** For what kagent itself runs on the box: `ip`, `iptables-save`. */
+export function addTools(binDir: string, env: NodeJS.ProcessEnv = process.env): void {
+  env['PATH'] = [env['PATH'] ?? systemPath, toolsBeside(binDir)].join(':');
+}
+
 export interface EnvironmentOptions {
   /** The folder of our own binaries: found before the system's of the same name. */
   readonly path: string;
@@ -47,7 +59,7 @@ export function childEnvironment(name: string, options: EnvironmentOptions): Rea
   const { path, extra = {}, from = process.env } = options;
   const collector = collectors[name];
   return {
-    PATH: `${path}:${systemPath}`,
+    PATH: `${path}:${systemPath}:${toolsBeside(path)}`,
     HOME: '/root',
     ...Object.fromEntries(inherited.flatMap((key) => (from[key] === undefined ? [] : [[key, from[key]]]))),
     ...(collector === undefined ? {} : collectorVariables(name, collector)),

@@ -46,7 +46,7 @@ export { processComponent } from './process-component.ts';
 export { childLogs, type ChildLog } from './child-log.ts';
 export { childRegistry, endLeftOvers } from './children.ts';
 export { childCgroups, removeCgroups } from './cgroup.ts';
-export { childEnvironment } from './environment.ts';
+export { addTools, childEnvironment } from './environment.ts';
 export { processStat, type ProcessStat } from './stat.ts';
 export { cpuAndMemory } from './usage.ts';
 export { NeverReadyError } from './errors.ts';

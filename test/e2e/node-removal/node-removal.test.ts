@@ -84,7 +84,7 @@ describe('tokens', () => {
 
   test('join-command prints the line that joins; after a rotation the old token is worth nothing, and who has joined stays', async () => {
     const old = await nodes.token();
-    const line = await onServer('token', 'join-command', '--ttl', '5m');
+    const line = await onServer('token', 'join-command', '--installed', '--ttl', '5m');
     const [, , ...flags] = line.split(' ');
     expect(line).toMatch(
       /^kagent agent --url https:\/\/[\d.]+:9345 --token K10[0-9a-f]{64}::[a-z0-9]{6}\.[a-z0-9]{16}$/,

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createNodes, type Box, type Nodes } from '../../helpers/cluster.ts';
 import { webOnEachNode } from '../../helpers/manifests.ts';
+import { listNodes, podsOf, type ListedPod } from '../../helpers/nodes.ts';
 import { eventually } from '../../helpers/wait.ts';
 import { tunnelStories } from './tunnel.ts';
 
@@ -32,17 +33,6 @@ END`);
 const kubectl = (...args: readonly string[]) => nodes.server.kubectl(...args);
 const all = () => [nodes.server, ...nodes.agents];
 
-interface Pod {
-  readonly metadata: { readonly name: string };
-  readonly spec: { readonly nodeName: string };
-  readonly status: { readonly podIP: string };
-}
-
-async function podsOf(label: string): Promise<readonly Pod[]> {
-  return (JSON.parse(await kubectl('get', 'pods', '-l', label, '-o', 'json')) as { readonly items: readonly Pod[] })
-    .items;
-}
-
 const service = `
 apiVersion: v1
 kind: Service
@@ -55,9 +45,7 @@ spec:
 
 describe('two agents that joined at once', () => {
   test('are Ready, connected, and have addresses of their own', async () => {
-    const { nodes: listed } = JSON.parse((await nodes.server.kagent(['node', 'ls', '-o', 'json'])).stdout) as {
-      readonly nodes: readonly { readonly name: string; readonly status: string; readonly connected: boolean }[];
-    };
+    const listed = await listNodes(nodes.server);
     expect(listed.map(({ name, status, connected }) => [name, status, connected])).toEqual([
       ['a1', 'Ready', true],
       ['a2', 'Ready', true],
@@ -71,7 +59,7 @@ describe('two agents that joined at once', () => {
     await nodes.server.apply(`${webOnEachNode}---${service}`);
     await kubectl('rollout', 'status', 'daemonset/web', '--timeout=60s');
     await kubectl('wait', '-n', 'kube-system', 'deployment/coredns', '--for=condition=Available', '--timeout=60s');
-    const pods = await podsOf('app=web');
+    const pods = await podsOf(nodes.server, 'app=web');
     expect(new Set(pods.map((pod) => pod.spec.nodeName))).toEqual(new Set(['s1', 'a1', 'a2']));
     const serviceIp = await kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}');
     const names = pods.map((pod) => pod.metadata.name);
@@ -95,8 +83,8 @@ describe('two agents that joined at once', () => {
   });
 
   test('packets of the full size go from pod to pod: the MTU is right', async () => {
-    const [from, to] = await podsOf('app=web');
-    const mtu = async (pod: Pod | undefined) =>
+    const [from, to] = await podsOf(nodes.server, 'app=web');
+    const mtu = async (pod: ListedPod | undefined) =>
       Number((await kubectl('exec', pod?.metadata.name ?? '', '--', 'cat', '/sys/class/net/eth0/mtu')).trim());
     expect(await mtu(from)).toBe(1450);
     const size = String((await mtu(from)) - 28);
@@ -118,7 +106,7 @@ describe('two agents that joined at once', () => {
       '3600',
     );
     await kubectl('rollout', 'status', 'deployment/many', '--timeout=180s');
-    const perNode = Map.groupBy(await podsOf('app=many'), (pod) => pod.spec.nodeName);
+    const perNode = Map.groupBy(await podsOf(nodes.server, 'app=many'), (pod) => pod.spec.nodeName);
     for (const name of ['s1', 'a1', 'a2']) expect(perNode.get(name)?.length).toBeGreaterThan(40);
     await kubectl('delete', 'deployment', 'many', '--wait=false');
     await kubectl('wait', 'pod', '-l', 'app=many', '--for=delete', '--timeout=180s');

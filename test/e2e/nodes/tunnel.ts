@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import type { Box, Nodes } from '../../helpers/cluster.ts';
-import { processesOf } from '../../helpers/processes.ts';
+import type { Nodes } from '../../helpers/cluster.ts';
+import { sessionsOf } from '../../helpers/nodes.ts';
+import { kagentMemory } from '../../helpers/processes.ts';
 import { eventually } from '../../helpers/wait.ts';
 import { extend } from '../workloads/extension.ts';
 
@@ -65,41 +65,28 @@ export function tunnelStories(nodes: () => Nodes): void {
     const [a1] = nodes().agents;
     if (a1 === undefined) throw new Error('there is no agent');
     await server().sh('head -c 1000000000 /dev/urandom >/tmp/gigabyte');
-    const before = [kagentMemory(server()), kagentMemory(a1)];
+    const before = [kagentMemory(server()).anonymousMiB, kagentMemory(a1).anonymousMiB];
     const copied = server().kubectl('cp', '/tmp/gigabyte', 'shell-a1:/tmp/gigabyte');
     let isDone = false;
     const peaks = [...before];
     const look = async () => {
       while (!isDone) {
-        [server(), a1].forEach((box, index) => (peaks[index] = Math.max(peaks[index] ?? 0, kagentMemory(box))));
+        [server(), a1].forEach(
+          (box, index) => (peaks[index] = Math.max(peaks[index] ?? 0, kagentMemory(box).anonymousMiB)),
+        );
         await delay(50);
       }
     };
     const looking = look();
-    const sessions = await connections();
+    const sessions = await sessionsOf(server()); // one more would mean that beats were missed
     await copied.finally(() => (isDone = true));
     await looking;
-    const grown = peaks.map((peak, index) => (peak - (before[index] ?? 0)) / 2 ** 20);
+    const grown = peaks.map((peak, index) => peak - (before[index] ?? 0));
     expect(Math.max(...grown)).toBeLessThan(64);
-    expect(await connections()).toEqual(sessions);
+    expect(await sessionsOf(server())).toEqual(sessions);
     const [here] = (await server().sh('sha256sum /tmp/gigabyte')).split(' ');
     const [there] = (await server().kubectl('exec', 'shell-a1', '--', 'sha256sum', '/tmp/gigabyte')).split(' ');
     expect(there).toBe(here);
     await server().sh('rm /tmp/gigabyte');
   });
-
-  /** Of each node, which connection it is on: one more would mean that beats were missed. */
-  const connections = async () => {
-    const { nodes: all } = JSON.parse((await server().kagent(['node', 'ls', '-o', 'json'])).stdout) as {
-      readonly nodes: readonly { readonly name: string; readonly session: number }[];
-    };
-    return all.map(({ name, session }) => [name, session]);
-  };
-}
-
-/** Anonymous memory of the box's kagent itself, bytes. */
-function kagentMemory(box: Box): number {
-  const own = processesOf(box).find(({ commandLine }) => /\/kagent (server|agent)/.test(commandLine));
-  const rollup = readFileSync(box.path(`/proc/${own?.pid}/smaps_rollup`), 'utf8');
-  return Number(/^Anonymous:\s+(\d+) kB/m.exec(rollup)?.[1]) * 1024;
 }

@@ -1,23 +1,30 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { appendBundle, buildExecutable } from '../../../scripts/build/executable.ts';
+import { addonFor, appendBundle, buildExecutable } from '../../../scripts/build/executable.ts';
+import { targetOf } from '../../../scripts/build/target.ts';
+import type { NeededBundle } from '../../../src/shared/assets/needed.ts';
 import { fakeBundle } from '../../helpers/bundle.ts';
+import { serveFile } from '../../helpers/file-server.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const run = promisify(execFile);
 
-function build(output: string): Promise<void> {
+function build(output: string, bundle?: NeededBundle): Promise<void> {
+  const target = targetOf(process.arch);
   return buildExecutable({
+    target,
     sources: join(root, 'test/fixtures/executable'),
     node: join(root, 'node_modules', `node-linux-${process.arch}`, 'bin/node'),
-    addon: join(root, 'node_modules/better-sqlite3/prebuilds', `linux-${process.arch}.node`),
+    addon: addonFor(target),
     version: '0.0.0',
     buildDate: '2026-01-01T00:00:00Z',
+    bundle,
     output,
   });
 }
@@ -52,4 +59,23 @@ test('an executable without a bundle says where one may come from', async () => 
   await expect(failed).rejects.toThrow(`no components in ${slim}`);
   await expect(failed).rejects.toThrow('--bundle FILE');
   expect(readdirSync(dir).filter((name) => name.startsWith('kagent-'))).toEqual([]); // the addon's private folder is gone
+});
+
+test('a slim executable fetches the components of its release, once, or the same from where it is told', async () => {
+  const dir = temporaryDir();
+  const content = await readFile(await fakeBundle(dir, [{ path: 'bin/tool', content: 'tool' }]));
+  const release = await serveFile('/v1.2.3/bundle', content);
+  const mirror = await serveFile('/bundle', content);
+  const slim = join(dir, 'slim');
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  await build(slim, { sha256, sizeBytes: content.length, url: release.url });
+  const env = { PATH: '/usr/bin:/bin', TMPDIR: dir };
+  for (const dataDir of [join(dir, 'data'), join(dir, 'data')]) {
+    await run(slim, [dataDir], { env, cwd: '/' });
+    expect(await readFile(join(dataDir, 'data/current/bin/tool'), 'utf8')).toBe('tool');
+  }
+  expect(release.asked).toEqual(['']);
+  await run(slim, [join(dir, 'other')], { env: { ...env, KAGENT_BUNDLE: mirror.url }, cwd: '/' });
+  expect(await readFile(join(dir, 'other/data/current/bin/tool'), 'utf8')).toBe('tool');
+  expect(mirror.asked).toEqual(['']);
 });

@@ -1,5 +1,14 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { stopDaemon } from '../../../src/shared/service/service.ts';
@@ -38,10 +47,24 @@ export function makeBox() {
       more: Readonly<Record<string, string>> = {},
     ): Promise<Ran> => run('/bin/sh', [script, ...args], { ...env, ...more }),
     run: (command: string, ...args: readonly string[]): Promise<Ran> => run(command, args, env),
+    runWith: (more: Readonly<Record<string, string>>, command: string, ...args: readonly string[]): Promise<Ran> =>
+      run(command, args, { ...env, ...more }),
   };
 }
 
 export type Box = ReturnType<typeof makeBox>;
+
+/** A box on whose PATH only one of the two downloaders is found. */
+export function boxWith(downloader: string): { readonly box: Box; readonly env: Readonly<Record<string, string>> } {
+  const box = makeBox();
+  for (const dir of ['/bin', '/usr/bin']) {
+    for (const name of readdirSync(dir)) {
+      if (['curl', 'wget'].includes(name) && name !== downloader) continue;
+      if (!existsSync(box.path('commands', name))) link(join(dir, name), box.path('commands', name));
+    }
+  }
+  return { box, env: { PATH: box.path('commands') } };
+}
 
 /** One file that runs the stand-in; `version` makes its bytes differ. */
 export function writeExecutable(path: string, version: string): void {

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { link, makeBox, writeExecutable, type Box } from './box.ts';
+import { boxWith, makeBox, writeExecutable, type Box } from './box.ts';
 
 const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
 
@@ -25,7 +25,7 @@ async function serveRelease(box: Box, options: { readonly wrongSum?: boolean; re
   let toBreak = options.breakAfter;
   const server = createServer((request, response) => {
     const path = request.url ?? '';
-    asked.push(`${path} ${request.headers.range ?? ''}`.trim());
+    if (request.method === 'GET') asked.push(`${path} ${request.headers.range ?? ''}`.trim());
     const body = files[path];
     if (body === undefined) return void response.writeHead(404).end();
     const from = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
@@ -35,7 +35,8 @@ async function serveRelease(box: Box, options: { readonly wrongSum?: boolean; re
       'content-range': `bytes ${from}-${body.length - 1}/${body.length}`,
     };
     response.writeHead(from > 0 ? 206 : 200, headers);
-    if (toBreak === undefined || !path.includes('/kagent-')) return void response.end(rest);
+    if (toBreak === undefined || request.method === 'HEAD' || !path.includes('/kagent-'))
+      return void response.end(rest);
     response.write(rest.subarray(0, toBreak), () => response.destroy());
     toBreak = undefined;
   });
@@ -58,20 +59,13 @@ const noStart = { INSTALL_KAGENT_SKIP_START: 'true', INSTALL_KAGENT_SYMLINK: 'sk
 const filesIn = (dir: string) => (existsSync(dir) ? readdirSync(dir) : []);
 
 describe.each(['curl', 'wget'])('with %s', (downloader) => {
-  /** A PATH on which only one of the two is found. */
-  function boxWith(): { box: Box; env: Record<string, string> } {
-    const box = makeBox();
-    for (const dir of ['/bin', '/usr/bin']) {
-      for (const name of readdirSync(dir)) {
-        if (['curl', 'wget'].includes(name) && name !== downloader) continue;
-        if (!existsSync(box.path('commands', name))) link(join(dir, name), box.path('commands', name));
-      }
-    }
-    return { box, env: { ...noStart, PATH: `${box.path('commands')}` } };
-  }
+  const boxAlone = () => {
+    const { box, env } = boxWith(downloader);
+    return { box, env: { ...noStart, ...env } };
+  };
 
   test('a release is found through its channel, verified, put in place, and not fetched twice', async () => {
-    const { box, env } = boxWith();
+    const { box, env } = boxAlone();
     const { mirror, asked, executable } = await serveRelease(box);
     const first = await box.install(loneScript(box), [], { ...env, INSTALL_KAGENT_MIRROR: mirror });
     expect(first).toMatchObject({ code: 0 });
@@ -84,7 +78,7 @@ describe.each(['curl', 'wget'])('with %s', (downloader) => {
   });
 
   test('a wrong checksum installs nothing and leaves nothing', async () => {
-    const { box, env } = boxWith();
+    const { box, env } = boxAlone();
     const { mirror } = await serveRelease(box, { wrongSum: true });
     const ran = await box.install(loneScript(box), [], { ...env, INSTALL_KAGENT_MIRROR: mirror });
     expect(ran.code).toBe(1);

@@ -99,8 +99,8 @@ test('under OpenRC it writes an executable script, adds it to the default runlev
   expect(lint.stdout).toBe('');
 });
 
-test('the installer, the test command and the lab are clean shell scripts', () => {
-  const scripts = ['scripts/install.sh', 'scripts/test.sh', '.ci/run', 'src/lab/lab.sh'];
+test('the installer, the release, the test command and the lab are clean shell scripts', () => {
+  const scripts = ['scripts/install.sh', 'scripts/release.sh', 'scripts/test.sh', '.ci/run', 'src/lab/lab.sh'];
   const lint = spawnSync('shellcheck', scripts, { encoding: 'utf8', cwd: new URL('../../..', import.meta.url) });
   expect({ error: lint.error, said: lint.stdout }).toEqual({ error: undefined, said: '' });
 });

@@ -40,10 +40,6 @@ async function codes(needed: HostNeeds): Promise<readonly string[]> {
   return (await checkHost(needed)).map((problem) => problem.code);
 }
 
-function without(...paths: readonly string[]): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(goodBox).filter(([path]) => !paths.includes(path)));
-}
-
 test('a good box has no problems, and every problem is for its operator', async () => {
   expect(await checkHost(needs())).toEqual([]);
   const problems = await checkHost(needs({ clock: clockAt('2020-01-01T00:00:00Z'), minFreeMiB: 2 ** 40 }, {}));
@@ -82,23 +78,6 @@ test('a data dir without write permission is a problem to all but root', async (
   chmodSync(join(dir, 'data'), 0o500);
   const expected = process.getuid?.() === 0 ? [] : ['HOST_DATA_DIR_NOT_WRITABLE'];
   expect(await codes(needs({ dataDir: join(dir, 'data') }))).toEqual(expected);
-});
-
-test('missing iptables names the command that installs it here', async () => {
-  const path = process.env['PATH'];
-  process.env['PATH'] = '/usr/sbin';
-  try {
-    const [problem] = await checkHost(needs({}, without('/usr/sbin/iptables')));
-    expect(problem?.message).toBe('the command iptables is not in PATH; install it: apt-get install iptables');
-    expect(await codes(needs({}, without('/usr/sbin/iptables-restore')))).toEqual(['HOST_COMMAND_MISSING']);
-  } finally {
-    process.env['PATH'] = path;
-  }
-});
-
-test('a command that travels with kagent counts', async () => {
-  const root = fakeRoot({ ...without('/usr/sbin/iptables'), '/data/bin/iptables': '' });
-  expect(await codes(needs({ root, binDir: '/data/bin' }))).toEqual([]);
 });
 
 test('a board that boots without the memory cgroup hears which words to add', async () => {

@@ -1,0 +1,39 @@
+import { parseToken } from '../../shared/token/token.ts';
+import { HostHeaderError } from './errors.ts';
+
+/** A name or an address, with a port: nothing a shell would read as more than a word. */
+const plainHost = /^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
+
+/**
+ * scripts/install.sh with its two settings filled in: where it was fetched, and the CA that vouches for that.
+ * @throws {HostHeaderError}
+ */
+export function installerFor(options: {
+  readonly script: string;
+  readonly host: string;
+  readonly caPem: string;
+}): string {
+  const { script, host, caPem } = options;
+  if (!plainHost.test(host)) throw new HostHeaderError();
+  return script
+    .replace(/^RELEASE_ADDRESS=$/m, `RELEASE_ADDRESS=https://${host}/release`)
+    .replace(/^RELEASE_CA=$/m, () => `RELEASE_CA='${caPem.trim()}'`);
+}
+
+/**
+ * One line for a root shell on a box that has `sh`, and curl or wget. Of what is not yet trusted it takes the CA alone and
+ * compares its checksum with the one in the token; everything after that is vouched for by this CA. The token is
+ * never an argument of a program, where other users would see it.
+ */
+export function joinLine({ url, token }: { readonly url: string; readonly token: string }): string {
+  const fetched = (curl: string, wget: string, path: string) =>
+    `{ curl -sSf ${curl} $u/${path} || wget -nv -O- ${wget} $u/${path}; }`;
+  return [
+    `(u=${url} c=$(mktemp); trap 'rm -f $c' 0;`,
+    `${fetched('-k', '--no-check-certificate', 'cacerts')} >$c;`,
+    `if echo "${parseToken(token).caHash}  $c" | sha256sum -c >/dev/null 2>&1;`,
+    `then s=$(${fetched('--cacert $c', '--ca-certificate=$c', 'install.sh')}) &&`,
+    `KAGENT_URL=$u KAGENT_TOKEN=${token} sh -c "$s" - agent;`,
+    `else echo "$u is not reached, or is not the server this line is from: nothing was run" >&2; false; fi)`,
+  ].join(' ');
+}

@@ -1,0 +1,190 @@
+/**
+ * Boxes with nothing on them but a shell, coreutils and curl: a server is installed from a release on a web server, agents by the
+ * one line that it prints. No package manager, no internet, no iptables.
+ */
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { messageOf } from '../../../src/shared/errors.ts';
+import { createBoxes, type Box, type Boxes } from '../../helpers/cluster.ts';
+import { listNodes, untilNode } from '../../helpers/nodes.ts';
+import { eventually } from '../../helpers/wait.ts';
+
+const run = promisify(execFile);
+const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
+const repository = resolve(import.meta.dirname, '../../..');
+let boxes: Boxes;
+let web: Box;
+let server: Box;
+let agents: readonly Box[];
+let release: string;
+
+/** Deletes what a small box has not: everything but a shell, coreutils, and what is named here. */
+async function strip(box: Box): Promise<void> {
+  const kept = [
+    'sh',
+    'dash',
+    'bash',
+    'curl',
+    'grep',
+    'sed',
+    'awk',
+    'mawk',
+    'xargs',
+    'find',
+    'nsenter',
+    'mount',
+    'umount',
+  ];
+  await box.sh(`
+    keep=" ${kept.join(' ')} $(dpkg -L coreutils | sed -n 's#^/\\(usr/\\)\\{0,1\\}s\\{0,1\\}bin/##p' | tr '\\n' ' ')"
+    cd /usr/bin; for file in $(find . -maxdepth 1 ! -type d); do case "$keep" in *" \${file#./} "*) ;; *) echo "/usr/bin/$file" ;; esac; done >/tmp/gone
+    find /usr/sbin /usr/local/bin /usr/local/sbin -maxdepth 1 ! -type d >>/tmp/gone
+    xargs rm -f </tmp/gone; rm -rf /usr/local/go /tmp/gone
+  `);
+}
+
+const address = () => `http://${web.host.address}:8000`;
+const installOn = (box: Box, variables = '') => box.sh(`curl -sf ${address()}/install.sh | ${variables} sh -s - 2>&1`);
+const failToInstallOn = (box: Box, variables = '') =>
+  installOn(box, variables).then(
+    (said) => {
+      throw new Error(`it was installed:\n${said}`);
+    },
+    (error: unknown) => messageOf(error),
+  );
+
+beforeAll(async () => {
+  release = await mkdtemp('/var/tmp/kagent-release-');
+  boxes = await createBoxes('from-server', [release]);
+  web = await boxes.add('web', 10);
+  await run(join(repository, 'scripts/release.sh'), ['--arch', arch, '--address', address(), release]);
+  web.run(['python3', '-m', 'http.server', '8000', '--directory', release]);
+  server = await boxes.add('s1', 11);
+  agents = [await boxes.add('a1', 21), await boxes.add('a2', 22)];
+  for (const box of [server, ...agents]) await strip(box);
+  await eventually(() => server.sh(`curl -sf ${address()}/channels/stable`));
+});
+afterAll(async () => {
+  await boxes?.wipe();
+  await rm(release, { recursive: true, force: true });
+});
+
+describe('a server from a release', () => {
+  test('a wrong checksum installs nothing', async () => {
+    await cp(join(release, 'v0.1.0'), join(release, 'v6.6.6'), { recursive: true });
+    await writeFile(join(release, 'v6.6.6', `sha256sum-${arch}.txt`), `${'0'.repeat(64)}  kagent-${arch}\n`);
+    const said = await failToInstallOn(server, 'INSTALL_KAGENT_VERSION=v6.6.6');
+    expect(said).toContain('Nothing was installed');
+    expect(await server.sh('ls -A /usr/local/bin /etc/kagent 2>&1 || true')).not.toMatch(/^\.?kagent/m);
+  });
+
+  test('a disk without room is said before anything is changed', async () => {
+    await server.sh('mount -t tmpfs -o size=64m tmpfs /usr/local/bin');
+    const said = await failToInstallOn(server);
+    expect(said).toMatch(/has 64 MiB free and kagent needs \d+ MiB there[^]*Nothing was changed/);
+    expect(await server.sh('ls -A /usr/local/bin; umount /usr/local/bin')).toBe('');
+  });
+
+  test('is Ready with one command', async () => {
+    const said = await installOn(server);
+    expect(said).toMatch(/kagent is Ready[^]*What next:/);
+    expect((await listNodes(server)).map(({ name, status }) => [name, status])).toEqual([['s1', 'Ready']]);
+  });
+
+  test('installed again, nothing restarts', async () => {
+    const { pid } = await server.status();
+    expect(await installOn(server)).toMatch(/is here already[^]*not restarted/);
+    expect((await server.status()).pid).toBe(pid);
+  });
+});
+
+describe('agents, by the line that the server prints', () => {
+  test('a man in the middle of it gets nothing: no token, nothing run', async () => {
+    const { stdout: line } = await server.kagent(['token', 'join-command', '--ttl', '5m']);
+    // He answers at an address of his own with a certificate of his own, and has recorded what came.
+    await web.sh(`
+      cd /tmp && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out cacerts -days 1 -subj /CN=x -addext subjectAltName=IP:${web.host.address} 2>/dev/null
+      mkdir -p false && cp cacerts false/ && echo 'touch /tmp/owned' >false/install.sh`);
+    web.run([
+      'sh',
+      '-c',
+      `cd /tmp/false && exec python3 -c "
+import http.server, ssl, sys
+class H(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self):
+        open('/tmp/asked', 'a').write(self.requestline + str(self.headers))
+        super().do_GET()
+s = http.server.HTTPServer(('', 9345), H)
+c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER); c.load_cert_chain('/tmp/cacerts', '/tmp/key.pem')
+s.socket = c.wrap_socket(s.socket, server_side=True)
+s.serve_forever()"`,
+    ]);
+    await eventually(() => web.sh(`curl -skf https://${web.host.address}:9345/cacerts`));
+    await web.sh('rm -f /tmp/asked');
+    const attacked = line.replace(server.host.address, web.host.address);
+    const [a1] = agents;
+    expect(await a1?.sh(`{ ${attacked.trim()}; } 2>&1 || true`)).toContain('nothing was run');
+    expect(await a1?.sh('ls /tmp/owned /usr/local/bin/* 2>&1 || true')).not.toContain('kagent');
+    const asked = await web.sh('cat /tmp/asked');
+    expect(asked).toContain('GET /cacerts');
+    expect(asked).not.toContain('K10');
+    expect(asked.match(/^GET/gm)).toHaveLength(1);
+  });
+
+  test('two boxes at once: both Ready, with a pod on each', async () => {
+    const { stdout: line } = await server.kagent(['token', 'join-command', '--ttl', '5m']);
+    const said = await Promise.all(agents.map((agent) => agent.sh(`{ ${line.trim()}; } 2>&1`)));
+    for (const text of said) expect(text).toMatch(/Download[^]*is Ready[^]*kagent-agent-uninstall.sh/);
+    const nodes = await listNodes(server);
+    expect(nodes.map(({ name, status }) => [name, status])).toEqual([
+      ['a1', 'Ready'],
+      ['a2', 'Ready'],
+      ['s1', 'Ready'],
+    ]);
+    await server.apply(`
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: { name: web }
+spec:
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers: [{ name: web, image: IMAGE, command: [httpd, -f, -p, '80', -h, /etc] }]
+---
+apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec: { type: NodePort, selector: { app: web }, ports: [{ port: 80, nodePort: 30080 }] }
+`);
+    await server.kubectl('rollout', 'status', 'daemonset/web', '--timeout=60s');
+    for (const box of [server, ...agents]) {
+      // Rules made with the iptables that kagent brought.
+      const text = () => box.sh('curl -sf http://127.0.0.1:30080/hostname');
+      expect(await eventually(text, { withinMs: 20_000 })).toMatch(/^web-/);
+    }
+  });
+
+  test('installed again with another flag, only that box’s kagent restarts', async () => {
+    const [a1, a2] = agents;
+    if (a1 === undefined || a2 === undefined) throw new Error('two agents are needed');
+    const before = [(await a1.status()).pid, (await a2.status()).pid, (await server.status()).pid];
+    const again = `INSTALL_KAGENT_SKIP_DOWNLOAD=true sh -s - agent --node-label zone=b 2>&1`;
+    await a1.sh(`curl -sfk https://${server.host.address}:9345/install.sh | ${again}`);
+    expect((await a1.status()).pid).not.toBe(before[0]);
+    expect([(await a2.status()).pid, (await server.status()).pid]).toEqual(before.slice(1));
+    await untilNode({ server }, 'a1', { status: 'Ready', connected: true });
+  });
+
+  test('kagent-agent-uninstall.sh takes it away', async () => {
+    await server.kagent(['node', 'drain', 'a2'], { timeoutMs: 60_000 });
+    await agents[1]?.sh('kagent-agent-uninstall.sh');
+    expect(await agents[1]?.sh('ls -A /usr/local/bin /etc/kagent /var/lib/kagent 2>&1 || true')).not.toMatch(
+      /^\.?kagent/m,
+    );
+  });
+});

@@ -1,0 +1,133 @@
+/** A box that has a shell and curl or wget joins by the one line that a server prints. */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { joinLine } from '../../../src/server/release/release.ts';
+import { joinServer, type JoinServer } from '../../helpers/join-server.ts';
+import { boxWith, makeBox, writeExecutable, type Box } from './box.ts';
+
+const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
+const noStart = { INSTALL_KAGENT_SKIP_START: 'true', INSTALL_KAGENT_SYMLINK: 'skip' };
+
+/** A server whose executable is the stand-in, made so large that it takes several packets. */
+async function serverOf(box: Box) {
+  const path = box.path('server/kagent');
+  writeExecutable(path, 'of the server');
+  const executable = Buffer.concat([readFileSync(path), Buffer.alloc(3_000_000, '#\n')]);
+  writeFileSync(path, executable);
+  return { executable, server: await joinServer({ executable: path }) };
+}
+
+async function lineOf(server: JoinServer, url = server.url): Promise<string> {
+  const { text } = await server.tokens.create({ role: 'agent', description: '', ttlMs: 60_000, secret: undefined });
+  return joinLine({ url, token: text.reveal() });
+}
+
+const type = (box: Box, line: string, more: Readonly<Record<string, string>> = {}) =>
+  box.runWith({ ...noStart, ...more }, '/bin/sh', '-c', line);
+const installed = (box: Box) => box.path('usr/local/bin/kagent');
+
+describe.each(['curl', 'wget'])('with %s alone', (downloader) => {
+  test('the line installs the server’s own executable and an agent that knows where to join', async () => {
+    const { box, env } = boxWith(downloader);
+    const { server, executable } = await serverOf(box);
+    const ran = await type(box, await lineOf(server), env);
+    expect(ran.output).toContain('kagent is installed');
+    expect(ran.code).toBe(0);
+    expect(readFileSync(installed(box))).toEqual(executable);
+    const kept = readFileSync(box.path('etc/kagent/kagent-agent.env'), 'utf8');
+    expect(kept).toContain(`KAGENT_URL=${server.url}\n`);
+    expect(kept).toMatch(/KAGENT_TOKEN=K10[0-9a-f]{64}::\w{6}\.\w{16}\n/);
+  });
+
+  test('a server with another CA than the token’s is asked for nothing but its CA, and nothing is run', async () => {
+    const { box, env } = boxWith(downloader);
+    const { server } = await serverOf(box);
+    const impostor = await serverOf(makeBox());
+    const ran = await type(box, await lineOf(server, impostor.server.url), env);
+    expect(ran.output).toContain(`${impostor.server.url} is not reached, or is not the server this line is from`);
+    expect(ran.code).toBe(1);
+    expect(existsSync(box.path('usr'))).toBe(false);
+  });
+
+  test('one that shows the true CA’s text but cannot speak for it is refused by TLS', async () => {
+    const { box, env } = boxWith(downloader);
+    const { server } = await serverOf(box);
+    const impostor = await joinServer({
+      executable: box.path('server/kagent'),
+      api: { caPem: server.pki.serverCa.caPem },
+    });
+    const ran = await type(box, await lineOf(server, impostor.url), env);
+    expect(ran.output).toMatch(/certificate/i);
+    expect(ran.code).not.toBe(0);
+    expect(existsSync(box.path('usr'))).toBe(false);
+  });
+});
+
+test('a download that broke off goes on where it was, and five boxes at once all get the same bytes', async () => {
+  const boxes = Array.from({ length: 5 }, () => makeBox());
+  const { server, executable } = await serverOf(makeBox());
+  const sum = createHash('sha256').update(executable).digest('hex');
+  for (const [index, box] of boxes.entries()) {
+    mkdirSync(box.path('usr/local/bin'), { recursive: true });
+    // What an earlier attempt got: each box another part.
+    writeFileSync(box.path('usr/local/bin', `.kagent-${sum}`), executable.subarray(0, index * 600_000));
+  }
+  const line = await lineOf(server);
+  const ran = await Promise.all(boxes.map((box) => type(box, line)));
+  expect(ran.map(({ code }) => code)).toEqual([0, 0, 0, 0, 0]);
+  for (const box of boxes) {
+    expect(readFileSync(installed(box)).equals(executable)).toBe(true);
+    expect(readdirSync(box.path('usr/local/bin')).filter((name) => name.startsWith('.'))).toEqual([]);
+  }
+});
+
+test('bytes that are not the announced ones install nothing', async () => {
+  const box = makeBox();
+  const { server, executable } = await serverOf(makeBox());
+  const sum = createHash('sha256').update(executable).digest('hex');
+  mkdirSync(box.path('usr/local/bin'), { recursive: true });
+  writeFileSync(box.path('usr/local/bin', `.kagent-${sum}`), Buffer.alloc(1000, 'x')); // the rest is fetched behind it
+  const ran = await type(box, await lineOf(server));
+  expect(ran.code).toBe(1);
+  expect(ran.output).toContain(`and should be ${sum}. Nothing was installed.`);
+  expect(readdirSync(box.path('usr/local/bin'))).toEqual([]);
+});
+
+test('a server hands out parts by content hash: whole, in ranges, and only what there is', async () => {
+  const box = makeBox();
+  const { server, executable } = await serverOf(box);
+  const ca = box.path('ca.pem');
+  writeFileSync(ca, server.pki.serverCa.caPem);
+  const curl = async (...args: readonly string[]) => (await box.run('curl', '-s', '--cacert', ca, ...args)).output;
+  const { files } = JSON.parse(await curl(`${server.url}/v1/files`)) as { files: { name: string; sha256: string }[] };
+  expect(files.map(({ name }) => name)).toEqual([`kagent-${arch}`]);
+  const address = `${server.url}/v1/files/${files[0]?.sha256}`;
+  const status = ['-o', '/dev/null', '-w', '%{http_code} %{size_download}'];
+  expect(await curl(...status, address)).toBe(`200 ${executable.length}`);
+  expect(await curl(...status, '-r', '100-199', address)).toBe('206 100');
+  expect(await curl(...status, '-r', '-7', address)).toBe('206 7');
+  expect(await curl(...status, '-r', `${executable.length}-`, address)).toMatch(/^416 /);
+  expect(await curl('-I', address)).toContain(`content-length: ${executable.length}`);
+  expect(await curl(...status, `${server.url}/v1/files/${'0'.repeat(64)}`)).toMatch(/^404 /);
+  expect(await curl(...status, `${server.url}/release/v9.9.9/kagent-${arch}`)).toMatch(/^404 /);
+});
+
+test('a host name that a shell would read as more than a name gets no installer', async () => {
+  const box = makeBox();
+  const { server } = await serverOf(box);
+  const { output } = await box.run('curl', '-sk', '-H', "Host: a';reboot;'", `${server.url}/install.sh`);
+  expect(output).toContain('RELEASE_HOST_HEADER');
+});
+
+test('an executable for another processor is handed out if it is there and of the same version', async () => {
+  const box = makeBox();
+  const dir = box.path('release');
+  const other = arch === 'amd64' ? 'arm64' : 'amd64';
+  mkdirSync(dir);
+  writeFileSync(join(dir, `kagent-${other}`), 'no bundle in it');
+  const server = await joinServer({ extraDir: dir });
+  const { output } = await box.run('curl', '-sk', `${server.url}/release/v1.2.3/sha256sum-${other}.txt`);
+  expect(output).toBe('not found');
+});
