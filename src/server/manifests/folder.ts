@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { messageOf } from '../../shared/errors.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Announcer } from './announce.ts';
@@ -113,7 +113,7 @@ export class ManifestFolder {
     } catch (error) {
       signal.throwIfAborted();
       const isUnread = error instanceof ManifestInvalidError || error instanceof ManifestUnreadableError;
-      if (isUnread && isYounger(timing.patienceMs)) return 'waiting';
+      if (isUnread && (isYounger(timing.patienceMs) || isGone(file))) return 'waiting';
       const { count, uids } = before ?? { count: 0, uids: new Set<string>() };
       this.#fail(file, { stamp: file.stamp, count, uids, error: asError(error) });
     }
@@ -165,6 +165,11 @@ function read({ path, problem }: FoundFile): { readonly text: string; readonly h
   } catch (cause) {
     throw new ManifestUnreadableError(messageOf(cause), { cause });
   }
+}
+
+/** It was there a moment ago; the next look says what that means. */
+function isGone({ path, problem }: FoundFile): boolean {
+  return problem === undefined && !existsSync(path);
 }
 
 function asError(error: unknown): Error {
