@@ -81,9 +81,11 @@ package_manager() {
 	done
 }
 
-# packages_for NEED: what it is called here. A need is a command, or one of the two libraries that runc is built with.
+# packages_for NEED: what it is called here. A need is a command, or a library.
 packages_for() {
 	case $manager:$1 in
+	apt-get:libatomic | zypper:libatomic) echo libatomic1 ;;
+	pacman:libatomic) echo gcc-libs ;;
 	apt-get:gcc) echo gcc libc6-dev ;;
 	apk:gcc) echo gcc musl-dev linux-headers ;;
 	dnf:gcc) echo gcc glibc-devel glibc-static ;;
@@ -105,6 +107,7 @@ packages_for() {
 is_there() {
 	case $1 in
 	seccomp) [ -e /usr/include/seccomp.h ] ;;
+	libatomic) [ -n "$(ls /lib*/libatomic.so.1 /lib*/*/libatomic.so.1 /usr/lib*/libatomic.so.1 /usr/lib*/*/libatomic.so.1 2>/dev/null)" ] ;;
 	go) has go && version_reaches "$(go env GOVERSION)" ;;
 	*) has "$1" ;;
 	esac
@@ -291,6 +294,14 @@ artifact() {
 	room_for "$(wc -c <"$NEW")" "$BIN_DIR"
 }
 
+# Node is linked with a library that minimal systems lack; everything else of it every distribution has.
+runs_here() {
+	if ! "$NEW" --version >/dev/null 2>&1; then
+		[ -n "$ROOT" ] || need libatomic
+		said=$("$NEW" --version 2>&1) || fail "$NEW does not run on this box: $said"
+	fi
+}
+
 # --- putting it in place --------------------------------------------------------------------------------------------
 
 place() {
@@ -420,6 +431,7 @@ END
 		;;
 	*) obtain ;;
 	esac
+	runs_here
 	[ "${INSTALL_KAGENT_BIN_DIR_READ_ONLY:-}" = true ] || step 'Files' place
 	service "$@"
 	next_steps

@@ -6,9 +6,10 @@
 import { basename } from 'node:path';
 import { Command } from 'commander';
 import * as z from 'zod';
-import { openBox } from './agent/box.ts';
+import { kubeletPort, openBox, type BoxOptions } from './agent/box.ts';
 import { agentCommand, removeCommands } from './agent/commands.ts';
 import { AgentConfig, nodeSettings } from './agent/config.ts';
+import { doctorCommand } from './agent/doctor-command.ts';
 import { labCommand } from './lab/lab.ts';
 import { serverCommands } from './server/commands.ts';
 import { serverSettings } from './server/config.ts';
@@ -18,6 +19,7 @@ import {
   commonCommands,
   configCommand,
   passedThrough,
+  loadSettings,
   secretSetting,
   settingsCommand,
   usageExitCode,
@@ -26,7 +28,14 @@ import {
 import { KagentError } from './shared/errors.ts';
 import { silentLog } from './shared/log/log.ts';
 import { addExamples, manCommand } from './shared/manual/manual.ts';
-import { createNotifier, removedExitCode } from './shared/service/service.ts';
+import {
+  createNotifier,
+  giveUp,
+  hostAt,
+  journalPrefix,
+  removedExitCode,
+  wrongUsageExitCode,
+} from './shared/service/service.ts';
 import { supportCommand } from './support/support.ts';
 
 /** A server's own settings and those of the node it runs. */
@@ -57,6 +66,11 @@ function program(): Command {
       { name: 'agent', schema: AgentConfig },
     ]),
     supportCommand(),
+    doctorCommand({
+      known,
+      serverPlan: (command) =>
+        serverPlan(loadSettings({ command, schema: ServerConfig, known, env: process.env }).config),
+    }),
     labCommand(),
     ...removeCommands(),
     ...commonCommands(kagent),
@@ -88,18 +102,8 @@ async function runServer(config: ServerConfig): Promise<void> {
     import('./server/server.ts'),
     import('./agent/agent.ts'),
   ]);
+  const box = await openBox(serverPlan(config));
   const runsNode = !config.disableAgent;
-  const box = await openBox({
-    mode: 'server',
-    config,
-    ports: [
-      { port: config.httpsListenPort, purpose: 'kube-apiserver' },
-      { port: config.supervisorPort, purpose: 'the supervisor' },
-      ...(runsNode ? [{ port: 10_250, purpose: 'kubelet' }] : []),
-    ],
-    runsNode,
-    flannelBackend: config.flannelBackend,
-  });
   const { facts, daemon, foreground } = box;
   checkNetworks({ ...config, nodeIp: facts.nodeIp });
   const server = await createServer({
@@ -138,6 +142,24 @@ async function runServer(config: ServerConfig): Promise<void> {
   });
 }
 
+/** What a server needs of its box. */
+function serverPlan(config: ServerConfig): BoxOptions {
+  const runsNode = !config.disableAgent;
+  return {
+    mode: 'server',
+    config,
+    ports: [
+      { port: config.httpsListenPort, purpose: 'kube-apiserver' },
+      { port: config.supervisorPort, purpose: 'the supervisor' },
+      ...(runsNode ? [kubeletPort] : []),
+    ],
+    runsNode,
+    flannelBackend: config.flannelBackend,
+    clusterCidr: config.clusterCidr,
+    serviceCidr: config.serviceCidr,
+  };
+}
+
 function readyScreen(server: Server, nodeName: string): string {
   return `kagent is ready after ${process.uptime().toFixed(1)} s: ${nodeName} runs a cluster.
 
@@ -163,6 +185,11 @@ function calledAs(argv0: string): readonly string[] {
   return passedThrough.filter((tool) => tool === basename(argv0));
 }
 
+/** The last words, for whoever reads them: a person, or a service's log. */
+function say(message: string): void {
+  process.stderr.write(`${journalPrefix('error')}kagent: ${message}\n`);
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   try {
     if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v')) process.stdout.write(await versionText());
@@ -171,12 +198,16 @@ async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     const usage = usageExitCode(error); // commander has said it already
     if (usage !== undefined) return usage;
+    if (error instanceof Error && error.name === 'AbortError') return 0; // SIGTERM came before anything had begun
     if (!(error instanceof KagentError)) throw error; // a mistake in kagent: its stack is what helps
-    process.stderr.write(`kagent: ${error.message}\n`);
+    say(error.message);
     await tellStarter(error.message);
     if (error.code === 'NODE_REMOVED') return removedExitCode;
-    return error.code.startsWith('CONFIG_') ? 2 : 1;
+    return error.code.startsWith('CONFIG_') ? wrongUsageExitCode : 1;
   }
 }
 
-process.exitCode = await main([...calledAs(process.argv0), ...process.argv.slice(2)]);
+const exitCode = await main([...calledAs(process.argv0), ...process.argv.slice(2)]);
+const lastWords = await giveUp(exitCode, process.env, hostAt('/'));
+if (lastWords !== undefined) say(lastWords);
+process.exitCode = exitCode;

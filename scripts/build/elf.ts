@@ -3,6 +3,7 @@
  * a page boundary of 4 KiB. Where pages are larger (16 KiB on a Raspberry Pi 5, 64 KiB on some servers) the kernel maps
  * them over the end of that data, read-only, and Node's first write there ends it. Writable, they do no harm: what is
  * mapped is the same bytes of the file.
+ * For arm64 alone: there the parts of Node itself lie on pages of 64 KiB; amd64 has pages of 4 KiB and nothing else.
  * Spec: System V ABI, "Program Header"; 64 bit, little-endian.
  */
 import type { FileHandle } from 'node:fs/promises';

@@ -76,7 +76,7 @@ export async function buildExecutable(options: ExecutableOptions): Promise<void>
     await writeFile(join(work, 'sea.json'), JSON.stringify(config));
     // The code cache depends on random numbers of V8. With these fixed it is the same each time, and still accepted.
     await run(process.execPath, ['--random-seed=1', ...v8Flags, '--build-sea', 'sea.json'], { cwd: work });
-    await fitLargePages(join(work, 'kagent'));
+    if (options.target.arch === 'arm64') await fitLargePages(join(work, 'kagent'));
     await chmod(join(work, 'kagent'), 0o755);
     await mkdir(dirname(options.output), { recursive: true });
     await copyFile(join(work, 'kagent'), `${options.output}.tmp-${process.pid}`); // a build folder may be on another file system

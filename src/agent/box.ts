@@ -11,6 +11,7 @@ import type { ClusterSettings } from '../shared/protocol/join.ts';
 import { addTools } from '../shared/process/process.ts';
 import { buildDate } from '../shared/version/version.ts';
 import type { NodeConfig } from './config.ts';
+import { boxOf, glance, type BoxPlan } from './doctor/doctor.ts';
 import {
   checkHost,
   nodeName,
@@ -19,6 +20,7 @@ import {
   type HostFacts,
   type HostNeeds,
   type HostProblem,
+  type PortNeed,
 } from './host/host.ts';
 import { claimFolders } from './remove/remove.ts';
 
@@ -29,6 +31,26 @@ export interface BoxOptions {
   /** False on a server that runs no node of its own. */
   readonly runsNode: boolean;
   readonly flannelBackend: ClusterSettings['flannelBackend'];
+  readonly clusterCidr: string;
+  readonly serviceCidr: string;
+}
+
+export const kubeletPort: PortNeed = { port: 10_250, purpose: 'kubelet' };
+
+/** What the doctor is told of a box that `kagent server` or `kagent agent` would start on. */
+export function doctorPlan(options: BoxOptions): BoxPlan {
+  const { config, runsNode, flannelBackend } = options;
+  return {
+    ...options,
+    needs: {
+      dataDir: config.dataDir,
+      builtAt: buildDate,
+      ports: options.ports,
+      flannelBackend: runsNode ? flannelBackend : undefined,
+    },
+    node: { nodeName: config.nodeName, nodeIp: config.nodeIp, interfaceName: config.flannelIface },
+    resolvConf: config.resolvConf,
+  };
 }
 
 export interface Box {
@@ -56,8 +78,8 @@ export async function openBox(options: BoxOptions): Promise<Box> {
     logFormat: config.logFormat,
     logDir: paths.logs,
   });
-  const needs = { dataDir: paths.dataDir, builtAt: buildDate, flannelBackend: runsNode ? flannelBackend : undefined };
-  throwFirst(await checkHost({ ...needs, ports: [] }));
+  const plan = doctorPlan(options);
+  throwFirst(await checkHost({ ...plan.needs, ports: [] }));
   const bundle = await findBundle({
     asked: config.bundle,
     env: process.env,
@@ -74,6 +96,8 @@ export async function openBox(options: BoxOptions): Promise<Box> {
     notifier: fore.notifier,
   });
   throwFirst(portProblems(options.ports)); // after the left-over children of an earlier kagent have freed theirs
+  for (const { check, what, why, fix } of await glance(boxOf(plan)))
+    fore.log.warn('the box is not as it should be', { check, what, why, fix });
   if (runsNode) claimFolders(paths);
   const facts = await prepareHost({
     paths,

@@ -17,7 +17,7 @@ import {
   installedServices,
   type ServiceKind,
 } from '../shared/service/service.ts';
-import { openBox } from './box.ts';
+import { kubeletPort, openBox, type BoxOptions } from './box.ts';
 import { AgentConfig } from './config.ts';
 import { runKillall, runUninstall, type Outcome } from './remove/remove.ts';
 
@@ -47,16 +47,7 @@ async function runAgent(config: AgentConfig): Promise<void> {
   if (url === undefined) throw new JoinSettingMissingError('url');
   const token = secretSetting(config.token, config.tokenFile);
   if (token === undefined) throw new JoinSettingMissingError('token');
-  const box = await openBox({
-    mode: 'agent',
-    config,
-    ports: [
-      { port: 10_250, purpose: 'kubelet' },
-      ...(config.disableApiserverLb ? [] : [{ port: config.lbServerPort, purpose: 'the load balancer' }]),
-    ],
-    runsNode: true,
-    flannelBackend: config.flannelBackend ?? 'host-gw', // which needs least; the cluster's own is known after joining
-  });
+  const box = await openBox(agentPlan(config));
   const { createAgent } = await import('./agent.ts'); // other commands have no use for it
   let cluster = '';
   const components = createAgent({
@@ -82,11 +73,31 @@ async function runAgent(config: AgentConfig): Promise<void> {
   });
 }
 
+/** What an agent needs of its box. */
+export function agentPlan(config: AgentConfig): BoxOptions {
+  return {
+    mode: 'agent',
+    config,
+    ports: [
+      kubeletPort,
+      ...(config.disableApiserverLb ? [] : [{ port: config.lbServerPort, purpose: 'the load balancer' }]),
+    ],
+    runsNode: true,
+    flannelBackend: config.flannelBackend ?? 'host-gw', // which needs least; the cluster's own is known after joining
+    clusterCidr: config.clusterCidr ?? usualClusterCidr,
+    serviceCidr: config.serviceCidr ?? usualServiceCidr,
+  };
+}
+
 /** What this box took over from the cluster, for a person. */
 function clusterText(settings: ClusterSettings): string {
   const { clusterCidr, serviceCidr, clusterDns, clusterDomain, flannelBackend } = settings;
   return `The cluster's pods are in ${clusterCidr}, its Services in ${serviceCidr}; DNS ${clusterDns} (${clusterDomain}), network ${flannelBackend}.\n`;
 }
+
+/** A server's defaults: an agent hears of others when it joins. */
+const usualClusterCidr = '10.42.0.0/16';
+const usualServiceCidr = '10.43.0.0/16';
 
 interface RemoveFlags {
   readonly dataDir?: string;

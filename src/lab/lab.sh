@@ -6,9 +6,12 @@
 #   state NAME                               prints on, off, frozen or unplugged
 #   off NAME | wipe NAME                     power off (disk kept: `up` again = reboot) | power off and erase
 #   freeze|thaw NAME, unplug|plug NAME, loss NAME PERCENT, rate NAME 10mbit (0 ends loss or rate)
+#   mtu NAME SIZE                            what the switch takes from NAME; the host itself still says 1500
 # LAB: folder of the disks (on ext4, xfs or btrfs: overlayfs cannot stand on overlayfs). LAB_PREFIX: begins the name of
 # every namespace and cgroup made here, so that two labs can coexist. LAB_NET: the first three bytes of the addresses.
 # LAB_SHARE: folders bound into every host as they are.
+# LAB_ROOT, LAB_INIT: for `up`, the folder whose copy the host's root is, and its first program, a service manager; without
+# them a host is a copy of this machine on which nothing runs.
 set -euo pipefail
 LAB=${LAB:-/var/tmp/klab}
 LAB_PREFIX=${LAB_PREFIX:-klab}
@@ -92,14 +95,14 @@ write_init() {
 set -e
 mount --make-rprivate /
 R=$HOST/root
-mount -t overlay root-$NAME -o lowerdir=/,upperdir=$HOST/upper,workdir=$HOST/work \$R
+mount -t overlay root-$NAME -o lowerdir=${LAB_ROOT:-/},upperdir=$HOST/upper,workdir=$HOST/work \$R
 for d in /var/lib /var/log /tmp; do mkdir -p $HOST/disk\$d \$R\$d; done
 for d in kubelet containerd cni kagent; do mkdir -p $HOST/disk/var/lib/\$d \$R/var/lib/\$d; mount --bind $HOST/disk/var/lib/\$d \$R/var/lib/\$d; done
 for d in /var/log /tmp; do mount --bind $HOST/disk\$d \$R\$d; done
 for d in ${LAB_SHARE:-}; do mkdir -p \$R\$d; mount --bind \$d \$R\$d; done
 mount -t proc proc \$R/proc
 mount -t sysfs sysfs \$R/sys
-mount --rbind /dev \$R/dev
+$(mount_dev)
 if [ -e $CGROUPS/cgroup.controllers ]; then
   mount -t cgroup2 cgroup2 \$R$CGROUPS
 else
@@ -119,9 +122,35 @@ hostname $NAME; echo $NAME >/etc/hostname
 rm -f /etc/resolv.conf # where it is a link, it leads into the machine's /run
 printf '127.0.0.1 localhost\n$LAB_NET.$1 $NAME\n' >/etc/hosts; echo nameserver $LAB_NET.1 >/etc/resolv.conf
 touch /run/lab-ready
-trap 'exit 0' TERM
-while :; do sleep 1000 & wait \$!; done
+$(first_program)
 INIT
+}
+
+# A service manager would set the machine's own devices to rights: it gets some that are the host's.
+mount_dev() {
+  if [ -z "${LAB_INIT:-}" ]; then
+    echo "mount --rbind /dev \$R/dev"
+    return
+  fi
+  cat <<'DEV'
+mount -t tmpfs -o mode=755 dev $R/dev
+for d in null zero full random urandom tty kmsg fuse; do [ ! -e /dev/$d ] || cp -a /dev/$d $R/dev/$d; done
+mkdir $R/dev/pts $R/dev/shm $R/dev/mqueue
+mount -t devpts -o newinstance,ptmxmode=666,mode=620 devpts $R/dev/pts
+mount -t tmpfs -o mode=1777 shm $R/dev/shm
+ln -s pts/ptmx $R/dev/ptmx
+for l in fd: stdin:/0 stdout:/1 stderr:/2; do ln -s /proc/self/fd${l#*:} $R/dev/${l%:*}; done
+: >$R/dev/console
+DEV
+}
+
+# `container` tells a service manager that clock, kernel log and consoles are not its business.
+first_program() {
+  if [ -n "${LAB_INIT:-}" ]; then
+    echo "exec env -i container=lab PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin $LAB_INIT"
+  else
+    printf '%s\n' "trap 'exit 0' TERM" 'while :; do sleep 1000 & wait $!; done'
+  fi
 }
 
 boot() {
@@ -221,5 +250,6 @@ loss) # netem is not in every kernel; drop in the switch instead
   ip netns exec "$SWITCH" nft "add table bridge lab; add chain bridge lab f { type filter hook forward priority 0; }; flush chain bridge lab f"
   [ "${3:?}" = 0 ] || ip netns exec "$SWITCH" nft add rule bridge lab f oifname "p-$NAME" numgen random mod 100 \< "$3" drop
   ;;
+mtu) ip -n "$SWITCH" link set "p-$NAME" mtu "${3:?}" ;;
 *) fail "no command is named $COMMAND; see the head of this file" ;;
 esac

@@ -12,8 +12,9 @@ import { dirname, join } from 'node:path';
 import { isSea } from 'node:sea';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
-import { openBundle, type Bundle } from '../shared/assets/assets.ts';
+import { findBundle, type Bundle } from '../shared/assets/assets.ts';
 import { messageOf, systemCode } from '../shared/errors.ts';
+import { defaultDataDir } from '../shared/paths.ts';
 import { labDown } from './down.ts';
 import { LabDataDirError, LabExistsError, LabFailedError } from './errors.ts';
 import {
@@ -45,7 +46,7 @@ export interface UpOptions {
 /** Resolves when every node is Ready. After a failure nothing is left. */
 export async function labUp(lab: LabRecord, { records, print, signal }: UpOptions): Promise<void> {
   const executable = isSea() ? process.execPath : fileURLToPath(new URL('../../dist/kagent', import.meta.url));
-  const bundle = await openBundle(process.env['KAGENT_BUNDLE'] ?? executable);
+  const bundle = await bundleFor(executable, { print, signal });
   if (records.find(lab.name) !== undefined) throw new LabExistsError(lab.name);
   makeDir(lab);
   records.claim(lab);
@@ -56,6 +57,22 @@ export async function labUp(lab: LabRecord, { records, print, signal }: UpOption
     print(`taking away what there is of the lab ${lab.name}`);
     await labDown(lab, records);
     if (signal.aborted) throw new LabFailedError(`the lab ${lab.name}`, 'stopped before it was up; nothing is left');
+    throw error;
+  }
+}
+
+/** A slim executable may have to fetch it, to where a kagent on this box would. */
+async function bundleFor(executable: string, { print, signal }: Pick<UpOptions, 'print' | 'signal'>): Promise<Bundle> {
+  try {
+    return await findBundle({
+      asked: isSea() ? undefined : (process.env['KAGENT_BUNDLE'] ?? executable),
+      env: process.env,
+      dataDir: defaultDataDir,
+      onFetch: (_needed, url) => print(`fetching the components from ${url}`),
+      signal,
+    });
+  } catch (error) {
+    if (signal.aborted) throw new LabFailedError('the components', 'stopped before they were fetched');
     throw error;
   }
 }

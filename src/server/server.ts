@@ -28,6 +28,7 @@ import { createManifests } from './manifests/manifests.ts';
 import { createNodes, type Nodes } from './nodes/nodes.ts';
 import { clusterDnsOf, nodeCidrMaskSize } from './networks.ts';
 import { openPki } from './pki/pki.ts';
+import { createProbes } from './probe/probe.ts';
 import { snapshotTimer } from './snapshot-timer.ts';
 import { openRelease, ownExecutable } from './release/release.ts';
 import { createTunnel } from './tunnel/tunnel.ts';
@@ -166,6 +167,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       events: options.events,
       log,
     }),
+    probes: createProbes({ version, apiserverUrls: [address.apiserverUrl], settings }),
     isReady: () => datastore.health().status === 'True',
     after: ['datastore'],
     log,

@@ -163,7 +163,7 @@ export async function createCluster(scenario: string, ...flags: readonly string[
   }
 }
 
-function boxOn(host: LabHost): Box {
+export function boxOn(host: LabHost): Box {
   // Another one after each boot.
   const init = () => readFileSync(join(host.dir, 'pid'), 'utf8').trim();
   const path = (absolute: string) => join(`/proc/${init()}/root`, absolute);
@@ -257,7 +257,7 @@ export async function busyboxImage(): Promise<string> {
   return image;
 }
 
-async function keepLogsAndWipe(lab: Lab, boxes: readonly Box[], scenario: string): Promise<void> {
+export async function keepLogsAndWipe(lab: Lab, boxes: readonly Box[], scenario: string): Promise<void> {
   try {
     for (const { host } of boxes) {
       const kept = join(repository, 'dist/e2e', scenario, boxes.length === 1 ? '' : host.name);

@@ -17,6 +17,7 @@ import { silentLog } from '../../src/shared/log/log.ts';
 import { pathsOf } from '../../src/shared/paths.ts';
 import type { ClusterSettings } from '../../src/shared/protocol/join.ts';
 import { Secret } from '../../src/shared/secret.ts';
+import { createProbes } from '../../src/server/probe/probe.ts';
 import { memoryKeyValue } from './key-value.ts';
 import { temporaryDir } from './temporary.ts';
 
@@ -114,6 +115,7 @@ export async function joinServer(
     nodes: { connect: () => Promise.resolve(undefined) },
     tunnel: { accept: () => false },
     release,
+    probes: createProbes({ version: '1', apiserverUrls: ['https://10.0.0.9:6443'], settings: clusterSettings }),
     isReady: () => true,
     after: [],
     log: silentLog,

@@ -36,6 +36,7 @@ export interface LabHost {
   start(command: readonly string[], options?: ExecOptions): ChildProcess;
   /** Power cut: the disk is kept, `up` boots it again. */
   off(): Promise<void>;
+  isOff(): Promise<boolean>;
   up(): Promise<void>;
   freeze(): Promise<void>;
   thaw(): Promise<void>;
@@ -43,6 +44,8 @@ export interface LabHost {
   plug(): Promise<void>;
   /** So many of a hundred packets to this host are lost; 0 ends it. */
   loss(percent: number): Promise<void>;
+  /** The switch's end of its cable takes no larger packets; its own end says 1500. */
+  mtu(size: number): Promise<void>;
 }
 
 export interface ExecOptions {
@@ -50,9 +53,17 @@ export interface ExecOptions {
   readonly timeoutMs?: number;
 }
 
+/** What a host boots instead of a copy of this machine with nothing running on it. */
+export interface BootOptions {
+  /** The folder whose copy is its root. */
+  readonly root: string;
+  /** Its first program, with arguments. */
+  readonly init: string;
+}
+
 export interface Lab {
   /** Boots a host with the address `<net>.<lastByte>`. */
-  host(name: string, lastByte: number): Promise<LabHost>;
+  host(name: string, lastByte: number, boot?: BootOptions): Promise<LabHost>;
   /** Ends and erases every host, and the switch. */
   wipe(): Promise<void>;
 }
@@ -73,9 +84,11 @@ export async function createLab(options: LabOptions = {}): Promise<Lab> {
   const hosts: LabHost[] = [];
   await lab('net-up');
   return {
-    async host(name, lastByte) {
-      await lab('up', name, String(lastByte));
-      const host = labHost({ name, lastByte, dir: join(dir, name), address: `${net}.${lastByte}`, env, lab });
+    async host(name, lastByte, boot) {
+      const booted = { ...env, ...(boot && { LAB_ROOT: boot.root, LAB_INIT: boot.init }) };
+      const up = async () => void (await run(script, ['up', name, String(lastByte)], { env: booted }));
+      await up();
+      const host = labHost({ name, up, dir: join(dir, name), address: `${net}.${lastByte}`, env, lab });
       hosts.push(host);
       return host;
     },
@@ -89,14 +102,14 @@ export async function createLab(options: LabOptions = {}): Promise<Lab> {
 
 interface HostContext {
   readonly name: string;
-  readonly lastByte: number;
+  readonly up: () => Promise<void>;
   readonly dir: string;
   readonly address: string;
   readonly env: NodeJS.ProcessEnv;
   readonly lab: (...args: readonly string[]) => Promise<void>;
 }
 
-function labHost({ name, lastByte, dir, address, env, lab }: HostContext): LabHost {
+function labHost({ name, up, dir, address, env, lab }: HostContext): LabHost {
   const exec: LabHost['exec'] = (command, { env: extra = {}, timeoutMs = 120_000 } = {}) =>
     new Promise((resolve, reject) => {
       const settings = { env: { ...env, ...extra }, timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 };
@@ -119,11 +132,13 @@ function labHost({ name, lastByte, dir, address, env, lab }: HostContext): LabHo
     start: (command, { env: extra = {} } = {}) =>
       spawn(script, ['exec', name, ...command], { env: { ...env, ...extra }, stdio: ['ignore', 'pipe', 'pipe'] }),
     off: () => lab('off', name),
-    up: () => lab('up', name, String(lastByte)),
+    isOff: async () => (await run(script, ['state', name], { env })).stdout.trim() === 'off',
+    up,
     freeze: () => lab('freeze', name),
     thaw: () => lab('thaw', name),
     unplug: () => lab('unplug', name),
     plug: () => lab('plug', name),
     loss: (percent) => lab('loss', name, String(percent)),
+    mtu: (size) => lab('mtu', name, String(size)),
   };
 }

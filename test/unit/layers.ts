@@ -2,7 +2,16 @@
 export const layers: readonly (readonly string[])[] = [
   ['shared'],
   ['server/store', 'server/http2', 'server/pki', 'server/release', 'agent/host', 'agent/join'],
-  ['server/etcd', 'server/join', 'server/control-plane', 'agent/runtime', 'agent/node', 'agent/network'],
+  [
+    'server/etcd',
+    'server/join',
+    'server/probe',
+    'server/control-plane',
+    'agent/runtime',
+    'agent/node',
+    'agent/network',
+    'agent/doctor',
+  ],
   ['server/nodes', 'server/tunnel', 'agent/channel', 'agent/load-balancer', 'agent/offline'],
   ['server/api', 'server/manifests', 'server/operations', 'agent/remove'],
   ['server', 'agent', 'lab', 'support'],

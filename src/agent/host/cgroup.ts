@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { CgroupVersion } from './host.ts';
+import type { CgroupVersion, HostFacts } from './host.ts';
 import type { HostRoot } from './root.ts';
 
 const mounts = '/sys/fs/cgroup';
@@ -7,6 +7,11 @@ const mounts = '/sys/fs/cgroup';
 export function cgroupVersion(root: HostRoot): CgroupVersion {
   if (existsSync(root.path(`${mounts}/cgroup.controllers`))) return 'v2';
   return existsSync(root.path(`${mounts}/unified`)) ? 'hybrid' : 'v1';
+}
+
+/** systemd's own where it has the one tree for itself; beside v1 hierarchies the kubelet and runc make cgroups by themselves. */
+export function cgroupDriver(root: HostRoot, systemdIsInit: boolean): HostFacts['cgroupDriver'] {
+  return systemdIsInit && cgroupVersion(root) === 'v2' ? 'systemd' : 'cgroupfs';
 }
 
 /** Some boards boot with the memory controller off. */

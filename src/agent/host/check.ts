@@ -2,9 +2,13 @@ import { accessSync, constants, existsSync, mkdirSync, statfsSync, unlinkSync, w
 import { dirname, join } from 'node:path';
 import { rfc3339, systemClock, type Clock } from '../../shared/clock.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
+import { mountOf, parseMounts } from '../../shared/mounts/mounts.ts';
 import { hasMemoryCgroup } from './cgroup.ts';
+import { hasCapability } from './capability.ts';
 import {
+  CapabilityMissingError,
   ClockBehindError,
+  DataDirNoExecError,
   DataDirNotWritableError,
   DiskFullError,
   KernelFeatureMissingError,
@@ -31,20 +35,58 @@ export interface HostNeeds {
 
 const defaultMinFreeMiB = 256;
 
-/** Everything that would make a start fail later with worse words. Without root nothing else can be said. */
+type Looked = readonly HostProblem[] | Promise<readonly HostProblem[]>;
+
+/** One thing without which a node cannot start. The doctor shows each as a check of its own. */
+export interface HostCheck {
+  /** A server that runs no node of its own needs it too. */
+  readonly always: boolean;
+  look(needs: HostNeeds): Looked;
+}
+
+/** By the name the doctor shows; root comes first, since without it nothing else can be said. */
+export const hostChecks = {
+  root: { always: true, look: ({ uid = process.getuid?.() ?? 0 }) => (uid === 0 ? [] : [new NotRootError(uid)]) },
+  clock: { always: true, look: ({ builtAt, clock = systemClock }) => clockProblems(builtAt, clock) },
+  'data-dir': {
+    always: true,
+    look: ({ dataDir, minFreeMiB = defaultMinFreeMiB }) => dataDirProblems(dataDir, minFreeMiB),
+  },
+  'data-dir-noexec': { always: true, look: ({ dataDir, root = hostRoot() }) => noExecProblems(dataDir, root) },
+  ports: { always: true, look: ({ ports, root = hostRoot() }) => portProblems(ports, root) },
+  capabilities: { always: false, look: ({ root = hostRoot() }) => capabilityProblems(root) },
+  'cgroup-memory': {
+    always: false,
+    look: ({ root = hostRoot() }) => (hasMemoryCgroup(root) ? [] : [new MemoryCgroupMissingError()]),
+  },
+  'kernel-features': {
+    always: false,
+    look: ({ flannelBackend = 'none', root = hostRoot() }) => kernelProblems(flannelBackend, root),
+  },
+} as const satisfies Readonly<Record<string, HostCheck>>;
+
+/** Everything that would make a start fail later with worse words. */
 export async function checkHost(needs: HostNeeds): Promise<readonly HostProblem[]> {
-  const { root = hostRoot(), clock = systemClock, uid = process.getuid?.() ?? 0 } = needs;
-  if (uid !== 0) return [new NotRootError(uid)];
-  const problems: HostProblem[] = [
-    ...clockProblems(needs.builtAt, clock),
-    ...dataDirProblems(needs.dataDir, needs.minFreeMiB ?? defaultMinFreeMiB),
-    ...portProblems(needs.ports, root),
-  ];
-  const { flannelBackend } = needs;
-  if (flannelBackend === undefined) return problems;
-  if (!hasMemoryCgroup(root)) problems.push(new MemoryCgroupMissingError());
-  problems.push(...(await kernelProblems(flannelBackend, root)));
-  return problems;
+  const unprivileged = hostChecks.root.look(needs);
+  if (unprivileged.length > 0) return unprivileged;
+  const checks: readonly HostCheck[] = Object.values(hostChecks);
+  const wanted = checks.filter(({ always }) => always || needs.flannelBackend !== undefined);
+  return (await Promise.all(wanted.map(async (check) => await check.look(needs)))).flat();
+}
+
+/** What containers cannot be made without, by its bit in the capability sets. */
+const neededCapabilities = { CAP_NET_ADMIN: 12, CAP_SYS_CHROOT: 18, CAP_SYS_ADMIN: 21 } as const;
+
+function capabilityProblems(root: HostRoot): readonly HostProblem[] {
+  const status = root.read('/proc/self/status');
+  if (status === undefined) return [];
+  const missing = Object.entries(neededCapabilities).filter(([, bit]) => !hasCapability(status, bit));
+  return missing.length === 0 ? [] : [new CapabilityMissingError(missing.map(([name]) => name))];
+}
+
+function noExecProblems(dataDir: string, root: HostRoot): readonly HostProblem[] {
+  const mount = mountOf(dataDir, parseMounts(root.read('/proc/self/mountinfo') ?? ''));
+  return mount?.options.includes('noexec') === true ? [new DataDirNoExecError(dataDir, mount.point)] : [];
 }
 
 function clockProblems(builtAt: string, clock: Clock): readonly HostProblem[] {

@@ -19,6 +19,27 @@ export class DataDirNotWritableError extends KagentError {
   }
 }
 
+/** The components could be unpacked there, and never run. */
+export class DataDirNoExecError extends KagentError {
+  readonly code = 'HOST_DATA_DIR_NOEXEC';
+  readonly fault = 'operator';
+  constructor(dir: string, mountPoint: string) {
+    super(
+      `nothing can be run from the data dir ${dir}: ${mountPoint} is mounted noexec; mount it without (mount -o remount,exec ${mountPoint}), or choose another with --data-dir`,
+    );
+  }
+}
+
+export class CapabilityMissingError extends KagentError {
+  readonly code = 'HOST_CAPABILITY_MISSING';
+  readonly fault = 'operator';
+  constructor(names: readonly string[]) {
+    super(
+      `this box gives root no ${names.join(', ')}, without which no container can be made; run kagent on the host itself, or in a container that is privileged`,
+    );
+  }
+}
+
 export class DiskFullError extends KagentError {
   readonly code = 'HOST_DISK_FULL';
   readonly fault = 'operator';

@@ -28,14 +28,20 @@ export interface HostFacts {
   readonly iptablesFlavour: 'nft' | 'legacy';
 }
 
-export { checkHost, kernelProblems, type HostNeeds } from './check.ts';
-export { nodeAddress, nodeName, type NodeAddress } from './address.ts';
-export { hostRoot } from './root.ts';
+export { checkHost, hostChecks, kernelProblems, type HostCheck, type HostNeeds } from './check.ts';
+export { capSysResource, hasCapability } from './capability.ts';
+export { cgroupVersion } from './cgroup.ts';
+export { featuresFor, featureState, kernelFiles, loadModule, type FlannelBackend, type KernelFiles } from './kernel.ts';
+export { findResolvConf, serversOf } from './resolv-conf.ts';
+export { defaultInterface, nodeAddress, nodeName, type NodeAddress } from './address.ts';
+export { hostRoot, type HostRoot } from './root.ts';
 export { prepareHost, type PrepareOptions } from './prepare.ts';
-export { restoreHost } from './sysctl.ts';
-export { portOwner, portProblems } from './ports.ts';
+export { nodeSysctls, restoreHost, type Sysctl } from './sysctl.ts';
+export { portOwner, portProblems, type PortNeed } from './ports.ts';
 export {
+  CapabilityMissingError,
   ClockBehindError,
+  DataDirNoExecError,
   DataDirNotWritableError,
   DiskFullError,
   KernelFeatureMissingError,

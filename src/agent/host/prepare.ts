@@ -4,7 +4,8 @@ import { writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { Paths } from '../../shared/paths.ts';
 import { nodeAddress, nodeName } from './address.ts';
-import { cgroupVersion } from './cgroup.ts';
+import { capSysResource, hasCapability } from './capability.ts';
+import { cgroupDriver, cgroupVersion } from './cgroup.ts';
 import type { HostFacts } from './host.ts';
 import { featuresFor, featureState, kernelFiles, loadModule, type FlannelBackend } from './kernel.ts';
 import { findResolvConf } from './resolv-conf.ts';
@@ -34,12 +35,11 @@ export async function prepareHost(options: PrepareOptions): Promise<HostFacts> {
   const address = await nodeAddress(options, root);
   await loadModules(options.flannelBackend, root, log);
   applySysctls({ sysctls: nodeSysctls, paths, log, root });
-  const version = cgroupVersion(root);
   const systemdIsInit = existsSync(root.path('/run/systemd/system')); // as sd_booted(3) asks
   return {
     hasSysResource: hasCapability(root.read('/proc/self/status') ?? '', capSysResource),
-    cgroupVersion: version,
-    cgroupDriver: systemdIsInit && version === 'v2' ? 'systemd' : 'cgroupfs',
+    cgroupVersion: cgroupVersion(root),
+    cgroupDriver: cgroupDriver(root, systemdIsInit),
     systemdIsInit,
     resolvConfPath: options.resolvConf ?? resolvConfForPods(paths, root, log),
     ...address,
@@ -58,13 +58,6 @@ async function loadModules(backend: FlannelBackend, root: HostRoot, log: Log): P
       else log.warn('kernel module not loaded', { module });
     }),
   );
-}
-
-const capSysResource = 24;
-
-export function hasCapability(status: string, capability: number): boolean {
-  const bounding = /^CapBnd:\s*([0-9a-f]+)/m.exec(status)?.[1];
-  return bounding !== undefined && ((BigInt(`0x${bounding}`) >> BigInt(capability)) & 1n) === 1n;
 }
 
 function resolvConfForPods(paths: Paths, root: HostRoot, log: Log): string {

@@ -136,6 +136,17 @@ export function shownIdentity(paths: Paths) {
   };
 }
 
+/** Of the cluster this box has joined. */
+export function joinedSettings(paths: Paths): ClusterSettings | undefined {
+  return readIdentityFile(paths)?.joined?.settings;
+}
+
+/** How a box that has joined may ask a server; undefined before. */
+export function joinedProof(paths: Paths) {
+  const { caPem, proof } = shownIdentity(paths);
+  return caPem === '' || proof.cert === '' || proof.key === '' ? undefined : { caPem, proof };
+}
+
 /** The servers that the channel tells of, for a start at which the first one is away. @returns them as an identity has them */
 export function storeServers(
   paths: Paths,

@@ -168,7 +168,8 @@ function identityOf(stored: StoredIdentity, options: JoinOptions, changed: boole
 }
 
 export type { IdentityFiles } from './files.ts';
-export { forgetIdentity, storeServers } from './identity.ts';
+export { forgetIdentity, joinedProof, joinedSettings, storeServers } from './identity.ts';
 export { checkSettings, type GivenSettings } from './settings.ts';
+export { askSupervisor, pinnedCa, reach, type Proof } from './requests.ts';
 export { supervisorUrl } from './url.ts';
 export * from './errors.ts';

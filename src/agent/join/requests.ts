@@ -54,15 +54,30 @@ export async function requestJoin(
   options: { readonly url: string; readonly caPem: string; readonly proof: Proof; readonly request: JoinRequest },
   signal: AbortSignal,
 ): Promise<JoinResponse> {
-  const { url, caPem, proof, request } = options;
+  return await askSupervisor({ ...options, path: '/v1/join', body: options.request, schema: JoinResponse }, signal);
+}
+
+export interface Question<T> {
+  readonly url: string;
+  readonly caPem: string;
+  readonly proof: Proof;
+  readonly path: string;
+  /** With one it is a POST. */
+  readonly body?: unknown;
+  readonly schema: z.ZodType<T>;
+}
+
+/** One question to the supervisor of a server, by somebody who may ask. Throws as `requestJoin` does. */
+export async function askSupervisor<T>(question: Question<T>, signal: AbortSignal): Promise<T> {
+  const { url, caPem, proof, path, schema } = question;
   const agent = httpsAgent({ ca: caPem, ...('cert' in proof && proof) });
   try {
     const bearer = 'secret' in proof ? { authorization: `Bearer ${proof.secret.reveal()}` } : {};
     const headers = { ...bearer, 'content-type': 'application/json' };
-    const body = JSON.stringify(request);
-    const reply = await ask(url, { url: `${url}/v1/join`, method: 'POST', headers, body, agent, timeoutMs }, signal);
-    if (reply.status !== 200) throw refusalOf(url, reply);
-    const parsed = JoinResponse.safeParse(jsonOf(reply.body));
+    const sent = question.body === undefined ? {} : { method: 'POST', body: JSON.stringify(question.body) };
+    const reply = await ask(url, { url: `${url}${path}`, headers, ...sent, agent, timeoutMs }, signal);
+    if (reply.status !== 200) throw refusalOf(url, path, reply);
+    const parsed = schema.safeParse(jsonOf(reply.body));
     if (!parsed.success)
       throw new NotKagentError(url, `its answer is not understood: ${z.prettifyError(parsed.error)}`);
     return parsed.data;
@@ -71,9 +86,19 @@ export async function requestJoin(
   }
 }
 
-function refusalOf(url: string, { status, body }: HttpsReply): Error {
+/** Whether something that `caPem` vouches for answers there, whatever it says. Throws what `ask` throws. */
+export async function reach(url: string, caPem: string, signal: AbortSignal): Promise<void> {
+  const agent = httpsAgent({ ca: caPem });
+  try {
+    await ask(url, { url: `${url}/livez`, agent, timeoutMs }, signal);
+  } finally {
+    agent.destroy();
+  }
+}
+
+function refusalOf(url: string, path: string, { status, body }: HttpsReply): Error {
   const refusal = Refusal.safeParse(jsonOf(body));
-  if (!refusal.success) return new NotKagentError(url, `POST /v1/join answers ${status}`);
+  if (!refusal.success) return new NotKagentError(url, `${path} answers ${status}`);
   return new JoinRefusedError(url, { status, ...refusal.data });
 }
 

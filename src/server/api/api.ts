@@ -15,6 +15,7 @@ import type { Log } from '../../shared/log/log.ts';
 import type { JoinDoor } from '../join/join.ts';
 import type { Nodes } from '../nodes/nodes.ts';
 import type { Release } from '../release/release.ts';
+import type { Probes } from '../probe/probe.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 import { createUpgrades, type Upgrades } from './upgrades.ts';
 import { PortTakenError } from './errors.ts';
@@ -29,6 +30,7 @@ export interface ApiOptions {
   /** PEM: whoever it vouches for as a node may connect. */
   readonly clientCaPem: string;
   readonly joinDoor: JoinDoor;
+  readonly probes: Probes;
   readonly nodes: Pick<Nodes, 'connect'>;
   readonly tunnel: Pick<Tunnel, 'accept'>;
   readonly release: Release;

@@ -6,9 +6,11 @@ import * as z from 'zod';
 import { KagentError } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { JoinRequest } from '../../shared/protocol/join.ts';
+import { ProbeRequest } from '../../shared/protocol/probe.ts';
 import { Secret } from '../../shared/secret.ts';
 import type { Release } from '../release/release.ts';
 import type { JoinDoor, Joiner } from '../join/join.ts';
+import type { Probes } from '../probe/probe.ts';
 import { BodyInvalidError, BodyTooLargeError, NoTokenError } from './errors.ts';
 import { peerNode } from './peer.ts';
 import { problemResponse } from './problem.ts';
@@ -21,10 +23,11 @@ export function apiRoutes(options: {
   readonly caPem: string;
   readonly joinDoor: JoinDoor;
   readonly release: Release;
+  readonly probes: Probes;
   readonly isReady: () => boolean;
   readonly log: Log;
 }): Hono<{ Bindings: HttpBindings }> {
-  const { caPem, joinDoor, isReady, log } = options;
+  const { caPem, joinDoor, probes, isReady, log } = options;
   const app = new Hono<{ Bindings: HttpBindings }>();
 
   // For who does not trust this server yet: a joiner compares it with its token's hash.
@@ -43,6 +46,17 @@ export function apiRoutes(options: {
   });
 
   app.route('/', releaseRoutes(options.release));
+  app.post('/v1/probes', limit, async (context) => {
+    const from = joinerOf(context);
+    await joinDoor.authenticate(from);
+    const localAddress = context.env.incoming.socket.localAddress ?? '';
+    return context.json(await probes.open(await bodyOf(context, ProbeRequest), { ...from, localAddress }));
+  });
+  app.get('/v1/probes/:id', async (context) => {
+    const from = joinerOf(context);
+    await joinDoor.authenticate(from);
+    return context.json(probes.seen(context.req.param('id'), from));
+  });
 
   app.notFound(() => new Response('not found', { status: 404 }));
   app.onError((error) => refusal(error, log));

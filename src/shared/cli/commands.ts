@@ -6,6 +6,7 @@ import { defaultDataDir, pathsOf, runPaths } from '../paths.ts';
 import { serviceCommand, type Readiness } from '../service/service.ts';
 import { version } from '../version/version.ts';
 import { completionScript, shells, type Shell } from './completion.ts';
+import { progressText } from './progress.ts';
 import { becomeTool, passedThrough, type PassedThrough } from './passthrough.ts';
 import { statusText } from './status.ts';
 import { table } from './table.ts';
@@ -31,8 +32,14 @@ export function commonCommands(program: Command): readonly Command[] {
 async function readiness(): Promise<Readiness> {
   const status = await askStatus(runPaths.statusSocket).catch(() => undefined);
   if (status === undefined) return { ready: false, text: 'kagent is not up yet' };
-  const waiting = status.components.filter((component) => component.condition.status !== 'True');
-  return { ready: status.isReady, text: `waiting for ${waiting.map((component) => component.name).join(', ')}` };
+  const { components } = status;
+  const ready = components.filter(({ readyAtMs }) => readyAtMs !== undefined);
+  const starting = components.filter((one) => one.startedAtMs !== undefined && !ready.includes(one));
+  const names = (some: typeof components) => some.map(({ name }) => name);
+  return {
+    ready: status.isReady,
+    text: progressText({ ready: names(ready), starting: names(starting), total: components.length }),
+  };
 }
 
 function statusCommand(): Command {

@@ -1,8 +1,9 @@
-import { createLog, type LogLevel, type RootLog } from '../log/log.ts';
+import { writeFileSync } from 'node:fs';
+import { createLog, levelOf, type LogLevel, type RootLog } from '../log/log.ts';
 import type { Progress } from '../daemon/daemon.ts';
 import { childLogs, type ChildLog } from '../process/process.ts';
-import { createNotifier, type Notifier } from '../service/service.ts';
-import { progressLine } from './progress.ts';
+import { createNotifier, journalPrefix, type Notifier } from '../service/service.ts';
+import { progressLine, progressText } from './progress.ts';
 
 /** What a long-running command has to do with whoever started it: a person at a terminal, a service manager, a script. */
 export interface Foreground {
@@ -25,15 +26,16 @@ export interface ForegroundOptions {
 /** At a terminal the log goes to a file and a line tells how far the start is; elsewhere the log is the output. */
 export function foreground(options: ForegroundOptions): Foreground {
   const { logLevel, logFormat, logDir } = options;
+  nameProcess();
   const isTerminal = process.stderr.isTTY;
   const line = progressLine(process.stderr);
   let file: ChildLog | undefined;
   let toldAtMs = 0;
   const write = (text: string) => {
-    if (!isTerminal) return void process.stderr.write(text);
+    if (!isTerminal) return void process.stderr.write(`${journalPrefix(levelOf(text))}${text}`);
     file ??= childLogs(logDir, { maxBytes: 10 * 1024 * 1024 }).open('kagent'); // not before there is a data dir
     file.line(text.trimEnd());
-    if (!/^\S+ (warn|error) |"level":"(warn|error)"/.test(text)) return;
+    if (!['warn', 'error'].includes(levelOf(text))) return;
     line.clear();
     process.stderr.write(text);
   };
@@ -47,15 +49,22 @@ export function foreground(options: ForegroundOptions): Foreground {
       line.show(progress);
       if (progress.elapsedMs - toldAtMs < 1000 || progress.starting.length === 0) return;
       toldAtMs = progress.elapsedMs;
-      notifier.status(
-        `${progress.ready.length} of ${progress.total} ready, waiting for ${progress.starting.join(', ')}`,
-      );
+      notifier.status(progressText(progress));
     },
     say(text) {
       line.clear();
       if (process.stdout.isTTY) process.stdout.write(text);
     },
   };
+}
+
+/** What `top`, `pgrep` and `systemctl status` call this process; Node's own name for it is that of its first thread. */
+function nameProcess(): void {
+  try {
+    writeFileSync('/proc/self/comm', 'kagent');
+  } catch {
+    // A name is not worth a failed start.
+  }
 }
 
 function stopSignal(log: RootLog): AbortSignal {

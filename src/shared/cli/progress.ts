@@ -1,5 +1,11 @@
 import type { Progress } from '../daemon/daemon.ts';
 
+/** How far a start is, for a service manager's status: `5 of 24 ready, waiting for images`. */
+export function progressText({ ready, starting, total }: Omit<Progress, 'elapsedMs'>): string {
+  const waiting = starting.length === 0 ? '' : `, waiting for ${starting.join(', ')}`;
+  return `${ready.length} of ${total} ready${waiting}`;
+}
+
 /** One line that is rewritten in place on a terminal: how long, how far, what is waited for. Silent elsewhere. */
 export function progressLine(stream: NodeJS.WriteStream): { show(progress: Progress): void; clear(): void } {
   if (!stream.isTTY) return { show: () => {}, clear: () => {} };

@@ -62,6 +62,13 @@ export function createLog(options: LogOptions): RootLog {
   return { ...wrap(engine), setLevel: (level) => void (current.level = level) };
 }
 
+/** Of a line that `write` was given, in either format. */
+export function levelOf(line: string): LogLevel {
+  const [, inText, inJson] =
+    /^(?:\S+ (debug|info|warn|error) |\{.*?"level":"(debug|info|warn|error)")/.exec(line) ?? [];
+  return (inText ?? inJson ?? 'info') as LogLevel;
+}
+
 const severity: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
 /** Says nothing; for tests and for commands that print their own words. */

@@ -43,6 +43,11 @@ export const examples: Readonly<Record<string, readonly [Example, ...Example[]]>
   'config show': [['kagent config show agent', 'what would apply to an agent, and where it was said']],
   'config validate': [['kagent config validate ./config.yaml', 'before it is put into its place']],
   'config default': [['kagent config default >config.yaml', 'a file with every setting, commented out']],
+  doctor: [
+    ['kagent doctor', 'what would keep kagent from running well on this box'],
+    ['kagent doctor --fix', 'and do what can safely be done'],
+    ['kagent doctor --from https://10.0.0.5:9345', 'look at the way to that server as well'],
+  ],
   support: [['kagent support --since 48h -o /tmp/help.tar.gz', 'the last two days']],
   'lab up': [['kagent lab up --agents 2', 'a server and two agents, as hosts on this box']],
   'lab ls': [['kagent lab ls', 'each host, and how its node is']],

@@ -1,6 +1,9 @@
 import type { ServiceDefinition } from './service.ts';
 import { shellQuote, shellWords } from './quote.ts';
 
+/** In a service's environment: its name, by which it speaks of itself to the service manager. */
+export const serviceVariable = 'KAGENT_SERVICE';
+
 const marker = '# kagent-service:';
 
 /** The first lines of each definition: whose it is, and its command in a form that is read back. */

@@ -1,10 +1,11 @@
+import { serviceVariable } from './definition.ts';
 import { EnvironmentValueError } from './errors.ts';
 import { notifyVariables } from './notify.ts';
 import { shellQuote } from './quote.ts';
 import { serviceLogVariable } from './service-log.ts';
 
 const kept = /^(KAGENT_\w+|CONTAINERD_\w+|(https?|no)_proxy|(HTTPS?|NO)_PROXY)$/;
-const notKept: ReadonlySet<string> = new Set([notifyVariables.daemonize, serviceLogVariable]);
+const notKept: ReadonlySet<string> = new Set([notifyVariables.daemonize, serviceLogVariable, serviceVariable]);
 
 /**
  * The environment file's new text: what it had, and over it what the installer's own environment says. An empty

@@ -1,2 +1,4 @@
+/** Of wrong usage, which another start does not heal. */
+export const wrongUsageExitCode = 2;
 /** Of a kagent whose node was removed from its cluster: it is not to be started again. */
 export const removedExitCode = 3;

@@ -14,6 +14,8 @@ export interface ServiceHost {
   path(absolute: string): string;
   /** A command that is not there ends with code 127, as in a shell. */
   run(command: string, args: readonly string[]): Promise<CommandResult>;
+  /** Starts a command that waits for the end of this process, and so is not waited for itself. */
+  launch(command: string, args: readonly string[]): void;
 }
 
 export function hostAt(root: string): ServiceHost {
@@ -26,6 +28,12 @@ export function hostAt(root: string): ServiceHost {
           resolve({ code, output: `${stdout}${stderr}` });
         });
       }),
+    launch(command, args) {
+      const env = { PATH: process.env['PATH'] };
+      spawn(command, [...args], { detached: true, stdio: 'ignore', cwd: '/', env })
+        .on('error', () => {}) // it is not there: nothing is
+        .unref();
+    },
   };
 }
 

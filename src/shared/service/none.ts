@@ -1,5 +1,5 @@
 import { bootHook } from './boot.ts';
-import { definitionHead } from './definition.ts';
+import { definitionHead, serviceVariable } from './definition.ts';
 import { ServiceNotReadyError } from './errors.ts';
 import { runCommandLines, type ServiceHost } from './host.ts';
 import { daemonPid, stopDaemon } from './pid-file.ts';
@@ -34,6 +34,7 @@ export function daemonManager(host: ServiceHost): ServiceManager {
       const how = code === undefined ? `is not Ready after ${timeoutMs / 1000} s` : `did not start (exit code ${code})`;
       throw new ServiceNotReadyError(name, how, lastLines, "logs/kagent.log in kagent's data dir");
     },
+    endRestarts() {}, // nobody starts it before the next boot
     async stop() {
       await stopDaemon(pidFile, stopTimeoutMs);
     },
@@ -51,6 +52,7 @@ export PATH
 ulimit -n 1048576 2>/dev/null || ulimit -n "$(ulimit -H -n)"
 set -a
 if [ -f ${shellQuote(environmentFile)} ]; then . ${shellQuote(environmentFile)}; fi
+${serviceVariable}=${shellQuote(definition.name)}
 set +a
 exec ${command} --daemonize
 `;

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { allocatorVariables } from './allocator.ts';
-import { definitionHead } from './definition.ts';
+import { definitionHead, serviceVariable } from './definition.ts';
 import { ServiceNotReadyError } from './errors.ts';
 import { must } from './host.ts';
 import { shellDoubleQuote, shellQuote } from './quote.ts';
@@ -46,6 +46,9 @@ export function openrcManager({ host, readiness }: ManagerOptions): ServiceManag
         throw new ServiceNotReadyError(name, how, lastLines(log, sizeBefore, 12), log);
       }
     },
+    endRestarts(name) {
+      host.launch('rc-service', [name, 'stop']);
+    },
     async stop(name) {
       await must(host, 'rc-service', '--ifstarted', name, 'stop');
     },
@@ -72,10 +75,10 @@ error_log=${shellDoubleQuote(log)}
 retry="TERM/90/KILL/5"
 respawn_delay=5
 respawn_max=0
-rc_ulimit="-n 1048576"
 
 set -o allexport
 ${allocation}
+${serviceVariable}=${shellDoubleQuote(name)}
 export ${serviceLogVariable}=${shellDoubleQuote(log)}
 if [ -f ${shellQuote(environmentFile)} ]; then . ${shellQuote(environmentFile)}; fi
 set +o allexport
@@ -83,6 +86,10 @@ set +o allexport
 depend() {
 	after network-online net
 	want cgroups
+}
+
+start_pre() {
+	ulimit -n 1048576 2>/dev/null || ulimit -n "$(ulimit -H -n)"
 }
 `;
 }

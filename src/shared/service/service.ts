@@ -41,11 +41,15 @@ export interface ServiceManager {
   /** Ends a running one first; resolves when the node is Ready. @throws {ServiceNotReadyError} with its last lines */
   restart(name: string, options: StartOptions, signal: AbortSignal): Promise<void>;
   stop(name: string): Promise<void>;
+  /** Said by the service itself, which ends now: it is not to be started again as after a crash. */
+  endRestarts(name: string): void;
 }
 
 export { createServiceManager, detectServiceManager } from './managers.ts';
-export { removedExitCode } from './exit-codes.ts';
+export { removedExitCode, wrongUsageExitCode } from './exit-codes.ts';
+export { giveUp } from './give-up.ts';
 export { hostAt, type ServiceHost } from './host.ts';
+export { journalPrefix } from './journal.ts';
 export { createNotifier, type Notifier } from './notify.ts';
 export { daemonize, daemonizeSelf, isDaemon, type DaemonOptions } from './daemonize.ts';
 export { daemonPid, stopDaemon } from './pid-file.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { allocatorVariables } from './allocator.ts';
-import { definitionHead } from './definition.ts';
-import { removedExitCode } from './exit-codes.ts';
+import { definitionHead, serviceVariable } from './definition.ts';
+import { removedExitCode, wrongUsageExitCode } from './exit-codes.ts';
 import { ServiceNotReadyError } from './errors.ts';
 import { must, type ServiceHost } from './host.ts';
 import { systemdQuote } from './quote.ts';
@@ -48,6 +48,7 @@ export function systemdManager(host: ServiceHost): ServiceManager {
         throw new ServiceNotReadyError(name, how, output.trimEnd(), `journalctl --unit ${unit(name)}`);
       }
     },
+    endRestarts() {}, // RestartPreventExitStatus has said it
     async stop(name) {
       await must(host, 'systemctl', 'stop', unit(name));
     },
@@ -93,6 +94,7 @@ After=network-online.target
 Type=notify
 NotifyAccess=all
 ${allocation}
+Environment=${serviceVariable}=%N
 EnvironmentFile=-/etc/default/%N
 EnvironmentFile=-/etc/sysconfig/%N
 EnvironmentFile=-${environmentFile}
@@ -107,7 +109,7 @@ TimeoutStartSec=0
 TimeoutStopSec=90s
 Restart=always
 RestartSec=5s
-RestartPreventExitStatus=2 ${removedExitCode}
+RestartPreventExitStatus=${wrongUsageExitCode} ${removedExitCode}
 
 [Install]
 WantedBy=multi-user.target

@@ -35,6 +35,6 @@ test('an example has the words of its command, and flags that it knows', () => {
   expect(wrong).toEqual([]);
 });
 
-test('help ends with the examples', () => {
+test('help ends with the examples', { timeout: 30_000 }, () => {
   expect(kagent('token', 'create', '--help')).toContain('\nExamples:\n  kagent token create --ttl 1h');
 });

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { cgroupVersion, hasMemoryCgroup } from '../../../../src/agent/host/cgroup.ts';
-import { hasCapability, prepareHost } from '../../../../src/agent/host/prepare.ts';
+import { cgroupDriver, cgroupVersion, hasMemoryCgroup } from '../../../../src/agent/host/cgroup.ts';
+import { hasCapability } from '../../../../src/agent/host/capability.ts';
+import { prepareHost } from '../../../../src/agent/host/prepare.ts';
 import { silentLog } from '../../../../src/shared/log/log.ts';
 import { pathsOf } from '../../../../src/shared/paths.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
@@ -14,12 +15,14 @@ test('bit 24 of the bounding set tells whether scores may be lowered', () => {
   expect(hasCapability('', capSysResource)).toBe(false);
 });
 
-test('the three kinds of cgroup mounts are told apart', () => {
+test('the three kinds of cgroup mounts are told apart, and systemd is the driver on the one that is its own', () => {
   const v2 = fakeRoot({ '/sys/fs/cgroup/cgroup.controllers': 'cpu memory\n' });
   const hybrid = fakeRoot({ '/sys/fs/cgroup/unified/': '', '/sys/fs/cgroup/memory/': '' });
   const v1 = fakeRoot({ '/sys/fs/cgroup/cpu/': '' });
   expect([v2, hybrid, v1].map(cgroupVersion)).toEqual(['v2', 'hybrid', 'v1']);
   expect([v2, hybrid, v1].map(hasMemoryCgroup)).toEqual([true, true, false]);
+  expect([v2, hybrid, v1].map((root) => cgroupDriver(root, true))).toEqual(['systemd', 'cgroupfs', 'cgroupfs']);
+  expect(cgroupDriver(v2, false)).toBe('cgroupfs');
 });
 
 test('an interface that is not there is named', async () => {

@@ -1,0 +1,36 @@
+/** Writes docs/doctor.md out of the checks: `node scripts/doctor-doc.ts`. A unit test compares the two. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { allChecks, groups } from '../src/agent/doctor/doctor.ts';
+
+export function doctorDoc(): string {
+  return `# kagent doctor
+
+\`kagent doctor [server|agent]\` looks at a box for what would keep kagent from running well. Each finding says what it is, why it
+matters and what helps:
+
+- \`fatal\`: a start would end with this very error. The exit code is 1; without such a finding it is 0.
+- \`warning\`: kagent starts, and something will not work, or not well.
+- \`note\`: worth knowing; nothing need be done.
+
+\`--fix\` does what can safely be done about the first two. Whatever it changes is noted in the data dir first, and undone by
+\`kagent uninstall\`. \`--json\` (or \`-o json\`) is for programs, \`--verbose\` lists what is fine as well. Ports, ranges and the like are
+taken from \`/etc/kagent/config.yaml\`. A start looks for the fatal ones, and logs those warnings that cost it nothing to look for.
+
+\`kagent doctor --from https://SERVER:9345 --token TOKEN\` looks at the way to a server as well; a box that has joined needs no
+token. The server sends packets of several sizes to the box that asks, and counts those that come from it. They go to UDP 8472
+though the kernel holds that port wherever pods' network is up: inside VXLAN, as pods' own do. Where that cannot be tried, a note says so.
+
+${groups.map(section).join('\n')}`;
+}
+
+function section(group: string): string {
+  const rows = allChecks.filter((check) => check.group === group);
+  const text = rows.map((check) => {
+    const fix = 'repair' in check ? `${check.fix}; \`--fix\` does it` : check.fix;
+    return `### ${check.name}\n\n- fine: ${check.title}\n- why: ${check.why}\n- fix: ${fix}\n`;
+  });
+  return `## ${group}\n\n${text.join('\n')}`;
+}
+
+if (import.meta.main) writeFileSync(join(import.meta.dirname, '../docs/doctor.md'), doctorDoc());

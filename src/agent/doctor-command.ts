@@ -1,0 +1,97 @@
+/** `kagent doctor`: what is wrong with this box, or on the way to the server, and what helps. */
+import { Argument, Command } from 'commander';
+import type * as z from 'zod';
+import { jsonOption, loadSettings, print, secretSetting } from '../shared/cli/cli.ts';
+import { askStatus } from '../shared/daemon/daemon.ts';
+import { openJournal } from '../shared/journal/journal.ts';
+import { pathsOf, runPaths, type Paths } from '../shared/paths.ts';
+import { doctorPlan, type BoxOptions } from './box.ts';
+import { agentPlan } from './commands.ts';
+import { AgentConfig } from './config.ts';
+import {
+  allChecks,
+  boxOf,
+  diagnosisJson,
+  diagnosisText,
+  examine,
+  examineWay,
+  merged,
+  repair,
+  walk,
+  type Diagnosis,
+  type Way,
+} from './doctor/doctor.ts';
+import { joinedSettings } from './join/join.ts';
+
+interface Flags {
+  readonly fix?: boolean;
+  readonly from?: string;
+  readonly token?: string;
+  readonly tokenFile?: string;
+  readonly json?: boolean;
+  readonly output?: string;
+  readonly verbose?: boolean;
+}
+
+export interface DoctorOptions {
+  /** What `kagent server` would need of this box, by its configuration file. */
+  readonly serverPlan: (command: Command) => BoxOptions;
+  readonly known: readonly z.ZodObject[];
+}
+
+export function doctorCommand(options: DoctorOptions): Command {
+  const command = new Command('doctor')
+    .description('Look at this box for what would keep kagent from running well, and say what helps')
+    .addArgument(new Argument('[mode]', 'what is to run here (as config.yaml says)').choices(['server', 'agent']))
+    .option('-d, --data-dir <path>', 'where kagent keeps its data, or will')
+    .option('--fix', 'do what can safely be done; uninstalling undoes it')
+    .option('--from <server>', 'look at the way to this server as well: https://SERVER:9345')
+    .option('-t, --token <value>', 'token by which this box would join; one that has joined needs none')
+    .option('--token-file <path>', 'file that holds the token')
+    .option('-c, --config <file>', 'configuration file')
+    .option('--verbose', 'show the checks that found nothing, too')
+    .addOption(jsonOption())
+    .option('--json', 'the same as -o json');
+  return command.action(async (mode: BoxOptions['mode'] | undefined, flags: Flags) => {
+    const diagnosis = await run(command, mode, flags, options);
+    if (diagnosis.findings.some(({ severity }) => severity === 'fatal')) process.exitCode = 1;
+  });
+}
+
+async function run(
+  command: Command,
+  mode: BoxOptions['mode'] | undefined,
+  flags: Flags,
+  { serverPlan, known }: DoctorOptions,
+): Promise<Diagnosis> {
+  const agent = loadSettings({ command, schema: AgentConfig, known, env: process.env }).config;
+  const isAgent = mode === 'agent' || (mode === undefined && (flags.from ?? agent.url ?? agent.server) !== undefined);
+  const paths = pathsOf(agent.dataDir);
+  const way = flags.from === undefined ? undefined : await wayTo(flags.from, agent, paths);
+  const plan = isAgent ? { ...agentPlan(agent), ...cluster(agent, way, paths) } : serverPlan(command);
+  const running = await askStatus(runPaths.statusSocket).catch(() => undefined);
+  const box = boxOf(doctorPlan(plan), running?.dataDir === paths.dataDir);
+  const repairs = flags.fix === true ? await repair(box, openJournal(paths.journal)) : [];
+  const diagnosis = merged([await examine(box), ...(way === undefined ? [] : [await examineWay(way)])]);
+  const isJson = flags.json === true || flags.output === 'json';
+  const text = { checks: allChecks, isVerbose: flags.verbose === true };
+  print(isJson ? diagnosisJson(diagnosis, repairs) : diagnosisText(diagnosis, repairs, text));
+  return diagnosis;
+}
+
+async function wayTo(url: string, agent: AgentConfig, paths: Paths): Promise<Way> {
+  const token = secretSetting(agent.token, agent.tokenFile); // flags are among the settings
+  return await walk({ url, token, paths }, new AbortController().signal);
+}
+
+/** What an agent hears when it joins: from the server, from an earlier join, or as it usually is. */
+function cluster(
+  agent: AgentConfig,
+  way: Way | undefined,
+  paths: Paths,
+): Pick<BoxOptions, 'flannelBackend' | 'clusterCidr' | 'serviceCidr'> {
+  const { clusterCidr, serviceCidr } = agentPlan(agent);
+  const usual = { clusterCidr, serviceCidr, flannelBackend: agent.flannelBackend ?? ('vxlan' as const) };
+  const told = way?.met?.opened.settings ?? joinedSettings(paths);
+  return { ...usual, ...told };
+}

@@ -1,0 +1,28 @@
+import { hostname, networkInterfaces } from 'node:os';
+import { hostRoot, kernelFiles, type KernelFiles } from '../host/host.ts';
+import type { Box } from './check.ts';
+import { createTools } from './tools.ts';
+
+/** What is to run on the box. */
+export type BoxPlan = Pick<
+  Box,
+  'mode' | 'needs' | 'flannelBackend' | 'clusterCidr' | 'serviceCidr' | 'node' | 'resolvConf'
+>;
+
+/** This box, for what is to run on it. */
+export function boxOf(plan: BoxPlan, isRunning = false): Box {
+  const root = hostRoot();
+  let kernel: KernelFiles | undefined;
+  return {
+    ...plan,
+    root,
+    get kernel() {
+      kernel ??= kernelFiles(root); // a start's few checks ask nothing of it
+      return kernel;
+    },
+    hostname: hostname(),
+    interfaces: networkInterfaces(),
+    isRunning,
+    tools: createTools(),
+  };
+}

@@ -1,0 +1,109 @@
+import type { NetworkInterfaceInfo } from 'node:os';
+import type { FlannelBackend, HostNeeds, HostRoot, KernelFiles } from '../host/host.ts';
+import type { Hands } from './hands.ts';
+
+/** fatal: a start would fail. warning: something will not work, or not well. note: worth knowing, nothing need be done. */
+export type Severity = 'fatal' | 'warning' | 'note';
+
+export const groups = [
+  'Privileges',
+  'Kernel',
+  'Cgroups',
+  'Limits',
+  'Memory and processor',
+  'Disk',
+  'Network',
+  'Firewall',
+  'Clock',
+  'Other software',
+  'The server',
+] as const;
+export type Group = (typeof groups)[number];
+
+/** What a check has seen. */
+export interface Fault {
+  readonly severity: Severity;
+  /** With the value. */
+  readonly what: string;
+  /** If there is better advice than the check's own. */
+  readonly fix?: string;
+  /** Of the error that a start would end with. */
+  readonly code?: string;
+}
+
+/** A fault as it is shown. */
+export interface Finding extends Fault {
+  readonly check: string;
+  readonly why: string;
+  readonly fix: string;
+  /** Whether `--fix` does it. */
+  readonly canFix: boolean;
+}
+
+export interface Check<Subject = Box> {
+  readonly name: string;
+  readonly group: Group;
+  /** What is true when all is well: `the clock is kept right`. */
+  readonly title: string;
+  readonly why: string;
+  /** A command, or a sentence where only a person can. */
+  readonly fix: string;
+  /** A few small files: done before each start as well. */
+  readonly isCheap?: boolean;
+  /** Only on a box that runs pods. */
+  readonly forNodes?: boolean;
+  look(subject: Subject): readonly Fault[] | Promise<readonly Fault[]>;
+  /** Does it. @returns what was done, in sentences */
+  repair?(subject: Subject, hands: Hands): Promise<readonly string[]>;
+}
+
+/** The box that is looked at; in a test a folder that looks like one. */
+export interface Box {
+  readonly root: HostRoot;
+  readonly mode: 'server' | 'agent';
+  readonly needs: HostNeeds;
+  readonly flannelBackend: FlannelBackend;
+  readonly kernel: KernelFiles;
+  readonly clusterCidr: string;
+  readonly serviceCidr: string;
+  /** What was said about the node itself. */
+  readonly node: {
+    readonly nodeName?: string | undefined;
+    readonly nodeIp?: string | undefined;
+    readonly interfaceName?: string | undefined;
+  };
+  /** `--resolv-conf`: the box's own is then not used. */
+  readonly resolvConf?: string | undefined;
+  readonly hostname: string;
+  readonly interfaces: Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
+  /** A kagent runs here now: its ports, links and settings are as they should be. */
+  readonly isRunning: boolean;
+  readonly tools: Tools;
+}
+
+/** What cannot be read from a file. */
+export interface Tools {
+  /** A program that is not there answers 127. */
+  run(command: string, ...args: readonly string[]): Promise<{ readonly code: number; readonly stdout: string }>;
+  space(path: string): DiskSpace;
+  /** Milliseconds that each of some writes took to be on disk. */
+  fsyncTimes(dir: string): readonly number[];
+}
+
+export interface DiskSpace {
+  readonly sizeBytes: number;
+  readonly freeBytes: number;
+  readonly inodes: number;
+  readonly freeInodes: number;
+}
+
+/** A fault with its words alone: most checks see at most one. */
+export function warning(what: string, fix?: string): readonly Fault[] {
+  return [{ severity: 'warning', what, ...(fix !== undefined && { fix }) }];
+}
+
+export function note(what: string, fix?: string): readonly Fault[] {
+  return [{ severity: 'note', what, ...(fix !== undefined && { fix }) }];
+}
+
+export const fine: readonly Fault[] = [];

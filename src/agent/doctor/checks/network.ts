@@ -1,0 +1,220 @@
+import { overlaps } from '../../../shared/ipv4/ipv4.ts';
+import { vxlanPort } from '../../../shared/probe/probe.ts';
+import { KagentError } from '../../../shared/errors.ts';
+import { defaultInterface, hostChecks, nodeAddress, nodeName } from '../../host/host.ts';
+import { findResolvConf, serversOf, type HostRoot } from '../../host/host.ts';
+import { fine, note, warning, type Check, type Fault } from '../check.ts';
+import { faultOf, faultsOf } from './from-host.ts';
+import { namesIn, numberIn } from './reading.ts';
+
+/** IP, UDP, VXLAN and Ethernet headers around each packet of a pod. */
+const vxlanOverhead = 50;
+/** Every path must carry this much, says IPv6; below it even DNS suffers. */
+const leastPodMtu = 1280;
+/** Devices of kagent, and of the pods. */
+const ourDevice = /^(lo|cni0|flannel[.-].*|veth.*|kube-.*)$/;
+
+export const networkChecks: readonly Check[] = [
+  {
+    name: 'ports',
+    group: 'Network',
+    title: 'the ports kagent listens on are free',
+    why: 'kagent, or one of its components, cannot start while another program listens there',
+    fix: 'stop that program, or give kagent another port',
+    look: ({ needs, isRunning }) => (isRunning ? fine : faultsOf(hostChecks.ports.look(needs))),
+  },
+  {
+    name: 'vxlan-port',
+    group: 'Network',
+    title: `UDP port ${vxlanPort} is free for the pods’ network`,
+    why: 'flannel’s device cannot be made while somebody else has the port: pods of different nodes do not reach each other',
+    fix: `see who has it: ss -lunp 'sport = :${vxlanPort}', ip -d link show type vxlan`,
+    isCheap: true,
+    forNodes: true,
+    look({ root, flannelBackend, isRunning, needs }) {
+      const isOurs = isRunning || root.realPath(`${needs.dataDir}/agent`) !== undefined; // pods outlive kagent
+      if (flannelBackend !== 'vxlan' || isOurs || !isUdpTaken(root, vxlanPort)) return fine;
+      return warning(`UDP port ${vxlanPort} is taken`);
+    },
+  },
+  {
+    name: 'node-address',
+    group: 'Network',
+    title: 'it is clear by which address other nodes reach this one',
+    why: 'the node registers with it, and everything that is for its pods is sent there',
+    fix: 'set --node-ip',
+    forNodes: true,
+    look: async ({ node, root, interfaces }) => refusalOf(() => nodeAddress(node, root, interfaces)),
+  },
+  {
+    name: 'node-name',
+    group: 'Network',
+    title: 'the host’s name can name a node',
+    why: 'Kubernetes takes DNS names, and two nodes cannot share one',
+    fix: 'set --node-name, or change the host’s name: hostnamectl set-hostname NAME',
+    forNodes: true,
+    look({ node, hostname }) {
+      if (node.nodeName === undefined && /^localhost(\.|$)/.test(hostname)) {
+        return warning(`this box is called ${hostname}, as is every box that was given no name`);
+      }
+      return refusalOf(() => Promise.resolve(nodeName(node.nodeName, hostname)));
+    },
+  },
+  {
+    name: 'default-route',
+    group: 'Network',
+    title: 'there is a default route',
+    why: 'without one the kernel refuses to send to a Service’s address before kube-proxy’s rules are asked',
+    fix: 'ip route add default via GATEWAY; on a network without one: ip route add 10.43.0.0/16 dev INTERFACE',
+    isCheap: true,
+    forNodes: true,
+    look: ({ root, serviceCidr }) =>
+      defaultInterface(root.read('/proc/net/route') ?? '') === undefined
+        ? warning(
+            'there is no default route',
+            `ip route add default via GATEWAY; on a network without one: ip route add ${serviceCidr} dev INTERFACE`,
+          )
+        : fine,
+  },
+  {
+    name: 'address-ranges',
+    group: 'Network',
+    title: 'the cluster’s ranges are not in use on this box’s network',
+    why: 'what is meant for these networks would be sent to pods, and the other way round',
+    fix: 'choose other ranges when the cluster is made: --cluster-cidr, --service-cidr',
+    isCheap: true,
+    look({ root, clusterCidr, serviceCidr }) {
+      const foreign = routes(root).filter(({ device }) => !ourDevice.test(device));
+      return [clusterCidr, serviceCidr].flatMap((cidr) => {
+        const other = foreign.find((route) => overlaps(route.cidr, cidr));
+        return other === undefined
+          ? []
+          : warning(`${cidr} overlaps ${other.cidr}, which is reached by ${other.device}`);
+      });
+    },
+  },
+  {
+    name: 'mtu',
+    group: 'Network',
+    title: 'packets of pods are not too small',
+    why: 'VXLAN takes 50 bytes of each packet; what is left is too little for programs that take 1280 for granted',
+    fix: 'ip link set INTERFACE mtu 1500, or find out what on the way needs it so small',
+    isCheap: true,
+    forNodes: true,
+    look({ root, flannelBackend, node }) {
+      const device = node.interfaceName ?? defaultInterface(root.read('/proc/net/route') ?? '');
+      const mtu = device === undefined ? undefined : numberIn(root, `/sys/class/net/${device}/mtu`);
+      if (mtu === undefined || flannelBackend !== 'vxlan' || mtu - vxlanOverhead >= leastPodMtu) return fine;
+      return warning(`the MTU of ${device} is ${mtu}: ${mtu - vxlanOverhead} are left for pods`);
+    },
+  },
+  {
+    name: 'dns-loop',
+    group: 'Network',
+    title: 'there is a name server that pods can reach',
+    why: 'a resolver on this box’s loopback is not reached from a pod, and CoreDNS would ask itself; kagent names 8.8.8.8 instead',
+    fix: 'name a resolv.conf with real servers: --resolv-conf FILE',
+    forNodes: true,
+    look({ root, resolvConf }) {
+      if (resolvConf !== undefined || !findResolvConf(root).usesFallback) return fine;
+      const servers = serversOf(root.read('/etc/resolv.conf') ?? '').join(', ');
+      return warning(servers === '' ? '/etc/resolv.conf names no server' : `/etc/resolv.conf names ${servers} alone`);
+    },
+  },
+  {
+    name: 'dns-servers',
+    group: 'Network',
+    title: 'there are at most three name servers',
+    why: 'pods take the first three; what only the others know is not found',
+    fix: 'name a resolv.conf with three: --resolv-conf FILE',
+    forNodes: true,
+    look({ root }) {
+      const servers = serversOf(findResolvConf(root).text);
+      return servers.length > 3 ? note(`there are ${servers.length} name servers: ${servers.join(', ')}`) : fine;
+    },
+  },
+  {
+    name: 'localhost',
+    group: 'Network',
+    title: '/etc/hosts knows localhost',
+    why: 'probes and many programs connect to that name, and would ask a server in the network for it',
+    fix: "printf '127.0.0.1 localhost\\n::1 localhost\\n' >>/etc/hosts",
+    look: ({ root }) =>
+      /^\s*127\.0\.0\.1\s.*\blocalhost\b/m.test(root.read('/etc/hosts') ?? '')
+        ? fine
+        : warning('/etc/hosts has no 127.0.0.1 localhost'),
+    async repair({ root }, hands) {
+      const text = root.read('/etc/hosts') ?? '';
+      hands.writeFile('/etc/hosts', `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}127.0.0.1 localhost\n`);
+      return ['/etc/hosts names 127.0.0.1 localhost'];
+    },
+  },
+  {
+    name: 'left-over-network',
+    group: 'Network',
+    title: 'there are no devices of another cluster’s network',
+    why: 'flannel and the CNI plugins use the same names: pods would get addresses of a cluster that is gone',
+    fix: 'uninstall what made them, or: ip link delete DEVICE',
+    forNodes: true,
+    look({ root, needs, isRunning }) {
+      if (isRunning || root.realPath(`${needs.dataDir}/agent`) !== undefined) return fine;
+      const left = namesIn(root, '/sys/class/net').filter((name) =>
+        /^(cni0|flannel\..+|kube-ipvs0|cilium_.*|weave)$/.test(name),
+      );
+      return left.length === 0
+        ? fine
+        : warning(
+            `there are ${left.join(', ')}, and no kagent has run here`,
+            left.map((name) => `ip link delete ${name}`).join('; '),
+          );
+    },
+  },
+];
+
+async function refusalOf(work: () => Promise<unknown>): Promise<readonly Fault[]> {
+  try {
+    await work();
+    return fine;
+  } catch (error) {
+    if (!(error instanceof KagentError)) throw error;
+    return [faultOf(error)];
+  }
+}
+
+/** From /proc/net/udp: a kernel's tunnel is there too. */
+export function isUdpTaken(root: HostRoot, port: number): boolean {
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const locals = ['/proc/net/udp', '/proc/net/udp6'].flatMap((path) =>
+    (root.read(path) ?? '')
+      .split('\n')
+      .slice(1)
+      .map((line) => line.trim().split(/\s+/)[1] ?? ''),
+  );
+  return locals.some((local) => local.endsWith(suffix));
+}
+
+interface Route {
+  readonly device: string;
+  readonly cidr: string;
+}
+
+/** /proc/net/route without the default ones; its numbers are little-endian hexadecimal. */
+function routes(root: HostRoot): readonly Route[] {
+  const rows = (root.read('/proc/net/route') ?? '')
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().split(/\s+/));
+  return rows.flatMap(([device = '', destination = '', , , , , , mask = '']) => {
+    if (destination === '' || mask === '00000000') return [];
+    const bits = Number.parseInt(mask, 16).toString(2).replaceAll('0', '').length;
+    return [{ device, cidr: `${addressOf(destination)}/${bits}` }];
+  });
+}
+
+function addressOf(hex: string): string {
+  const bytes = hex.match(/../g) ?? [];
+  return bytes
+    .toReversed()
+    .map((byte) => Number.parseInt(byte, 16))
+    .join('.');
+}

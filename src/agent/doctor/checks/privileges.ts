@@ -1,0 +1,46 @@
+import { capSysResource, hasCapability, hostChecks } from '../../host/host.ts';
+import { fine, note, warning, type Check } from '../check.ts';
+import { faultsOf } from './from-host.ts';
+
+export const privilegeChecks: readonly Check[] = [
+  {
+    name: 'root',
+    group: 'Privileges',
+    title: 'kagent runs as root',
+    why: 'only root can make containers, their network and their limits',
+    fix: 'run it with sudo',
+    look: ({ needs }) => faultsOf(hostChecks.root.look(needs)),
+  },
+  {
+    name: 'capabilities',
+    group: 'Privileges',
+    title: 'root has the capabilities that containers are made with',
+    why: 'inside an unprivileged container, root may not mount, nor change the network',
+    fix: 'run kagent on the host itself, or in a privileged container',
+    forNodes: true,
+    look: ({ needs }) => faultsOf(hostChecks.capabilities.look(needs)),
+  },
+  {
+    name: 'oom-score',
+    group: 'Privileges',
+    title: 'processes can be protected from the out-of-memory killer',
+    why: 'kagent tells containerd to do without, but pods of high priority are then killed as soon as any other',
+    fix: 'give this machine CAP_SYS_RESOURCE, if it is a container or a small virtual machine',
+    forNodes: true,
+    look({ root }) {
+      const status = root.read('/proc/self/status');
+      if (status === undefined || hasCapability(status, capSysResource)) return fine;
+      return note('root has no CAP_SYS_RESOURCE here: nobody may lower a process’s oom_score_adj');
+    },
+  },
+  {
+    name: 'kernel-log',
+    group: 'Privileges',
+    title: 'the kernel’s log can be read',
+    why: 'the kubelet reads /dev/kmsg to tell which container ran out of memory, and does not start without it',
+    fix: 'in an LXC container, add "lxc.mount.entry = /dev/kmsg dev/kmsg none defaults,bind,create=file" to its configuration',
+    isCheap: true,
+    forNodes: true,
+    look: ({ root }) => (root.realPath('/dev/kmsg') === undefined ? warning('there is no /dev/kmsg') : fine),
+  },
+];

@@ -1,0 +1,120 @@
+/**
+ * @module
+ * Looks at a box, and along the way to its server, for what would keep a node from running well; says what it is, why it
+ * matters and what to do, and does it where that is safe.
+ * Knows: the checks (checks/), the order of looking, repairing and looking again. Leaves to others: what a start cannot
+ * do without (host/, which a start asks by itself), undoing (agent/remove, by the journal).
+ */
+import { existsSync, rmdirSync } from 'node:fs';
+import { messageOf } from '../../shared/errors.ts';
+import type { Journal } from '../../shared/journal/journal.ts';
+import { type Box, type Check, type Fault, type Finding } from './check.ts';
+import { boxChecks } from './checks/checks.ts';
+import { serverChecks } from './checks/server.ts';
+import { createHands } from './hands.ts';
+import type { Way } from './way.ts';
+
+export interface Diagnosis {
+  /** The worst first. */
+  readonly findings: readonly Finding[];
+  /** Names of the checks that saw nothing. */
+  readonly fine: readonly string[];
+}
+
+export interface Repair {
+  readonly check: string;
+  readonly what: string;
+}
+
+/** Looks with every check that concerns this box. Without root nothing else can be said. */
+export async function examine(box: Box): Promise<Diagnosis> {
+  const wasThere = existsSync(box.needs.dataDir);
+  try {
+    const [root, ...others] = checksFor(box);
+    const first = await diagnose(root === undefined ? [] : [root], box);
+    return first.findings.length > 0 ? first : merged([first, await diagnose(others, box)]);
+  } finally {
+    if (!wasThere) removeIfEmpty(box.needs.dataDir); // a look leaves nothing behind
+  }
+}
+
+/** What a start tells of: it takes a few milliseconds. */
+export async function glance(box: Box): Promise<readonly Finding[]> {
+  const cheap = checksFor(box).filter((check) => check.isCheap === true);
+  const { findings } = await diagnose(cheap, box);
+  return findings.filter(({ severity }) => severity === 'warning');
+}
+
+/** Does what can be done about faults and warnings; notes are left to people. */
+export async function repair(box: Box, journal: Pick<Journal, 'record'>): Promise<readonly Repair[]> {
+  const hands = createHands({ root: box.root, journal, tools: box.tools });
+  const { findings } = await examine(box);
+  const done: Repair[] = [];
+  for (const check of checksFor(box)) {
+    const isWanted = findings.some((one) => one.check === check.name && one.severity !== 'note' && one.canFix);
+    if (!isWanted || check.repair === undefined) continue;
+    try {
+      for (const what of await check.repair(box, hands)) done.push({ check: check.name, what });
+    } catch (error) {
+      done.push({ check: check.name, what: `not done: ${messageOf(error)}` });
+    }
+  }
+  return done;
+}
+
+function checksFor({ needs }: Box): readonly Check[] {
+  return boxChecks.filter((check) => check.forNodes !== true || needs.flannelBackend !== undefined);
+}
+
+/** One after the other: what costs time is the disk, which would be measured together with the rest. */
+export async function diagnose<Subject>(checks: readonly Check<Subject>[], subject: Subject): Promise<Diagnosis> {
+  const findings: Finding[] = [];
+  const fine: string[] = [];
+  for (const check of checks) {
+    const faults = await check.look(subject);
+    if (faults.length === 0) fine.push(check.name);
+    findings.push(...faults.map((fault) => findingOf(check, fault)));
+  }
+  return { findings: inOrder(findings), fine };
+}
+
+function findingOf<Subject>(check: Check<Subject>, fault: Fault): Finding {
+  const { name, why, fix } = check;
+  return { ...fault, check: name, why, fix: fault.fix ?? fix, canFix: 'repair' in check };
+}
+
+export function merged(parts: readonly Diagnosis[]): Diagnosis {
+  return {
+    findings: inOrder(parts.flatMap(({ findings }) => findings)),
+    fine: parts.flatMap(({ fine }) => fine),
+  };
+}
+
+function inOrder(findings: readonly Finding[]): readonly Finding[] {
+  const rank = { fatal: 0, warning: 1, note: 2 };
+  return findings.toSorted((a, b) => rank[a.severity] - rank[b.severity]);
+}
+
+function removeIfEmpty(dir: string): void {
+  try {
+    rmdirSync(dir);
+  } catch {
+    // it is not empty, or was never made
+  }
+}
+
+/** What the walk to a server has shown. Where it ended early, the checks of what lies behind are not counted as fine. */
+export async function examineWay(way: Way): Promise<Diagnosis> {
+  const { findings, fine } = await diagnose(serverChecks, way);
+  return { findings, fine: way.met === undefined ? [] : fine };
+}
+
+/** Every check there is, in the order of their groups. */
+export const allChecks: readonly Check<never>[] = [...boxChecks, ...serverChecks];
+
+export { groups, type Box, type Check, type Finding, type Severity, type Tools } from './check.ts';
+export { boxOf, type BoxPlan } from './box.ts';
+export { walk, type Way } from './way.ts';
+export { createTools } from './tools.ts';
+export { diagnosisJson, diagnosisText } from './text.ts';
+export { FixFailedError } from './errors.ts';

@@ -1,0 +1,10 @@
+import { KagentError } from '../../shared/errors.ts';
+
+/** A repair was begun; what it would have needed undone is in the journal. */
+export class FixFailedError extends KagentError {
+  readonly code = 'DOCTOR_FIX_FAILED';
+  readonly fault = 'operator';
+  constructor(command: string, exitCode: number) {
+    super(`"${command}" ended with ${exitCode}; run it by hand to see why`);
+  }
+}

@@ -1,0 +1,57 @@
+import { existsSync, mkdirSync, statSync, writeFileSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { writeFileAtomicSync } from '../../shared/files/files.ts';
+import type { Journal } from '../../shared/journal/journal.ts';
+import type { HostRoot } from '../host/host.ts';
+import type { Tools } from './check.ts';
+import { FixFailedError } from './errors.ts';
+
+/** What a repair works with: each thing is noted in the journal before it is done. */
+export interface Hands {
+  /** @param mode of a file that is not there yet */
+  writeFile(path: string, content: string, mode?: number): void;
+  /** @param name `net/ipv4/ip_forward` */
+  setSysctl(name: string, value: string): void;
+  /** Lives until a reboot, and needs no undoing. */
+  loadModule(module: string): Promise<void>;
+  /** Argument vectors; `undo` is what uninstalling runs. @throws {FixFailedError} */
+  run(command: readonly string[], undo: readonly string[]): Promise<void>;
+}
+
+export function createHands(options: {
+  readonly root: HostRoot;
+  readonly journal: Pick<Journal, 'record'>;
+  readonly tools: Pick<Tools, 'run'>;
+}): Hands {
+  const { root, journal, tools } = options;
+  const run = async ([command = '', ...args]: readonly string[]): Promise<void> => {
+    const { code } = await tools.run(command, ...args);
+    if (code !== 0) throw new FixFailedError([command, ...args].join(' '), code);
+  };
+  return {
+    writeFile(absolute, content, mode = 0o644) {
+      const path = root.path(absolute);
+      const before = existsSync(path) ? { content: readFileSync(path), mode: statSync(path).mode & 0o777 } : undefined;
+      journal.record({
+        kind: 'file',
+        path,
+        ...(before !== undefined && { before: before.content.toString('base64'), mode: before.mode }),
+      });
+      mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+      writeFileAtomicSync(path, content, before?.mode ?? mode);
+    },
+    setSysctl(name, value) {
+      const path = `/proc/sys/${name}`;
+      const before = root.read(path)?.trim();
+      if (before === undefined) return; // of a module that is not loaded; the file for the next boot has it
+      const bootId = root.read('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
+      journal.record({ kind: 'sysctl', name, before, bootId });
+      writeFileSync(root.path(path), value);
+    },
+    loadModule: (module) => run(['modprobe', module]),
+    async run(command, undo) {
+      journal.record({ kind: 'command', what: command.join(' '), undo: [...undo] });
+      await run(command);
+    },
+  };
+}

@@ -1,0 +1,50 @@
+import { groups, type Check, type Finding } from './check.ts';
+import type { Diagnosis, Repair } from './doctor.ts';
+
+/** For a person: what was found, the worst first; what is fine is counted, or listed when asked for. */
+export function diagnosisText(
+  diagnosis: Diagnosis,
+  repairs: readonly Repair[],
+  options: { readonly checks: readonly Check<never>[]; readonly isVerbose: boolean },
+): string {
+  const { findings, fine } = diagnosis;
+  return [
+    ...repairs.map(({ check, what }) => `fixed    ${check}: ${what}`),
+    ...(options.isVerbose ? [fineText(fine, options.checks)] : []),
+    ...findings.map(findingText),
+    summary(findings, fine.length),
+  ].join('\n');
+}
+
+function fineText(fine: readonly string[], checks: readonly Check<never>[]): string {
+  const known = checks.filter(({ name }) => fine.includes(name));
+  return groups
+    .map((group) => ({ group, own: known.filter((check) => check.group === group) }))
+    .filter(({ own }) => own.length > 0)
+    .map(({ group, own }) => `${group}\n${own.map(({ name, title }) => `  ok  ${name}: ${title}`).join('\n')}\n`)
+    .join('\n');
+}
+
+function findingText({ severity, check, what, why, fix, canFix }: Finding): string {
+  const indent = ' '.repeat(9);
+  const by = canFix ? ' (kagent doctor --fix does it)' : '';
+  return `${severity.padEnd(9)}${check}: ${what}\n${indent}why: ${why}\n${indent}fix: ${fix}${by}\n`;
+}
+
+function summary(findings: readonly Finding[], fineCount: number): string {
+  const count = (wanted: Finding['severity']) => findings.filter(({ severity }) => severity === wanted).length;
+  const parts = [
+    [count('fatal'), 'that would keep kagent from starting'],
+    [count('warning'), 'to see to'],
+    [count('note'), 'to know'],
+  ] as const;
+  const found = parts.filter(([number]) => number > 0).map(([number, what]) => `${number} ${what}`);
+  const rest = fineCount === 1 ? '1 check is fine.' : `${fineCount} checks are fine.`;
+  return found.length === 0 ? rest : `${found.join(', ')}; ${rest}`;
+}
+
+/** For programs. */
+export function diagnosisJson({ findings, fine }: Diagnosis, repairs: readonly Repair[]): string {
+  const isFit = findings.every(({ severity }) => severity !== 'fatal');
+  return JSON.stringify({ fit: isFit, findings, fine, fixed: repairs }, null, 2);
+}

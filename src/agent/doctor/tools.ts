@@ -1,0 +1,57 @@
+import { execFile } from 'node:child_process';
+import { closeSync, existsSync, fsyncSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Tools } from './check.ts';
+
+const commandTimeoutMs = 10_000;
+const writes = 50;
+const writeBytes = 4096;
+/** A disk that is slow has shown it by then. */
+const enoughMs = 2000;
+
+export function createTools(): Tools {
+  return {
+    run: (command, ...args) =>
+      new Promise((resolve) => {
+        const options = { timeout: commandTimeoutMs, env: { ...process.env, LC_ALL: 'C' } };
+        execFile(command, args, options, (error, stdout) => {
+          if (error === null) resolve({ code: 0, stdout });
+          else resolve({ code: typeof error.code === 'number' ? error.code : 127, stdout });
+        });
+      }),
+    space(path) {
+      const { bsize, blocks, bavail, files, ffree } = statfsSync(existingPart(path));
+      return { sizeBytes: blocks * bsize, freeBytes: bavail * bsize, inodes: files, freeInodes: ffree };
+    },
+    fsyncTimes(dir) {
+      const path = join(existingPart(dir), `.kagent-doctor.${process.pid}`);
+      const fd = openSync(path, 'w', 0o600);
+      try {
+        return measure(fd);
+      } finally {
+        closeSync(fd);
+        rmSync(path, { force: true });
+      }
+    },
+  };
+}
+
+/** As the datastore writes: a little at a time, each on disk before the next. */
+function measure(fd: number): readonly number[] {
+  const block = Buffer.alloc(writeBytes, 1);
+  const times: number[] = [];
+  const startedMs = performance.now();
+  for (let index = 0; index < writes && performance.now() - startedMs < enoughMs; index++) {
+    const beforeMs = performance.now();
+    writeSync(fd, block);
+    fsyncSync(fd);
+    times.push(performance.now() - beforeMs);
+  }
+  return times;
+}
+
+function existingPart(path: string): string {
+  let existing = path;
+  while (!existsSync(existing)) existing = dirname(existing);
+  return existing;
+}

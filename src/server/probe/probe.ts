@@ -1,0 +1,83 @@
+/**
+ * @module
+ * The server's end of `kagent doctor --from`: sends some UDP packets back to the box that asks, and counts those that come
+ * from it.
+ * Knows: how many, and for how long. Nobody is flooded: packets go to the asker's own address, which a TLS connection
+ * has proven, some forty at a time. Leaves to others: who may ask (api/, join/), the packets (shared/probe).
+ */
+import { rfc3339, systemClock, type Clock } from '../../shared/clock.ts';
+import { localTunnel, mtuOf, openProbeSocket, probeSizes, type ProbeSocket } from '../../shared/probe/probe.ts';
+import type { ClusterSettings } from '../../shared/protocol/join.ts';
+import type { ProbeOpened, ProbeRequest, ProbeSeen } from '../../shared/protocol/probe.ts';
+import { ProbeBusyError, ProbeUnknownError } from './errors.ts';
+
+export interface ProbeOptions {
+  readonly version: string;
+  readonly apiserverUrls: readonly string[];
+  readonly settings: ClusterSettings;
+  readonly clock?: Clock;
+}
+
+/** The connection that asks: both its addresses. */
+export interface Asker {
+  readonly address: string;
+  readonly localAddress: string;
+}
+
+export interface Probes {
+  /** @throws {ProbeBusyError} */
+  open(request: ProbeRequest, asker: Asker): Promise<ProbeOpened>;
+  /** What has come so far. @throws {ProbeUnknownError} */
+  seen(id: string, asker: Pick<Asker, 'address'>): ProbeSeen;
+}
+
+const mostAtOnce = 4;
+const lifeMs = 5000;
+
+interface Open {
+  readonly address: string;
+  readonly socket: ProbeSocket;
+}
+
+export function createProbes(options: ProbeOptions): Probes {
+  const { version, apiserverUrls, settings, clock = systemClock } = options;
+  const byId = new Map<string, Open>();
+  const asking = new Set<string>(); // each address waits until its last one is over
+  return {
+    async open({ id, port, mtu: theirMtu, tunnel: theirTunnel }, { address, localAddress }) {
+      if (asking.size >= mostAtOnce || asking.has(address) || byId.has(id)) throw new ProbeBusyError();
+      asking.add(address);
+      const end = new AbortController();
+      const over = () => {
+        end.abort();
+        byId.get(id)?.socket.close();
+        byId.delete(id);
+        asking.delete(address);
+      };
+      setTimeout(over, lifeMs).unref();
+      const socket = await openProbeSocket(id);
+      byId.set(id, { address, socket });
+      const mtu = mtuOf(localAddress);
+      const target = { address, port, tunnel: theirTunnel, clusterCidr: settings.clusterCidr };
+      void socket.send(target, probeSizes([mtu, theirMtu]), end.signal);
+      const tunnel = localTunnel();
+      return {
+        port: socket.port,
+        mtu,
+        ...(tunnel !== undefined && { tunnel }),
+        yourAddress: address,
+        time: rfc3339(clock.now()),
+        version,
+        apiserverUrls: [...apiserverUrls],
+        settings,
+      };
+    },
+    seen(id, { address }) {
+      const probe = byId.get(id);
+      if (probe === undefined || probe.address !== address) throw new ProbeUnknownError();
+      return { sizes: [...probe.socket.seen()] };
+    },
+  };
+}
+
+export { ProbeBusyError, ProbeUnknownError } from './errors.ts';

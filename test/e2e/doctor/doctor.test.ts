@@ -1,0 +1,171 @@
+/** What the doctor finds on real boxes, and on the way between two: rules that drop, an MTU that is smaller on the way. */
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { createNodes, type Box, type Nodes } from '../../helpers/cluster.ts';
+import { eventually } from '../../helpers/wait.ts';
+
+interface Report {
+  readonly fit: boolean;
+  readonly findings: readonly {
+    readonly check: string;
+    readonly severity: string;
+    readonly what: string;
+    readonly code?: string;
+  }[];
+  readonly fine: readonly string[];
+  readonly fixed: readonly { readonly check: string; readonly what: string }[];
+}
+
+let nodes: Nodes;
+let a1: Box;
+let token: string;
+const undo: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  nodes = await createNodes('doctor', { agents: 0 });
+  a1 = await nodes.addBox('a1', 21);
+  token = await nodes.token();
+});
+afterEach(async () => {
+  for (const back of undo.splice(0)) await back();
+});
+afterAll(() => nodes?.wipe());
+
+async function doctor(box: Box, ...args: readonly string[]): Promise<Report & { readonly code: number }> {
+  const { code, stdout, stderr } = await box.kagent(['doctor', '--json', ...args]);
+  if (stderr !== '') throw new Error(stderr);
+  return { code, ...(JSON.parse(stdout) as Report) };
+}
+
+const from = (...args: readonly string[]) => doctor(a1, '--from', nodes.url, '--token', token, ...args);
+
+function findingsOf(report: Report, check: string): readonly string[] {
+  return report.findings.filter((one) => one.check === check).map(({ severity, what }) => `${severity}: ${what}`);
+}
+
+/** Something done on a box, or on the switch, until the end of the test. */
+async function meanwhile(box: Box, doing: string, undoing: string): Promise<void> {
+  undo.push(() => box.sh(undoing));
+  await box.sh(doing);
+}
+
+const serverChecks = ['server-reached', 'server-lets-in', 'server-apiserver', 'server-udp', 'server-mtu'];
+
+test('a good way: everything is tried, the pods’ port too though the server’s kernel holds it, and found fine', async () => {
+  const report = await from();
+  expect(report.findings.filter(({ check }) => check.startsWith('server-'))).toEqual([]);
+  expect(report.fine).toEqual(expect.arrayContaining(serverChecks));
+  expect(report).toMatchObject({ fit: true, code: 0 });
+});
+
+test('a rule on the server that drops UDP 8472 is seen from the other box, as a matter of that direction alone', async () => {
+  await meanwhile(
+    nodes.server,
+    'iptables -I INPUT -p udp --dport 8472 -j DROP',
+    'iptables -D INPUT -p udp --dport 8472 -j DROP',
+  );
+  expect(findingsOf(await from(), 'server-udp')).toEqual([
+    'warning: no UDP packet to port 8472 came through from here to the server',
+  ]);
+});
+
+test('a rule here that drops UDP 8472 is seen as the other direction', async () => {
+  await meanwhile(a1, 'iptables -I INPUT -p udp --dport 8472 -j DROP', 'iptables -D INPUT -p udp --dport 8472 -j DROP');
+  expect(findingsOf(await from(), 'server-udp')).toEqual([
+    'warning: no UDP packet to port 8472 came through from the server to here',
+  ]);
+});
+
+test('an MTU that is smaller on the way than at its ends is found, with the size that still passes', async () => {
+  undo.push(() => a1.host.mtu(1500));
+  await a1.host.mtu(1400);
+  const report = await from();
+  const lost = 'those of 1420 bytes do not; the interfaces allow 1500';
+  expect(findingsOf(report, 'server-mtu')).toEqual([
+    `warning: packets of 1400 bytes come through from here to the server, ${lost}`,
+    `warning: packets of 1400 bytes come through from the server to here, ${lost}`,
+  ]);
+  expect(findingsOf(report, 'server-udp')).toEqual([]);
+});
+
+test('kube-apiserver’s port alone being closed is told apart from the server being away', async () => {
+  const rule = 'INPUT -p tcp --dport 6443 ! -i lo -j REJECT --reject-with tcp-reset';
+  await meanwhile(nodes.server, `iptables -I ${rule}`, `iptables -D ${rule}`);
+  const report = await from();
+  expect(findingsOf(report, 'server-apiserver')).toEqual([
+    expect.stringContaining(`fatal: nothing listens at https://${nodes.server.host.address}:6443`),
+  ]);
+  expect(report).toMatchObject({ fit: false, code: 1 });
+});
+
+test('a port where nobody listens, a name nobody knows or the server has not, a wrong token: each has its own code', async () => {
+  const code = async (...args: readonly string[]) => {
+    const { findings } = await doctor(a1, ...args);
+    return findings.flatMap((one) => (one.check.startsWith('server-') ? [one.code] : []));
+  };
+  const { address } = nodes.server.host;
+  expect(await code('--from', `https://${address}:9399`, '--token', token)).toEqual(['JOIN_REFUSED']);
+  expect(await code('--from', 'https://nobody.invalid', '--token', token)).toEqual(['JOIN_DNS']);
+  await meanwhile(a1, `cp /etc/hosts /tmp/hosts && echo '${address} alias' >>/etc/hosts`, 'cp /tmp/hosts /etc/hosts');
+  expect(await code('--from', 'https://alias', '--token', token)).toEqual(['JOIN_TLS_NAME']);
+  expect(await code('--from', `https://${address}:9345`, '--token', `${token}x`)).toEqual(['TOKEN_WRONG']);
+  expect(await code('--from', `https://${address}:9345`)).toEqual(['JOIN_NO_TOKEN']);
+  expect(await code('--from', `https://${address}:9345`, '--token', token.replace(/^K10./, 'K10f'))).toEqual([
+    'JOIN_CA_HASH',
+  ]);
+});
+
+test('rules that refuse what they do not know are a finding with the commands that let nodes in', async () => {
+  await meanwhile(a1, 'iptables -A INPUT -j REJECT', 'iptables -D INPUT -j REJECT');
+  const { findings } = await doctor(a1, 'server');
+  const rules = findings.find(({ check }) => check === 'input-rules');
+  expect(rules?.what).toBe('no rule lets in 6443/tcp, 9345/tcp, 8472/udp, and the rest is refused');
+});
+
+test('a box without a default route hears of it', async () => {
+  const gateway = nodes.server.host.address.replace(/\d+$/, '1');
+  await meanwhile(a1, 'ip route del default', `ip route add default via ${gateway}`);
+  expect(findingsOf(await doctor(a1), 'default-route')).toEqual(['warning: there is no default route']);
+});
+
+test('a port that is taken is fatal, with who has it; the ports of a kagent that runs here are not', async () => {
+  const listen = "require('net').createServer().listen(10250, () => console.log('pid', process.pid))";
+  const holder = a1.run([process.execPath, '-e', listen]);
+  const pid = await eventually(() => /pid (\d+)/.exec(holder.output())?.[1]);
+  undo.push(() => a1.signal(Number(pid), 'KILL'));
+  const report = await doctor(a1, 'agent');
+  expect(findingsOf(report, 'ports')).toEqual([
+    expect.stringMatching(`^fatal: port 10250 \\(kubelet\\) is taken by .* \\(pid ${pid}\\)$`),
+  ]);
+  expect(report).toMatchObject({ fit: false, code: 1 });
+  expect(findingsOf(await doctor(nodes.server, 'server'), 'ports')).toEqual([]);
+});
+
+test('--fix does what it can, notes it for uninstalling first, and the finding is gone', async () => {
+  await meanwhile(
+    a1,
+    "cp /etc/hosts /tmp/hosts && sed -i /localhost/d /etc/hosts && echo '10.0.0.9 other' >>/etc/hosts",
+    'cp /tmp/hosts /etc/hosts',
+  );
+  const report = await doctor(a1, '--fix');
+  expect(report.fixed).toEqual([{ check: 'localhost', what: '/etc/hosts names 127.0.0.1 localhost' }]);
+  expect(findingsOf(report, 'localhost')).toEqual([]);
+  const journal = JSON.parse(await a1.sh('cat /var/lib/kagent/journal.jsonl')) as {
+    readonly path: string;
+    readonly before: string;
+  };
+  expect(journal.path).toBe('/etc/hosts');
+  expect(Buffer.from(journal.before, 'base64').toString()).toContain('10.0.0.9 other');
+});
+
+test('a box that has joined is asked nothing: its certificate opens the door, and both kernels hold the port', async () => {
+  const gateway = nodes.server.host.address.replace(/\d+$/, '1');
+  await a1.sh(`ip route add 10.42.99.0/24 via ${gateway}`);
+  const agent = await a1.startAgent('--url', nodes.url, '--token', token);
+  const report = await doctor(a1, '--from', nodes.url);
+  expect(report.findings.filter(({ check }) => check.startsWith('server-'))).toEqual([]);
+  expect(report.fine).toEqual(expect.arrayContaining(serverChecks));
+  expect(findingsOf(report, 'ports')).toEqual([]);
+  // What its start has told of already.
+  expect(findingsOf(report, 'address-ranges')).toHaveLength(1);
+  expect(agent.output()).toMatch(/warn.*the box is not as it should be.*10\.42\.0\.0\/16 overlaps 10\.42\.99\.0\/24/);
+});

@@ -1,0 +1,80 @@
+/** kagent where there is no service manager: Debians with cron, rc.local, and a first program that starts these two. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runPaths } from '../../../src/shared/paths.ts';
+import { createServiceBoxes, type ServiceBox, type ServiceBoxes } from '../../helpers/service-boxes.ts';
+import { eventually } from '../../helpers/wait.ts';
+
+let boxes: ServiceBoxes;
+let server: ServiceBox;
+let agent: ServiceBox;
+
+beforeAll(async () => {
+  boxes = await createServiceBoxes('no-manager', 'none');
+  ({ server, agent } = boxes);
+});
+afterAll(() => boxes?.wipe());
+
+const pidIn = async (box: ServiceBox) => Number(await box.sh(`cat ${runPaths.pidFile}`));
+
+describe('a server started by cron', () => {
+  test('is installed by one command, which ends when the node is Ready', async () => {
+    expect(await server.install()).toMatch(/cron starts it at boot\n[^]*\nkagent is Ready\n/);
+    expect(await pidIn(server)).toBe(await server.ready());
+  });
+
+  test('started once more it says that it runs, and goes on', async () => {
+    const pid = await server.ready();
+    const { code, stderr } = await server.kagent(['server', '--daemonize']);
+    expect([code, stderr]).toEqual([1, expect.stringContaining(`kagent runs already (pid ${pid})`)]);
+    expect(await server.ready()).toBe(pid);
+  });
+
+  test('comes back by itself after a power cut', async () => {
+    await server.host.off();
+    await server.host.up();
+    const pid = await server.ready();
+    expect(await pidIn(server)).toBe(pid);
+  });
+
+  test('killed, is started again by the same script though its pid file names a process that is another by now', async () => {
+    const pid = await server.ready();
+    await server.signal(pid, 'KILL');
+    await eventually(async () => (await server.host.exec(['test', '-e', `/proc/${pid}`])).code === 1);
+    const cron = (await server.sh('pgrep -x cron')).trim();
+    await server.sh(`echo ${cron} >${runPaths.pidFile}`);
+    await server.sh('sh /etc/kagent/kagent.start');
+    expect(await server.ready()).not.toBe(pid);
+    expect((await server.sh('pgrep -x cron')).trim()).toBe(cron);
+  });
+});
+
+describe('an agent started by rc.local', () => {
+  test('joins by the same command', async () => {
+    await agent.sh("printf '#!/bin/sh -e\\nexit 0\\n' >/etc/rc.local && chmod 755 /etc/rc.local");
+    const token = (await server.sh('cat /var/lib/kagent/server/node-token')).trim();
+    const environment = `KAGENT_URL=https://${server.host.address}:9345 KAGENT_TOKEN='${token}'`;
+    expect(await agent.install('', environment)).toMatch(/rc\.local starts it at boot\n[^]*\nkagent-agent is Ready\n/);
+  });
+
+  test('comes back by itself after a power cut', async () => {
+    await agent.host.off();
+    await agent.host.up();
+    await agent.ready();
+    expect(await server.kubectl('get', 'nodes', '-o', 'name')).toBe('node/a1\nnode/s1\n');
+  });
+
+  test('that was removed from its cluster is not started at the next boot', async () => {
+    const pid = await agent.ready();
+    await server.sh('kagent node rm a1 --force');
+    await eventually(async () => (await agent.host.exec(['test', '-e', `/proc/${pid}`])).code === 1, {
+      withinMs: 60_000,
+      what: 'the end of the agent',
+    });
+    expect(await agent.sh('cat /etc/rc.local')).toBe('#!/bin/sh -e\nexit 0\n');
+  });
+});
+
+test('uninstalled, cron knows nothing of it any more', async () => {
+  await server.sh('kagent-uninstall.sh');
+  expect(await server.sh('find /etc /usr/local -name "*kagent*"')).toBe('');
+});

@@ -1,0 +1,175 @@
+/** kagent under a real systemd: the boxes are Debians whose first process it is. */
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createServiceBoxes, type ServiceBox, type ServiceBoxes } from '../../helpers/service-boxes.ts';
+import { eventually } from '../../helpers/wait.ts';
+
+let boxes: ServiceBoxes;
+let server: ServiceBox;
+let agent: ServiceBox;
+
+beforeAll(async () => {
+  boxes = await createServiceBoxes('systemd', 'systemd');
+  ({ server, agent } = boxes);
+});
+afterAll(() => boxes?.wipe());
+
+/** `systemctl show`, as a map. */
+async function shown(box: ServiceBox, unit: string, ...properties: readonly string[]): Promise<Record<string, string>> {
+  const text = await box.sh(`systemctl show ${unit} --property ${properties.join(',')}`);
+  return Object.fromEntries(
+    text
+      .trim()
+      .split('\n')
+      .map((line) => line.split(/=(.*)/s).slice(0, 2)),
+  );
+}
+
+describe('a server', () => {
+  test('is installed by one command, which shows what systemd knows meanwhile and ends when the node is Ready', async () => {
+    expect(await server.install()).toMatch(/systemd starts it at boot\n[^]*waiting for[^]*\nkagent is Ready\n/);
+    expect(await server.sh('systemctl is-system-running')).toBe('running\n');
+    await server.kubectl('-n', 'kube-system', 'wait', '--for=condition=Ready', 'pod', '--all', '--timeout=60s');
+  });
+
+  test('has a unit that systemd reads as it is meant, and a status of its own words', async () => {
+    const properties = [
+      'Type',
+      'Delegate',
+      'KillMode',
+      'LimitNOFILE',
+      'TasksMax',
+      'Restart',
+      'ActiveState',
+      'StatusText',
+    ];
+    expect(await shown(server, 'kagent', ...properties)).toEqual({
+      Type: 'notify',
+      Delegate: 'yes',
+      KillMode: 'process',
+      LimitNOFILE: '1048576',
+      TasksMax: 'infinity',
+      Restart: 'always',
+      ActiveState: 'active',
+      StatusText: 'the node is Ready',
+    });
+    expect(await server.sh('systemctl status kagent --no-pager')).toMatch(/Main PID: \d+ \(kagent\)/);
+  });
+
+  test('restarted, it is another process and the pods have not noticed', async () => {
+    const [pid, containers] = [await server.ready(), await server.containers()];
+    expect(containers).not.toEqual(['']);
+    await server.sh('systemctl restart kagent'); // returns when it is Ready: Type=notify
+    expect((await server.status()).isReady).toBe(true);
+    expect((await server.status()).pid).not.toBe(pid);
+    expect(await server.containers()).toEqual(containers);
+  });
+
+  test('killed, it is started again by systemd, and the pods have not noticed', async () => {
+    const [pid, containers] = [await server.ready(), await server.containers()];
+    await server.signal(pid, 'KILL');
+    await eventually(async () => (await shown(server, 'kagent', 'NRestarts'))['NRestarts'] === '1', {
+      withinMs: 30_000,
+      what: 'the restart',
+    });
+    expect(await server.ready()).not.toBe(pid);
+    expect(await server.containers()).toEqual(containers);
+  });
+
+  test('that cannot start says why in its status and in the journal as an error, and is not tried again', async () => {
+    await server.sh("echo 'nonsense: 1' >/etc/kagent/config.yaml");
+    expect((await server.host.exec(['systemctl', 'restart', 'kagent'])).code).not.toBe(0);
+    const why = "/etc/kagent/config.yaml line 1: there is no setting 'nonsense'";
+    expect(await shown(server, 'kagent', 'ActiveState', 'SubState', 'ExecMainStatus', 'StatusText')).toEqual({
+      ActiveState: 'failed', // and not 'activating' with 'auto-restart', which is how the next attempt is waited for
+      SubState: 'failed',
+      ExecMainStatus: '2',
+      StatusText: why,
+    });
+    expect(await server.sh('journalctl --unit kagent --priority err --output cat --no-pager')).toContain(why);
+    expect(await server.sh('journalctl --unit kagent --priority info --output cat --no-pager')).toMatch(
+      /Z info {2}ready/,
+    );
+    await server.sh('rm /etc/kagent/config.yaml && systemctl restart kagent');
+  });
+
+  test('whose port is taken says by whom and is tried again every few seconds, until the port is free', async () => {
+    await server.sh('systemctl stop kagent');
+    const listen =
+      'use IO::Socket::INET; our $s = IO::Socket::INET->new(LocalPort => 6443, Listen => 1, ReuseAddr => 1) or die; sleep';
+    const other = server.host.start(['perl', '-e', listen]);
+    await eventually(() => server.sh("ss -Hltn 'sport = :6443' | grep -q . && echo it listens"));
+    await server.host.exec(['systemctl', 'start', 'kagent']);
+    expect(await shown(server, 'kagent', 'SubState', 'ExecMainStatus', 'RestartUSec', 'StatusText')).toEqual({
+      SubState: 'auto-restart',
+      ExecMainStatus: '1',
+      RestartUSec: '5s',
+      StatusText: expect.stringMatching(/6443.* perl/),
+    });
+    await server.sh('pkill perl');
+    await once(other, 'close');
+    await server.ready();
+  });
+
+  test('is stopped alone, then its pods by kagent-killall.sh', async () => {
+    const containers = async () => (await server.host.exec(['pgrep', '-f', '^/coredns'])).stdout.trim();
+    const coredns = await containers();
+    await server.sh('systemctl stop kagent');
+    expect(await shown(server, 'kagent', 'ActiveState', 'Result')).toEqual({
+      ActiveState: 'inactive',
+      Result: 'success',
+    });
+    expect([coredns, await containers()]).toEqual([expect.stringMatching(/^\d+$/), coredns]);
+    await server.sh('kagent-killall.sh');
+    expect(await containers()).toBe('');
+    expect(await server.sh("grep -c 'kubelet/pods\\|containerd/io' /proc/mounts || true")).toBe('0\n');
+  });
+
+  test('comes back by itself after a reboot', async () => {
+    await server.sh('systemctl start kagent');
+    await server.reboot('systemctl reboot');
+    await server.ready();
+    expect(await server.kubectl('wait', '--for=condition=Ready', 'node/s1')).toContain('condition met');
+  });
+});
+
+describe('an agent', () => {
+  test('joins by the same command', async () => {
+    const token = (await server.sh('cat /var/lib/kagent/server/node-token')).trim();
+    const environment = `KAGENT_URL=https://${server.host.address}:9345 KAGENT_TOKEN='${token}'`;
+    expect(await agent.install('', environment)).toContain('kagent-agent is Ready');
+    expect(await server.kubectl('get', 'nodes', '-o', 'name')).toBe('node/a1\nnode/s1\n');
+  });
+
+  test('that was removed from its cluster is not started again, not by a reboot either', async () => {
+    await server.sh('kagent node rm a1 --force');
+    const ended = { ActiveState: 'failed', SubState: 'failed', ExecMainStatus: '3' };
+    await eventually(async () => (await shown(agent, 'kagent-agent', 'ActiveState'))['ActiveState'] === 'failed', {
+      withinMs: 60_000,
+    });
+    expect(await shown(agent, 'kagent-agent', ...Object.keys(ended))).toEqual(ended);
+    expect((await agent.host.exec(['systemctl', 'is-enabled', 'kagent-agent'])).stdout).toBe('disabled\n');
+    await agent.reboot('systemctl reboot');
+    await eventually(async () => (await agent.sh('systemctl is-system-running --wait')) === 'running\n', {
+      withinMs: 60_000,
+    });
+    expect(await shown(agent, 'kagent-agent', 'ActiveState')).toEqual({ ActiveState: 'inactive' });
+  });
+
+  test('started by a person it joins anew', async () => {
+    expect(await agent.install()).toContain('kagent-agent is Ready');
+    expect(await server.kubectl('get', 'nodes', '-o', 'name')).toBe('node/a1\nnode/s1\n');
+  });
+});
+
+test('uninstalled, systemd knows nothing of it any more', async () => {
+  await server.sh('kagent-uninstall.sh');
+  expect(await shown(server, 'kagent', 'LoadState', 'NeedDaemonReload')).toEqual({
+    LoadState: 'not-found',
+    NeedDaemonReload: 'no',
+  });
+  expect(
+    await server.sh("systemctl list-units --all --plain --no-legend 'kagent*'; systemctl --failed --no-legend"),
+  ).toBe('');
+  expect(await server.sh('find /etc /usr/local -name "*kagent*"')).toBe('');
+});
