@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { AgentConfig, nodeSettings } from '../src/agent/config.ts';
 import { serverSettings } from '../src/server/config.ts';
-import { settingsOf, type Setting } from '../src/shared/config/config.ts';
+import { foreignSettingsOf, settingsOf, type Setting } from '../src/shared/config/config.ts';
 
 export function configDoc(): string {
   const node = z.strictObject(nodeSettings);
@@ -24,6 +24,13 @@ sound, \`kagent config default\` prints one with every setting, commented out.
 A key or flag that does not exist is an error that names the line and the nearest one that does: nothing is ignored.
 Server and agents may share one file; each takes what is its own.
 
+Registries have [a file of their own](registries.md). What no setting has goes into files beside kagent's own, which components read after it:
+
+- \`/var/lib/kagent/agent/etc/containerd/conf.d/*.toml\`: containerd's configuration, version 4 as \`config.toml\` beside the folder. A table's
+  keys replace those that kagent wrote; taken up when kagent starts. Templates (\`config.toml.tmpl\`) are refused.
+- \`/var/lib/kagent/agent/etc/kubelet.conf.d/*.conf\`: KubeletConfiguration, in the order of names; taken up when kagent starts.
+- \`--kube-apiserver-arg\`, \`--kubelet-arg\` and their like: flags of a component.
+
 ## \`kagent server\`
 
 ${table(settingsOf(z.strictObject(serverSettings)))}
@@ -32,7 +39,23 @@ ${table(settingsOf(z.strictObject(serverSettings)))}
 ${table(settingsOf(node))}
 ## \`kagent agent\`
 
-${table(agentOnly)}`;
+${table(agentOnly)}
+## k3s's settings that kagent does not have
+
+Saying one is an error with these words, unless it asks for what is the case anyway (\`false\`, and what is in brackets). \`K3S_*\` variables are
+not read: the variable of a setting begins with \`KAGENT_\`.
+
+${foreignTable([z.strictObject({ ...serverSettings, ...nodeSettings }), AgentConfig])}`;
+}
+
+function foreignTable(schemas: readonly z.ZodObject[]): string {
+  const all = new Map(schemas.flatMap(foreignSettingsOf).map((setting) => [setting.key, setting]));
+  return [...all.values()]
+    .map(({ key, description, accepts }) => {
+      const fine = accepts.length === 0 ? '' : ` (${accepts.map((value) => `\`${value}\``).join(', ')})`;
+      return `- \`--${key}\`${fine}: ${description}\n`;
+    })
+    .join('');
 }
 
 function table(settings: readonly Setting[]): string {

@@ -110,7 +110,7 @@ async function runServer(config: ServerConfig): Promise<void> {
     ...box,
     config,
     token: secretSetting(config.token, config.tokenFile),
-    agentToken: secretSetting(config.agentToken, undefined),
+    agentToken: secretSetting(config.agentToken, config.agentTokenFile),
     supervisor: daemon.supervisor,
     events: daemon.events,
     corednsImage: () => box.image('coredns'),

@@ -4,6 +4,7 @@
  *
  *   join ─▶ load-balancer ─▶ kubelet, kube-proxy, flanneld ─▶ cni ─▶ node-ready
  *   containerd ─▶ images, kubelet
+ *   registries ─▶ kubelet
  *   join ─▶ channel
  *   node-ready ─▶ offline-memory
  */
@@ -12,7 +13,7 @@ import { certificateTimer } from '../shared/certificates/certificates.ts';
 import { deferred, task, type Component } from '../shared/component/component.ts';
 import type { EventLog } from '../shared/events/events.ts';
 import type { LogLevel } from '../shared/log/log.ts';
-import { runPaths } from '../shared/paths.ts';
+import { registriesFile, runPaths } from '../shared/paths.ts';
 import type { Supervisor } from '../shared/process/process.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
 import { addressWatch } from './address-watch.ts';
@@ -25,6 +26,7 @@ import { cniBinDirs, cniComponent, cniConfDir, flannelComponent } from './networ
 import { beatAtEvents, nodeChannel } from './node-channel.ts';
 import { kubeletComponent, kubeProxyComponent, nodeReady, podCidr } from './node/node.ts';
 import { noOfflineBoot, offlineBoot } from './offline-boot.ts';
+import { createRegistries } from './registries/registries.ts';
 import { containerdComponent, imagesComponent } from './runtime/runtime.ts';
 
 export interface AgentOptions extends Omit<MembershipOptions, 'externalIps'> {
@@ -81,6 +83,14 @@ export function createAgent(options: AgentOptions): readonly Component[] {
       options.onJoined?.(membership.settings);
     }),
     ...balancer,
+    createRegistries({
+      path: config.privateRegistry,
+      required: config.privateRegistry !== registriesFile,
+      hostsDir: paths.agent.registryHosts,
+      disableDefaultEndpoint: config.disableDefaultRegistryEndpoint,
+      log,
+      events: options.events,
+    }),
     imagesComponent('images', ['containerd'], {
       socketPath: runPaths.containerdSocket,
       binDir: joinPath(options.currentDir, 'bin'),
@@ -174,6 +184,8 @@ function nodePrograms(
       cniBinDirs: cniBinDirs(joinPath(options.currentDir, 'cni'), backend),
       cniConfDir: cniConfDir(paths, backend),
       snapshotter: config.snapshotter,
+      defaultRuntime: config.defaultRuntime,
+      nonrootDevices: config.nonrootDevices,
       sandboxImage: config.pauseImage ?? options.image('pause'),
     });
   /** containerd does not wait for the join: on a node's first start the cluster's backend is guessed. */
@@ -188,7 +200,7 @@ function nodePrograms(
 
   return {
     containerd,
-    kubelet: deferred('kubelet', ['join', 'containerd', ...after.balancer], () => {
+    kubelet: deferred('kubelet', ['join', 'containerd', 'registries', ...after.balancer], () => {
       const { files } = membership.identity;
       return kubeletComponent({
         ...inCluster(),
@@ -210,11 +222,13 @@ function nodePrograms(
       });
     }),
     kubeProxy: deferred('kube-proxy', afterApiserver, () =>
-      kubeProxyComponent({
-        ...inCluster(),
-        kubeconfigPath: membership.identity.files.kubeProxyKubeconfig,
-        extraArgs: config.kubeProxyArg,
-      }),
+      membership.settings.disableKubeProxy === true
+        ? task('kube-proxy', [], async () => {})
+        : kubeProxyComponent({
+            ...inCluster(),
+            kubeconfigPath: membership.identity.files.kubeProxyKubeconfig,
+            extraArgs: config.kubeProxyArg,
+          }),
     ),
     flanneld: deferred('flanneld', afterApiserver, () =>
       bringsOwnNetwork()

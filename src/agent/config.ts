@@ -1,7 +1,8 @@
 /** The settings of `kagent agent`, which `kagent server` has too for its own node. Names and meaning as in k3s. */
 import * as z from 'zod';
 import { kinds } from '../shared/config/config.ts';
-import { defaultDataDir } from '../shared/paths.ts';
+import { k3sNodeSettings } from './k3s-settings.ts';
+import { defaultDataDir, registriesFile } from '../shared/paths.ts';
 
 export const nodeSettings = {
   dataDir: kinds.absolutePath
@@ -36,7 +37,19 @@ export const nodeSettings = {
     .optional()
     .describe("resolv.conf that pods' DNS is made from (the host's, without loopback servers)"),
   snapshotter: z.enum(['overlayfs', 'native']).default('overlayfs').describe("containerd's snapshotter"),
+  defaultRuntime: z
+    .string()
+    .default('runc')
+    .describe('Runtime of pods without a runtime class; another one than runc comes by a drop-in for containerd'),
+  nonrootDevices: z.boolean().default(false).describe('Let devices belong to the user that a pod runs as'),
   pauseImage: z.string().optional().describe("Image of each pod's sandbox (the one in the bundle)"),
+  privateRegistry: kinds.absolutePath
+    .default(registriesFile)
+    .describe('File with mirrors, passwords and certificates of registries; changes apply at once'),
+  disableDefaultRegistryEndpoint: z
+    .boolean()
+    .default(false)
+    .describe('Where a registry has mirrors, ask nobody but them'),
   protectKernelDefaults: z
     .boolean()
     .default(false)
@@ -45,6 +58,7 @@ export const nodeSettings = {
   imageCredentialProviderConfig: kinds.absolutePath.optional().describe('Configuration of these'),
   kubeletArg: kinds.componentArgs.describe('Flags for kubelet'),
   kubeProxyArg: kinds.componentArgs.describe('Flags for kube-proxy'),
+  ...k3sNodeSettings,
 };
 
 export const AgentConfig = z.strictObject({

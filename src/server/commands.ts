@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { duration } from '../shared/cli/cli.ts';
 import { nodeCommand } from './node-commands.ts';
 import { tokenCommand } from './token-commands.ts';
+import { kubeconfigCommand } from './user-commands.ts';
 import { runDatastoreServe } from './datastore.ts';
 import { operatorCommands, snapshotCommand } from './datastore-commands.ts';
 import type { ListenTls } from './etcd/etcd.ts';
@@ -20,7 +21,7 @@ interface ServeFlags {
 
 /** What an operator types on a server. */
 export function serverCommands(): readonly Command[] {
-  return [tokenCommand(), nodeCommand(), datastoreCommand(), etcdSnapshotCommand()];
+  return [tokenCommand(), nodeCommand(), kubeconfigCommand(), datastoreCommand(), etcdSnapshotCommand()];
 }
 
 function datastoreCommand(): Command {

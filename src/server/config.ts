@@ -2,6 +2,7 @@
 import { Cron } from 'croner';
 import * as z from 'zod';
 import { kinds } from '../shared/config/config.ts';
+import { k3sServerSettings } from './k3s-settings.ts';
 import { adminKubeconfig } from '../shared/paths.ts';
 
 function isCron(text: string): boolean {
@@ -13,6 +14,9 @@ function isCron(text: string): boolean {
   }
 }
 
+/** What k3s can leave out, so that its configurations work: kagent brings coredns alone of these. */
+const packaged = ['coredns', 'servicelb', 'traefik', 'local-storage', 'metrics-server', 'runtimes'] as const;
+
 export const serverSettings = {
   token: z
     .string()
@@ -21,6 +25,7 @@ export const serverSettings = {
     .meta({ short: 't' }),
   tokenFile: kinds.absolutePath.optional().describe('File that holds the token'),
   agentToken: z.string().optional().describe('Secret by which agents alone may join'),
+  agentTokenFile: kinds.absolutePath.optional().describe('File that holds it'),
   bindAddress: kinds.ipv4.default('0.0.0.0').describe('Address that kube-apiserver and the supervisor listen on'),
   httpsListenPort: kinds.port.default(6443).describe('Port of kube-apiserver'),
   supervisorPort: kinds.port.default(9345).describe('Port at which nodes join'),
@@ -48,7 +53,15 @@ export const serverSettings = {
     .regex(/^0?[0-7]{3}$/, "it must be an octal mode such as '0640'")
     .default('0600')
     .describe('Mode of that file'),
-  disable: kinds.list.describe('Packaged components that are left out (coredns)'),
+  writeKubeconfigGroup: z.string().optional().describe('Group of that file, a name or a number (root)'),
+  disable: z
+    .array(z.enum(packaged, `each must be one of ${packaged.join(', ')}`))
+    .default([])
+    .describe("Packaged components that are left out: coredns; k3s's others are not brought anyway"),
+  disableKubeProxy: z
+    .boolean()
+    .default(false)
+    .describe('Run kube-proxy on no node: a network of your own sees to Services'),
   disableAgent: z.boolean().default(false).describe('Run no node of its own'),
   etcdDisableSnapshots: z.boolean().default(false).describe('Save no snapshots of the datastore by schedule'),
   etcdSnapshotName: z
@@ -76,6 +89,7 @@ export const serverSettings = {
   kubeApiserverArg: kinds.componentArgs.describe('Flags for kube-apiserver'),
   kubeControllerManagerArg: kinds.componentArgs.describe('Flags for kube-controller-manager'),
   kubeSchedulerArg: kinds.componentArgs.describe('Flags for kube-scheduler'),
+  ...k3sServerSettings,
 };
 
 /** The server's part alone; `main.ts` adds the node's settings, which belong to the agent. */

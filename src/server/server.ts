@@ -61,7 +61,7 @@ export interface Server {
   readonly joinUrl: string;
   readonly joinToken: Secret;
   readonly settings: ClusterSettings;
-  /** What `kagent token` and `kagent node` ask. */
+  /** What `kagent token`, `kagent node` and `kagent kubeconfig` ask. */
   readonly localRequests: LocalRequests;
 }
 
@@ -74,6 +74,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     clusterDns: clusterDnsOf(config),
     clusterDomain: config.clusterDomain,
     flannelBackend: config.flannelBackend,
+    ...(config.disableKubeProxy && { disableKubeProxy: true }),
   };
   const advertiseAddress = config.advertiseAddress ?? nodeIp;
   const pki = await openPki(paths.server.tls);
@@ -102,7 +103,11 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     after: ['datastore', ...options.after.assets],
     nodeCidrMaskSize,
     securePort: config.httpsListenPort,
-    adminKubeconfig: { path: config.writeKubeconfig, mode: Number.parseInt(config.writeKubeconfigMode, 8) },
+    adminKubeconfig: {
+      path: config.writeKubeconfig,
+      mode: Number.parseInt(config.writeKubeconfigMode, 8),
+      group: config.writeKubeconfigGroup,
+    },
     egressSocket: runPaths.egressSocket,
     extraArgs: {
       apiserver: config.kubeApiserverArg,
@@ -206,7 +211,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     joinUrl,
     joinToken: tokens.agentToken,
     settings,
-    localRequests: getRequestListener(localRoutes({ tokens, nodes, joinUrl, log }).fetch),
+    localRequests: getRequestListener(localRoutes({ tokens, nodes, joinUrl, ...address, pki, log }).fetch),
   };
 }
 

@@ -53,6 +53,8 @@ export function pathsOf(dataDir: string) {
       offline: join(agent, 'offline'),
       images: join(agent, 'images'),
       containerd: join(agent, 'containerd'),
+      /** What containerd knows of registries: `<registry>/hosts.toml`. */
+      registryHosts: join(agent, 'etc', 'containerd', 'certs.d'),
       podManifests: join(agent, 'pod-manifests'),
       /** Where CSI drivers and their guides expect it, wherever the data dir is. */
       kubelet: '/var/lib/kubelet',
@@ -73,5 +75,8 @@ export const runPaths = {
   pidFile: join(runDir, 'kagent.pid'),
   flannelSubnet: join(runDir, 'flannel', 'subnet.env'),
 } as const;
+
+/** Mirrors, passwords and certificates of registries. */
+export const registriesFile = join(configDir, 'registries.yaml');
 
 export const adminKubeconfig = join(configDir, 'kagent.yaml');

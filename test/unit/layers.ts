@@ -8,6 +8,7 @@ export const layers: readonly (readonly string[])[] = [
     'server/probe',
     'server/control-plane',
     'agent/runtime',
+    'agent/registries',
     'agent/node',
     'agent/network',
     'agent/doctor',

@@ -36,12 +36,13 @@ export interface KubeletOptions {
 export function kubeletComponent(options: KubeletOptions) {
   const { paths, facts, settings, binDir } = options;
   const configPath = join(paths.agent.etc, 'kubelet.json');
+  const dropInDir = join(paths.agent.etc, 'kubelet.conf.d');
   return processComponent({
     name: 'kubelet',
     after: options.after,
     supervisor: options.supervisor,
     specify: async () => {
-      mkdirSync(paths.agent.podManifests, { recursive: true, mode: 0o700 });
+      for (const dir of [paths.agent.podManifests, dropInDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
       const configuration = kubeletConfiguration({
         facts,
         clusterDns: settings.clusterDns,
@@ -57,6 +58,7 @@ export function kubeletComponent(options: KubeletOptions) {
       writeFileIfChanged(configPath, JSON.stringify(configuration, null, 2), 0o600);
       const args = [
         `--config=${configPath}`,
+        `--config-dir=${dropInDir}`, // `*.conf`, a person's own; each later one wins
         `--kubeconfig=${options.kubeconfigPath}`,
         `--hostname-override=${facts.nodeName}`,
         `--node-ip=${facts.nodeIp}`,

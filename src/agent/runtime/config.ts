@@ -9,7 +9,13 @@ export interface ContainerdSettings {
   readonly cniConfDir: string;
   /** `hosts.toml` files of registries. */
   readonly registryHostsDir: string;
+  /** A person's own `*.toml`, which come after ours. */
+  readonly dropInDir: string;
   readonly sandboxImage: string;
+  /** Of pods without a runtime class; what is not runc is made known by a drop-in. */
+  readonly defaultRuntime: string;
+  /** Devices belong to the user a container runs as. */
+  readonly nonrootDevices: boolean;
   readonly systemdCgroup: boolean;
   /** Where nobody may lower `oom_score_adj`, runc must not try to. */
   readonly restrictOomScoreAdj: boolean;
@@ -29,11 +35,11 @@ const disabledPlugins = [
 /** @see containerd v2.4 docs/cri/config.md (configuration version 4) */
 export function containerdConfig(settings: ContainerdSettings): string {
   const text = JSON.stringify; // a JSON string is a TOML basic string
-  return `# Written by kagent at each start; changes are lost.
+  return `# Written by kagent at each start; changes are lost. What belongs to you goes to conf.d/*.toml beside this file.
 version = 4
 root = ${text(settings.rootDir)}
 state = ${text(settings.stateDir)}
-imports = []
+imports = [${text(`${settings.dropInDir}/*.toml`)}]
 disabled_plugins = [${disabledPlugins.map((name) => text(name)).join(', ')}]
 
 [plugins.'io.containerd.server.v1.grpc']
@@ -66,9 +72,10 @@ disabled_plugins = [${disabledPlugins.map((name) => text(name)).join(', ')}]
   netns_mounts_under_state_dir = true
   enable_unprivileged_ports = true
   enable_unprivileged_icmp = true
+  device_ownership_from_security_context = ${settings.nonrootDevices}
 
   [plugins.'io.containerd.cri.v1.runtime'.containerd]
-    default_runtime_name = 'runc'
+    default_runtime_name = ${text(settings.defaultRuntime)}
 
     [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
       runtime_type = 'io.containerd.runc.v2'

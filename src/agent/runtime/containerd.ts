@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileIfChanged } from '../../shared/files/files.ts';
 import { runPaths, type Paths } from '../../shared/paths.ts';
@@ -7,6 +7,7 @@ import { processComponent, type Supervisor } from '../../shared/process/process.
 import type { HostFacts } from '../host/host.ts';
 import { containerdConfig } from './config.ts';
 import { pingCri } from './containerd-api.ts';
+import { ContainerdTemplateError } from './errors.ts';
 
 export interface ContainerdOptions {
   readonly after: readonly string[];
@@ -18,22 +19,28 @@ export interface ContainerdOptions {
   readonly cniBinDirs: readonly string[];
   readonly cniConfDir: string;
   readonly snapshotter: 'overlayfs' | 'native';
+  readonly defaultRuntime: string;
+  readonly nonrootDevices: boolean;
   readonly sandboxImage: string;
 }
 
 /** containerd; ready when its CRI service answers. Its end leaves shims, and so pods, running. */
 export function containerdComponent(options: ContainerdOptions) {
   const { paths, facts, binDir } = options;
-  const configPath = join(paths.agent.etc, 'containerd', 'config.toml');
+  const etc = join(paths.agent.etc, 'containerd');
+  const configPath = join(etc, 'config.toml');
   const socketPath = runPaths.containerdSocket;
   return processComponent({
     name: 'containerd',
     after: options.after,
     supervisor: options.supervisor,
     specify: async () => {
-      const registryHostsDir = join(paths.agent.etc, 'containerd', 'certs.d');
+      const registryHostsDir = paths.agent.registryHosts;
+      const dropInDir = join(etc, 'conf.d');
+      refuseTemplates(etc, dropInDir);
       // containerd watches the folder of CNI configurations only if it is there when it starts.
-      for (const dir of [registryHostsDir, options.cniConfDir]) mkdirSync(dir, { recursive: true, mode: 0o755 });
+      for (const dir of [registryHostsDir, dropInDir, options.cniConfDir])
+        mkdirSync(dir, { recursive: true, mode: 0o755 });
       const config = containerdConfig({
         rootDir: paths.agent.containerd,
         stateDir: runPaths.containerd,
@@ -42,6 +49,9 @@ export function containerdComponent(options: ContainerdOptions) {
         cniBinDirs: options.cniBinDirs,
         cniConfDir: options.cniConfDir,
         registryHostsDir,
+        dropInDir,
+        defaultRuntime: options.defaultRuntime,
+        nonrootDevices: options.nonrootDevices,
         sandboxImage: options.sandboxImage,
         systemdCgroup: facts.cgroupDriver === 'systemd',
         restrictOomScoreAdj: !facts.hasSysResource,
@@ -58,4 +68,11 @@ export function containerdComponent(options: ContainerdOptions) {
       };
     },
   });
+}
+
+/** k3s's templates are Go's; here parts of the configuration are files of their own. @throws {ContainerdTemplateError} */
+function refuseTemplates(etc: string, dropInDir: string): void {
+  const names = ['config.toml.tmpl', 'config-v3.toml.tmpl'];
+  const found = names.map((name) => join(etc, name)).find((path) => existsSync(path));
+  if (found !== undefined) throw new ContainerdTemplateError(found, dropInDir);
 }

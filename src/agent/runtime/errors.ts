@@ -22,3 +22,14 @@ export class ImageImportError extends KagentError {
     this.archive = archive;
   }
 }
+
+export class ContainerdTemplateError extends KagentError {
+  readonly code = 'CONTAINERD_TEMPLATE';
+  readonly fault = 'operator';
+
+  constructor(template: string, dropInDir: string) {
+    super(
+      `${template}: kagent takes no templates of containerd's configuration; put what you changed, as plain TOML, into a file ${dropInDir}/NAME.toml and take the template away`,
+    );
+  }
+}

@@ -9,4 +9,4 @@ export { containerdConfig, type ContainerdSettings } from './config.ts';
 export { importArchives, imagesComponent, type ImagesOptions } from './images.ts';
 export { endPods, type PodsEnded } from './shims.ts';
 export { listImages, type StoredImage } from './containerd-api.ts';
-export { GrpcError, ImageImportError } from './errors.ts';
+export { ContainerdTemplateError, GrpcError, ImageImportError } from './errors.ts';

@@ -5,26 +5,31 @@ import { Command } from '../../shared/protocol/channel.ts';
 import {
   CommandOutput,
   NewTokenRequest,
+  NewUserRequest,
   NodeDetails,
   NodeList,
   RotateRequest,
   TokenCreated,
   TokenList,
+  UserCreated,
 } from '../../shared/protocol/local.ts';
 import { Secret } from '../../shared/secret.ts';
-import type { TokenStore } from '../join/join.ts';
+import { issueUserCertificate, type TokenStore } from '../join/join.ts';
 import { NodeNotConnectedError, NodeUnknownError, type Nodes } from '../nodes/nodes.ts';
+import type { Pki } from '../pki/pki.ts';
 import { summaryOf } from './node-summary.ts';
 import { bodyOf, refusal } from './routes.ts';
 
-/** What `kagent token` and `kagent node` ask at the status socket, which is root's alone. */
+/** What `kagent token`, `kagent kubeconfig` and `kagent node` ask at the status socket, which is root's alone. */
 export function localRoutes(options: {
   readonly tokens: TokenStore;
   readonly nodes: Nodes;
   readonly joinUrl: string;
+  readonly apiserverUrl: string;
+  readonly pki: Pick<Pki, 'serverCa' | 'clientCa'>;
   readonly log: Log;
 }): Hono {
-  const { tokens, nodes, joinUrl, log } = options;
+  const { tokens, nodes, joinUrl, apiserverUrl, pki, log } = options;
   const app = new Hono();
 
   app.get('/v1/tokens', async (context) => context.json({ tokens: [...(await tokens.list())] } satisfies TokenList));
@@ -48,6 +53,13 @@ export function localRoutes(options: {
     const text = tokens.rotate(new Secret(old), next === undefined ? undefined : new Secret(next));
     log.info('token replaced', {});
     return context.json({ text: text.reveal() });
+  });
+
+  app.post('/v1/users', async (context) => {
+    const asked = await bodyOf(context, NewUserRequest);
+    const { certPem, notAfter } = await issueUserCertificate(pki, asked);
+    log.info('user certificate made', { user: asked.name, groups: asked.groups, notAfter });
+    return context.json({ certPem, notAfter, caPem: pki.serverCa.caPem, apiserverUrl } satisfies UserCreated);
   });
 
   app.get('/v1/nodes', (context) => context.json({ nodes: nodes.all().map(summaryOf) } satisfies NodeList));

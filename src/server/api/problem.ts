@@ -35,6 +35,7 @@ const statuses: Readonly<Record<string, number>> = {
   TOKEN_UNKNOWN: 404,
   TOKEN_WRONG: 401,
   TOO_MANY_ATTEMPTS: 429,
+  USER_NAME_INVALID: 400,
 };
 
 /** Only what the peer can act on is told; anything of our own is `INTERNAL`, and its words stay in the log. */

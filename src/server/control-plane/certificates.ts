@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { InvalidSettingError } from '../../shared/config/config.ts';
 import { kubeconfigText } from '../../shared/kubeconfig/kubeconfig.ts';
 import { writeFileIfChanged } from '../../shared/files/files.ts';
 import type { CertificateAuthority, Leaf, LeafSpec, Pki } from '../pki/pki.ts';
@@ -99,11 +100,13 @@ export function writeProgramKubeconfig(options: {
 export function writeAdminKubeconfig(options: {
   readonly path: string;
   readonly mode: number;
+  /** A name or a number; root's unless said. */
+  readonly group?: string | undefined;
   readonly server: string;
   readonly caPem: string;
   readonly leaf: Leaf;
 }): void {
-  const { path, mode, server, caPem, leaf } = options;
+  const { path, mode, group, server, caPem, leaf } = options;
   const text = kubeconfigText({
     server,
     user: 'default',
@@ -113,6 +116,20 @@ export function writeAdminKubeconfig(options: {
   });
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 }); // the file's own mode says who may read it
   writeFileIfChanged(path, text, mode);
+  // A file of an earlier start may have another mode and group.
+  chmodSync(path, mode);
+  const gid = group === undefined ? 0 : groupId(group);
+  if (statSync(path).gid !== gid) chownSync(path, -1, gid);
+}
+
+/** @throws {InvalidSettingError} */
+function groupId(group: string): number {
+  if (/^\d+$/.test(group)) return Number(group);
+  const lines = readFileSync('/etc/group', 'utf8').split('\n');
+  const [, , id] = lines.map((line) => line.split(':')).find(([name]) => name === group) ?? [];
+  if (id === undefined)
+    throw new InvalidSettingError('write-kubeconfig-group', undefined, `this box has no group '${group}'`);
+  return Number(id);
 }
 
 /** Where the kubeconfig of a program lies: `<cred>/<name>.kubeconfig`. */

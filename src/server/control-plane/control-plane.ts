@@ -34,7 +34,7 @@ export interface ControlPlaneOptions {
   readonly advertiseAddress: string;
   /** Further names and addresses of this host, and what the operator added by `--tls-san`. */
   readonly tlsSans: readonly string[];
-  readonly adminKubeconfig?: { readonly path: string; readonly mode: number };
+  readonly adminKubeconfig?: { readonly path: string; readonly mode: number; readonly group?: string | undefined };
   /** As kube-apiserver takes it; our datastore's socket unless said. */
   readonly etcdServers?: string;
   /** Of the tunnel, through which kube-apiserver reaches nodes and pods; directly without one. */

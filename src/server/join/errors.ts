@@ -18,6 +18,14 @@ export class TooManyAttemptsError extends KagentError {
   }
 }
 
+export class UserNameInvalidError extends KagentError {
+  readonly code = 'USER_NAME_INVALID';
+  readonly fault = 'peer';
+  constructor(name: string) {
+    super(`${JSON.stringify(name)} is a name for Kubernetes' own parts; choose a name without 'system:' for a person`);
+  }
+}
+
 export class NodeNameInvalidError extends KagentError {
   readonly code = 'NODE_NAME_INVALID';
   readonly fault = 'peer';

@@ -121,6 +121,7 @@ function tokenCheck(options: JoinDoorOptions) {
 export { openTokens, type JoinToken, type TokenStore } from './tokens.ts';
 export { IssuedToken } from './issued-tokens.ts';
 export { createNodePasswords, type NodePasswords } from './node-passwords.ts';
+export { issueUserCertificate } from './user-certificates.ts';
 export { flannelGroup, flannelUserPrefix } from './node-certificates.ts';
 export { createWrongTokens, type WrongTokens } from './wrong-tokens.ts';
 export {
@@ -137,5 +138,6 @@ export {
   TokenUnknownError,
   TokenWrongError,
   TooManyAttemptsError,
+  UserNameInvalidError,
   VersionSkewError,
 } from './errors.ts';

@@ -81,7 +81,7 @@ async function issue(
     ...(request.ipAddresses ?? []).map((value) => ({ type: 'ip' as const, value })),
   ];
   // No leaf outlives its CA: clients would see a chain that is good and then, at once, not.
-  const notAfter = new Date(Math.min(ca.nowMs + leafDays * dayMs, authority.notAfter.getTime()));
+  const notAfter = new Date(Math.min(ca.nowMs + (request.validMs ?? leafDays * dayMs), authority.notAfter.getTime()));
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),
     issuer: authority.subjectName,

@@ -26,6 +26,8 @@ export interface CertificateRequest {
   readonly dnsNames?: readonly string[];
   readonly ipAddresses?: readonly string[];
   readonly usages: readonly CertificateUsage[];
+  /** A year unless said; never longer than the CA's own. */
+  readonly validMs?: number;
   /** P-256; from a signing request by `publicKeyOfCsr`, which leaves out whatever else it asks for. */
   readonly publicKey: KeyObject;
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { Argument, Command } from 'commander';
 import { stringify } from 'yaml';
 import type * as z from 'zod';
-import { fileSource, loadConfig, settingsOf, type Setting } from '../config/config.ts';
+import { fileSource, foreignSettingsOf, loadConfig, settingsOf, type Setting, type Source } from '../config/config.ts';
 import { jsonOption, print } from './options.ts';
 import { boxSources, configFileOption, defaultConfigFile } from './settings-command.ts';
 import { table } from './table.ts';
@@ -50,7 +50,8 @@ export function configCommand(modes: readonly ConfigMode[], env: Readonly<NodeJS
     .action((file: string | undefined) => {
       const path = file ?? env['KAGENT_CONFIG_FILE'] ?? defaultConfigFile;
       for (const schema of known) {
-        loadConfig(schema, [fileSource({ schema, known, path, required: file !== undefined })]);
+        const source = fileSource({ schema, known, path, required: file !== undefined });
+        loadConfig(schema, [withoutOtherModes(source, schema, known)]);
       }
       print(existsSync(path) ? `${path} is sound` : `there is no ${path}: the defaults apply`);
     });
@@ -65,6 +66,13 @@ export function configCommand(modes: readonly ConfigMode[], env: Readonly<NodeJS
       print(settingsOf(schema).map(commented).join('\n\n'));
     });
   return config;
+}
+
+/** What one mode refuses and another one has may be meant for that one. */
+function withoutOtherModes(source: Source, schema: z.ZodObject, known: readonly z.ZodObject[]): Source {
+  const elsewhere = new Set(known.flatMap((one) => settingsOf(one).map(({ name }) => name)));
+  const dropped = new Set(foreignSettingsOf(schema).flatMap(({ name }) => (elsewhere.has(name) ? [name] : [])));
+  return new Map([...source].filter(([name]) => !dropped.has(name)));
 }
 
 function shown({ name }: Setting, value: unknown): unknown {

@@ -1,10 +1,14 @@
 import { CommanderError, Option, type Command } from 'commander';
 import type * as z from 'zod';
-import { settingsOf, type Said, type Setting, type Source } from '../config/config.ts';
+import { everySetting, foreignSettingsOf, settingsOf, type Said, type Setting, type Source } from '../config/config.ts';
 
 /** Adds a flag for each setting; lists may be given several times. */
 export function addSettings(command: Command, schema: z.ZodObject): Command {
   for (const setting of settingsOf(schema)) command.addOption(optionOf(setting));
+  for (const { key, short, description } of foreignSettingsOf(schema)) {
+    const letter = short === undefined ? '' : `-${short}, `;
+    command.addOption(new Option(`${letter}--${key} [value]`, description).preset('true').hideHelp());
+  }
   return command;
 }
 
@@ -12,7 +16,7 @@ export function addSettings(command: Command, schema: z.ZodObject): Command {
 export function flagSource(command: Command, schema: z.ZodObject): Source {
   const values: Record<string, unknown> = command.opts();
   const said = new Map<string, Said>();
-  for (const { name, key } of settingsOf(schema)) {
+  for (const { name, key } of everySetting(schema)) {
     const value = values[name];
     if (value !== undefined) said.set(name, { value, origin: `--${key}` });
   }

@@ -4,8 +4,8 @@
  * Knows: where a value came from, how each source spells it. Leaves to others: what the settings mean (server/, agent/).
  */
 import type * as z from 'zod';
-import { InvalidSettingError } from './errors.ts';
-import { settingsOf, type Setting } from './setting.ts';
+import { ForeignSettingError, InvalidSettingError } from './errors.ts';
+import { everySetting, foreignSettingsOf, type Setting } from './setting.ts';
 
 /** A raw value and where it was said: `--node-name`, `KAGENT_NODE_NAME`, `/etc/kagent/config.yaml line 3`. */
 export interface Said {
@@ -24,6 +24,7 @@ export interface Loaded<T> {
 /**
  * @param sources weakest first
  * @throws {InvalidSettingError} names the value, where it was said and what is allowed
+ * @throws {ForeignSettingError} for a setting of k3s that is not here
  */
 export function loadConfig<Schema extends z.ZodObject>(
   schema: Schema,
@@ -31,7 +32,8 @@ export function loadConfig<Schema extends z.ZodObject>(
 ): Loaded<Readonly<z.infer<Schema>>> {
   const said = new Map<string, Said>();
   for (const source of sources) for (const [name, value] of source) said.set(name, value);
-  const settings = new Map(settingsOf(schema).map((setting) => [setting.name, setting]));
+  refuseForeign(schema, said);
+  const settings = new Map(everySetting(schema).map((setting) => [setting.name, setting]));
   const raw = Object.fromEntries([...said].map(([name, { value }]) => [name, toKind(settings.get(name), value)]));
   const parsed = schema.safeParse(raw);
   if (!parsed.success) {
@@ -45,11 +47,24 @@ export function loadConfig<Schema extends z.ZodObject>(
 /** `KAGENT_CLUSTER_CIDR`; lists separated by commas. Variables that no setting has are left to their owners. */
 export function environmentSource(schema: z.ZodObject, env: Readonly<NodeJS.ProcessEnv>): Source {
   const said = new Map<string, Said>();
-  for (const { name, variable } of settingsOf(schema)) {
+  for (const { name, variable } of everySetting(schema)) {
     const value = env[variable];
     if (value !== undefined && value !== '') said.set(name, { value, origin: variable });
   }
   return said;
+}
+
+/** Takes away what asks for what is the case anyway. @throws {ForeignSettingError} for anything else */
+function refuseForeign(schema: z.ZodObject, said: Map<string, Said>): void {
+  for (const { name, key, description, accepts } of foreignSettingsOf(schema)) {
+    const { value, origin } = said.get(name) ?? { value: undefined, origin: '' };
+    said.delete(name);
+    const isFine =
+      value === undefined ||
+      value === null ||
+      ['', 'false', ...accepts].includes(JSON.stringify(value).replaceAll('"', ''));
+    if (!isFine) throw new ForeignSettingError(key, origin, description);
+  }
 }
 
 /** Texts, as flags and variables give them, in the setting's kind; what does not fit stays for the schema to refuse. */
@@ -71,6 +86,7 @@ function toKind(setting: Setting | undefined, value: unknown): unknown {
 }
 
 export * as kinds from './types.ts';
-export { settingsOf, type Setting } from './setting.ts';
+export { everySetting, foreignSettingsOf, settingsOf, type ForeignSetting, type Setting } from './setting.ts';
 export { fileSource } from './file.ts';
-export { InvalidSettingError, UnknownKeyError, UnreadableConfigError } from './errors.ts';
+export { parseYaml, readConfigText, type YamlFile } from './yaml.ts';
+export { ForeignSettingError, InvalidSettingError, nearest, UnknownKeyError, UnreadableConfigError } from './errors.ts';

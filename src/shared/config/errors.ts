@@ -12,6 +12,15 @@ export class InvalidSettingError extends KagentError {
   }
 }
 
+export class ForeignSettingError extends KagentError {
+  readonly code = 'CONFIG_NOT_HERE';
+  readonly fault = 'operator';
+
+  constructor(key: string, origin: string, why: string) {
+    super(`${key} (${origin}) is a setting that k3s has and kagent has not: ${why}`);
+  }
+}
+
 export class UnknownKeyError extends KagentError {
   readonly code = 'CONFIG_UNKNOWN_KEY';
   readonly fault = 'operator';

@@ -1,11 +1,12 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { isMap, isScalar } from 'yaml';
 import type * as z from 'zod';
 import { systemCode } from '../errors.ts';
 import type { Said, Source } from './config.ts';
 import { UnknownKeyError, UnreadableConfigError } from './errors.ts';
-import { settingsOf } from './setting.ts';
+import { everySetting } from './setting.ts';
+import { parseYaml, readConfigText } from './yaml.ts';
 
 /**
  * `config.yaml`, then each `config.yaml.d/*.yaml` in the order of names; a key of a later file replaces, `key+` appends.
@@ -21,11 +22,11 @@ export function fileSource(options: {
   readonly required: boolean;
 }): Source {
   const { schema, known, path, required } = options;
-  const keys = new Set(known.flatMap((one) => settingsOf(one).map((setting) => setting.key)));
-  const names = new Map(settingsOf(schema).map((setting) => [setting.key, setting.name]));
+  const keys = new Set(known.flatMap((one) => everySetting(one).map((setting) => setting.key)));
+  const names = new Map(everySetting(schema).map((setting) => [setting.key, setting.name]));
   const said = new Map<string, Said>();
   for (const file of [path, ...dropIns(`${path}.d`)]) {
-    const text = readText(file, required && file === path);
+    const text = readConfigText(file, required && file === path);
     for (const { key, append, value, line } of entriesOf(file, text)) {
       if (!keys.has(key)) throw new UnknownKeyError(key, `${file} line ${line}`, [...keys]);
       const name = names.get(key);
@@ -45,13 +46,7 @@ interface Entry {
 }
 
 function entriesOf(file: string, text: string): readonly Entry[] {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
-  const [problem] = document.errors;
-  if (problem !== undefined) {
-    const [reason = ''] = problem.message.split(' at line');
-    throw new UnreadableConfigError(`${file} line ${lines.linePos(problem.pos[0]).line}`, reason);
-  }
+  const { document, lineAt } = parseYaml(file, text);
   if (document.contents === null) return [];
   if (!isMap(document.contents))
     throw new UnreadableConfigError(`${file} line 1`, 'it is not a list of `key: value` lines');
@@ -63,7 +58,7 @@ function entriesOf(file: string, text: string): readonly Entry[] {
       key: append ? written.slice(0, -1) : written,
       append,
       value: (document.toJS() as Record<string, unknown>)[written],
-      line: lines.linePos(offset).line,
+      line: lineAt(offset),
     };
   });
 }
@@ -81,14 +76,5 @@ function dropIns(dir: string): readonly string[] {
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return [];
     throw new UnreadableConfigError(dir, String(systemCode(error)), { cause: error });
-  }
-}
-
-function readText(path: string, required: boolean): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT' && !required) return '';
-    throw new UnreadableConfigError(path, `it cannot be read (${systemCode(error)})`, { cause: error });
   }
 }

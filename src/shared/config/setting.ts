@@ -15,7 +15,23 @@ export interface Setting {
   readonly choices: readonly string[];
 }
 
+/** A setting of k3s that is refused, unless it asks for what is the case anyway. */
+export interface ForeignSetting extends Setting {
+  readonly accepts: readonly string[];
+}
+
+/** What there is to set. */
 export function settingsOf(schema: z.ZodObject): readonly Setting[] {
+  return everySetting(schema).filter((setting) => !isForeign(setting));
+}
+
+/** What k3s has and kagent has not; the description says what to do instead. */
+export function foreignSettingsOf(schema: z.ZodObject): readonly ForeignSetting[] {
+  return everySetting(schema).filter(isForeign);
+}
+
+/** Whatever has a name: the sources know both kinds. */
+export function everySetting(schema: z.ZodObject): readonly Setting[] {
   return Object.entries(schema.shape).map(([name, type]) => {
     const key = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     const { kind, defaultValue, description, choices } = inspectType(type as z.ZodType);
@@ -23,6 +39,7 @@ export function settingsOf(schema: z.ZodObject): readonly Setting[] {
       name,
       key,
       variable: `KAGENT_${key.replaceAll('-', '_').toUpperCase()}`,
+      ...acceptsOf(type as z.ZodType),
       short: (type as z.ZodType).meta()?.['short'] as string | undefined,
       kind,
       description,
@@ -38,6 +55,15 @@ interface Definition {
   readonly innerType?: z.ZodType;
   readonly defaultValue?: unknown;
   readonly entries?: Readonly<Record<string, string>>;
+}
+
+function acceptsOf(type: z.ZodType): Partial<Pick<ForeignSetting, 'accepts'>> {
+  const accepts = type.meta()?.['accepts'] as readonly string[] | undefined;
+  return accepts === undefined ? {} : { accepts };
+}
+
+function isForeign(setting: Setting): setting is ForeignSetting {
+  return 'accepts' in setting;
 }
 
 function inspectType(type: z.ZodType): Pick<Setting, 'kind' | 'defaultValue' | 'description' | 'choices'> {

@@ -20,6 +20,12 @@ export const componentArgs = z
   .array(z.string().regex(/^[^=]+(=.*)?$/, "each must be 'flag=value' as the component takes it, without dashes"))
   .default([])
   .meta({ commas: 'kept' });
+/**
+ * A setting that k3s has and kagent has not: whoever says it is told why, and what to do instead.
+ * @param accepts values that ask for what is the case anyway; so do `false` and an empty text
+ */
+export const notHere = (why: string, accepts: readonly string[] = []) =>
+  z.undefined().optional().describe(why).meta({ accepts });
 export const label = z.array(z.string().regex(/^[^=:]+=[^=:]*$/, "each must be 'key=value'")).default([]);
 export const taint = z
   .array(

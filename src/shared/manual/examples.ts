@@ -43,6 +43,7 @@ export const examples: Readonly<Record<string, readonly [Example, ...Example[]]>
   'config show': [['kagent config show agent', 'what would apply to an agent, and where it was said']],
   'config validate': [['kagent config validate ./config.yaml', 'before it is put into its place']],
   'config default': [['kagent config default >config.yaml', 'a file with every setting, commented out']],
+  'kubeconfig user': [['kagent kubeconfig user jane >jane.yaml', 'what jane may do is given by RBAC']],
   doctor: [
     ['kagent doctor', 'what would keep kagent from running well on this box'],
     ['kagent doctor --fix', 'and do what can safely be done'],

@@ -38,6 +38,8 @@ export const ClusterSettings = z.object({
   clusterDns: z.string(),
   clusterDomain: z.string(),
   flannelBackend: z.enum(['vxlan', 'host-gw', 'wireguard-native', 'none']),
+  /** Something else sees to Services. */
+  disableKubeProxy: z.boolean().optional(),
 });
 export type ClusterSettings = Readonly<z.infer<typeof ClusterSettings>>;
 

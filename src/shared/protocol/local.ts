@@ -1,6 +1,6 @@
 /**
  * @module
- * What `kagent token` and `kagent node` ask the server on their own box, at its status socket, and what it answers.
+ * What `kagent token`, `kagent node` and `kagent kubeconfig` ask the server on their own box, at its status socket, and what it answers.
  * These are also the forms that `-o json` prints.
  */
 import * as z from 'zod';
@@ -28,6 +28,26 @@ export type TokenCreated = z.infer<typeof TokenCreated>;
 
 export const RotateRequest = z.object({ old: z.string(), next: z.string().optional() });
 export const Rotated = z.object({ text: z.string() });
+
+const userOrGroup = z
+  .string()
+  .max(64)
+  .regex(/^\P{C}+$/u);
+export const NewUserRequest = z.object({
+  name: userOrGroup,
+  groups: z.array(userOrGroup),
+  ttlMs: z.number().min(60_000),
+  /** P-256. */
+  publicKeyPem: z.string(),
+});
+export type NewUserRequest = z.infer<typeof NewUserRequest>;
+export const UserCreated = z.object({
+  certPem: z.string(),
+  notAfter: z.string(),
+  caPem: z.string(),
+  apiserverUrl: z.string(),
+});
+export type UserCreated = z.infer<typeof UserCreated>;
 
 export const NodeSummary = z.object({
   name: z.string(),

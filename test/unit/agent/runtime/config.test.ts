@@ -9,7 +9,10 @@ const settings: ContainerdSettings = {
   cniBinDirs: ['/data/current/cni'],
   cniConfDir: '/data/agent/etc/cni/net.d',
   registryHostsDir: '/data/agent/etc/containerd/certs.d',
+  dropInDir: '/d/agent/etc/containerd/conf.d',
   sandboxImage: 'kagent.sh/pause:1',
+  defaultRuntime: 'runc',
+  nonrootDevices: false,
   systemdCgroup: false,
   restrictOomScoreAdj: true,
   snapshotter: 'overlayfs',
@@ -27,7 +30,7 @@ test('everything containerd and its shims write while they run is below our stat
     'socket_dir = "/run/kagent/containerd/s"',
     'Root = "/run/kagent/containerd/runc"',
     'netns_mounts_under_state_dir = true',
-    'imports = []',
+    'imports = ["/d/agent/etc/containerd/conf.d/*.toml"]',
   ]) {
     expect(config).toContain(line);
   }

@@ -1,0 +1,86 @@
+/**
+ * What a registry that answers 401 wants to see.
+ * Spec: RFC 9110 section 11; "Token Authentication Specification" and "OAuth 2" of the distribution project.
+ */
+import type { IncomingMessage } from 'node:http';
+import * as z from 'zod';
+import type { Credentials } from './file.ts';
+import { textOf, type Ask } from './request.ts';
+
+export interface Authorization {
+  /** The header's value. */
+  readonly value: string;
+  readonly untilMs: number;
+}
+
+interface Challenge {
+  readonly scheme: string;
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+const TokenAnswer = z.object({
+  token: z.string().optional(),
+  access_token: z.string().optional(),
+  expires_in: z.number().optional(),
+});
+/** The specification's, for an answer that does not say. */
+const defaultSeconds = 60;
+
+/** @returns undefined if the credentials are not of a kind that is asked for, or were refused */
+export async function answerChallenge(
+  header: string,
+  credentials: Credentials,
+  ask: (request: Ask) => Promise<IncomingMessage>,
+): Promise<Authorization | undefined> {
+  const challenges = parseChallenges(header);
+  const bearer = challenges.find(({ scheme }) => scheme === 'bearer')?.parameters;
+  if (bearer?.['realm'] !== undefined) return await fetchToken(bearer['realm'], bearer, credentials, ask);
+  if (!challenges.some(({ scheme }) => scheme === 'basic') || credentials.kind !== 'password') return undefined;
+  return { value: basic(credentials), untilMs: Infinity };
+}
+
+async function fetchToken(
+  realm: string,
+  { service, scope }: Readonly<Record<string, string>>,
+  credentials: Credentials,
+  ask: (request: Ask) => Promise<IncomingMessage>,
+): Promise<Authorization | undefined> {
+  const wanted = { ...(service !== undefined && { service }), ...(scope !== undefined && { scope }) };
+  const response = await ask(tokenRequest(new URL(realm), wanted, credentials));
+  const text = await textOf(response);
+  if (response.statusCode !== 200) return undefined;
+  const answer = TokenAnswer.parse(JSON.parse(text));
+  const token = answer.token ?? answer.access_token;
+  if (token === undefined) return undefined;
+  const seconds = Math.max(answer.expires_in ?? defaultSeconds, defaultSeconds);
+  return { value: `Bearer ${token}`, untilMs: Date.now() + seconds * 900 };
+}
+
+function tokenRequest(url: URL, wanted: Readonly<Record<string, string>>, credentials: Credentials): Ask {
+  if (credentials.kind === 'password') {
+    for (const [name, value] of Object.entries(wanted)) url.searchParams.set(name, value);
+    return { method: 'GET', url, headers: { authorization: basic(credentials) } };
+  }
+  const grant = { grant_type: 'refresh_token', refresh_token: credentials.token.reveal(), client_id: 'kagent' };
+  return {
+    method: 'POST',
+    url,
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams({ ...grant, ...wanted }).toString(),
+  };
+}
+
+function basic({ username, password }: Extract<Credentials, { readonly kind: 'password' }>): string {
+  return `Basic ${Buffer.from(`${username}:${password.reveal()}`).toString('base64')}`;
+}
+
+/** `Bearer realm="https://auth.example.com/token",service="registry"` */
+export function parseChallenges(header: string): readonly Challenge[] {
+  return header.split(/,?\s*(?=(?:Bearer|Basic)\b)/i).flatMap((text) => {
+    const [, scheme, rest = ''] = /^(\w+)\s*(.*)$/s.exec(text) ?? [];
+    if (scheme === undefined) return [];
+    const found = rest.matchAll(/(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]+))/g);
+    const parameters = Object.fromEntries([...found].map(([, name = '', quoted, bare = '']) => [name, quoted ?? bare]));
+    return [{ scheme: scheme.toLowerCase(), parameters }];
+  });
+}

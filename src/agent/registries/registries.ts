@@ -1,0 +1,120 @@
+/**
+ * @module
+ * `registries.yaml`: from where, with which password and by which certificates images are pulled. Taken up without a restart.
+ * Knows: k3s's file, containerd's `hosts.toml`, how registries ask for passwords. Leaves to others: pulling (runtime/).
+ *
+ *   mirrors, TLS            containerd ── hosts.toml ──▶ registry
+ *   passwords, rewrites     containerd ── hosts.toml ──▶ relay on 127.0.0.1 ──▶ registry
+ */
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { conditionTracker, type Component } from '../../shared/component/component.ts';
+import { messageOf } from '../../shared/errors.ts';
+import type { EventLog } from '../../shared/events/events.ts';
+import { readFileIfExists, writeFileIfChanged } from '../../shared/files/files.ts';
+import type { Log } from '../../shared/log/log.ts';
+import { registriesOf, type Registry } from './endpoints.ts';
+import { readRegistries, type RegistriesFile } from './file.ts';
+import { hostsFile, hostsFileHead } from './hosts-file.ts';
+import { Relay } from './relay.ts';
+
+export interface RegistriesOptions {
+  readonly path: string;
+  /** A file that a person has named must be there. */
+  readonly required: boolean;
+  /** containerd's `certs.d`. What others have put there stays. */
+  readonly hostsDir: string;
+  /** Ask nobody but the mirrors, where there are some. */
+  readonly disableDefaultEndpoint: boolean;
+  readonly log: Log;
+  readonly events: EventLog;
+}
+
+/** Looking costs microseconds; an editor has written its file by the next time. */
+const lookEveryMs = 2000;
+
+/** Ready when containerd can know. A file that is not sound ends a start, and changes nothing later. */
+export function createRegistries(options: RegistriesOptions): Component {
+  const { path, log, events } = options;
+  const condition = conditionTracker();
+  const relay = new Relay(log);
+  const stopping = new AbortController();
+  let work = Promise.resolve();
+  let inUse: RegistriesFile | undefined;
+
+  const takeUp = async () => {
+    inUse = readRegistries(path, options);
+    const registries = registriesOf(inUse, options.disableDefaultEndpoint);
+    const relayed = await relay.serve(registries);
+    for (const left of writeHostsFiles(options.hostsDir, registries, relayed))
+      log.warn("somebody else's hosts.toml is in the way", { path: left });
+    condition.set('True', 'Applied', '');
+  };
+
+  const follow = async () => {
+    let seen = stampOf(path, inUse);
+    while (!stopping.signal.aborted) {
+      await delay(lookEveryMs, undefined, { signal: stopping.signal, ref: false }).catch(() => {}); // the stop
+      const now = stampOf(path, inUse);
+      if (stopping.signal.aborted || now === seen) continue;
+      try {
+        await takeUp();
+        log.info('registries taken up', { path });
+      } catch (error) {
+        log.warn('registries not taken up', { path, error });
+        const message = `${messageOf(error)}; what was sound before stays in use`;
+        events.record({ type: 'Warning', reason: 'RegistriesNotTakenUp', regarding: 'registries.yaml', message });
+        condition.set('False', 'NotApplied', messageOf(error));
+      }
+      seen = stampOf(path, inUse);
+    }
+  };
+
+  return {
+    name: 'registries',
+    after: [],
+    async start() {
+      await takeUp();
+      work = follow();
+    },
+    async stop() {
+      stopping.abort();
+      await work;
+      await relay.close();
+    },
+    health: () => condition.current(),
+  };
+}
+
+/** @returns files of others that are where ours belong */
+function writeHostsFiles(
+  dir: string,
+  registries: readonly Registry[],
+  relayed: Parameters<typeof hostsFile>[1],
+): readonly string[] {
+  mkdirSync(dir, { recursive: true, mode: 0o755 });
+  const wanted = new Map(registries.map((one) => [one.name === '*' ? '_default' : one.name, hostsFile(one, relayed)]));
+  const isOthers = (name: string) =>
+    readFileIfExists(join(dir, name, 'hosts.toml'))?.startsWith(hostsFileHead) === false;
+  for (const { name } of readdirSync(dir, { withFileTypes: true }).filter((entry) => entry.isDirectory())) {
+    if (!wanted.has(name) && !isOthers(name)) rmSync(join(dir, name, 'hosts.toml'), { force: true });
+  }
+  const [others, ours] = [[...wanted.keys()].filter(isOthers), [...wanted].filter(([name]) => !isOthers(name))];
+  for (const [name, text] of ours) writeFileIfChanged(join(dir, name, 'hosts.toml'), text, 0o600);
+  return others.map((name) => join(dir, name, 'hosts.toml'));
+}
+
+/** Differs when the file, or a certificate that it names, has changed. */
+function stampOf(path: string, file: RegistriesFile | undefined): string {
+  const tls = [...(file?.configs.values() ?? [])].map((config) => config.tls);
+  const files = [path, ...tls.flatMap(({ caFile, certFile, keyFile }) => [caFile, certFile, keyFile])];
+  return files.map((one) => (one === undefined ? '' : stampOfFile(one))).join(' ');
+}
+
+function stampOfFile(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat === undefined ? 'none' : `${stat.ino}:${stat.size}:${stat.mtimeMs}`;
+}
+
+export { RegistriesInvalidError } from './errors.ts';

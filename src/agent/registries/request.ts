@@ -1,0 +1,75 @@
+import { request as requestHttp, Agent as HttpAgent, type IncomingMessage } from 'node:http';
+import { request as requestHttps, Agent as HttpsAgent } from 'node:https';
+import { readFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import { createSecureContext, getCACertificates } from 'node:tls';
+import type { Tls } from './file.ts';
+
+export interface Ask {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string | string[]>>;
+  readonly body?: string;
+}
+
+export interface Agents {
+  readonly http: HttpAgent;
+  readonly https: HttpsAgent;
+}
+
+const silenceMs = 60_000;
+const maxRedirects = 5;
+const maxTextBytes = 1024 * 1024;
+
+/** Connections with the certificates of an endpoint, by way of the proxy that the environment names, if any. */
+export function agentsFor({ caFile, certFile, keyFile, skipVerify }: Tls): Agents {
+  const proxyEnv = process.env;
+  // As in containerd: what the system believes, and the endpoint's own CA.
+  const ca = [...getCACertificates('default'), ...getCACertificates('system')];
+  const secureContext = createSecureContext({
+    ca: caFile === undefined ? ca : [...ca, readFileSync(caFile, 'utf8')],
+    ...(certFile !== undefined && { cert: readFileSync(certFile) }),
+    ...(keyFile !== undefined && { key: readFileSync(keyFile) }),
+    minVersion: 'TLSv1.2',
+  });
+  return {
+    http: new HttpAgent({ keepAlive: true, proxyEnv }),
+    https: new HttpsAgent({ keepAlive: true, proxyEnv, secureContext, rejectUnauthorized: !skipVerify }),
+  };
+}
+
+/** Follows redirects; what proves who asks is not shown to another origin. */
+export async function follow(first: Ask, agents: Agents, signal: AbortSignal): Promise<IncomingMessage> {
+  let ask = first;
+  for (let left = maxRedirects; ; left -= 1) {
+    const response = await send(ask, agents, signal);
+    const { location } = response.headers;
+    const isRedirect = [301, 302, 303, 307, 308].includes(response.statusCode ?? 0) && location !== undefined;
+    if (!isRedirect || left === 0 || ask.body !== undefined) return response;
+    response.resume();
+    const url = new URL(location, ask.url);
+    const { authorization, ...others } = ask.headers;
+    const isSameOrigin = url.origin === ask.url.origin && authorization !== undefined;
+    ask = { ...ask, url, headers: isSameOrigin ? { ...others, authorization } : others };
+  }
+}
+
+function send({ method, url, headers, body }: Ask, agents: Agents, signal: AbortSignal): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const isTls = url.protocol === 'https:';
+    const options = { method, headers: { ...headers }, signal, timeout: silenceMs };
+    const request = isTls
+      ? requestHttps(url, { ...options, agent: agents.https })
+      : requestHttp(url, { ...options, agent: agents.http });
+    request.once('response', resolve);
+    request.once('error', reject);
+    request.once('timeout', () => request.destroy(new Error(`${url.host} is silent for ${silenceMs / 1000} s`)));
+    request.end(body);
+  });
+}
+
+/** The whole of a short answer. */
+export async function textOf(response: IncomingMessage): Promise<string> {
+  if (Number(response.headers['content-length'] ?? 0) > maxTextBytes) throw new RangeError('the answer is too long');
+  return await text(response);
+}

@@ -1,0 +1,83 @@
+import type { IncomingMessage } from 'node:http';
+import { answerChallenge, type Authorization } from './challenge.ts';
+import { apiRoot, type Endpoint } from './endpoints.ts';
+import type { Rewrite } from './file.ts';
+import { agentsFor, follow, type Agents, type Ask } from './request.ts';
+
+/** What containerd asks a registry's API, below its root: `/library/busybox/manifests/1.36`. */
+export interface ApiRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: Readonly<Record<string, string | string[]>>;
+}
+
+/** Has the name of the registry that an image is of, where another one is asked. */
+const namespaceQuery = 'ns';
+
+/** An endpoint that is asked with what containerd cannot: credentials of its own, and other repository names. */
+export class Upstream {
+  readonly #endpoint: Endpoint;
+  readonly #agents: Agents;
+  /** By repository: a token is for one. */
+  readonly #authorizations = new Map<string, Authorization>();
+
+  readonly #isItself: boolean;
+
+  /** @param isItself the endpoint is the registry of the image's name */
+  constructor(endpoint: Endpoint, isItself: boolean) {
+    this.#endpoint = endpoint;
+    this.#isItself = isItself;
+    this.#agents = agentsFor(endpoint.tls);
+  }
+
+  /** The registry's answer, whatever it is. @throws where there is none */
+  async fetch(request: ApiRequest, signal: AbortSignal): Promise<IncomingMessage> {
+    const { credentials } = this.#endpoint;
+    const url = this.urlOf(request);
+    const repository = repositoryOf(request.path) ?? '';
+    const ask = (one: Ask) => follow(one, this.#agents, signal);
+    const attempt = (headers: Ask['headers']) => ask({ method: request.method, url, headers });
+    // What a pod's own pull secret gave containerd goes before what this box has.
+    if (credentials === undefined || request.headers['authorization'] !== undefined) return attempt(request.headers);
+    const known = this.#authorizations.get(repository);
+    const isFresh = known !== undefined && known.untilMs > Date.now();
+    const response = await attempt(isFresh ? { ...request.headers, authorization: known.value } : request.headers);
+    const challenge = response.headers['www-authenticate'];
+    if (response.statusCode !== 401 || challenge === undefined) return response;
+    const authorization = await answerChallenge(challenge, credentials, ask);
+    if (authorization === undefined) return response;
+    response.resume();
+    this.#authorizations.set(repository, authorization);
+    return attempt({ ...request.headers, authorization: authorization.value });
+  }
+
+  urlOf({ path, query }: Pick<ApiRequest, 'path' | 'query'>): URL {
+    const root = this.#endpoint.url ?? apiRoot(query.get(namespaceQuery) ?? '').url;
+    const url = new URL(root);
+    url.pathname = `${root.pathname}${rewritten(path, this.#endpoint.rewrites)}`;
+    url.search = query.toString();
+    if (this.#isItself) url.searchParams.delete(namespaceQuery);
+    return url;
+  }
+
+  close(): void {
+    this.#agents.http.destroy();
+    this.#agents.https.destroy();
+  }
+}
+
+function repositoryOf(path: string): string | undefined {
+  return /^\/(.+)\/(?:manifests|blobs|tags|referrers)\/[^/]+$/.exec(path)?.[1];
+}
+
+/** The first rewrite that changes the repository's name. */
+export function rewritten(path: string, rewrites: readonly Rewrite[]): string {
+  const repository = repositoryOf(path);
+  if (repository === undefined) return path;
+  for (const { pattern, replacement } of rewrites) {
+    const name: string = repository.replaceAll(pattern, replacement);
+    if (name !== repository) return `/${name}${path.slice(repository.length + 1)}`;
+  }
+  return path;
+}

@@ -1,0 +1,53 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createCluster, type BoxWithLab } from '../../helpers/cluster.ts';
+
+let box: BoxWithLab;
+beforeAll(async () => {
+  box = await createCluster('users');
+}, 200_000);
+afterAll(() => box?.wipe());
+
+const as = (kubeconfig: string, ...args: readonly string[]) => box.tryKubectl(`--kubeconfig=${kubeconfig}`, ...args);
+
+test('a person may do what RBAC gives to the name or the group, and nothing else', async () => {
+  const made = await box.kagent(['kubeconfig', 'user', 'anna', '--group', 'dev', '--ttl', '90d', '-o', '/root/anna']);
+  expect(made).toMatchObject({ code: 0, stdout: '' });
+  expect(made.stderr).toContain('cannot be revoked');
+  expect(await box.sh('stat -c %a /root/anna')).toBe('600\n');
+
+  const refused = await as('/root/anna', 'get', 'pods');
+  expect(refused.stderr).toContain('User "anna" cannot list resource "pods"');
+  await box.kubectl('create', 'rolebinding', 'dev', '--clusterrole=view', '--group=dev');
+  expect((await as('/root/anna', 'get', 'pods')).code).toBe(0);
+  expect((await as('/root/anna', 'get', 'pods', '-n', 'kube-system')).stderr).toContain('cannot list resource "pods"');
+  expect((await as('/root/anna', 'create', 'configmap', 'a')).stderr).toContain('cannot create resource "configmaps"');
+  const { stdout } = await as('/root/anna', 'auth', 'whoami', '-o', 'jsonpath={.status.userInfo.groups}');
+  expect(JSON.parse(stdout)).toEqual(['dev', 'system:authenticated']);
+});
+
+test('a file for browsers has the same certificate; its password is printed once', async () => {
+  const { code, stdout, stderr } = await box.kagent(['kubeconfig', 'user', 'ben', '--p12', '/root/ben.p12']);
+  expect(code).toBe(0);
+  expect(stdout).toContain('client-key-data');
+  const [, password = ''] = /the password of \/root\/ben\.p12 is (\S+)/.exec(stderr) ?? [];
+  const subject = `openssl pkcs12 -in /root/ben.p12 -passin pass:${password} -nokeys | openssl x509 -noout -subject`;
+  expect(await box.sh(subject)).toMatch(/CN ?= ?ben/);
+  expect(await box.sh('stat -c %a /root/ben.p12')).toBe('600\n');
+});
+
+test('nobody is an administrator by accident', async () => {
+  const admin = await box.kagent(['kubeconfig', 'user', 'root', '--group', 'system:masters', '-o', '/root/admin']);
+  expect(admin.stderr).toContain('RBAC cannot take anything away');
+  expect((await as('/root/admin', 'get', 'secrets', '-A')).code).toBe(0);
+  const node = await box.kagent(['kubeconfig', 'user', 'system:node:s1', '--group', 'system:nodes']);
+  expect(node).toMatchObject({ code: 1, stdout: '' });
+  expect(node.stderr).toContain("a name for Kubernetes' own parts");
+});
+
+test('the mode and the group of the administrator’s file are what the last start was told', async () => {
+  const before = box.running();
+  await box.signal((await box.status()).pid, 'TERM');
+  await before.exited;
+  await box.startServer('--write-kubeconfig-mode', '640', '--write-kubeconfig-group', 'adm');
+  expect(await box.sh('stat -c "%a %G" /etc/kagent/kagent.yaml')).toBe('640 adm\n');
+}, 60_000);
