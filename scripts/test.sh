@@ -35,8 +35,8 @@ tools_for_tests() {
 	missing=
 	for pair in gcc:gcc cc:libc6-dev npm:npm iptables:iptables ip:iproute2 nft:nftables conntrack:conntrack \
 		setpriv:util-linux modprobe:kmod ps:procps curl:curl wget:wget shellcheck:shellcheck python3:python3 \
-		socat:socat zsh:zsh fish:fish systemd-notify:systemd aarch64-linux-gnu-strip:binutils-aarch64-linux-gnu \
-		qemu-aarch64-static:qemu-user-static mmdebstrap:mmdebstrap; do
+		socat:socat zsh:zsh fish:fish systemd-notify:systemd mandoc:mandoc mmdebstrap:mmdebstrap \
+		aarch64-linux-gnu-strip:binutils-aarch64-linux-gnu qemu-aarch64-static:qemu-user-static; do
 		command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 	done
 	[ -e /usr/include/seccomp.h ] || missing="$missing libseccomp-dev"

@@ -28,6 +28,7 @@ import {
 import { KagentError } from './shared/errors.ts';
 import { noteOfFile } from './shared/journal/journal.ts';
 import { silentLog } from './shared/log/log.ts';
+import { addExamples, manCommand } from './shared/manual/manual.ts';
 import {
   createNotifier,
   giveUp,
@@ -36,6 +37,7 @@ import {
   removedExitCode,
   wrongUsageExitCode,
 } from './shared/service/service.ts';
+import { supportCommand } from './support/support.ts';
 
 /** A server's own settings and those of the node it runs. */
 const ServerConfig = z.strictObject({ ...serverSettings, ...nodeSettings });
@@ -64,6 +66,7 @@ function program(): Command {
       { name: 'server', schema: ServerConfig },
       { name: 'agent', schema: AgentConfig },
     ]),
+    supportCommand(),
     doctorCommand({
       known,
       serverSchema: ServerConfig,
@@ -73,8 +76,10 @@ function program(): Command {
     labCommand(),
     ...removeCommands(),
     ...commonCommands(kagent),
+    manCommand(kagent),
   ];
   for (const command of all) kagent.addCommand(command);
+  addExamples(kagent);
   return exiting(kagent);
 }
 

@@ -187,6 +187,8 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       ...controlPlane.components,
       createManifests({
         kube: controlPlane.kube,
+        store: datastore.keys,
+        nodeName,
         dir: paths.server.manifests,
         packaged: { ...settings, corednsImage: options.corednsImage() },
         disabled: config.disable,

@@ -51,7 +51,9 @@ function joinCommand(): Command {
 
 function withNewToken(command: Command): Command {
   return command
-    .option('--ttl <time>', 'how long it may be used, as 24h; 0: until deleted', lifetime, dayMs)
+    .addOption(
+      new Option('--ttl <time>', 'how long it may be used; 0: until deleted').default(dayMs, '24h').argParser(lifetime),
+    )
     .option('--description <text>', 'what it is for', '')
     .addOption(new Option('--role <role>', 'what may join by it').choices(['agent', 'server']).default('agent'));
 }

@@ -15,6 +15,6 @@ export const layers: readonly (readonly string[])[] = [
   ],
   ['server/nodes', 'server/tunnel', 'agent/channel', 'agent/load-balancer', 'agent/offline'],
   ['server/api', 'server/manifests', 'server/operations', 'agent/remove'],
-  ['server', 'agent', 'lab'],
+  ['server', 'agent', 'lab', 'support'],
   ['.'], // src/main.ts
 ];

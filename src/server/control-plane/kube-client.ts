@@ -10,6 +10,7 @@ export interface KubeObject {
   readonly metadata: {
     readonly name: string;
     readonly namespace?: string;
+    readonly uid?: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
     readonly resourceVersion?: string;
@@ -26,9 +27,12 @@ export class KubeError extends KagentError {
   readonly code = 'KUBE_REQUEST';
   readonly fault = 'peer';
   readonly status: number;
-  constructor(request: string, status: number, message: string) {
-    super(`${request}: kube-apiserver answers ${status}: ${message}`);
+  /** The words alone. */
+  readonly detail: string;
+  constructor(request: string, status: number, detail: string) {
+    super(`${request}: kube-apiserver answers ${status}: ${detail}`);
     this.status = status;
+    this.detail = detail;
   }
 }
 
@@ -44,9 +48,10 @@ export interface KubeClient {
   strategicPatch(path: string, patch: unknown, signal?: AbortSignal): Promise<KubeObject>;
   /** POST: a new object below `path`, or what a subresource is asked to do. */
   create(path: string, object: unknown, signal?: AbortSignal): Promise<KubeObject>;
-  /** Server-side apply as field manager `kagent`, which takes over fields others have set. */
-  apply(path: string, object: unknown, signal?: AbortSignal): Promise<KubeObject>;
-  delete(path: string, signal?: AbortSignal): Promise<void>;
+  /** Server-side apply as field manager `kagent`; `force` takes over fields others have set, which else are a 409. */
+  apply(path: string, object: unknown, options: { readonly force: boolean }, signal?: AbortSignal): Promise<KubeObject>;
+  /** And what it owns. With `uid` that very object: another one of its name is a 409. */
+  delete(path: string, options?: { readonly uid?: string }, signal?: AbortSignal): Promise<void>;
   /** The objects of a list as ADDED, then their changes; ends when the server ends it, which it does after some minutes. */
   watch(path: string, signal: AbortSignal): AsyncIterable<WatchEvent>;
   /** The next request shows the certificate that is on disk then. */
@@ -93,12 +98,14 @@ export function createKubeClient(options: {
       (await send('PATCH', path, { type: 'application/strategic-merge-patch+json', body }, signal)) as KubeObject,
     create: async (path, body, signal) =>
       (await send('POST', path, { type: 'application/json', body }, signal)) as KubeObject,
-    apply: async (path, body, signal) => {
-      const query = '?fieldManager=kagent&force=true';
+    apply: async (path, body, { force }, signal) => {
+      const query = `?fieldManager=kagent&force=${force}`;
       return (await send('PATCH', path + query, { type: 'application/apply-patch+yaml', body }, signal)) as KubeObject;
     },
-    async delete(path, signal) {
-      await send('DELETE', path, undefined, signal);
+    async delete(path, { uid } = {}, signal) {
+      // Said, since an old kind such as Job leaves its pods otherwise.
+      const body = { propagationPolicy: 'Background', ...(uid !== undefined && { preconditions: { uid } }) };
+      await send('DELETE', path, { type: 'application/json', body }, signal);
     },
     async *watch(path, signal) {
       const separator = path.includes('?') ? '&' : '?';

@@ -1,73 +1,136 @@
-import * as z from 'zod';
-import type { KubeClient } from '../control-plane/control-plane.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { KubeError, type KubeClient } from '../control-plane/control-plane.ts';
 import { createDiscovery } from './discovery.ts';
-import { ManifestInvalidError } from './errors.ts';
+import { ManifestRefusedError, UnknownKindError } from './errors.ts';
+import type { Located, Manifest } from './parse.ts';
 
-export interface Applier {
-  /**
-   * Applies each object of a YAML or JSON text, those that others need first.
-   * @throws {ManifestInvalidError} @throws {UnknownKindError} @throws {KubeError} the first failure; the others were tried
-   */
-  apply(text: string, signal: AbortSignal): Promise<void>;
+/** An object that is in the cluster. */
+export interface AppliedObject {
+  /** Where it is deleted: `/api/v1/namespaces/default/configmaps/a`. */
+  readonly path: string;
+  readonly uid: string;
 }
 
-const Manifest = z.looseObject({
-  apiVersion: z.string(),
-  kind: z.string(),
-  metadata: z.looseObject({ name: z.string(), namespace: z.string().optional() }),
-});
-type Manifest = z.infer<typeof Manifest>;
-const List = z.looseObject({ kind: z.string().endsWith('List'), items: z.array(z.unknown()) });
+export interface Outcome {
+  /** In the order in which they were applied, with whether they say that they go with their file. */
+  readonly applied: readonly (AppliedObject & { readonly prune: boolean })[];
+  readonly failures: readonly ManifestRefusedError[];
+  /** What other field managers had set and this file has set anew, in kube-apiserver's words. */
+  readonly takenOver: readonly string[];
+}
+
+export interface Applier {
+  /** Applies each, those that others need first; one that is refused keeps nobody else away. */
+  apply(objects: readonly Located[], signal: AbortSignal): Promise<Outcome>;
+}
+
+export const pruneAnnotation = 'kagent.sh/prune';
+/** Between a definition and the first object of its kind: kube-apiserver serves it a little later. */
+const definitionMs = 10_000;
+const definitionRetryMs = 200;
 
 export function createApplier(kube: KubeClient): Applier {
   const discovery = createDiscovery(kube);
+
   const applyOne = async (object: Manifest, signal: AbortSignal) => {
     const { apiVersion, kind, metadata } = object;
     const resource = await discovery.resourceOf(apiVersion, kind, signal);
     const namespace = resource.isNamespaced ? `/namespaces/${encodeURIComponent(metadata.namespace ?? 'default')}` : '';
     const path = `${resource.root}${namespace}/${resource.name}/${encodeURIComponent(metadata.name)}`;
-    await kube.apply(path, object, signal);
+    try {
+      const { takenOver, uid } = await applyAt(path, wanted(object), signal);
+      return { applied: { path, uid, prune: metadata.annotations?.[pruneAnnotation] === 'true' }, takenOver };
+    } catch (error) {
+      if (error instanceof KubeError && error.status === 404) discovery.forget(apiVersion);
+      throw error;
+    }
   };
+
+  /** What the file says counts, also where somebody else has said otherwise; that is told. */
+  const applyAt = async (path: string, object: unknown, signal: AbortSignal) => {
+    const uidOf = (answer: Awaited<ReturnType<typeof kube.apply>>) => answer.metadata.uid ?? '';
+    try {
+      return { uid: uidOf(await kube.apply(path, object, { force: false }, signal)), takenOver: [] };
+    } catch (error) {
+      if (!(error instanceof KubeError) || error.status !== 409) throw error;
+      return { uid: uidOf(await kube.apply(path, object, { force: true }, signal)), takenOver: [error.detail] };
+    }
+  };
+
+  /** Again and again for a little while where the file itself has just defined the kind. */
+  const applyPatiently = async (object: Manifest, isNew: boolean, signal: AbortSignal) => {
+    const endMs = performance.now() + definitionMs;
+    for (;;) {
+      try {
+        return await applyOne(object, signal);
+      } catch (error) {
+        if (!isNew || !isMissingKind(error) || performance.now() > endMs) throw error;
+        await delay(definitionRetryMs, undefined, { signal });
+      }
+    }
+  };
+
   return {
-    async apply(text, signal) {
-      const failures: unknown[] = [];
-      for (const object of inOrder(await objectsOf(text))) {
+    async apply(objects, signal) {
+      const defined = new Set(objects.flatMap(({ object }) => definedKind(object)));
+      const done = { applied: [] as Outcome['applied'][number][], failures: [] as ManifestRefusedError[] };
+      const takenOver: string[] = [];
+      for (const { object, line } of inOrder(objects)) {
+        const name = nameOf(object);
         try {
-          await applyOne(object, signal);
+          const one = await applyPatiently(object, defined.has(kindOf(object)), signal);
+          done.applied.push(one.applied);
+          takenOver.push(...one.takenOver.map((words) => `line ${line}: ${name}: ${words}`));
         } catch (error) {
-          signal.throwIfAborted();
-          failures.push(error);
+          if (error instanceof UnknownKindError) {
+            done.failures.push(new ManifestRefusedError(line, name, error.message, { cause: error }));
+          } else if (error instanceof KubeError) {
+            done.failures.push(new ManifestRefusedError(line, name, error.detail, { cause: error }));
+          } else throw error; // kube-apiserver is not reached: the others would not be either
         }
       }
-      if (failures.length > 0) throw failures[0];
+      return { ...done, takenOver };
     },
   };
 }
 
-/** @throws {ManifestInvalidError} */
-async function objectsOf(text: string): Promise<readonly Manifest[]> {
-  const { parseAllDocuments } = await import('yaml');
-  // 1.1, as kubectl reads them: `mode: 0644` is octal there, and `on` is true.
-  const documents = parseAllDocuments(text, { version: '1.1', merge: true });
-  if ('empty' in documents) return [];
-  return documents.flatMap((document) => {
-    const [error] = document.errors;
-    if (error !== undefined) throw new ManifestInvalidError(error.message);
-    return manifestsOf(document.toJS() as unknown);
-  });
+function isMissingKind(error: unknown): boolean {
+  return error instanceof UnknownKindError || (error instanceof KubeError && error.status === 404);
 }
 
-function manifestsOf(value: unknown): readonly Manifest[] {
-  if (value === null || value === undefined) return []; // a document of comments alone
-  const list = List.safeParse(value);
-  if (list.success) return list.data.items.flatMap(manifestsOf);
-  const manifest = Manifest.safeParse(value);
-  if (!manifest.success) throw new ManifestInvalidError(z.prettifyError(manifest.error));
-  return [manifest.data];
+/** Without what `kubectl get -o yaml` adds: it tells of one state of one cluster. */
+function wanted(object: Manifest): unknown {
+  const { status: _status, ...rest } = object;
+  const {
+    managedFields: _1,
+    resourceVersion: _2,
+    uid: _3,
+    creationTimestamp: _4,
+    generation: _5,
+    ...metadata
+  } = object.metadata;
+  return { ...rest, metadata };
+}
+
+/** `Deployment default/web` */
+function nameOf({ kind, metadata }: Manifest): string {
+  return `${kind} ${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name}`;
+}
+
+/** `Toy.example.com` */
+function kindOf({ apiVersion, kind }: Manifest): string {
+  return apiVersion.includes('/') ? `${kind}.${apiVersion.split('/', 1).join('')}` : kind;
+}
+
+function definedKind({ kind, spec }: Manifest): readonly string[] {
+  if (kind !== 'CustomResourceDefinition') return [];
+  const { group, names } = (spec ?? {}) as { readonly group?: string; readonly names?: { readonly kind?: string } };
+  return [`${names?.kind}.${group}`];
 }
 
 /** Namespaces and definitions before what lives in them; else as written. */
-function inOrder(objects: readonly Manifest[]): readonly Manifest[] {
+function inOrder(objects: readonly Located[]): readonly Located[] {
   const first = new Set(['Namespace', 'CustomResourceDefinition']);
-  return [...objects.filter(({ kind }) => first.has(kind)), ...objects.filter(({ kind }) => !first.has(kind))];
+  const isFirst = ({ object }: Located) => first.has(object.kind);
+  return [...objects.filter(isFirst), ...objects.filter((one) => !isFirst(one))];
 }

@@ -25,7 +25,7 @@ export function createDiscovery(kube: KubeClient) {
   return {
     /** @throws {UnknownKindError} */
     async resourceOf(apiVersion: string, kind: string, signal: AbortSignal): Promise<Resource> {
-      const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+      const root = rootOf(apiVersion);
       const cached = find(root, kind);
       if (cached !== undefined) return cached;
       try {
@@ -38,5 +38,13 @@ export function createDiscovery(kube: KubeClient) {
       if (found === undefined) throw new UnknownKindError(apiVersion, kind);
       return found;
     },
+    /** What was known may be old: a definition can be replaced. */
+    forget(apiVersion: string): void {
+      known.delete(rootOf(apiVersion));
+    },
   };
+}
+
+function rootOf(apiVersion: string): string {
+  return apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
 }

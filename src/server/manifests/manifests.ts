@@ -1,24 +1,35 @@
 /**
  * @module
  * What is applied to the cluster from files: `server/manifests/*.yaml`, kagent's own among them.
- * Knows: the packaged files, server-side apply, watching the folder. Leaves to others: speaking to kube-apiserver
- * (control-plane/).
+ * Knows: the packaged files, server-side apply, following the folder, what goes with its file. Leaves to others:
+ * speaking to kube-apiserver (control-plane/), keeping small texts (shared/key-value).
+ *
+ *   a file changes ─▶ settles ─▶ parsed ─▶ applied ─▶ recorded
+ *   a file, or an object of it, goes ─▶ still gone after a while ─▶ removed, if it says `kagent.sh/prune: "true"`
  */
-import { readdirSync, readFileSync, rmSync, watch } from 'node:fs';
-import { createHash } from 'node:crypto';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { systemClock } from '../../shared/clock.ts';
 import { conditionTracker, type Component } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
 import { writeFileIfChanged } from '../../shared/files/files.ts';
+import type { KeyValue } from '../../shared/key-value/key-value.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { KubeClient } from '../control-plane/control-plane.ts';
-import { createApplier, type Applier } from './apply.ts';
+import { createAnnouncer } from './announce.ts';
+import { createApplier } from './apply.ts';
+import { ManifestFolder, type Timing } from './folder.ts';
+import { follow } from './follow.ts';
 import { packagedManifests, type PackagedSettings } from './packaged.ts';
+import { createPruner } from './prune.ts';
+import { openRecords, type Records } from './records.ts';
 
 export interface ManifestsOptions {
   readonly kube: KubeClient;
+  /** Where is kept what goes with its file. */
+  readonly store: KeyValue;
+  readonly nodeName: string;
   /** `server/manifests`. */
   readonly dir: string;
   readonly packaged: PackagedSettings;
@@ -26,42 +37,64 @@ export interface ManifestsOptions {
   readonly disabled: readonly string[];
   readonly log: Log;
   readonly events: EventLog;
+  readonly timing?: Timing;
 }
 
-/** Between a file's change and its application: an editor writes in several steps. */
-const settleMs = 300;
-const retryMs = 5000;
+const usualTiming: Timing = { settleMs: 300, patienceMs: 1000, pruneAfterMs: 5000 };
 
-/** Ready when every file was tried once; a file that fails is tried again and keeps nobody waiting. */
+/** Ready when kagent's own files were tried once; a file that fails is tried again and keeps nobody waiting. */
 export function createManifests(options: ManifestsOptions): Component {
-  const { kube, dir, packaged, disabled, log, events } = options;
+  const { kube, dir, store, nodeName, log, timing = usualTiming } = options;
+  const packaged = packagedManifests(options.packaged).filter(({ name }) => !options.disabled.includes(name));
+  const own = new Set(packaged.map(({ name }) => `${name}.yaml`));
+  const isPackaged = (file: string) => own.has(file);
   const condition = conditionTracker();
   const stopping = new AbortController();
-  const folder = new ManifestFolder(dir, createApplier(kube), (file, error) => {
-    const message = `${file}: ${messageOf(error)}`;
-    log.warn('manifest not applied', { file, error });
-    events.record({ type: 'Warning', reason: 'ManifestNotApplied', regarding: file, message });
-  });
   let work = Promise.resolve();
 
-  const pass = async (signal: AbortSignal) => {
-    const failed = await folder.applyChanged(signal);
-    if (failed.length === 0) condition.set('True', 'Applied', '');
-    else condition.set('False', 'NotApplied', `not applied: ${failed.join(', ')}`);
-    return failed.length === 0;
+  const open = async () => {
+    const records = await openRecords(store, nodeName);
+    const announcer = createAnnouncer({ ...options, signal: stopping.signal });
+    const shared = { kube, records, announcer, isPackaged, timing, clock: systemClock };
+    return {
+      records,
+      folder: new ManifestFolder({ ...shared, dir, applier: createApplier(kube), pruner: createPruner(shared) }),
+    };
+  };
+  const tell = (failures: readonly string[]) => {
+    const [first = '', ...others] = failures;
+    const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
+    if (failures.length === 0) condition.set('True', 'Applied', '');
+    else condition.set('False', 'NotApplied', first + more);
+  };
+  const pass = async (folder: ManifestFolder, signal: AbortSignal) => {
+    try {
+      const result = await folder.pass(signal);
+      tell(folder.failures());
+      return result;
+    } catch (error) {
+      if (!signal.aborted) tell([messageOf(error)]); // the folder is not there, or the datastore
+      return { hasFailed: true, isWaiting: false };
+    }
   };
 
   return {
     name: 'manifests',
     after: ['kube-apiserver'],
     async start(signal) {
-      for (const { name, text } of packagedManifests(packaged)) {
-        const path = join(dir, `${name}.yaml`);
-        if (disabled.includes(name)) rmSync(path, { force: true });
-        else writeFileIfChanged(path, text, 0o600);
-      }
-      const isDone = await pass(signal);
-      work = followChanges({ dir, pass, isDone, signal: stopping.signal });
+      const isNewFolder = mkdirSync(dir, { recursive: true, mode: 0o700 }) !== undefined;
+      const { records, folder } = await open();
+      await leaveOut({ dir, records, disabled: options.disabled, isPackaged });
+      if (isNewFolder) await forgetFiles(records, log);
+      for (const { name, text } of packaged) writeFileIfChanged(join(dir, `${name}.yaml`), text, 0o600);
+      await folder.applyPackaged(signal);
+      tell(folder.failures());
+      work = follow({
+        pass: (passSignal) => pass(folder, passSignal),
+        dirs: () => folder.dirs(),
+        settleMs: timing.settleMs,
+        signal: stopping.signal,
+      });
     },
     async stop() {
       stopping.abort();
@@ -71,75 +104,28 @@ export function createManifests(options: ManifestsOptions): Component {
   };
 }
 
-/** Passes after each change in the folder, and now and then until a pass has nothing left to do. */
-async function followChanges(options: {
+/** Files that kagent wrote at an earlier start and does not want now; their objects follow. */
+async function leaveOut(options: {
   readonly dir: string;
-  readonly pass: (signal: AbortSignal) => Promise<boolean>;
-  readonly isDone: boolean;
-  readonly signal: AbortSignal;
+  readonly records: Records;
+  readonly disabled: readonly string[];
+  readonly isPackaged: (file: string) => boolean;
 }): Promise<void> {
-  const { dir, pass, signal } = options;
-  let { isDone } = options;
-  let changed = Promise.withResolvers<void>();
-  const watcher = watch(dir, { signal }, () => changed.resolve());
-  watcher.on('error', () => changed.resolve()); // the folder is gone: the next pass says so
-  signal.addEventListener('abort', () => changed.resolve());
-  while (!signal.aborted) {
-    const retry = isDone ? [] : [delay(retryMs, undefined, { signal, ref: false }).catch(() => {})];
-    await Promise.race([changed.promise, ...retry]);
-    changed = Promise.withResolvers<void>();
-    if (signal.aborted) return;
-    await delay(settleMs, undefined, { signal }).catch(() => {}); // only the stop ends it early
-    isDone = await pass(signal).catch(() => false);
+  const { dir, records, disabled, isPackaged } = options;
+  const retired = [...records.all()].filter(([file, record]) => record.isPackaged && !isPackaged(file));
+  const names = [...retired.map(([file]) => file), ...disabled.map((name) => `${name}.yaml`)];
+  for (const name of names) rmSync(join(dir, name), { force: true });
+}
+
+/** A snapshot was restored on a new disk: a folder that was never filled does not say that anything was removed. */
+async function forgetFiles(records: Records, log: Log): Promise<void> {
+  const files = [...records.all()].filter(([, { isPackaged }]) => !isPackaged).map(([file]) => file);
+  for (const file of files) {
+    log.warn('manifest is not on this disk any more; its objects stay', { file });
+    await records.delete(file);
   }
 }
 
-/** The files and what was last applied of each. */
-class ManifestFolder {
-  readonly #dir: string;
-  readonly #applier: Applier;
-  readonly #onFailure: (file: string, error: unknown) => void;
-  readonly #applied = new Map<string, string>();
-  readonly #reported = new Map<string, string>();
-
-  constructor(dir: string, applier: Applier, onFailure: (file: string, error: unknown) => void) {
-    this.#dir = dir;
-    this.#applier = applier;
-    this.#onFailure = onFailure;
-  }
-
-  /** @returns the files that could not be applied */
-  async applyChanged(signal: AbortSignal): Promise<readonly string[]> {
-    const failed: string[] = [];
-    for (const file of this.#files()) {
-      signal.throwIfAborted();
-      try {
-        const text = readFileSync(join(this.#dir, file), 'utf8');
-        const hash = createHash('sha256').update(text).digest('hex');
-        if (this.#applied.get(file) === hash) continue;
-        await this.#applier.apply(text, signal);
-        this.#applied.set(file, hash);
-        this.#reported.delete(file);
-      } catch (error) {
-        signal.throwIfAborted();
-        failed.push(file);
-        // Each failure is told once, not at each retry.
-        if (this.#reported.get(file) !== messageOf(error)) this.#onFailure(file, error);
-        this.#reported.set(file, messageOf(error));
-      }
-    }
-    return failed;
-  }
-
-  /** By name, without those that have a `.skip` file beside them. */
-  #files(): readonly string[] {
-    const names = readdirSync(this.#dir).toSorted();
-    const skipped = new Set(
-      names.filter((name) => name.endsWith('.skip')).map((name) => name.slice(0, -'.skip'.length)),
-    );
-    return names.filter((name) => /^[^.].*\.(ya?ml|json)$/.test(name) && !skipped.has(name));
-  }
-}
-
+export type { Timing } from './folder.ts';
 export { packagedManifests, type PackagedSettings } from './packaged.ts';
-export { ManifestInvalidError, UnknownKindError } from './errors.ts';
+export { ManifestInvalidError, ManifestRefusedError, UnknownKindError } from './errors.ts';

@@ -1,7 +1,12 @@
-import { randomBytes } from 'node:crypto';
-import { rfc3339, type Clock } from '../../shared/clock.ts';
+import type { Clock } from '../../shared/clock.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { KubeError, type KubeClient } from '../control-plane/control-plane.ts';
+import {
+  kubeEvent,
+  KubeError,
+  wholeSeconds,
+  type EventFacts,
+  type KubeClient,
+} from '../control-plane/control-plane.ts';
 import type { NodeCondition } from './conditions.ts';
 import type { NodeDirectory } from './directory.ts';
 
@@ -16,21 +21,12 @@ export interface Announcer {
   stop(): Promise<void>;
 }
 
-export interface NodeEvent {
-  readonly type: 'Normal' | 'Warning';
-  readonly reason: string;
-  readonly message: string;
-}
+export type NodeEvent = EventFacts;
 
 const retryMs = 2000;
 /** The same sentence is not told again within this time. */
 const repeatMs = 60_000;
 const toldKept = 1000;
-
-/** metav1.Time has no fractions. */
-function wholeSeconds(clock: Clock): string {
-  return rfc3339(clock.now()).replace(/\.\d+Z$/, 'Z');
-}
 
 export function createAnnouncer(options: {
   readonly kube: KubeClient;
@@ -95,18 +91,14 @@ export function createAnnouncer(options: {
     told.set(key, nowMs);
     const [oldest] = told.keys();
     if (told.size > toldKept && oldest !== undefined) told.delete(oldest);
-    const time = wholeSeconds(clock);
-    const body = {
-      apiVersion: 'v1',
-      kind: 'Event',
-      metadata: { name: `${nodeName}.${randomBytes(8).toString('hex')}`, namespace: 'default' },
+    const body = kubeEvent({
+      facts: event,
       involvedObject: { kind: 'Node', name: nodeName, uid: nodeName },
-      ...event,
-      source: { component: 'kagent', host: nodeName },
-      firstTimestamp: time,
-      lastTimestamp: time,
-      count: 1,
-    };
+      prefix: nodeName,
+      namespace: 'default',
+      host: nodeName,
+      clock,
+    });
     kube
       .create('/api/v1/namespaces/default/events', body, stopping.signal)
       .catch((error: unknown) => log.debug('event not written', { node: nodeName, reason: event.reason, error }));

@@ -11,8 +11,9 @@ interface Level {
 interface Word {
   readonly text: string;
   readonly about: string;
-  /** A flag after which a value is typed; files are offered for it. */
+  /** A flag after which a value is typed: one of `choices` is offered for it, a file where there are none. */
   readonly takesValue: boolean;
+  readonly choices: readonly string[];
 }
 
 /** The script that a shell loads: `source <(kagent completion bash)`. */
@@ -34,19 +35,26 @@ function levelsOf(command: Command, path: readonly string[]): readonly Level[] {
   const commands = help.visibleCommands(command);
   const options = help.visibleOptions(command).flatMap(wordsOf);
   const words = [
-    ...commands.map((child) => ({ text: child.name(), about: child.description(), takesValue: false })),
+    ...commands.map((child) => word(child.name(), child.description())),
     ...options,
     ...command.registeredArguments.flatMap((argument) =>
-      (argument.argChoices ?? []).map((text) => ({ text, about: argument.description, takesValue: false })),
+      (argument.argChoices ?? []).map((text) => word(text, argument.description)),
     ),
   ];
   const below = commands.filter((child) => child.name() !== 'help');
-  return [{ path, words }, ...below.flatMap((child) => levelsOf(child, [...path, child.name()]))];
+  // Aliases are not offered, but what follows them is.
+  const named = below.flatMap((child) => [child.name(), ...child.aliases()].map((name) => ({ child, name })));
+  return [{ path, words }, ...named.flatMap(({ child, name }) => levelsOf(child, [...path, name]))];
+}
+
+function word(text: string, about: string): Word {
+  return { text, about, takesValue: false, choices: [] };
 }
 
 function wordsOf(option: Option): readonly Word[] {
   const names = [option.long, option.short].filter((name): name is string => typeof name === 'string');
-  return names.map((text) => ({ text, about: option.description, takesValue: option.required }));
+  const { description: about, required: takesValue, argChoices: choices = [] } = option;
+  return names.map((text) => ({ text, about, takesValue, choices }));
 }
 
 /** The words so far are walked down the tree: one that is a command of the present level leads a level down. */
@@ -68,6 +76,7 @@ _${name}() {
     if _${name}_words "\${level:+$level }\${COMP_WORDS[index]}"; then level="\${level:+$level }\${COMP_WORDS[index]}"; fi
   done
   case "$level \${COMP_WORDS[COMP_CWORD - 1]}" in
+${choiceCases(levels, (choices) => `mapfile -t COMPREPLY < <(compgen -W '${choices}' -- "$current"); return`)}
     ${valueFlags(levels)}) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
   esac
   _${name}_words "$level"
@@ -86,6 +95,16 @@ function valueFlags(levels: readonly Level[]): string {
     words.filter((word) => word.takesValue).map((word) => `'${path.join(' ')} ${word.text}'`),
   );
   return flags.length === 0 ? "''" : flags.join(' | ');
+}
+
+/** A line for each flag that has choices; they come before those that take any value. */
+function choiceCases(levels: readonly Level[], action: (choices: string) => string): string {
+  const lines = levels.flatMap(({ path, words }) =>
+    words
+      .filter(({ choices }) => choices.length > 0)
+      .map(({ text, choices }) => `    ${caseOf([...path, text])}) ${action(choices.join(' '))} ;;`),
+  );
+  return lines.join('\n');
 }
 
 function zshScript(name: string, levels: readonly Level[]): string {
@@ -108,6 +127,7 @@ _${name}() {
     if _${name}_words "\${level:+$level }\${words[index]}"; then level="\${level:+$level }\${words[index]}"; fi
   done
   case "$level \${words[CURRENT - 1]}" in
+${choiceCases(levels, (choices) => `compadd -- ${choices}; return`)}
     ${valueFlags(levels)}) _files; return ;;
   esac
   _${name}_words "$level"
@@ -124,9 +144,9 @@ function zshQuote(text: string): string {
 function fishScript(name: string, levels: readonly Level[]): string {
   const known = levels.map(({ path }) => path.join(' ')).filter((path) => path !== '');
   const lines = levels.flatMap(({ path, words }) =>
-    words.map(({ text, about, takesValue }) => {
+    words.map(({ text, about, takesValue, choices }) => {
       const condition = `-n '__${name}_level_is "${path.join(' ')}"'`;
-      const value = takesValue ? ' -r -F' : ' -f';
+      const value = choices.length > 0 ? ` -x -a ${fishQuote(choices.join(' '))}` : takesValue ? ' -r -F' : ' -f';
       return `complete -c ${name} ${condition}${value} ${fishWord(text)} -d ${fishQuote(about)}`;
     }),
   );

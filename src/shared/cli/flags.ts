@@ -24,12 +24,13 @@ export function flagSource(command: Command, schema: z.ZodObject): Source {
 }
 
 function optionOf(setting: Setting): Option {
-  const { key, kind, description, defaultValue, short } = setting;
+  const { key, kind, description, defaultValue, short, choices } = setting;
   const letter = short === undefined ? '' : `-${short}, `;
   const isMany = kind === 'list' || kind === 'args';
   const hasDefault = defaultValue !== undefined && defaultValue !== false && !isMany;
   const about = `${description}${hasDefault ? ` (default ${JSON.stringify(defaultValue).replaceAll('"', '')})` : ''} [$${setting.variable}]`;
   const option = new Option(`${letter}--${key} ${kind === 'boolean' ? '[true|false]' : '<value>'}`, about);
+  if (choices.length > 0) option.argChoices = [...choices]; // shown and completed; the schema is what refuses others
   if (kind === 'boolean') return option.preset('true');
   if (!isMany) return option;
   const parts = (value: string) => (kind === 'list' ? value.split(',') : [value]);

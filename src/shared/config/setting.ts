@@ -11,6 +11,8 @@ export interface Setting {
   readonly kind: 'text' | 'number' | 'boolean' | 'list' | 'args';
   readonly description: string;
   readonly defaultValue: unknown;
+  /** The values there are, where they are few. */
+  readonly choices: readonly string[];
 }
 
 /** A setting of k3s that is refused, unless it asks for what is the case anyway. */
@@ -32,7 +34,7 @@ export function foreignSettingsOf(schema: z.ZodObject): readonly ForeignSetting[
 export function everySetting(schema: z.ZodObject): readonly Setting[] {
   return Object.entries(schema.shape).map(([name, type]) => {
     const key = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    const { kind, defaultValue, description } = inspectType(type as z.ZodType);
+    const { kind, defaultValue, description, choices } = inspectType(type as z.ZodType);
     return {
       name,
       key,
@@ -42,8 +44,17 @@ export function everySetting(schema: z.ZodObject): readonly Setting[] {
       kind,
       description,
       defaultValue,
+      choices,
     };
   });
+}
+
+/** What is read of zod's own description of a type. */
+interface Definition {
+  readonly type: string;
+  readonly innerType?: z.ZodType;
+  readonly defaultValue?: unknown;
+  readonly entries?: Readonly<Record<string, string>>;
 }
 
 function acceptsOf(type: z.ZodType): Partial<Pick<ForeignSetting, 'accepts'>> {
@@ -55,18 +66,24 @@ function isForeign(setting: Setting): setting is ForeignSetting {
   return 'accepts' in setting;
 }
 
-function inspectType(type: z.ZodType): Pick<Setting, 'kind' | 'defaultValue' | 'description'> {
+function inspectType(type: z.ZodType): Pick<Setting, 'kind' | 'defaultValue' | 'description' | 'choices'> {
   const description = type.description ?? '';
   const isArgs = type.meta()?.['commas'] === 'kept';
-  const { def } = type as unknown as { def: { type: string; innerType?: z.ZodType; defaultValue?: unknown } };
+  const { def } = type as unknown as { def: Definition };
   if (def.innerType !== undefined) {
     const inner = inspectType(def.innerType);
     return {
       kind: isArgs ? 'args' : inner.kind,
       description: description || inner.description,
       defaultValue: def.type === 'default' ? def.defaultValue : inner.defaultValue,
+      choices: inner.choices,
     };
   }
   const kinds: Record<string, Setting['kind']> = { array: 'list', boolean: 'boolean', number: 'number' };
-  return { kind: kinds[def.type] ?? 'text', description, defaultValue: undefined };
+  return {
+    kind: kinds[def.type] ?? 'text',
+    description,
+    defaultValue: undefined,
+    choices: Object.values(def.entries ?? {}),
+  };
 }

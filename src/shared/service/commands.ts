@@ -34,7 +34,7 @@ export function serviceCommand(options: ServiceCommandOptions): Command {
       .addOption(new Option('--manager <kind>', 'instead of the one found').choices(['systemd', 'openrc', 'none']))
       .addOption(new Option('--root <folder>', 'instead of /').default('/').hideHelp())
       .option('--name <name>', "the service's name (kagent, or kagent-agent for an agent)")
-      .option('--executable <path>', 'what the service runs', options.executable)
+      .addOption(new Option('--executable <path>', 'what the service runs').default(options.executable, 'this one'))
       .argument('[args...]', "after '--': server or agent, and its flags");
   const managerOf = (flags: Flags) => {
     const host = hostAt(flags.root);

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { expect, test } from 'vitest';
 import { completionScript } from '../../../src/shared/cli/completion.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
@@ -15,7 +15,8 @@ function program(): Command {
     .option('--disable-agent');
   kagent.command('secret', { hidden: true }).description('not for people');
   const token = kagent.command('token').description('Tokens');
-  token.command('create').option('--ttl <duration>', 'how long');
+  const role = new Option('--role <role>', 'what may join').choices(['agent', 'server']);
+  token.command('create').alias('new').option('--ttl <duration>', 'how long').addOption(role);
   token.command('list');
   return kagent;
 }
@@ -51,6 +52,13 @@ test("a flag's value is not taken for a command, and files are offered for it", 
   );
 });
 
+test('the values a flag may have are offered for it, also behind the other name of a command', () => {
+  expect(offeredByBash('kagent', 'token', 'create', '--role', '')).toEqual(['agent', 'server']);
+  expect(offeredByBash('kagent', 'token', 'new', '--role', 's')).toEqual(['server']);
+  expect(offeredByBash('kagent', 'token', 'new', '--t')).toEqual(['--ttl']);
+  expect(offeredByBash('kagent', 'token', 'n')).toEqual([]);
+});
+
 test('zsh reads its script without complaint and offers the same commands', () => {
   const path = scriptFile('zsh');
   const script = `autoload -Uz compinit && compinit -D; source ${path}
@@ -72,4 +80,5 @@ test('fish offers what fits the words so far', () => {
   expect(offered('kagent token ')).toEqual(expect.arrayContaining(['create', 'list']));
   expect(offered('kagent token ')).not.toContain('server');
   expect(offered('kagent server --dis')).toEqual(['--disable-agent']);
+  expect(offered('kagent token new --role ')).toEqual(['agent', 'server']);
 });

@@ -10,7 +10,7 @@ test('it shows its certificate and applies as one field manager', async () => {
     seen.push(asked);
     response.end(JSON.stringify(node));
   });
-  await kube.apply('/api/v1/nodes/box', node);
+  await kube.apply('/api/v1/nodes/box', node, { force: true });
   await kube.mergePatch('/api/v1/nodes/box', { metadata: { labels: { a: null } } });
   expect(seen[0]).toEqual({
     method: 'PATCH',
@@ -20,6 +20,17 @@ test('it shows its certificate and applies as one field manager', async () => {
     user: 'system:kagent',
   });
   expect(seen[1]).toMatchObject({ contentType: 'application/merge-patch+json' });
+});
+
+test('what is deleted goes with what it owns, and only if it is the one that is meant', async () => {
+  const seen: Asked[] = [];
+  const { kube } = await kubeServer((asked, response) => {
+    seen.push(asked);
+    response.end('{}');
+  });
+  await kube.delete('/apis/batch/v1/namespaces/default/jobs/a', { uid: 'b-c' });
+  expect(seen[0]).toMatchObject({ method: 'DELETE', contentType: 'application/json' });
+  expect(JSON.parse(seen[0]?.body ?? '')).toEqual({ propagationPolicy: 'Background', preconditions: { uid: 'b-c' } });
 });
 
 test("a refusal carries the API's own words", async () => {

@@ -1,21 +1,26 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { createManifests } from '../../../../src/server/manifests/manifests.ts';
+import { createManifests, type Timing } from '../../../../src/server/manifests/manifests.ts';
 import { createEventLog } from '../../../../src/shared/events/events.ts';
 import { silentLog } from '../../../../src/shared/log/log.ts';
-import { fakeKube } from '../../../helpers/fake-kube.ts';
+import { KubeError } from '../../../../src/server/control-plane/control-plane.ts';
+import { fakeKube, type FakeKube } from '../../../helpers/fake-kube.ts';
+import { memoryKeyValue } from '../../../helpers/key-value.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 import { eventually } from '../../../helpers/wait.ts';
 
 const configMap = (name: string) => `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}}\n`;
+const pruned = (name: string) => configMap(name).replace('}', ', annotations: {kagent.sh/prune: "true"}}');
 
-function room(
-  options: { readonly disabled?: readonly string[]; readonly files?: Readonly<Record<string, string>> } = {},
-) {
-  const dir = join(temporaryDir(), 'manifests');
-  mkdirSync(dir);
-  for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(dir, name), text);
+/** A cluster and a disk, on which one server after the other may run. */
+interface World {
+  readonly dir: string;
+  readonly kube: FakeKube;
+  readonly store: ReturnType<typeof memoryKeyValue>;
+}
+
+function world(): World {
   const kube = fakeKube();
   const kinds = (root: string, ...names: string[]) =>
     kube.resources.set(root, [
@@ -26,18 +31,42 @@ function room(
   kinds('/apis/apps/v1', 'Deployment');
   kinds('/apis/rbac.authorization.k8s.io/v1', 'ClusterRole', 'ClusterRoleBinding');
   kinds('/apis/admissionregistration.k8s.io/v1', 'ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding');
-  const events = createEventLog({ keep: 10 });
+  const dir = join(temporaryDir(), 'manifests');
+  mkdirSync(dir);
+  return { dir, kube, store: memoryKeyValue() };
+}
+
+function room(
+  options: {
+    readonly disabled?: readonly string[];
+    readonly files?: Readonly<Record<string, string>>;
+    readonly timing?: Partial<Timing>;
+    readonly in?: World;
+  } = {},
+) {
+  const { dir, kube, store } = options.in ?? world();
+  for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(dir, name), text);
+  const events = createEventLog({ keep: 50 });
   const manifests = createManifests({
     kube,
+    store,
+    nodeName: 'box',
     dir,
     packaged: { clusterDns: '10.43.0.10', clusterDomain: 'cluster.local', corednsImage: 'example/coredns:1' },
     disabled: options.disabled ?? [],
     log: silentLog,
     events,
+    timing: { settleMs: 20, patienceMs: 0, pruneAfterMs: 0, ...options.timing },
   });
   onTestFinished(() => manifests.stop());
-  const names = () => kube.applied.map(({ path }) => decodeURIComponent(path.split('/').at(-1) ?? ''));
-  return { dir, kube, manifests, events, names };
+  const write = (name: string, text: string) => writeFileSync(join(dir, name), text);
+  const nameOf = (path: string) => decodeURIComponent(path.split('/').at(-1) ?? '');
+  const names = () => kube.applied.map(({ path }) => nameOf(path));
+  const deleted = () => kube.deleted.map(nameOf);
+  const until = (name: string) => eventually(() => names().includes(name), { what: `${name} applied` });
+  const reasons = (file: string) =>
+    events.recent(50).flatMap(({ regarding, reason }) => (regarding === file ? [reason] : []));
+  return { dir, kube, store, manifests, events, names, deleted, until, reasons, write };
 }
 
 const signal = new AbortController().signal;
@@ -61,36 +90,228 @@ test('a disabled one is left out, also where an earlier start wrote it', async (
 
 test('files of the operator are applied, hidden ones, other kinds and those with a .skip file are not', async () => {
   const files = {
-    'mine.yml': configMap('mine'),
     '.hidden.yaml': configMap('hidden'),
     'notes.txt': configMap('text'),
     'off.yaml': configMap('off'),
     'off.yaml.skip': '',
+    'z-mine.yml': configMap('mine'),
   };
-  const { manifests, names } = room({ files });
+  const { manifests, names, until } = room({ files });
   await manifests.start(signal);
-  expect(names()).toContain('mine');
+  await until('mine');
   expect(names()).not.toEqual(expect.arrayContaining([expect.stringMatching(/^(hidden|text|off)$/)]));
 });
 
-test('a file that changes is applied again, the others are not', async () => {
-  const { dir, manifests, names } = room({ files: { 'mine.yaml': configMap('mine') } });
+test('files in folders are applied too, also in one that is made later; a folder named as a file is a folder', async () => {
+  const { dir, manifests, until, write } = room();
+  mkdirSync(join(dir, 'shop.yaml'));
+  write('shop.yaml/web.yaml', configMap('web'));
   await manifests.start(signal);
+  await until('web');
+  mkdirSync(join(dir, 'later', 'deeper'), { recursive: true });
+  write('later/deeper/late.yaml', configMap('late'));
+  await until('late');
+  write('later/deeper/late.yaml', configMap('latest'));
+  await until('latest');
+  expect(manifests.health().status).toBe('True');
+});
+
+test('a file that changes is applied again, the others are not', async () => {
+  const { manifests, names, until, write } = room({ files: { 'mine.yaml': configMap('mine') } });
+  await manifests.start(signal);
+  await until('mine');
   const before = names().length;
-  writeFileSync(join(dir, 'mine.yaml'), configMap('changed'));
-  await eventually(() => names().length > before, { what: 'the second apply' });
+  write('mine.yaml', configMap('changed'));
+  await until('changed');
   expect(names().slice(before)).toEqual(['changed']);
 });
 
-test('a file that fails keeps nobody waiting, is told once, and is applied when it can be', async () => {
-  const { dir, manifests, events, names } = room({
-    files: { 'toy.yaml': 'apiVersion: v1\nkind: Toy\nmetadata: {name: t}\n' },
-  });
+test('a file that fails keeps nobody waiting, is told once with its line, and is applied when it can be', async () => {
+  const toy = '# a toy\napiVersion: v1\nkind: Toy\nmetadata: {name: t}\n';
+  const { manifests, kube, reasons, until, write } = room({ files: { 'toy.yaml': toy } });
   await manifests.start(signal);
-  expect(manifests.health()).toMatchObject({ status: 'False', message: 'not applied: toy.yaml' });
-  writeFileSync(join(dir, 'other.yaml'), configMap('other'));
-  await eventually(() => names().includes('other'), { what: 'the other file' });
-  expect(events.recent(10).map(({ regarding }) => regarding)).toEqual(['toy.yaml']);
-  writeFileSync(join(dir, 'toy.yaml'), configMap('toy'));
+  await eventually(() => manifests.health().status === 'False', { what: 'the failure' });
+  expect(manifests.health().message).toMatch(/^toy\.yaml: line 2: Toy t: the cluster knows no Toy in v1/);
+  write('other.yaml', configMap('other'));
+  await until('other');
+  write('another.yaml', configMap('another'));
+  await until('another');
+  expect(reasons('toy.yaml')).toEqual(['ManifestNotApplied']);
+  expect(kube.created).toContainEqual({
+    path: '/api/v1/namespaces/kube-system/events',
+    object: expect.objectContaining({
+      type: 'Warning',
+      reason: 'ManifestNotApplied',
+      involvedObject: expect.objectContaining({ kind: 'Manifest', name: 'toy.yaml' }),
+    }),
+  });
+  write('toy.yaml', configMap('toy'));
   await eventually(() => manifests.health().status === 'True', { what: 'the mended file' });
+  expect(reasons('toy.yaml')).toEqual(['ManifestNotApplied', 'ManifestApplied']);
+});
+
+test('a link to nothing is told, one to a file is followed', async () => {
+  const { dir, manifests, until, store } = room();
+  const elsewhere = join(temporaryDir(), 'web');
+  writeFileSync(elsewhere, configMap('linked'));
+  symlinkSync(elsewhere, join(dir, 'a.yaml'));
+  symlinkSync('/nowhere', join(dir, 'b.yaml'));
+  await manifests.start(signal);
+  await until('linked');
+  await eventually(() => manifests.health().message.startsWith('b.yaml: it cannot be read (it links to nothing)'));
+  expect([...store.all.keys()]).not.toContain('/kagent/manifests/box/b.yaml');
+});
+
+test('a file that is half written is not applied, and not complained about while it grows', async () => {
+  const { manifests, events, until, write } = room({ timing: { patienceMs: 60_000 } });
+  await manifests.start(signal);
+  write('mine.yaml', 'apiVersion: v1\nkind: ConfigMap\nmetadata: {na');
+  write('other.yaml', configMap('other'));
+  await until('other');
+  write('mine.yaml', configMap('whole'));
+  await until('whole');
+  expect(events.recent(50).filter(({ type }) => type === 'Warning')).toEqual([]);
+});
+
+test('an object goes with its file, and when its file has it no more, if it says so; others stay', async () => {
+  const { dir, manifests, deleted, until, write, reasons } = room();
+  write('mine.yaml', [pruned('a'), pruned('b'), pruned('c'), configMap('stays')].join('---\n'));
+  await manifests.start(signal);
+  await until('stays');
+  write('mine.yaml', [pruned('b'), pruned('c')].join('---\n'));
+  await eventually(() => deleted().length > 0, { what: 'a deletion' });
+  expect(deleted()).toEqual(['a']);
+  rmSync(join(dir, 'mine.yaml'));
+  await eventually(() => deleted().length === 3, { what: 'two more' });
+  expect(deleted()).toEqual(['a', 'c', 'b']); // the last applied first
+  await eventually(() => reasons('mine.yaml').filter((reason) => reason === 'ManifestPruned').length === 2);
+});
+
+test('what was applied is remembered: a file that was removed while no kagent ran is missed at the next start', async () => {
+  const here = world();
+  const first = room({ in: here, files: { 'mine.yaml': pruned('a') } });
+  await first.manifests.start(signal);
+  await first.until('a');
+  await eventually(() => here.store.all.has('/kagent/manifests/box/mine.yaml'), { what: 'the record' });
+  await first.manifests.stop();
+  rmSync(join(here.dir, 'mine.yaml'));
+  const second = room({ in: here });
+  await second.manifests.start(signal);
+  await eventually(() => !here.store.all.has('/kagent/manifests/box/mine.yaml'), { what: 'the record to go' });
+  expect(second.deleted()).toEqual(['a']);
+});
+
+test('a new disk says of no file that it was removed', async () => {
+  const here = world();
+  const first = room({ in: here, files: { 'mine.yaml': pruned('a') } });
+  await first.manifests.start(signal);
+  await eventually(() => here.store.all.has('/kagent/manifests/box/mine.yaml'), { what: 'the record' });
+  await first.manifests.stop();
+  rmSync(here.dir, { recursive: true });
+  const second = room({ in: here });
+  await second.manifests.start(signal);
+  expect([...here.store.all.keys()].filter((key) => key.endsWith('mine.yaml'))).toEqual([]);
+  await second.manifests.stop();
+  expect(second.deleted()).toEqual([]);
+});
+
+test('a file that is renamed, or emptied, or skipped, loses nothing', async () => {
+  const { dir, manifests, deleted, until, write, store } = room({ files: { 'mine.yaml': pruned('a') } });
+  await manifests.start(signal);
+  await until('a');
+  renameSync(join(dir, 'mine.yaml'), join(dir, 'yours.yaml'));
+  await eventually(() => !store.all.has('/kagent/manifests/box/mine.yaml'), { what: 'the old name to be forgotten' });
+  write('yours.yaml', '# nothing yet\n');
+  write('next.yaml', configMap('next'));
+  await until('next');
+  write('yours.yaml.skip', '');
+  rmSync(join(dir, 'yours.yaml'));
+  write('last.yaml', configMap('last'));
+  await until('last');
+  await manifests.stop();
+  expect(deleted()).toEqual([]);
+});
+
+test('what is gone for a moment only stays', async () => {
+  const { dir, manifests, deleted, until, write } = room({ timing: { pruneAfterMs: 60_000 } });
+  write('mine.yaml', pruned('a'));
+  await manifests.start(signal);
+  await until('a');
+  rmSync(join(dir, 'mine.yaml'));
+  write('next.yaml', configMap('next'));
+  await until('next'); // a pass without it
+  write('mine.yaml', pruned('a'));
+  write('last.yaml', configMap('last'));
+  await until('last');
+  await manifests.stop();
+  expect(deleted()).toEqual([]);
+});
+
+test('nothing is removed while another file is not applied: it may hold the same', async () => {
+  const { dir, manifests, deleted, until, write } = room({ files: { 'mine.yaml': pruned('a') } });
+  await manifests.start(signal);
+  await until('a');
+  write('yours.yaml', 'a: [');
+  rmSync(join(dir, 'mine.yaml'));
+  await eventually(() => manifests.health().status === 'False', { what: 'the broken file' });
+  write('next.yaml', configMap('next'));
+  await until('next');
+  expect(deleted()).toEqual([]);
+  write('yours.yaml', configMap('yours'));
+  await eventually(() => deleted().includes('a'), { what: 'the deletion' });
+});
+
+test('an object somebody has made anew is not the one the file made', async () => {
+  const { dir, manifests, kube, until, store } = room({ files: { 'mine.yaml': pruned('a') } });
+  await manifests.start(signal);
+  await until('a');
+  await eventually(() => store.all.has('/kagent/manifests/box/mine.yaml'), { what: 'the record' });
+  kube.present.set('/api/v1/namespaces/default/configmaps/a', 'uid-of-another');
+  rmSync(join(dir, 'mine.yaml'));
+  await eventually(() => !store.all.has('/kagent/manifests/box/mine.yaml'), { what: 'the record to go' });
+  expect(kube.deleted).toEqual([]);
+});
+
+test('a deletion that fails is told and tried again', async () => {
+  const { dir, manifests, kube, deleted, until, reasons } = room({ files: { 'mine.yaml': pruned('a') } });
+  await manifests.start(signal);
+  await until('a');
+  kube.deleteFailures.push(new KubeError('DELETE', 403, 'a webhook says no'));
+  rmSync(join(dir, 'mine.yaml'));
+  await eventually(() => manifests.health().message.includes('a webhook says no'), { what: 'the failure' });
+  await eventually(() => deleted().includes('a'), { what: 'the deletion' });
+  expect(reasons('mine.yaml')).toEqual(['ManifestApplied', 'ManifestNotApplied', 'ManifestPruned']);
+  await eventually(() => manifests.health().status === 'True', { what: 'all well' });
+});
+
+test("what kagent brought goes when it is disabled, what a person made under its file's name does not", async () => {
+  const here = world();
+  const first = room({ in: here });
+  await first.manifests.start(signal);
+  await first.manifests.stop();
+  const path = '/apis/apps/v1/namespaces/kube-system/deployments/coredns';
+  expect(here.kube.present.has(path)).toBe(true);
+  const second = room({ in: here, disabled: ['coredns'] });
+  await second.manifests.start(signal);
+  await eventually(() => !here.kube.present.has(path), { what: 'the Deployment to go' });
+  await eventually(() => second.deleted().length === 6, { what: 'all of it' });
+  await second.manifests.stop();
+  here.kube.present.set(path, 'uid-of-my-own');
+  const third = room({ in: here, disabled: ['coredns'], files: { 'next.yaml': configMap('next') } });
+  await third.manifests.start(signal);
+  await third.until('next');
+  expect(here.kube.present.has(path)).toBe(true);
+});
+
+test('a packaged file that somebody deletes keeps its objects, and is back at the next start', async () => {
+  const here = world();
+  const first = room({ in: here });
+  await first.manifests.start(signal);
+  rmSync(join(here.dir, 'coredns.yaml'));
+  first.write('next.yaml', configMap('next'));
+  await first.until('next');
+  await first.manifests.stop();
+  expect(first.deleted()).toEqual([]);
+  await room({ in: here }).manifests.start(signal);
+  expect(existsSync(join(here.dir, 'coredns.yaml'))).toBe(true);
 });

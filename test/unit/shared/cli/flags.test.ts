@@ -24,3 +24,11 @@ test('a list may be said several times, and with commas; a switch needs no value
     kubeletArg: ['x=1,2'],
   });
 });
+
+test('the few values a setting may have are shown; it is the schema that refuses others, in its words', () => {
+  const command = addSettings(new Command('agent'), AgentConfig);
+  expect(command.helpInformation()).toMatch(
+    /--log-level <value>[^]*?\(choices:\s+"debug",\s+"info",\s+"warn",\s+"error"\)/,
+  );
+  expect(saidBy('--log-level', 'loud')).toEqual({ logLevel: 'loud' });
+});

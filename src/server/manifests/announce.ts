@@ -1,0 +1,68 @@
+import { systemClock } from '../../shared/clock.ts';
+import { messageOf } from '../../shared/errors.ts';
+import type { EventLog } from '../../shared/events/events.ts';
+import type { Log } from '../../shared/log/log.ts';
+import { kubeEvent, type EventFacts, type KubeClient } from '../control-plane/control-plane.ts';
+
+/** Of the events here; of Kubernetes' own kube-apiserver allows 1024. */
+const maxMessage = 500;
+
+/** Says what became of a file: to kagent's own events, to the log, and to `kubectl get events -n kube-system`. */
+export interface Announcer {
+  failed(file: string, error: unknown): void;
+  applied(file: string, count: number): void;
+  tookOver(file: string, what: readonly string[]): void;
+  pruned(file: string, paths: readonly string[]): void;
+  /** Forgets that it failed, so that the same failure would be told again. */
+  isWell(file: string): void;
+}
+
+export function createAnnouncer(options: {
+  readonly kube: KubeClient;
+  readonly nodeName: string;
+  readonly log: Log;
+  readonly events: EventLog;
+  readonly signal: AbortSignal;
+}): Announcer {
+  const { kube, nodeName, log, events, signal } = options;
+  const told = new Map<string, string>();
+
+  const tell = (file: string, facts: EventFacts) => {
+    events.record({ ...facts, message: facts.message.slice(0, maxMessage), regarding: file });
+    const body = kubeEvent({
+      facts,
+      involvedObject: { apiVersion: 'kagent.sh/v1', kind: 'Manifest', namespace: 'kube-system', name: file },
+      prefix: 'kagent-manifest',
+      namespace: 'kube-system',
+      host: nodeName,
+      clock: systemClock,
+    });
+    kube
+      .create('/api/v1/namespaces/kube-system/events', body, signal)
+      .catch((error: unknown) => log.debug('event not written', { file, reason: facts.reason, error }));
+  };
+
+  return {
+    failed(file, error) {
+      const message = messageOf(error);
+      if (told.get(file) === message) return; // at each retry anew otherwise
+      told.set(file, message);
+      log.warn('manifest not applied', { file, error });
+      tell(file, { type: 'Warning', reason: 'ManifestNotApplied', message });
+    },
+    applied(file, count) {
+      log.info('manifest applied', { file, objects: count });
+      tell(file, { type: 'Normal', reason: 'ManifestApplied', message: `${count} objects` });
+    },
+    tookOver(file, what) {
+      log.info('manifest took fields over', { file, what });
+      tell(file, { type: 'Normal', reason: 'ManifestTookOver', message: what.join('; ') });
+    },
+    pruned(file, paths) {
+      log.info('manifest objects removed', { file, paths });
+      const message = `removed ${paths.length} objects that it has no more: ${paths.join(', ')}`;
+      tell(file, { type: 'Normal', reason: 'ManifestPruned', message });
+    },
+    isWell: (file) => void told.delete(file),
+  };
+}

@@ -1,0 +1,57 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemCode } from '../../shared/errors.ts';
+import { ManifestUnreadableError } from './errors.ts';
+
+/** A file with manifests, or what should be one. */
+export interface FoundFile {
+  /** Below the folder: `shop/web.yaml`. */
+  readonly name: string;
+  readonly path: string;
+  /** Another one after each change. */
+  readonly stamp: string;
+  /** When it changed last, also where its own time was set back, as copies do; milliseconds since 1970. */
+  readonly changedAtMs: number;
+  readonly problem?: ManifestUnreadableError;
+}
+
+export interface Found {
+  /** By name, without those that have a `.skip` file beside them. */
+  readonly files: readonly FoundFile[];
+  readonly skipped: ReadonlySet<string>;
+  /** Every folder that was looked into. */
+  readonly dirs: readonly string[];
+}
+
+/** Looks into subfolders too, not into hidden ones, and not through links to folders. @throws if `dir` is not there */
+export function findManifests(dir: string): Found {
+  const names: string[] = [];
+  const dirs: string[] = [];
+  const look = (below: string) => {
+    dirs.push(join(dir, below));
+    for (const entry of readdirSync(join(dir, below), { withFileTypes: true })) {
+      if (entry.name.startsWith('.')) continue;
+      const name = join(below, entry.name);
+      if (entry.isDirectory()) look(name);
+      else names.push(name);
+    }
+  };
+  look('');
+  const skipped = new Set(names.filter((name) => name.endsWith('.skip')).map((name) => name.slice(0, -'.skip'.length)));
+  const meant = names.filter((name) => /\.(ya?ml|json)$/.test(name) && !skipped.has(name));
+  return { files: meant.toSorted().flatMap((name) => found(dir, name)), skipped, dirs };
+}
+
+function found(dir: string, name: string): readonly FoundFile[] {
+  const path = join(dir, name);
+  try {
+    const stat = statSync(path);
+    if (!stat.isFile()) return [];
+    const stamp = `${stat.ino} ${stat.size} ${stat.mtimeMs} ${stat.ctimeMs}`;
+    return [{ name, path, stamp, changedAtMs: stat.ctimeMs }];
+  } catch (cause) {
+    const reason = systemCode(cause) === 'ENOENT' ? 'it links to nothing' : String(systemCode(cause));
+    const problem = new ManifestUnreadableError(reason, { cause });
+    return [{ name, path, stamp: '', changedAtMs: 0, problem }];
+  }
+}

@@ -1,0 +1,36 @@
+import type { Entry, Term } from './entry.ts';
+
+/** docs/commands.md: every command, its flags, an example. `kagent man --markdown >docs/commands.md` writes it anew. */
+export function commandsDoc(root: Entry): string {
+  return `# Commands
+
+Every command of kagent, out of the commands themselves. \`kagent COMMAND --help\` says the same, and so do the man pages
+(\`kagent man --install DIR\`). What server and agent can be told is explained in [config.md](config.md), what their errors
+mean in [errors.md](errors.md).
+
+${leaves(root).map(section).join('\n')}`;
+}
+
+function leaves(entry: Entry): readonly Entry[] {
+  return entry.commands.flatMap((child) => (child.commands.length === 0 ? [child] : leaves(child)));
+}
+
+function section(entry: Entry): string {
+  const { path, description, usage, aliases } = entry;
+  const also = aliases.length === 0 ? '' : ` Also: ${aliases.map((alias) => `\`${alias}\``).join(', ')}.`;
+  const examples = entry.examples.map(([line, about]) => `# ${about}\n${line}`).join('\n');
+  return [
+    `## kagent ${path.join(' ')}\n\n${description}.${also}\n\n\`${usage}\`\n`,
+    ...list([...entry.arguments, ...entry.options]),
+    ...(examples === '' ? [] : [`\`\`\`sh\n${examples}\n\`\`\`\n`]),
+  ].join('\n');
+}
+
+function list(terms: readonly Term[]): readonly string[] {
+  if (terms.length === 0) return [];
+  return [
+    terms
+      .map(({ term, about }) => `- \`${term}\`${about === '' ? '' : `: ${about.replaceAll('<', String.raw`\<`)}`}\n`)
+      .join(''),
+  ];
+}
