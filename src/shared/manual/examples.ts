@@ -62,6 +62,7 @@ export const examples: Readonly<Record<string, readonly [Example, ...Example[]]>
   'lab thaw': [['kagent lab thaw a2', 'and goes on']],
   'lab loss': [['kagent lab loss a1 30', 'of a hundred packets']],
   'lab rate': [['kagent lab rate a1 10mbit', 'a slow line']],
+  stop: [['kagent stop', 'as its service manager would; the pods go on']],
   killall: [['kagent killall', 'before a disk is moved, say; files stay']],
   uninstall: [['kagent uninstall --keep-data', 'but leave the cluster on the disk']],
   status: [['kagent status', 'each component: state, pid, restarts, CPU, memory']],
