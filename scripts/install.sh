@@ -341,17 +341,28 @@ place() {
 	fi
 	rm -f "$BIN_DIR"/.kagent-*
 	for command in kubectl crictl ctr; do link $command; done
+	man_pages
 }
 
-# Which folders were missing is noted by 'kagent service install'.
-make_bin_dir() {
-	missing_dir=$BIN_DIR
+make_bin_dir() { make_folder "$BIN_DIR"; }
+
+# make_folder FOLDER: which were missing is noted by 'kagent service install'.
+make_folder() {
+	missing_dir=$1
 	while [ ! -e "$missing_dir" ]; do
 		MADE="$MADE$missing_dir
 "
 		missing_dir=$(dirname "$missing_dir")
 	done
-	mkdir -p "$BIN_DIR"
+	mkdir -p "$1"
+}
+
+man_pages() {
+	if [ -n "$ROOT" ] || ! has man; then return 0; fi
+	pages=$(dirname "$BIN_DIR")/share/man/man1
+	make_folder "$pages"
+	# Each says what it wrote; a page that is there as it should be is not written.
+	"$BIN_DIR/kagent" man --install "$pages" </dev/null | sed 's/^/    /' || note "no man pages: $pages cannot be written"
 }
 
 link() {

@@ -1,7 +1,7 @@
 /** `kagent kubeconfig user`: a certificate for a person. The key is made here and leaves this box in the files alone. */
 import { generateKeyPair, randomBytes, X509Certificate } from 'node:crypto';
 import { promisify } from 'node:util';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { duration, secretSetting } from '../shared/cli/cli.ts';
 import { askServer } from '../shared/daemon/daemon.ts';
 import { writeFileAtomicSync } from '../shared/files/files.ts';
@@ -19,6 +19,8 @@ interface UserFlags {
   readonly p12PasswordFile?: string;
 }
 
+const yearMs = 365 * 24 * 3_600_000;
+
 export function kubeconfigCommand(): Command {
   const kubeconfig = new Command('kubeconfig').description('Ways into the cluster for people');
   kubeconfig
@@ -26,7 +28,9 @@ export function kubeconfigCommand(): Command {
     .description('Make a certificate for a person and print a kubeconfig with it; what it allows is given by RBAC')
     .argument('<name>', "the user's name in RoleBindings: anna, anna@example.org")
     .option('--group <group>', 'a group in RoleBindings; may be given several times', collect, [])
-    .option('--ttl <time>', 'how long it is good, as 90d or 12h', duration, 365 * 24 * 3_600_000)
+    .addOption(
+      new Option('--ttl <time>', 'how long it is good, as 90d or 12h').argParser(duration).default(yearMs, '365d'),
+    )
     .option('--server <url>', "address of kube-apiserver (this server's)")
     .option('-o, --output <file>', 'write it to a file that only you can read')
     .option('--p12 <file>', 'write key and certificate for a browser too')

@@ -6,7 +6,7 @@ import { readFileIfExists } from '../../shared/files/files.ts';
 const beforeKagent = '.before-kagent';
 
 /**
- * The executable, the links beside it that lead to it, the scripts that call it, whatever the service's name was, and what an
+ * The executable, the links beside it that lead to it, its man pages, the scripts that call it, whatever the service's name was, and what an
  * installation that was broken off left. None at all where those scripts are not: then it is not the installer's.
  */
 export function programFiles(executable: string): readonly string[] {
@@ -17,8 +17,9 @@ export function programFiles(executable: string): readonly string[] {
   const links = paths.filter(
     (path) => lstatSync(path).isSymbolicLink() && resolve(dir, readlinkSync(path)) === executable,
   );
+  const pages = filesIn(join(dir, '../share/man/man1')).filter((path) => /\/kagent(-[a-z-]+)?\.1$/.test(path));
   const unfinished = paths.filter((path) => /\/\.kagent[.-][0-9a-f]+$/.test(path));
-  return [...links, ...unfinished, executable, ...scripts]; // the scripts last: by them a second run knows the rest
+  return [...links, ...unfinished, ...pages, executable, ...scripts]; // the scripts last: by them a second run knows the rest
 }
 
 /** Commands of the owner that made room for links of ours. Called when those have gone. */

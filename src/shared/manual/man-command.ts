@@ -1,7 +1,8 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { KagentError } from '../errors.ts';
+import { writeFileIfChanged } from '../files/files.ts';
 import { buildDate, version } from '../version/version.ts';
 import { describe } from './entry.ts';
 import { commandsDoc } from './markdown.ts';
@@ -32,8 +33,8 @@ export function manCommand(program: Command): Command {
       if (markdown) print(commandsDoc(root));
       else if (install !== undefined) {
         mkdirSync(install, { recursive: true });
-        for (const { file, text } of pages) writeFileSync(join(install, file), text);
-        print(`${pages.length} man pages are in ${install}\n`);
+        const written = pages.filter(({ file, text }) => writeFileIfChanged(join(install, file), text, 0o644));
+        if (written.length > 0) print(`wrote ${written.length} man pages into ${install}\n`);
       } else if (name === undefined) {
         const width = Math.max(...pages.map(({ title }) => title.length));
         print(pages.map(({ title, about }) => `${title.padEnd(width)}   ${about}\n`).join(''));

@@ -1,4 +1,4 @@
-import { readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -6,7 +6,8 @@ import { programFiles, putOwnersCommandsBack } from '../../../../src/agent/remov
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
 function binDir(...ours: readonly string[]) {
-  const dir = temporaryDir();
+  const dir = join(temporaryDir(), 'bin');
+  mkdirSync(dir);
   for (const name of ours) writeFileSync(join(dir, name), "#!/bin/sh\n# Written by kagent's installer.\n");
   writeFileSync(join(dir, 'kagent'), '');
   writeFileSync(join(dir, '.kagent.4711'), '');
@@ -20,6 +21,15 @@ test('all that the installer put beside the executable goes, and what an install
   const { dir, executable } = binDir('kagent-killall.sh', 'kagent-uninstall.sh');
   for (const path of programFiles(executable)) await rm(path);
   expect(readdirSync(dir)).toEqual(['ctr', 'owners-tool']);
+});
+
+test('its man pages go, and nobody else’s', () => {
+  const { dir, executable } = binDir('kagent-killall.sh', 'kagent-uninstall.sh');
+  const pages = join(dir, '../share/man/man1');
+  mkdirSync(pages, { recursive: true });
+  for (const name of ['kagent.1', 'kagent-token.1', 'kagentx.1', 'other.1']) writeFileSync(join(pages, name), '');
+  const gone = programFiles(executable).filter((path) => path.startsWith(pages));
+  expect(gone.toSorted()).toEqual([join(pages, 'kagent-token.1'), join(pages, 'kagent.1')]);
 });
 
 test('an executable without the installer’s scripts was put there by somebody else', () => {
