@@ -20,6 +20,8 @@
 # INSTALL_KAGENT_VERSION         of the release (default: what the channel names)
 # INSTALL_KAGENT_CHANNEL         of the release (stable)
 # INSTALL_KAGENT_SERVICE_MANAGER systemd, openrc or none, instead of what is found
+# INSTALL_KAGENT_SYSTEMD_DIR     where the unit goes (/etc/systemd/system), in systemd's own search path
+# INSTALL_KAGENT_TYPE            of the unit: notify, as kagent tells systemd when it is ready
 # INSTALL_KAGENT_ROOT            a folder instead of /, for trying it out without root
 # K3S_URL, K3S_TOKEN             taken for KAGENT_URL and KAGENT_TOKEN, with a notice
 set -eu
@@ -391,6 +393,7 @@ END
 }
 
 service() {
+	[ -z "${INSTALL_KAGENT_SYSTEMD_DIR:-}" ] || make_folder "$ROOT$INSTALL_KAGENT_SYSTEMD_DIR"
 	set -- "--executable=$BIN_DIR/kagent" -- "$@"
 	[ -z "$ROOT" ] || set -- "--root=$ROOT" "$@"
 	for package in $INSTALLED; do set -- "--installed-package=$package" "$@"; done
@@ -399,6 +402,7 @@ $MADE
 END
 	[ -z "${INSTALL_KAGENT_NAME:-}" ] || set -- "--name=$SERVICE" "$@"
 	[ -z "${INSTALL_KAGENT_SERVICE_MANAGER:-}" ] || set -- "--manager=$INSTALL_KAGENT_SERVICE_MANAGER" "$@"
+	[ -z "${INSTALL_KAGENT_SYSTEMD_DIR:-}" ] || set -- "--systemd-dir=$INSTALL_KAGENT_SYSTEMD_DIR" "$@"
 	[ "${INSTALL_KAGENT_SKIP_ENABLE:-}" != true ] || set -- --no-enable --no-start "$@"
 	[ "${INSTALL_KAGENT_SKIP_START:-}" != true ] || set -- --no-start "$@"
 	[ "${INSTALL_KAGENT_FORCE_RESTART:-}" != true ] || set -- --force-restart "$@"
@@ -455,6 +459,7 @@ main() {
 	[ -n "$ROOT" ] || [ "$(id -u)" = 0 ] || fail "this needs root: run it with sudo, or as root"
 	[ "$(uname -s)" = Linux ] || fail "kagent runs on Linux only, this is $(uname -s)"
 	k3s_variables
+	[ "${INSTALL_KAGENT_TYPE:-notify}" = notify ] || fail "INSTALL_KAGENT_TYPE is $INSTALL_KAGENT_TYPE, but kagent tells systemd when it is ready: leave it out. Not to wait for that: INSTALL_KAGENT_SKIP_START=true, then systemctl --no-block start $(service_name "$@")"
 	if [ -n "${INSTALL_KAGENT_EXEC:-}" ]; then
 		# xargs splits it into words and understands quotes, without letting a shell run what is in it.
 		words=$(printf '%s\n' "$INSTALL_KAGENT_EXEC" | xargs -n 1 printf '%s\n')

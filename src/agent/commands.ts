@@ -10,14 +10,7 @@ import { silentLog } from '../shared/log/log.ts';
 import { askStatus } from '../shared/daemon/daemon.ts';
 import { pathsOf, runPaths } from '../shared/paths.ts';
 import { addTools } from '../shared/process/process.ts';
-import {
-  createServiceManager,
-  dataDirOf,
-  hostAt,
-  installedServices,
-  saidDataDir,
-  type ServiceKind,
-} from '../shared/service/service.ts';
+import { everyServiceManager, dataDirOf, hostAt, installedServices, saidDataDir } from '../shared/service/service.ts';
 import { kubeletPort, openBox, type BoxOptions } from './box.ts';
 import { AgentConfig } from './config.ts';
 import { stopCommand } from './stop-command.ts';
@@ -114,8 +107,7 @@ export function removeCommands(): readonly Command[] {
   ] as const;
   const shared = async (flags: RemoveFlags) => {
     const host = hostAt('/');
-    const kinds: readonly ServiceKind[] = ['systemd', 'openrc', 'none'];
-    const managers = kinds.map((kind) => createServiceManager(kind, { host, readiness: neverAsked }));
+    const managers = everyServiceManager({ host, readiness: neverAsked });
     const print = (line: string) => void process.stdout.write(`${line}\n`);
     const running = await askStatus(runPaths.statusSocket).catch(() => undefined);
     const [installed] = installedServices(managers).map((service) => dataDirOf(service, host));

@@ -20,6 +20,8 @@ export async function fakeBundle(
   files: readonly FakeFile[],
   options: {
     readonly arch?: string;
+    /** Of the kagent it was made for. */
+    readonly kagent?: string;
     readonly links?: readonly { path: string; target: string }[];
     readonly name?: string;
   } = {},
@@ -40,7 +42,7 @@ export async function fakeBundle(
   );
   const path = join(dir, name);
   await writeBundle(path, {
-    kagent: '0.0.0',
+    kagent: options.kagent ?? '0.0.0',
     arch: options.arch ?? process.arch,
     frameSizeBytes: quick.frameSizeBytes,
     components: [{ name: 'fake', version: '1.0', licence: 'MIT' }],

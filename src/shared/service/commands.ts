@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { installService } from './install.ts';
 import { hostAt } from './host.ts';
 import { createServiceManager, detectServiceManager } from './managers.ts';
+import { unitDirs } from './systemd.ts';
 import type { Readiness, ServiceKind } from './service.ts';
 
 export interface ServiceCommandOptions {
@@ -16,6 +17,7 @@ export interface ServiceCommandOptions {
 interface Flags {
   readonly root: string;
   readonly manager?: ServiceKind;
+  readonly systemdDir?: string;
   readonly name?: string;
   readonly executable: string;
   readonly enable: boolean;
@@ -33,13 +35,15 @@ export function serviceCommand(options: ServiceCommandOptions): Command {
     command
       .addOption(new Option('--manager <kind>', 'instead of the one found').choices(['systemd', 'openrc', 'none']))
       .addOption(new Option('--root <folder>', 'instead of /').default('/').hideHelp())
+      .addOption(new Option('--systemd-dir <folder>', 'where its unit goes').choices(unitDirs).default(unitDirs[0]))
       .option('--name <name>', "the service's name (kagent, or kagent-agent for an agent)")
       .addOption(new Option('--executable <path>', 'what the service runs').default(options.executable, 'this one'))
       .argument('[args...]', "after '--': server or agent, and its flags");
   const managerOf = (flags: Flags) => {
     const host = hostAt(flags.root);
     const kind = flags.manager ?? detectServiceManager(host);
-    return { host, manager: createServiceManager(kind, { host, readiness: options.readiness }) };
+    const { readiness } = options;
+    return { host, manager: createServiceManager(kind, { host, readiness, unitDir: flags.systemdDir }) };
   };
 
   common(service.command('install').description('Write, enable and start it, as far as it is not so already'))

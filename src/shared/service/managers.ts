@@ -3,7 +3,7 @@ import type { ServiceHost } from './host.ts';
 import { daemonManager } from './none.ts';
 import { openrcManager } from './openrc.ts';
 import type { Readiness, ServiceKind, ServiceManager } from './service.ts';
-import { systemdManager } from './systemd.ts';
+import { systemdManager, unitDirs } from './systemd.ts';
 
 /** What looks after services on this box. A package that is installed but was not booted does not count. */
 export function detectServiceManager(host: ServiceHost): ServiceKind {
@@ -15,15 +15,26 @@ export function detectServiceManager(host: ServiceHost): ServiceKind {
 export interface ManagerOptions {
   readonly host: ServiceHost;
   readonly readiness: (signal: AbortSignal) => Promise<Readiness>;
+  /** Where the unit is, if not in /etc/systemd/system. */
+  readonly unitDir?: string | undefined;
 }
 
 export function createServiceManager(kind: ServiceKind, options: ManagerOptions): ServiceManager {
   switch (kind) {
     case 'systemd':
-      return systemdManager(options.host);
+      return systemdManager(options.host, options.unitDir);
     case 'openrc':
       return openrcManager(options);
     case 'none':
       return daemonManager(options.host);
   }
+}
+
+/** For removing: of every kind, wherever a unit may be; a box may have been installed on under another one. */
+export function everyServiceManager(options: ManagerOptions): readonly ServiceManager[] {
+  return [
+    ...unitDirs.map((unitDir) => createServiceManager('systemd', { ...options, unitDir })),
+    createServiceManager('openrc', options),
+    createServiceManager('none', options),
+  ];
 }

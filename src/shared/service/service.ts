@@ -45,7 +45,7 @@ export interface ServiceManager {
   endRestarts(name: string): void;
 }
 
-export { createServiceManager, detectServiceManager } from './managers.ts';
+export { createServiceManager, detectServiceManager, everyServiceManager } from './managers.ts';
 export { removedExitCode, wrongUsageExitCode } from './exit-codes.ts';
 export { giveUp } from './give-up.ts';
 export { hostAt, type ServiceHost } from './host.ts';

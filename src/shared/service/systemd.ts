@@ -8,9 +8,16 @@ import { must, type ServiceHost } from './host.ts';
 import { systemdQuote } from './quote.ts';
 import type { ServiceDefinition, ServiceManager } from './service.ts';
 
-const unitDir = '/etc/systemd/system';
+/** Where administrators' units are; those of packages and images may be elsewhere. @see systemd.unit(5) */
+const usualUnitDir = '/etc/systemd/system';
+export const unitDirs = [
+  usualUnitDir,
+  '/run/systemd/system',
+  '/usr/local/lib/systemd/system',
+  '/usr/lib/systemd/system',
+] as const;
 
-export function systemdManager(host: ServiceHost): ServiceManager {
+export function systemdManager(host: ServiceHost, unitDir: string = usualUnitDir): ServiceManager {
   const unit = (name: string): string => `${name}.service`;
   const files = (name: string) => ({
     definition: host.path(`${unitDir}/${unit(name)}`),
@@ -29,7 +36,7 @@ export function systemdManager(host: ServiceHost): ServiceManager {
     },
     async disable(name) {
       await host.run('systemctl', ['--quiet', 'disable', unit(name)]); // fails where there is no such unit
-      await rm(host.path(`${unitDir}/multi-user.target.wants/${unit(name)}`), { force: true }); // or no systemctl any more
+      await rm(host.path(`${usualUnitDir}/multi-user.target.wants/${unit(name)}`), { force: true }); // or no systemctl any more
     },
     async isRunning(name) {
       return (await host.run('systemctl', ['--quiet', 'is-active', unit(name)])).code === 0;

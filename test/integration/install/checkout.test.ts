@@ -1,4 +1,4 @@
-import { existsSync, readlinkSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { daemonPid } from '../../../src/shared/service/service.ts';
 import { makeBox, makeCheckout, writeExecutable, type Box } from './box.ts';
@@ -126,4 +126,23 @@ test('on a box of its own it wants root', async () => {
   });
   expect(ran).toMatchObject({ code: 1, output: expect.stringMatching(/^install.sh: this needs root/) });
   expect(existsSync(box.path('bin'))).toBe(false);
+});
+
+test('a bin dir that is read-only keeps its executable, and nothing is written beside it', async () => {
+  const box = makeBox();
+  writeExecutable(box.path('usr/local/bin/kagent'), 'of the image');
+  const ran = await box.install(makeCheckout(box), ['server'], { INSTALL_KAGENT_BIN_DIR_READ_ONLY: 'true' });
+  expect(ran).toMatchObject({ code: 0, output: expect.stringContaining('kagent is Ready') });
+  expect(readdirSync(box.path('usr/local/bin'))).toEqual(['kagent']);
+});
+
+test('K3S_URL and K3S_TOKEN are taken with a notice, and what is not read is said', async () => {
+  const box = makeBox();
+  const k3s = { K3S_URL: 'https://10.0.0.1:6443', K3S_TOKEN: 'secret', INSTALL_K3S_EXEC: 'agent', K3S_NODE_NAME: 'a' };
+  const ran = await box.install(makeCheckout(box), [], { ...k3s, INSTALL_KAGENT_SKIP_START: 'true' });
+  expect(ran.output).toContain('K3S_URL is taken for KAGENT_URL\nK3S_TOKEN is taken for KAGENT_TOKEN\n');
+  expect(ran.output).toContain('INSTALL_K3S_EXEC is not read: its name here is INSTALL_KAGENT_EXEC');
+  expect(ran.output).toContain('K3S_NODE_NAME is not read: its name here is KAGENT_NODE_NAME');
+  const kept = box.read('etc/kagent/kagent-agent.env').split('\n');
+  expect(kept).toEqual(expect.arrayContaining(['KAGENT_URL=https://10.0.0.1:6443', 'KAGENT_TOKEN=secret']));
 });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { cpSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -136,4 +136,32 @@ test('a script that was cut short on its way does nothing', async () => {
   const cut = script.slice(0, script.lastIndexOf('main "$@"'));
   const ran = await box.run('/bin/sh', '-c', `INSTALL_KAGENT_MIRROR=${mirror}; ${cut}`);
   expect(ran).toEqual({ code: 0, output: '' });
+});
+
+describe('a folder of artifacts', () => {
+  const sumOf = (content: string | Buffer) => createHash('sha256').update(content).digest('hex');
+
+  function boxWithArtifacts(sum: (executable: Buffer) => string) {
+    const box = makeBox();
+    writeExecutable(box.path('artifacts', `kagent-${arch}`), 'carried here');
+    const executable = readFileSync(box.path('artifacts', `kagent-${arch}`));
+    writeFileSync(box.path('artifacts', `sha256sum-${arch}.txt`), `${sum(executable)}  kagent-${arch}\n`);
+    return { box, env: { ...noStart, INSTALL_KAGENT_ARTIFACT_PATH: box.path('artifacts') }, executable };
+  }
+
+  test('is installed from without a download', async () => {
+    const { box, env, executable } = boxWithArtifacts(sumOf);
+    expect(await box.install(loneScript(box), [], env)).toMatchObject({ code: 0 });
+    expect(readFileSync(box.path('usr/local/bin/kagent'))).toEqual(executable);
+  });
+
+  test('whose sum is wrong, or that lacks a file, installs nothing', async () => {
+    const { box, env } = boxWithArtifacts(() => sumOf('other'));
+    expect((await box.install(loneScript(box), [], env)).output).toContain('Nothing was installed');
+    rmSync(box.path('artifacts', `sha256sum-${arch}.txt`));
+    expect((await box.install(loneScript(box), [], env)).output).toContain(
+      `there is no ${box.path('artifacts')}/sha256sum`,
+    );
+    expect(existsSync(box.path('usr/local/bin/kagent'))).toBe(false);
+  });
 });

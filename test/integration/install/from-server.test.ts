@@ -1,9 +1,9 @@
 /** A box that has a shell and curl or wget joins by the one line that a server prints. */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { joinLine } from '../../../src/server/release/release.ts';
+import { fakeBundle } from '../../helpers/bundle.ts';
 import { joinServer, type JoinServer } from '../../helpers/join-server.ts';
 import { boxWith, makeBox, writeExecutable, type Box } from './box.ts';
 
@@ -121,13 +121,27 @@ test('a host name that a shell would read as more than a name gets no installer'
   expect(output).toContain('RELEASE_HOST_HEADER');
 });
 
-test('an executable for another processor is handed out if it is there and of the same version', async () => {
-  const box = makeBox();
-  const dir = box.path('release');
+describe('an executable for another processor, put there by the operator', () => {
   const other = arch === 'amd64' ? 'arm64' : 'amd64';
-  mkdirSync(dir);
-  writeFileSync(join(dir, `kagent-${other}`), 'no bundle in it');
-  const server = await joinServer({ extraDir: dir });
-  const { output } = await box.run('curl', '-sk', `${server.url}/release/v1.2.3/sha256sum-${other}.txt`);
-  expect(output).toBe('not found');
+  const nodesName = other === 'amd64' ? 'x64' : 'arm64';
+
+  async function handedOut(version: string) {
+    const box = makeBox();
+    const bundle = await fakeBundle(box.root, [{ path: 'bin/a', content: 'a' }], { arch: nodesName, kagent: version });
+    mkdirSync(box.path('release'));
+    const executable = Buffer.concat([Buffer.from('the program'), readFileSync(bundle)]);
+    writeFileSync(box.path('release', `kagent-${other}`), executable);
+    const server = await joinServer({ extraDir: box.path('release') }); // 1.2.3
+    const { output } = await box.run('curl', '-sk', `${server.url}/release/v1.2.3/sha256sum-${other}.txt`);
+    return { output, sum: (content: Buffer) => createHash('sha256').update(content).digest('hex'), executable, bundle };
+  }
+
+  test('is handed out, and its bundle apart', async () => {
+    const { output, sum, executable, bundle } = await handedOut('1.2.3');
+    expect(output).toBe(`${sum(executable)}  kagent-${other}\n${sum(readFileSync(bundle))}  bundle-${other}\n`);
+  });
+
+  test('is not, if it is of another version than the server', async () => {
+    expect((await handedOut('1.2.4')).output).toBe('not found');
+  });
 });

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { everyServiceManager, hostAt, installedServices } from '../../../src/shared/service/service.ts';
 import { makeBox, makeCheckout, writeExecutable, type Box } from './box.ts';
 
 /**
@@ -103,4 +104,26 @@ test('the installer, the release, the test command and the lab are clean shell s
   const scripts = ['scripts/install.sh', 'scripts/release.sh', 'scripts/test.sh', '.ci/run', 'src/lab/lab.sh'];
   const lint = spawnSync('shellcheck', scripts, { encoding: 'utf8', cwd: new URL('../../..', import.meta.url) });
   expect({ error: lint.error, said: lint.stdout }).toEqual({ error: undefined, said: '' });
+});
+
+test('INSTALL_KAGENT_SYSTEMD_DIR says where the unit goes; an uninstallation finds it there', async () => {
+  const box = makeBox();
+  fakeSystemd(box);
+  const script = makeCheckout(box);
+  const unitDir = { ...systemd, INSTALL_KAGENT_SYSTEMD_DIR: '/usr/local/lib/systemd/system' };
+  expect(await box.install(script, ['server'], unitDir)).toMatchObject({ code: 0 });
+  expect(box.read('usr/local/lib/systemd/system/kagent.service')).toContain('Type=notify');
+  expect(existsSync(box.path('etc/systemd/system/kagent.service'))).toBe(false);
+  const host = hostAt(box.root);
+  const readiness = async () => ({ ready: true, text: '' });
+  const found = installedServices(everyServiceManager({ host, readiness }));
+  expect(found.map(({ name, manager }) => [name, manager.files(name).definition])).toEqual([
+    ['kagent', box.path('usr/local/lib/systemd/system/kagent.service')],
+  ]);
+});
+
+test('a unit that does not wait for Ready is refused with what to do instead', async () => {
+  const box = makeBox();
+  const ran = await box.install(makeCheckout(box), ['agent'], { ...systemd, INSTALL_KAGENT_TYPE: 'exec' });
+  expect(ran).toMatchObject({ code: 1, output: expect.stringContaining('systemctl --no-block start kagent-agent') });
 });
