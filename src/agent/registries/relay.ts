@@ -78,17 +78,22 @@ export class Relay {
 
   async #listen(): Promise<void> {
     if (this.#server !== undefined) return;
-    this.#server = createServer((request, response) => void this.#answer(request, response));
+    this.#server = createServer((request, response) => {
+      this.#answer(request, response).catch((error: unknown) => {
+        this.#log.warn('relay failed', { error });
+        response.destroy();
+      });
+    });
     await listenOnPort(this.#server, { address: '127.0.0.1', port: 0 }, (cause) => cause as Error);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = 'GET', headers } = request;
+    if (!this.#secret.equals(new Secret(String(headers[secretHeader]))))
+      return refuse(response, 403, 'DENIED', 'this is for containerd alone'); // before anything is made of what was sent
     const url = new URL(request.url ?? '/', 'http://127.0.0.1');
     const [, prefix = '', path = ''] = /^(.*?)\/v2(\/.*)$/.exec(url.pathname) ?? [];
     const upstream = this.#upstreams.get(decodeURIComponent(prefix));
-    if (!this.#secret.equals(new Secret(String(headers[secretHeader]))))
-      return refuse(response, 403, 'DENIED', 'this is for containerd alone');
     if (upstream === undefined) return refuse(response, 404, 'NAME_UNKNOWN', 'registries.yaml has changed meanwhile');
     if (method !== 'GET' && method !== 'HEAD')
       return refuse(response, 405, 'UNSUPPORTED', 'images are only pulled here');

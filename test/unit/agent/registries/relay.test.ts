@@ -47,6 +47,7 @@ async function relayTo(endpoint: Partial<Endpoint>, name = 'images.example.org')
   const [header, secret] = way.header;
   return {
     url: way.url,
+    askAt: (url: string) => fetch(url, { headers: { [header]: secret } }),
     ask: (path: string, init: RequestInit = {}) =>
       fetch(`${way.url}${path}`, {
         ...init,
@@ -145,6 +146,21 @@ test('nobody but containerd is served, and nothing is written', async () => {
   const { ask, url: relay } = await relayTo({ url: new URL(`${url}/v2`), credentials: password });
   expect((await fetch(`${relay}/a/manifests/1`)).status).toBe(403);
   expect((await ask('/a/blobs/uploads/', { method: 'POST' })).status).toBe(405);
+});
+
+test('a path that cannot be read ends that request alone, whoever sent it', async () => {
+  const relay = await relayTo({
+    url: new URL(`${await listening((_, response) => response.end('ok'))}/v2`),
+    credentials: password,
+  });
+  const { origin } = new URL(relay.url);
+  expect((await fetch(`${origin}/%zz/v2/`)).status).toBe(403);
+  const ended = relay.askAt(`${origin}/%zz/v2/`).then(
+    () => false,
+    () => true,
+  );
+  expect(await ended).toBe(true);
+  expect((await relay.ask('/a/manifests/1')).status).toBe(200);
 });
 
 test('a registry that is not there is named', async () => {
