@@ -36,6 +36,10 @@ MIRROR=${INSTALL_KAGENT_MIRROR:-$RELEASE_ADDRESS}
 CA_FILE=
 GO_NEEDED=1.26
 INSTALLED= # packages
+# Of what was downloaded, or was in the artifacts.
+sums=
+arch=
+version=
 MADE=      # folders, a line each, the innermost first
 
 say() { echo "$*"; }
@@ -299,12 +303,35 @@ artifact() {
 	room_for "$(wc -c <"$NEW")" "$BIN_DIR"
 }
 
-# Node is linked with a library that minimal systems lack; everything else of it every distribution has.
 runs_here() {
-	if ! "$NEW" --version >/dev/null 2>&1; then
-		[ -n "$ROOT" ] || need libatomic
-		said=$("$NEW" --version 2>&1) || fail "$NEW does not run on this box: $said"
+	! "$NEW" --version >/dev/null 2>&1 || return 0
+	[ -n "$ROOT" ] || libatomic
+	said=$("$NEW" --version 2>&1) || fail "$NEW does not run on this box: $said"
+}
+
+# Node is linked with this library, and minimal systems lack it; everything else of it every distribution has. A release has
+# one that goes where the administrator's libraries are, under a name by which an uninstallation knows it.
+libatomic() {
+	PATH=$PATH:/usr/sbin:/sbin
+	wanted=$(sum_in "$sums" "libatomic.so.1-$arch")
+	if [ -z "$wanted" ] || ! has ldconfig; then
+		need libatomic
+		return
 	fi
+	library=/usr/local/lib/libatomic-kagent.so.1
+	make_folder /usr/local/lib
+	temporary=$library.$$
+	LITTER="$LITTER $temporary"
+	if [ -n "${INSTALL_KAGENT_ARTIFACT_PATH:-}" ]; then
+		cp "$INSTALL_KAGENT_ARTIFACT_PATH/libatomic.so.1-$arch" "$temporary"
+	else
+		fetch_to "$temporary" "$MIRROR/$version/libatomic.so.1-$arch"
+	fi
+	[ "$(sha256_of "$temporary")" = "$wanted" ] || fail "wrong checksum of libatomic.so.1-$arch: it should be $wanted. Nothing was installed."
+	chmod 755 "$temporary"
+	mv -f "$temporary" "$library"
+	ldconfig
+	note "wrote $library, which this box lacked"
 }
 
 # What would keep a node from running is said before anything is changed: look [server|agent] [flags]

@@ -13,6 +13,7 @@
 #   OUT_DIR/v1.2.3/kagent-amd64               with its components inside
 #   OUT_DIR/v1.2.3/kagent-slim-amd64          fetches its components:
 #   OUT_DIR/v1.2.3/bundle-amd64
+#   OUT_DIR/v1.2.3/libatomic.so.1-amd64       for boxes that lack it
 #   OUT_DIR/v1.2.3/sbom-amd64.spdx.json  NOTICES-amd64.txt  sha256sum-amd64.txt
 #
 # The same sources give the same bytes. Other versions in OUT_DIR stay; one that is there is never changed.
@@ -101,10 +102,11 @@ build() {
 # collect ARCH: copies what was built under the names of the release.
 collect() {
 	built=$ROOT/dist/release/$1
-	for pair in kagent:kagent-$1 kagent-slim:kagent-slim-$1 bundle:bundle-$1 sbom.spdx.json:sbom-$1.spdx.json NOTICES.txt:NOTICES-$1.txt; do
+	for pair in kagent:kagent-$1 kagent-slim:kagent-slim-$1 bundle:bundle-$1 sbom.spdx.json:sbom-$1.spdx.json NOTICES.txt:NOTICES-$1.txt \
+		components/aux/libatomic.so.1:libatomic.so.1-$1; do
 		cp "$built/${pair%%:*}" "$WORK/${pair#*:}"
 	done
-	(cd "$WORK" && sha256sum "NOTICES-$1.txt" "bundle-$1" "kagent-$1" "kagent-slim-$1" "sbom-$1.spdx.json" >"sha256sum-$1.txt")
+	(cd "$WORK" && sha256sum "NOTICES-$1.txt" "bundle-$1" "kagent-$1" "kagent-slim-$1" "libatomic.so.1-$1" "sbom-$1.spdx.json" >"sha256sum-$1.txt")
 	chmod 755 "$WORK/kagent-$1" "$WORK/kagent-slim-$1"
 }
 

@@ -3,7 +3,7 @@
  * Debian's packages together with the C library it was built for, and busybox under four names. The box's own come
  * first wherever there are any.
  */
-import { copyFile, readFile, rm } from 'node:fs/promises';
+import { copyFile, readFile, readlink, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { hashOf, hashOfFile, type Cache } from './cache.ts';
 import { candidateOf, unpackDebian } from './debian.ts';
@@ -49,15 +49,28 @@ function filesOf({ triplet, arch }: Target): Readonly<Record<string, readonly st
     libip6tc2: [`${library}/libip6tc.so.2`],
     libmnl0: [`${library}/libmnl.so.0`],
     libnftnl11: [`${library}/libnftnl.so.11`],
+    libatomic1: [`${library}/libatomic.so.1`],
     libc6: [`lib/${triplet}/libc.so.6`, `lib/${triplet}/libm.so.6`, `lib/${triplet}/${loader}`],
   };
 }
 
+/** Some packages have that of another, which they lead to with a link: libatomic1 to gcc-12-base. */
+async function keepCopyright(name: string, target: Target, dir: string): Promise<void> {
+  const owner = basename(await readlink(join(dir, 'package/usr/share/doc', name)).catch(() => name));
+  if (owner !== name) {
+    await rm(join(dir, 'package'), { recursive: true });
+    await unpackDebian({ name: owner, version: await candidateOf(owner) }, target, dir);
+  }
+  await copyFile(join(dir, 'package/usr/share/doc', owner, 'copyright'), join(dir, `${name}.copyright`));
+}
+
 const nameOf = (path: string) => (basename(path).startsWith('ld-') ? 'ld.so' : basename(path));
 const folder = 'aux';
+/** Not for iptables but for kagent itself: a server hands it to boxes on which its executable does not run without it. */
+const apart = 'libatomic.so.1';
 const iptablesNames = ['iptables-restore', 'iptables-save', 'ip6tables', 'ip6tables-restore', 'ip6tables-save'];
 const busyboxNames = ['ip', 'modprobe', 'mount', 'umount'];
-const licence = 'GPL-2.0-or-later AND LGPL-2.1-or-later';
+const licence = 'GPL-2.0-or-later AND LGPL-2.1-or-later AND GPL-3.0-or-later WITH GCC-exception-3.1';
 
 export async function planHostTools(options: {
   readonly target: Target;
@@ -81,7 +94,7 @@ export async function planHostTools(options: {
       for (const [name, files] of wanted) {
         await unpackDebian({ name, version: versions.get(name) ?? '' }, target, dir);
         for (const file of files) await copyFile(join(dir, 'package', file), join(dir, nameOf(file)));
-        await copyFile(join(dir, `package/usr/share/doc/${name}/copyright`), join(dir, `${name}.copyright`));
+        await keepCopyright(name, target, dir);
         await rm(join(dir, 'package'), { recursive: true });
       }
     },
@@ -111,7 +124,9 @@ export async function planHostTools(options: {
     producers: [producer],
     artefacts: [
       artefact('iptables', `${folder}/iptables`),
-      ...wanted.flatMap(([, files]) => files.map(nameOf)).map((name) => artefact(name, `${folder}/xtables/${name}`)),
+      ...wanted
+        .flatMap(([, files]) => files.map(nameOf))
+        .map((name) => artefact(name, name === apart ? `${folder}/${name}` : `${folder}/xtables/${name}`)),
       {
         ...artefact('busybox', `${folder}/busybox`),
         producer: busybox,

@@ -154,7 +154,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       version,
       executable: ownExecutable(),
       extraDir: paths.server.release,
-      imagesDir: join(options.currentDir, 'images'),
+      componentsDir: options.currentDir,
       caPem: pki.serverCa.caPem,
       log,
     }),

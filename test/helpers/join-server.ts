@@ -86,6 +86,7 @@ export async function joinServer(
     /** What it hands out as its own executable. */
     readonly executable?: string;
     readonly extraDir?: string;
+    readonly componentsDir?: string;
   } = {},
 ): Promise<JoinServer> {
   const { sans = ['127.0.0.1'] } = options;
@@ -101,7 +102,7 @@ export async function joinServer(
     version: '1.2.3',
     executable: options.executable,
     extraDir: options.extraDir ?? '/nonexistent',
-    imagesDir: '/nonexistent',
+    componentsDir: options.componentsDir ?? '/nonexistent',
     caPem: pki.serverCa.caPem,
     log: silentLog,
   });

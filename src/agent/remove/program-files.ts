@@ -1,7 +1,9 @@
 import { lstatSync, readdirSync, readlinkSync, renameSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { readFileIfExists } from '../../shared/files/files.ts';
+import type { ServiceHost } from '../../shared/service/service.ts';
 
+const library = 'libatomic-kagent.so.1';
 /** As install.sh calls a command of the box's owner that was in a link's place. */
 const beforeKagent = '.before-kagent';
 
@@ -28,6 +30,16 @@ export function putOwnersCommandsBack(executable: string): void {
     const place = path.slice(0, -beforeKagent.length);
     if (path.endsWith(beforeKagent) && !exists(place)) renameSync(path, place);
   }
+}
+
+/** The library that install.sh puts on a box whose loader has none, and the link that ldconfig makes to it. */
+export function libraryFiles(host: Pick<ServiceHost, 'path'>): readonly string[] {
+  const dir = host.path('/usr/local/lib');
+  return filesIn(dir).filter(
+    (path) =>
+      path === join(dir, library) ||
+      (lstatSync(path).isSymbolicLink() && resolve(dir, readlinkSync(path)) === join(dir, library)),
+  );
 }
 
 function filesIn(dir: string): readonly string[] {

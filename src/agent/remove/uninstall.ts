@@ -6,7 +6,7 @@ import { installedServices, removeService, type InstalledService } from '../../s
 import { claimFor } from './claim.ts';
 import { removeData } from './data.ts';
 import { killallSteps, realParts } from './killall.ts';
-import { programFiles, putOwnersCommandsBack } from './program-files.ts';
+import { libraryFiles, programFiles, putOwnersCommandsBack } from './program-files.ts';
 import type { Outcome, RemoveOptions } from './remove.ts';
 import { printOutcome, runSteps, type Step } from './steps.ts';
 import { undoAll, undoKinds, type UndoOptions } from './undo.ts';
@@ -46,6 +46,9 @@ function uninstallSteps(options: UninstallOptions): readonly Step[] {
         const executables = [...new Set([...services.map((service) => service.executable), executable])];
         for (const path of executables.flatMap(programFiles)) await rm(path, { force: true });
         for (const path of executables) putOwnersCommandsBack(path);
+        const libraries = libraryFiles(host);
+        for (const path of libraries) await rm(path, { force: true });
+        if (libraries.length > 0) await host.run('ldconfig', []);
         return {};
       },
     },

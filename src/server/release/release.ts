@@ -42,13 +42,16 @@ export interface ReleaseOptions {
   readonly version: string;
   /** The file that runs; undefined in development, where it is Node. */
   readonly executable: string | undefined;
-  /** Where the operator puts executables for other processors: `kagent-arm64`. */
+  /** Where the operator puts what is for other processors: `kagent-arm64`, `libatomic.so.1-arm64`. */
   readonly extraDir: string;
-  /** The unpacked OCI archives. */
-  readonly imagesDir: string;
+  /** The unpacked bundle. */
+  readonly componentsDir: string;
   readonly caPem: string;
   readonly log: Log;
 }
+
+/** Node is linked with it, and small systems lack it. */
+const library = 'libatomic.so.1';
 
 /** Node's name → a release's. */
 const archs: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
@@ -74,8 +77,17 @@ export async function openRelease(options: ReleaseOptions): Promise<Release> {
     for (const arch of Object.keys(archs).filter((one) => one !== process.arch)) {
       files.push(...(await otherExecutable(arch, options, hold)));
     }
-    for (const name of await namesIn(options.imagesDir)) {
-      files.push(await partOf(await hold(join(options.imagesDir, name)), name));
+    const { componentsDir, extraDir } = options;
+    const libraries: readonly (readonly [string, string])[] = [
+      [join(componentsDir, 'aux', library), process.arch],
+      ...Object.entries(archs).map(([arch, name]) => [join(extraDir, `${library}-${name}`), arch] as const),
+    ];
+    for (const [path, arch] of libraries) {
+      const file = await hold(path).catch(() => undefined);
+      if (file !== undefined) files.push(await partOf(file, `${library}-${archs[arch]}`));
+    }
+    for (const name of await namesIn(join(componentsDir, 'images'))) {
+      files.push(await partOf(await hold(join(componentsDir, 'images', name)), name));
     }
     return files;
   };

@@ -41,8 +41,8 @@ async function strip(box: Box): Promise<void> {
   await box.sh(`
     keep=" ${kept.join(' ')} $(dpkg -L coreutils | sed -n 's#^/\\(usr/\\)\\{0,1\\}s\\{0,1\\}bin/##p' | tr '\\n' ' ')"
     cd /usr/bin; for file in $(find . -maxdepth 1 ! -type d); do case "$keep" in *" \${file#./} "*) ;; *) echo "/usr/bin/$file" ;; esac; done >/tmp/gone
-    find /usr/sbin /usr/local/bin /usr/local/sbin -maxdepth 1 ! -type d >>/tmp/gone
-    xargs rm -f </tmp/gone; rm -rf /usr/local/go /tmp/gone
+    find /usr/sbin /usr/local/bin /usr/local/sbin -maxdepth 1 ! -type d ! -name 'ldconfig*' >>/tmp/gone
+    rm -f /usr/lib/*/libatomic.so.1*; xargs rm -f </tmp/gone; rm -rf /usr/local/go /tmp/gone
   `);
 }
 

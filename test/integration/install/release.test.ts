@@ -22,7 +22,8 @@ appendFileSync('builds', args.join(' ').replace(out, 'OUT') + '\\n');
 const text = readFileSync('source.txt', 'utf8') + value('--version') + value('--arch');
 const program = '#!/bin/sh\\n# ' + text + '\\nexec ${process.execPath} ${standIn} "$@"\\n';
 for (const name of ['kagent', 'kagent-slim']) writeFileSync(out + '/' + name, program, { mode: 0o755 });
-for (const name of ['bundle', 'sbom.spdx.json', 'NOTICES.txt']) writeFileSync(out + '/' + name, name + text);
+mkdirSync(out + '/components/aux', { recursive: true });
+for (const name of ['bundle', 'sbom.spdx.json', 'NOTICES.txt', 'components/aux/libatomic.so.1']) writeFileSync(out + '/' + name, name + text);
 `;
 
 function makeProject(box: Box) {
@@ -75,6 +76,7 @@ test('a release has both architectures, slim too, with sums, notices, installer 
       `bundle-${name}`,
       `kagent-${name}`,
       `kagent-slim-${name}`,
+      `libatomic.so.1-${name}`,
       `sbom-${name}.spdx.json`,
       `sha256sum-${name}.txt`,
     ].map((file) => `v1.2.3/${file}`);

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { programFiles, putOwnersCommandsBack } from '../../../../src/agent/remove/program-files.ts';
+import { libraryFiles, programFiles, putOwnersCommandsBack } from '../../../../src/agent/remove/program-files.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
 function binDir(...ours: readonly string[]) {
@@ -30,6 +30,17 @@ test('its man pages go, and nobody else’s', () => {
   for (const name of ['kagent.1', 'kagent-token.1', 'kagentx.1', 'other.1']) writeFileSync(join(pages, name), '');
   const gone = programFiles(executable).filter((path) => path.startsWith(pages));
   expect(gone.toSorted()).toEqual([join(pages, 'kagent-token.1'), join(pages, 'kagent.1')]);
+});
+
+test('the library for a box without it goes, and the link to it; one of the box’s own stays', () => {
+  const root = temporaryDir();
+  const dir = join(root, 'usr/local/lib');
+  mkdirSync(dir, { recursive: true });
+  for (const name of ['libatomic-kagent.so.1', 'libother.so.1']) writeFileSync(join(dir, name), '');
+  symlinkSync('libatomic-kagent.so.1', join(dir, 'libatomic.so.1'));
+  symlinkSync('libother.so.1', join(dir, 'libother.so'));
+  const found = libraryFiles({ path: (path) => join(root, path) });
+  expect(found.toSorted()).toEqual([join(dir, 'libatomic-kagent.so.1'), join(dir, 'libatomic.so.1')]);
 });
 
 test('an executable without the installer’s scripts was put there by somebody else', () => {
