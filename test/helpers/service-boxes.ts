@@ -43,6 +43,12 @@ export async function createServiceBoxes(scenario: string, kind: ServiceKind): P
   }
 }
 
+/** The installer's variables with which an agent joins this server. */
+export async function toJoin(server: Box): Promise<string> {
+  const token = (await server.sh('cat /var/lib/kagent/server/node-token')).trim();
+  return `KAGENT_URL=https://${server.host.address}:9345 KAGENT_TOKEN='${token}'`;
+}
+
 function serviceBox(box: Box): ServiceBox {
   const { host } = box;
   return {

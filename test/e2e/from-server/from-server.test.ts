@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { messageOf } from '../../../src/shared/errors.ts';
 import { createBoxes, type Box, type Boxes } from '../../helpers/cluster.ts';
+import { webOnEachNode } from '../../helpers/manifests.ts';
 import { listNodes, untilNode } from '../../helpers/nodes.ts';
 import { eventually } from '../../helpers/wait.ts';
 
@@ -45,6 +46,13 @@ async function strip(box: Box): Promise<void> {
     rm -f /usr/lib/*/libatomic.so.1*; xargs rm -f </tmp/gone; rm -rf /usr/local/go /tmp/gone
   `);
 }
+
+const service = `
+apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec: { type: NodePort, selector: { app: web }, ports: [{ port: 80, nodePort: 30080 }] }
+`;
 
 const address = () => `http://${web.host.address}:8000`;
 const installOn = (box: Box, variables = '') => box.sh(`curl -sf ${address()}/install.sh | ${variables} sh -s - 2>&1`);
@@ -144,27 +152,12 @@ s.serve_forever()"`,
       ['a2', 'Ready'],
       ['s1', 'Ready'],
     ]);
-    await server.apply(`
-apiVersion: apps/v1
-kind: DaemonSet
-metadata: { name: web }
-spec:
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec:
-      terminationGracePeriodSeconds: 0
-      containers: [{ name: web, image: IMAGE, command: [httpd, -f, -p, '80', -h, /etc] }]
----
-apiVersion: v1
-kind: Service
-metadata: { name: web }
-spec: { type: NodePort, selector: { app: web }, ports: [{ port: 80, nodePort: 30080 }] }
-`);
+    await server.apply(`${webOnEachNode}---
+${service}`);
     await server.kubectl('rollout', 'status', 'daemonset/web', '--timeout=60s');
     for (const box of [server, ...agents]) {
       // Rules made with the iptables that kagent brought.
-      const text = () => box.sh('curl -sf http://127.0.0.1:30080/hostname');
+      const text = () => box.sh('curl -sf http://127.0.0.1:30080/');
       expect(await eventually(text, { withinMs: 20_000 })).toMatch(/^web-/);
     }
   });

@@ -1,7 +1,7 @@
 /** kagent where there is no service manager: Debians with cron, rc.local, and a first program that starts these two. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runPaths } from '../../../src/shared/paths.ts';
-import { createServiceBoxes, type ServiceBox, type ServiceBoxes } from '../../helpers/service-boxes.ts';
+import { createServiceBoxes, toJoin, type ServiceBox, type ServiceBoxes } from '../../helpers/service-boxes.ts';
 import { eventually } from '../../helpers/wait.ts';
 
 let boxes: ServiceBoxes;
@@ -51,9 +51,9 @@ describe('a server started by cron', () => {
 describe('an agent started by rc.local', () => {
   test('joins by the same command', async () => {
     await agent.sh("printf '#!/bin/sh -e\\nexit 0\\n' >/etc/rc.local && chmod 755 /etc/rc.local");
-    const token = (await server.sh('cat /var/lib/kagent/server/node-token')).trim();
-    const environment = `KAGENT_URL=https://${server.host.address}:9345 KAGENT_TOKEN='${token}'`;
-    expect(await agent.install('', environment)).toMatch(/rc\.local starts it at boot\n[^]*\nkagent-agent is Ready\n/);
+    expect(await agent.install('', await toJoin(server))).toMatch(
+      /rc\.local starts it at boot\n[^]*\nkagent-agent is Ready\n/,
+    );
   });
 
   test('comes back by itself after a power cut', async () => {

@@ -1,7 +1,7 @@
 /** kagent under a real systemd: the boxes are Debians whose first process it is. */
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createServiceBoxes, type ServiceBox, type ServiceBoxes } from '../../helpers/service-boxes.ts';
+import { createServiceBoxes, toJoin, type ServiceBox, type ServiceBoxes } from '../../helpers/service-boxes.ts';
 import { eventually } from '../../helpers/wait.ts';
 
 let boxes: ServiceBoxes;
@@ -135,9 +135,7 @@ describe('a server', () => {
 
 describe('an agent', () => {
   test('joins by the same command', async () => {
-    const token = (await server.sh('cat /var/lib/kagent/server/node-token')).trim();
-    const environment = `KAGENT_URL=https://${server.host.address}:9345 KAGENT_TOKEN='${token}'`;
-    expect(await agent.install('', environment)).toContain('kagent-agent is Ready');
+    expect(await agent.install('', await toJoin(server))).toContain('kagent-agent is Ready');
     expect(await server.kubectl('get', 'nodes', '-o', 'name')).toBe('node/a1\nnode/s1\n');
   });
 
