@@ -22,7 +22,7 @@ class JoinSettingMissingError extends KagentError {
 
   constructor(name: string) {
     super(
-      `an agent needs --${name}: the line to type here is printed by the server's first screen, and made of https://SERVER:9345 and the text in the server's /var/lib/kagent/server/node-token`,
+      `an agent needs --${name}; on the server 'kagent token join-command --installed' prints the whole line to type here`,
     );
   }
 }

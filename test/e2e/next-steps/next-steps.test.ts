@@ -1,0 +1,84 @@
+/** What a message says to do next is done, on a box that meets one trouble after another until it has joined. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createNodes, type Box, type Nodes } from '../../helpers/cluster.ts';
+import { untilNode } from '../../helpers/nodes.ts';
+import { eventually } from '../../helpers/wait.ts';
+
+let nodes: Nodes;
+let server: Box;
+let box: Box;
+beforeAll(async () => {
+  nodes = await createNodes('next-steps', { agents: 0 });
+  server = nodes.server;
+  box = await nodes.addBox('a1', 21);
+});
+afterAll(() => nodes?.wipe());
+
+/** The sentence of a command that fails. */
+async function refusal(on: Box, ...args: readonly string[]): Promise<string> {
+  const { code, stderr } = await on.kagent(args, { timeoutMs: 60_000 });
+  expect(code).not.toBe(0);
+  return stderr;
+}
+const works = async (on: Box, ...args: readonly string[]) => {
+  const { code, stdout, stderr } = await on.kagent(args, { timeoutMs: 60_000 });
+  expect([code, stderr]).toEqual([0, expect.anything()]);
+  return stdout;
+};
+
+test('nothing runs: the status says how to start it', async () => {
+  expect(await refusal(box, 'status')).toContain("start one with 'kagent server'");
+});
+
+test('a key that is none: the nearest one, put in its place, is sound', async () => {
+  await box.sh('mkdir -p /etc/kagent && echo "node-nam: a1" >/etc/kagent/config.yaml');
+  expect(await refusal(box, 'config', 'validate')).toMatch(/line 1: .*'node-nam'; did you mean 'node-name'\?/);
+  await box.sh('echo "node-name: a1" >/etc/kagent/config.yaml');
+  expect(await works(box, 'config', 'validate')).toContain('is sound');
+});
+
+test('no address, no token: the server prints the line', async () => {
+  expect(await refusal(box, 'agent')).toContain("'kagent token join-command --installed'");
+  expect(await works(server, 'token', 'join-command', '--installed')).toMatch(/^kagent agent --url https:/);
+});
+
+test('a token that is none: the list has those there are', async () => {
+  expect(await refusal(server, 'token', 'delete', 'abcdef')).toContain("'kagent token list'");
+  expect(await works(server, 'token', 'list')).toContain('server');
+});
+
+test('a port that is taken: its holder is named, and once it has gone the next trouble is told', async () => {
+  const holder = box.run(['python3', '-m', 'http.server', '10250']);
+  await eventually(() => box.sh('curl -sf http://127.0.0.1:10250/'));
+  const flags = await nodes.joinFlags();
+  const told = await refusal(box, 'agent', ...flags);
+  const pid = /port 10250 \(kubelet\) is taken by .*pid (\d+)/.exec(told)?.[1];
+  await box.signal(Number(pid), 'KILL');
+  await holder.exited;
+  const wrong = ['agent', ...flags, '--cluster-domain', 'other.local'];
+  expect(await refusal(box, ...wrong)).toContain('leave it out');
+});
+
+test('a token that the server does not know: another copied from the server joins', async () => {
+  const [url = '', address = ''] = await nodes.joinFlags();
+  const token = (await nodes.token()).replace(/::.*/, '::node:nobodyknowsthis');
+  expect(await refusal(box, 'agent', url, address, '--token', token)).toContain('copy it anew from server/node-token');
+  await box.startAgent(url, address, '--token', await nodes.token());
+  await untilNode(nodes, 'a1', { status: 'Ready', connected: true });
+});
+
+test('a second kagent on the box: what shows the first, shows it', async () => {
+  expect(await refusal(box, 'agent', ...(await nodes.joinFlags()))).toContain("'kagent status' shows it");
+  expect(await works(box, 'status')).toContain('kubelet');
+});
+
+test('a node that works is not removed: drained, it is', async () => {
+  expect(await refusal(server, 'node', 'show', 'a9')).toContain("'kagent node ls'");
+  expect(await refusal(server, 'node', 'rm', 'a1')).toContain("'kagent node drain a1'");
+  await works(server, 'node', 'drain', 'a1');
+  await works(server, 'node', 'rm', 'a1');
+  expect(await box.running().exited).toBe(3);
+  expect(box.running().output()).toContain("'kagent agent --url … --token …' joins it anew");
+  await box.startAgent(...(await nodes.joinFlags()));
+  await untilNode(nodes, 'a1', { status: 'Ready', connected: true });
+});
