@@ -1,5 +1,5 @@
 import { lstatSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Journal } from '../../shared/journal/journal.ts';
 import { configDir, runPaths, type Paths } from '../../shared/paths.ts';
 import type { ServiceHost } from '../../shared/service/service.ts';
@@ -17,13 +17,18 @@ export interface DataOptions {
 /** kagent's folders with what is in them, but for the journal, which is needed until the end. */
 export async function removeData({ paths, host, journal, keepData }: DataOptions): Promise<Outcome> {
   const config = host.path(configDir);
-  const outcomes = [await removeTree(host.path(runPaths.dir)), await removeConfig(config, journal)];
+  const outcomes = [
+    await removeTree(host.path(runPaths.dir)),
+    await removeButOwners(config, journal, { isOurs: (name) => ownConfig.test(name) }),
+  ];
   if (keepData) return together([...outcomes, stays(`${paths.dataDir}: as asked`)]);
   const claimed = journal.entries().flatMap((made) => (made.kind === 'claim' ? made.path : []));
   const own = [paths.dataDir, config];
   const folders = [...new Set([...customaryFolders(paths), ...claimed])].filter((folder) => !own.includes(folder));
   for (const folder of folders) outcomes.push(await removeCustomary(folder, journal));
-  outcomes.push(await removeOwn(paths.dataDir, journal, [paths.journal]));
+  const data = ownData(paths);
+  const isOurs = (name: string) => data.has(name);
+  outcomes.push(await removeButOwners(paths.dataDir, journal, { isOurs, kept: [paths.journal] }));
   return together(outcomes);
 }
 
@@ -35,18 +40,30 @@ async function removeCustomary(folder: string, journal: Journal): Promise<Outcom
   return stays(`${folder}: it was there before kagent`);
 }
 
-/** What its owner had put there before kagent came stays, and what is not known to be of later. */
-async function removeConfig(config: string, journal: Journal): Promise<Outcome> {
-  if (!exists(config)) return nothing;
-  const claim = claimFor(config, journal);
-  const names = claim === undefined ? readdirSync(config) : (claim.before ?? []);
-  const kept = names.filter((name) => !ownConfig.test(name)).map((name) => join(config, name));
-  const outcome = await removeOwn(config, journal, kept);
-  return together([outcome, ...kept.filter(exists).map((path) => stays(`${path}: it was there before kagent`))]);
+/**
+ * What its owner had put there before kagent came stays, and what is not known to be of later: a folder of one's own may be
+ * named as --data-dir.
+ * @param isOurs also of an earlier kagent
+ */
+async function removeButOwners(
+  folder: string,
+  journal: Journal,
+  { isOurs, kept = [] }: { readonly isOurs: (name: string) => boolean; readonly kept?: readonly string[] },
+): Promise<Outcome> {
+  if (!exists(folder)) return nothing;
+  const claim = claimFor(folder, journal);
+  const names = claim === undefined ? readdirSync(folder) : (claim.before ?? []);
+  const owners = names.filter((name) => !isOurs(name)).map((name) => join(folder, name));
+  const outcome = await removeOwn(folder, journal, [...kept, ...owners]);
+  return together([outcome, ...owners.filter(exists).map((path) => stays(`${path}: it was there before kagent`))]);
 }
 
-/** Also those of an earlier kagent. */
 const ownConfig = /^kagent[^/]*\.(yaml|env|start|applied)$/;
+
+function ownData(paths: Paths): ReadonlySet<string> {
+  const { lock, version, journal, data, logs, children, server, agent } = paths;
+  return new Set([lock, version, journal, data, logs, children, server.dir, agent.dir].map((path) => basename(path)));
+}
 
 /** The folder itself stays if it was there before, for its owner may have given it rights of his own. */
 async function removeOwn(folder: string, journal: Journal, kept: readonly string[] = []): Promise<Outcome> {

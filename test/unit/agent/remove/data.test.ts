@@ -62,6 +62,19 @@ test('a folder that somebody had filled is not touched', async () => {
   expect(readdirSync(customary)).toEqual(['ours', 'theirs']);
 });
 
+test('a data dir in which its owner has files keeps them, with a journal or without', async () => {
+  const { paths, write, claim, remove } = box();
+  write('data/photos/one', 'data/server/of-an-earlier-kagent');
+  claim();
+  write('data/server/db', 'data/later');
+  expect(ofThisBox((await remove()).stayed)).toEqual([`${join(paths.dataDir, 'photos')}: it was there before kagent`]);
+  expect(readdirSync(paths.dataDir).toSorted()).toEqual(['journal.jsonl', 'photos']);
+  const unknown = box();
+  unknown.write('data/photos/one', 'data/server/db', 'data/agent/x');
+  await unknown.remove();
+  expect(readdirSync(unknown.paths.dataDir)).toEqual(['photos']);
+});
+
 test('without a journal only what has a name of ours goes', async () => {
   const { paths, config, write, remove } = box();
   write('etc/kagent/config.yaml', 'etc/kagent/kagent-agent.env', 'data/agent/x');
