@@ -72,9 +72,16 @@ export async function createBox(scenario: string): Promise<BoxWithLab> {
   }
 }
 
-/** Boxes on one switch without anything of kagent, not even the executable. */
-export async function createBareBoxes(scenario: string, names: readonly string[]): Promise<BareBoxes> {
-  const lab = await createLab();
+/**
+ * Boxes on one switch without anything of kagent, not even the executable.
+ * @param share folders that every box sees
+ */
+export async function createBareBoxes(
+  scenario: string,
+  names: readonly string[],
+  share: readonly string[] = [],
+): Promise<BareBoxes> {
+  const lab = await createLab({ share });
   const boxes: Box[] = [];
   const wipe = () => keepLogsAndWipe(lab, boxes, scenario);
   try {
@@ -100,27 +107,6 @@ async function installedBox(lab: Lab, name: string, lastByte: number): Promise<B
   // What is installed on the machine itself shows through; this box has its own.
   await box.sh(`rm -rf /etc/kagent /usr/local/bin/kagent* && install -m 755 '${executable}' ${installed}`);
   return box;
-}
-
-/** Boxes on one switch on which nothing of kagent is. */
-export interface Boxes {
-  add(name: string, lastByte: number): Promise<Box>;
-  /** Keeps the logs and erases all boxes. */
-  wipe(): Promise<void>;
-}
-
-export async function createBoxes(scenario: string, share: readonly string[] = []): Promise<Boxes> {
-  const lab = await createLab({ share });
-  const boxes: Box[] = [];
-  return {
-    async add(name, lastByte) {
-      const box = boxOn(await lab.host(name, lastByte));
-      boxes.push(box);
-      await box.sh('rm -rf /etc/kagent /usr/local/bin/kagent*');
-      return box;
-    },
-    wipe: () => keepLogsAndWipe(lab, boxes, scenario),
-  };
 }
 
 /** A server and the boxes that have joined it, on one switch. */

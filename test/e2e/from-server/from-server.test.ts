@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { messageOf } from '../../../src/shared/errors.ts';
-import { createBoxes, type Box, type Boxes } from '../../helpers/cluster.ts';
+import { createBareBoxes, type BareBoxes, type Box } from '../../helpers/cluster.ts';
 import { webOnEachNode } from '../../helpers/manifests.ts';
 import { listNodes, untilNode } from '../../helpers/nodes.ts';
 import { eventually } from '../../helpers/wait.ts';
@@ -16,7 +16,7 @@ import { eventually } from '../../helpers/wait.ts';
 const run = promisify(execFile);
 const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
 const repository = resolve(import.meta.dirname, '../../..');
-let boxes: Boxes;
+let boxes: BareBoxes;
 let web: Box;
 let server: Box;
 let agents: readonly Box[];
@@ -66,12 +66,10 @@ const failToInstallOn = (box: Box, variables = '') =>
 
 beforeAll(async () => {
   release = await mkdtemp('/var/tmp/kagent-release-');
-  boxes = await createBoxes('from-server', [release]);
-  web = await boxes.add('web', 10);
+  boxes = await createBareBoxes('from-server', ['web', 's1', 'a1', 'a2'], [release]);
+  [web, server, ...agents] = boxes.boxes as [Box, Box, ...Box[]];
   await run(join(repository, 'scripts/release.sh'), ['--arch', arch, '--address', address(), release]);
   web.run(['python3', '-m', 'http.server', '8000', '--directory', release]);
-  server = await boxes.add('s1', 11);
-  agents = [await boxes.add('a1', 21), await boxes.add('a2', 22)];
   for (const box of [server, ...agents]) await strip(box);
   await eventually(() => server.sh(`curl -sf ${address()}/channels/stable`));
 });

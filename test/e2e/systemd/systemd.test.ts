@@ -106,8 +106,9 @@ describe('a server', () => {
       RestartUSec: '5s',
       StatusText: expect.stringMatching(/6443.* perl/),
     });
+    const closed = once(other, 'close');
     await server.sh('pkill perl');
-    await once(other, 'close');
+    await closed;
     await server.ready();
   });
 

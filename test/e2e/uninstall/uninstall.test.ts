@@ -132,8 +132,15 @@ test('a kagent that has never started, and one that cannot, go as well', async (
   await install(agent, 'INSTALL_KAGENT_SKIP_START=true', 'server');
   await uninstall(agent);
   expect(differences(before.get(agent) ?? {}, await boxState(agent), shared)).toEqual({});
-  const failed = await agent.host.exec(['sh', '-c', installation('', 'server', '--node-ip', '192.0.2.77')]);
-  expect(failed.code).toBe(1);
+  const failed = await agent.host.exec(['sh', '-c', installation('', 'server', '--cluster-cidr', '10.43.0.0/16')]);
+  expect([failed.code, failed.stdout + failed.stderr]).toEqual([1, expect.stringContaining('10.43.0.0/16')]);
   await uninstall(agent);
+  expect(differences(before.get(agent) ?? {}, await boxState(agent), shared)).toEqual({});
+});
+
+test('what the doctor finds before an installation leaves nothing to take away', async () => {
+  const refused = await agent.host.exec(['sh', '-c', installation('', 'server', '--node-ip', '192.0.2.77')]);
+  expect([refused.code, refused.stdout + refused.stderr]).toEqual([1, expect.stringContaining('Nothing was changed')]);
+  await agent.sh('rm /usr/local/bin/kagent'); // which the test had put there
   expect(differences(before.get(agent) ?? {}, await boxState(agent), shared)).toEqual({});
 });
