@@ -140,9 +140,3 @@ test('a second kagent on the same data dir is told who has it', async () => {
   expect(await first.exited).toBe(0); // also while it still starts
   expect(podProcessesOf(box)).toEqual([]);
 });
-
-test('missing iptables are named with the package to install', async () => {
-  await box.sh('rm -f /usr/sbin/iptables* /sbin/iptables*');
-  const said = await refusal(1, ...server());
-  expect(said).toMatch(/iptables is not .*; install it: .*iptables/);
-});
