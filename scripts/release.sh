@@ -103,7 +103,7 @@ build() {
 collect() {
 	built=$ROOT/dist/release/$1
 	for pair in kagent:kagent-$1 kagent-slim:kagent-slim-$1 bundle:bundle-$1 sbom.spdx.json:sbom-$1.spdx.json NOTICES.txt:NOTICES-$1.txt \
-		components/aux/libatomic.so.1:libatomic.so.1-$1; do
+		libatomic.so.1:libatomic.so.1-$1; do
 		cp "$built/${pair%%:*}" "$WORK/${pair#*:}"
 	done
 	(cd "$WORK" && sha256sum "NOTICES-$1.txt" "bundle-$1" "kagent-$1" "kagent-slim-$1" "libatomic.so.1-$1" "sbom-$1.spdx.json" >"sha256sum-$1.txt")

@@ -14,6 +14,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../src/shared/errors.ts';
+import { libraryApart } from './host-tools.ts';
 import { defaultCacheDir, hashOf, openCache, type Cache } from './cache.ts';
 import { npmParts } from './npm.ts';
 import { compressFile, kept, writeBundle, type Blob, type PackFile } from './pack.ts';
@@ -140,7 +141,15 @@ async function packBundle(cache: Cache, plan: Plan, options: BundleOptions): Pro
     files: [...files, ...texts],
     links: plan.links,
   });
+  await putApart(cache, plan, out);
   return path;
+}
+
+/** What a release has as a file of its own as well: a box on which the executable does not run cannot unpack it. */
+async function putApart(cache: Cache, plan: Plan, out: string): Promise<void> {
+  for (const { producer, file, path, mode } of plan.artefacts) {
+    if (path === libraryApart) await copyIfChanged(join(await cache.entry(producer), file), join(out, file), mode);
+  }
 }
 
 async function packed(cache: Cache, artefact: Artefact): Promise<PackFile & Blob> {

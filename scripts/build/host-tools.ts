@@ -68,6 +68,7 @@ const nameOf = (path: string) => (basename(path).startsWith('ld-') ? 'ld.so' : b
 const folder = 'aux';
 /** Not for iptables but for kagent itself: a server hands it to boxes on which its executable does not run without it. */
 const apart = 'libatomic.so.1';
+export const libraryApart = `${folder}/${apart}`;
 const iptablesNames = ['iptables-restore', 'iptables-save', 'ip6tables', 'ip6tables-restore', 'ip6tables-save'];
 const busyboxNames = ['ip', 'modprobe', 'mount', 'umount'];
 const licence = 'GPL-2.0-or-later AND LGPL-2.1-or-later AND GPL-3.0-or-later WITH GCC-exception-3.1';

@@ -97,6 +97,7 @@ describe('a server from a release', () => {
   test('is Ready with one command', async () => {
     const said = await installOn(server);
     expect(said).toMatch(/kagent is Ready[^]*What next:/);
+    expect(said).toContain('wrote /usr/local/lib/libatomic-kagent.so.1, which this box lacked');
     expect((await listNodes(server)).map(({ name, status }) => [name, status])).toEqual([['s1', 'Ready']]);
   });
 
@@ -174,6 +175,7 @@ ${service}`);
   test('kagent-agent-uninstall.sh takes it away', async () => {
     await server.kagent(['node', 'drain', 'a2'], { timeoutMs: 60_000 });
     await agents[1]?.sh('kagent-agent-uninstall.sh');
+    expect(await agents[1]?.sh('ls -A /usr/local/lib')).not.toContain('libatomic');
     expect(await agents[1]?.sh('ls -A /usr/local/bin /etc/kagent /var/lib/kagent 2>&1 || true')).not.toMatch(
       /^\.?kagent/m,
     );

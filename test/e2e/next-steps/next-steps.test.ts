@@ -47,28 +47,25 @@ test('a token that is none: the list has those there are', async () => {
   expect(await works(server, 'token', 'list')).toContain('server');
 });
 
-test('a port that is taken: its holder is named, and once it has gone the next trouble is told', async () => {
+test('a port that is taken, a token that the server does not know, a setting that is not the cluster’s: each told in turn', async () => {
   const holder = box.run(['python3', '-m', 'http.server', '10250']);
   await eventually(() => box.sh('curl -sf http://127.0.0.1:10250/'));
-  const flags = await nodes.joinFlags();
-  const told = await refusal(box, 'agent', ...flags);
-  const pid = /port 10250 \(kubelet\) is taken by .*pid (\d+)/.exec(told)?.[1];
-  await box.signal(Number(pid), 'KILL');
-  await holder.exited;
-  const wrong = ['agent', ...flags, '--cluster-domain', 'other.local'];
-  expect(await refusal(box, ...wrong)).toContain('leave it out');
-});
-
-test('a token that the server does not know: another copied from the server joins', async () => {
-  const [url = '', address = ''] = await nodes.joinFlags();
   const token = (await nodes.token()).replace(/::.*/, '::node:nobodyknowsthis');
-  expect(await refusal(box, 'agent', url, address, '--token', token)).toContain('copy it anew from server/node-token');
-  await box.startAgent(url, address, '--token', await nodes.token());
+  const unknown = ['agent', '--url', nodes.url, '--token', token, '--cluster-domain', 'other.local'];
+  const told = await refusal(box, ...unknown);
+  const pid = /port 10250 \(kubelet\) is taken by .*pid (\d+)/.exec(told)?.[1];
+  const gone = holder.exited;
+  await box.signal(Number(pid), 'KILL'); // which is what it says to do
+  await gone;
+  expect(await refusal(box, ...unknown)).toContain('copy it anew from server/node-token');
+  const flags = await nodes.joinFlags();
+  expect(await refusal(box, 'agent', ...flags, '--cluster-domain', 'other.local')).toContain('leave it out');
+  await box.startAgent(...flags);
   await untilNode(nodes, 'a1', { status: 'Ready', connected: true });
 });
 
 test('a second kagent on the box: what shows the first, shows it', async () => {
-  expect(await refusal(box, 'agent', ...(await nodes.joinFlags()))).toContain("'kagent status' shows it");
+  expect(await refusal(box, 'agent', ...(await nodes.joinFlags()))).toContain("see it with 'kagent status'");
   expect(await works(box, 'status')).toContain('kubelet');
 });
 

@@ -22,8 +22,7 @@ appendFileSync('builds', args.join(' ').replace(out, 'OUT') + '\\n');
 const text = readFileSync('source.txt', 'utf8') + value('--version') + value('--arch');
 const program = '#!/bin/sh\\n# ' + text + '\\nexec ${process.execPath} ${standIn} "$@"\\n';
 for (const name of ['kagent', 'kagent-slim']) writeFileSync(out + '/' + name, program, { mode: 0o755 });
-mkdirSync(out + '/components/aux', { recursive: true });
-for (const name of ['bundle', 'sbom.spdx.json', 'NOTICES.txt', 'components/aux/libatomic.so.1']) writeFileSync(out + '/' + name, name + text);
+for (const name of ['bundle', 'sbom.spdx.json', 'NOTICES.txt', 'libatomic.so.1']) writeFileSync(out + '/' + name, name + text);
 `;
 
 function makeProject(box: Box) {
