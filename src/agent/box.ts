@@ -1,6 +1,5 @@
 /** What every long-running kagent does first on its box: look whether it is fit, take the data dir, prepare. */
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { findBundle, unpack, type Bundle } from '../shared/assets/assets.ts';
 import { task, type Component } from '../shared/component/component.ts';
 import { foreground, type Foreground } from '../shared/cli/cli.ts';
@@ -75,7 +74,7 @@ export interface Box {
 export async function openBox(options: BoxOptions): Promise<Box> {
   const { mode, config, runsNode, flannelBackend } = options;
   const paths = pathsOf(config.dataDir);
-  addTools(join(paths.data, 'current/bin'));
+  addTools(paths.bin);
   const fore = foreground({
     logLevel: config.debug ? 'debug' : config.logLevel,
     logFormat: config.logFormat,
@@ -120,7 +119,7 @@ export async function openBox(options: BoxOptions): Promise<Box> {
     daemon,
     facts,
     assets: task('assets', [], async (signal) => void (await unpack({ bundle, dataDir: paths.dataDir, signal }))),
-    currentDir: join(paths.data, 'current'),
+    currentDir: paths.components,
     kubernetesVersion: bundle.manifest.components.find((one) => one.name === 'kubernetes')?.version ?? '',
     image: (name) => imageNamed(bundle, name),
   };

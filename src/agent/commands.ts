@@ -1,11 +1,10 @@
 /** The commands of a node alone: `agent`, and taking kagent off a box. */
-import { join } from 'node:path';
 import { Command } from 'commander';
 import type * as z from 'zod';
 import { settingsCommand } from '../shared/cli/cli.ts';
 import { secretSetting } from '../shared/cli/cli.ts';
 import { KagentError } from '../shared/errors.ts';
-import type { ClusterSettings } from '../shared/protocol/join.ts';
+import { usualRanges, type ClusterSettings } from '../shared/protocol/join.ts';
 import { silentLog } from '../shared/log/log.ts';
 import { askStatus } from '../shared/daemon/daemon.ts';
 import { pathsOf, runPaths } from '../shared/paths.ts';
@@ -79,8 +78,9 @@ export function agentPlan(config: AgentConfig): BoxOptions {
     ],
     runsNode: true,
     flannelBackend: config.flannelBackend ?? 'host-gw', // which needs least; the cluster's own is known after joining
-    clusterCidr: config.clusterCidr ?? usualClusterCidr,
-    serviceCidr: config.serviceCidr ?? usualServiceCidr,
+    // An agent hears of others when it joins.
+    clusterCidr: config.clusterCidr ?? usualRanges.clusterCidr,
+    serviceCidr: config.serviceCidr ?? usualRanges.serviceCidr,
   };
 }
 
@@ -89,10 +89,6 @@ function clusterText(settings: ClusterSettings): string {
   const { clusterCidr, serviceCidr, clusterDns, clusterDomain, flannelBackend } = settings;
   return `The cluster's pods are in ${clusterCidr}, its Services in ${serviceCidr}; DNS ${clusterDns} (${clusterDomain}), network ${flannelBackend}.\n`;
 }
-
-/** A server's defaults: an agent hears of others when it joins. */
-const usualClusterCidr = '10.42.0.0/16';
-const usualServiceCidr = '10.43.0.0/16';
 
 interface RemoveFlags {
   readonly dataDir?: string;
@@ -114,7 +110,7 @@ export function removeCommands(): readonly Command[] {
     const unsaid = saidDataDir({ args: [], environment: '', host });
     const path = flags.dataDir ?? running?.dataDir ?? installed ?? unsaid;
     const paths = pathsOf(path);
-    addTools(join(paths.data, 'current/bin'));
+    addTools(paths.bin);
     return { paths, host, managers, log: silentLog, print };
   };
   return [

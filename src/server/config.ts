@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { kinds } from '../shared/config/config.ts';
 import { k3sServerSettings } from './k3s-settings.ts';
 import { adminKubeconfig } from '../shared/paths.ts';
+import { usualRanges } from '../shared/protocol/join.ts';
 
 function isCron(text: string): boolean {
   try {
@@ -31,8 +32,8 @@ export const serverSettings = {
   supervisorPort: kinds.port.default(9345).describe('Port at which nodes join'),
   advertiseAddress: kinds.ipv4.optional().describe("kube-apiserver's address in the cluster (the node's)"),
   tlsSan: kinds.list.describe("Further names and addresses in the server's certificates"),
-  clusterCidr: kinds.cidr4.default('10.42.0.0/16').describe('Pod addresses'),
-  serviceCidr: kinds.cidr4.default('10.43.0.0/16').describe('Service addresses'),
+  clusterCidr: kinds.cidr4.default(usualRanges.clusterCidr).describe('Pod addresses'),
+  serviceCidr: kinds.cidr4.default(usualRanges.serviceCidr).describe('Service addresses'),
   serviceNodePortRange: z
     .string()
     .regex(/^\d+-\d+$/, "it must be 'first-last'")

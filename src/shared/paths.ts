@@ -23,8 +23,12 @@ export function pathsOf(dataDir: string) {
     version: join(dataDir, 'version.json'),
     /** What was made outside this folder, for its undoing. */
     journal: join(dataDir, journalName),
-    /** Unpacked components; `data/current` is the one in use. */
+    /** Unpacked components, of several versions. */
     data: join(dataDir, 'data'),
+    /** Those in use: the path stays, what it leads to changes with the version. */
+    components: join(dataDir, 'data', 'current'),
+    /** Their programs. */
+    bin: join(dataDir, 'data', 'current', 'bin'),
     logs: join(dataDir, 'logs'),
     /** Pids and start times of children, so that a later start finds the left-over ones. */
     children: join(dataDir, 'children.json'),

@@ -1,6 +1,5 @@
 /** The whole of it, loaded when it is asked for. */
 import { statSync } from 'node:fs';
-import { join } from 'node:path';
 import { isSea } from 'node:sea';
 import type { Paths } from '../shared/paths.ts';
 import { addTools } from '../shared/process/process.ts';
@@ -32,7 +31,7 @@ export interface Gathered {
 
 export async function gather({ paths, pid, sinceMs, path, root }: GatherOptions): Promise<Gathered> {
   const { maxPartBytes, timeoutMs } = limits;
-  addTools(join(paths.data, 'current', 'bin')); // `ip` and the like, where the box has none
+  addTools(paths.bin); // `ip` and the like, where the box has none
   const settings = readSettings(paths, pid);
   const all = [
     ...settings.parts,

@@ -157,7 +157,7 @@ function cgroupsOf(): string {
 }
 
 function ofNode(options: PartOptions): readonly Part[] {
-  const command = join(options.paths.data, 'current', 'bin', 'crictl');
+  const command = join(options.paths.bin, 'crictl');
   if (!existsSync(command) || !existsSync(runPaths.containerdSocket)) return [];
   const endpoint = `unix://${runPaths.containerdSocket}`;
   const env = { CONTAINER_RUNTIME_ENDPOINT: endpoint, IMAGE_SERVICE_ENDPOINT: endpoint };
@@ -172,7 +172,7 @@ function ofNode(options: PartOptions): readonly Part[] {
 
 /** No Secret, no ConfigMap, no pod's specification: passwords are in all of them. */
 function ofCluster(options: PartOptions): readonly Part[] {
-  const command = join(options.paths.data, 'current', 'bin', 'kubectl');
+  const command = join(options.paths.bin, 'kubectl');
   if (!existsSync(command) || !existsSync(adminKubeconfig)) return [];
   const asked: Readonly<Record<string, readonly string[]>> = {
     'readyz.txt': ['get', '--raw', '/readyz?verbose'],

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, statSync, writeFileSync, readFileSync } from 'no
 import { dirname } from 'node:path';
 import { writeFileAtomicSync } from '../../shared/files/files.ts';
 import type { Journal } from '../../shared/journal/journal.ts';
-import type { HostRoot } from '../host/host.ts';
+import { currentBoot, type HostRoot } from '../host/host.ts';
 import type { Tools } from './check.ts';
 import { FixFailedError } from './errors.ts';
 
@@ -44,8 +44,7 @@ export function createHands(options: {
       const path = `/proc/sys/${name}`;
       const before = root.read(path)?.trim();
       if (before === undefined) return; // of a module that is not loaded; the file for the next boot has it
-      const bootId = root.read('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
-      journal.record({ kind: 'sysctl', name, before, bootId });
+      journal.record({ kind: 'sysctl', name, before, bootId: currentBoot(root) });
       writeFileSync(root.path(path), value);
     },
     loadModule: (module) => run(['modprobe', module]),

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
-import { closeSync, existsSync, fsyncSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { closeSync, fsyncSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { existingPart } from '../../shared/files/files.ts';
 import type { Tools } from './check.ts';
 
 const commandTimeoutMs = 10_000;
@@ -48,10 +49,4 @@ function measure(fd: number): readonly number[] {
     times.push(performance.now() - beforeMs);
   }
   return times;
-}
-
-function existingPart(path: string): string {
-  let existing = path;
-  while (!existsSync(existing)) existing = dirname(existing);
-  return existing;
 }

@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, mkdirSync, statfsSync, unlinkSync, w
 import { dirname, join } from 'node:path';
 import { rfc3339, systemClock, type Clock } from '../../shared/clock.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
+import { existingPart } from '../../shared/files/files.ts';
 import { mountOf, parseMounts } from '../../shared/mounts/mounts.ts';
 import { hasMemoryCgroup } from './cgroup.ts';
 import { hasCapability } from './capability.ts';
@@ -110,10 +111,8 @@ function dataDirProblems(dataDir: string, minFreeMiB: number): readonly HostProb
 
 /** Making folders below one that is read-only fails with ENOENT in Node; the folder itself says why. */
 function parentProblem(dataDir: string): unknown {
-  let existing = dataDir;
-  while (!existsSync(existing)) existing = dirname(existing);
   try {
-    accessSync(existing, constants.W_OK);
+    accessSync(existingPart(dataDir), constants.W_OK);
     return undefined;
   } catch (error) {
     return error;

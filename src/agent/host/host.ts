@@ -36,7 +36,7 @@ export { findResolvConf, serversOf } from './resolv-conf.ts';
 export { defaultInterface, nodeAddress, nodeName, type NodeAddress } from './address.ts';
 export { hostRoot, type HostRoot } from './root.ts';
 export { prepareHost, type PrepareOptions } from './prepare.ts';
-export { nodeSysctls, restoreSysctl, type Sysctl } from './sysctl.ts';
+export { currentBoot, dotted, isWrong, nodeSysctls, restoreSysctl, type Sysctl } from './sysctl.ts';
 export { portOwner, portProblems, type PortNeed } from './ports.ts';
 export {
   CapabilityMissingError,

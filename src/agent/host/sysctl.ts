@@ -80,10 +80,14 @@ function forgetOtherBoots(journal: Journal, bootId: string): void {
   if (kept.length < entries.length) journal.keepOnly(kept);
 }
 
-function needsChange({ name, value, atLeast = false }: Sysctl, root: HostRoot): boolean {
-  const text = root.read(sysctlPath(name));
+function needsChange(sysctl: Sysctl, root: HostRoot): boolean {
+  const text = root.read(sysctlPath(sysctl.name));
   if (text === undefined) return false; // the kernel does not have it, or this container may not see it
-  const now = Number(text);
+  return isWrong(sysctl, Number(text));
+}
+
+/** Of a value that the kernel has, or a file says. */
+export function isWrong({ value, atLeast = false }: Sysctl, now: number): boolean {
   return atLeast ? now < value : now !== value;
 }
 
@@ -105,7 +109,7 @@ export function restoreSysctl(made: MadeOf<'sysctl'>, root: HostRoot = hostRoot(
   }
 }
 
-function currentBoot(root: HostRoot): string {
+export function currentBoot(root: HostRoot): string {
   return root.read('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
 }
 
@@ -113,6 +117,7 @@ function sysctlPath(name: string): string {
   return `/proc/sys/${name}`;
 }
 
-function dotted(name: string): string {
+/** `net.ipv4.ip_forward`, as people write it. */
+export function dotted(name: string): string {
   return name.replaceAll('/', '.');
 }

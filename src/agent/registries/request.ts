@@ -2,7 +2,8 @@ import { request as requestHttp, Agent as HttpAgent, type IncomingMessage } from
 import { request as requestHttps, Agent as HttpsAgent } from 'node:https';
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
-import { createSecureContext, getCACertificates } from 'node:tls';
+import { createSecureContext } from 'node:tls';
+import { publicCas } from '../../shared/https/https.ts';
 import type { Tls } from './file.ts';
 
 export interface Ask {
@@ -25,7 +26,7 @@ const maxTextBytes = 1024 * 1024;
 export function agentsFor({ caFile, certFile, keyFile, skipVerify }: Tls): Agents {
   const proxyEnv = process.env;
   // As in containerd: what the system believes, and the endpoint's own CA.
-  const ca = [...getCACertificates('default'), ...getCACertificates('system')];
+  const ca = publicCas();
   const secureContext = createSecureContext({
     ca: caFile === undefined ? ca : [...ca, readFileSync(caFile, 'utf8')],
     ...(certFile !== undefined && { cert: readFileSync(certFile) }),

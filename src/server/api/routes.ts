@@ -38,26 +38,29 @@ export function apiRoutes(options: {
   app.get('/ping', (context) => context.text('pong'));
   app.get('/readyz', (context) => (isReady() ? context.text('ok') : context.text('not ready', 503)));
 
+  /** Before the body is looked at. */
+  const authenticated = async (context: Context<{ readonly Bindings: HttpBindings }>): Promise<Joiner> => {
+    const from = joinerOf(context);
+    await joinDoor.authenticate(from);
+    return from;
+  };
   const limit = bodyLimit({
     maxSize: maxJoinBytes,
     onError: () => problemResponse(new BodyTooLargeError(maxJoinBytes)),
   });
   app.post('/v1/join', limit, async (context) => {
-    const from = joinerOf(context);
-    await joinDoor.authenticate(from); // before the body is looked at
+    const from = await authenticated(context);
     return context.json(await joinDoor.join(await bodyOf(context, JoinRequest), from));
   });
 
   app.route('/', releaseRoutes(options.release));
   app.post('/v1/probes', limit, async (context) => {
-    const from = joinerOf(context);
-    await joinDoor.authenticate(from);
+    const from = await authenticated(context);
     const localAddress = context.env.incoming.socket.localAddress ?? '';
     return context.json(await probes.open(await bodyOf(context, ProbeRequest), { ...from, localAddress }));
   });
   app.get('/v1/probes/:id', async (context) => {
-    const from = joinerOf(context);
-    await joinDoor.authenticate(from);
+    const from = await authenticated(context);
     return context.json(probes.seen(context.req.param('id'), from));
   });
 

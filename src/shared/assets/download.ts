@@ -5,8 +5,8 @@
 import type { FileHandle } from 'node:fs/promises';
 import { get as getHttp, Agent as HttpAgent, type IncomingMessage } from 'node:http';
 import { get as getHttps, Agent as HttpsAgent } from 'node:https';
-import { getCACertificates } from 'node:tls';
 import { systemCode } from '../errors.ts';
+import { publicCas } from '../https/https.ts';
 
 /** A server that sends nothing for so long is given up. */
 const silenceMs = 30_000;
@@ -76,15 +76,11 @@ function request(url: string, from: number, signal: AbortSignal): Promise<Incomi
     const headers = from > 0 ? { range: `bytes=${from}-` } : {};
     const proxyEnv = process.env;
     const outgoing = url.startsWith('https:')
-      ? getHttps(url, { headers, signal, agent: new HttpsAgent({ proxyEnv, ca: trusted() }) }, resolve)
+      ? getHttps(url, { headers, signal, agent: new HttpsAgent({ proxyEnv, ca: publicCas() }) }, resolve)
       : getHttp(url, { headers, signal, agent: new HttpAgent({ proxyEnv }) }, resolve);
     outgoing.setTimeout(silenceMs, () => outgoing.destroy(silent())); // until the answer begins
     outgoing.on('error', (error) => reject(signal.aborted ? signal.reason : error));
   });
-}
-
-function trusted(): string[] {
-  return [...getCACertificates('default'), ...getCACertificates('system')];
 }
 
 /** Where in the file the answer begins: a server that knows no ranges sends all of it. */

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { Argument, Command } from 'commander';
 import { bundlePath, findBundle, openBundle, unpack, type Bundle } from '../assets/assets.ts';
 import { askStatus } from '../daemon/daemon.ts';
@@ -73,13 +72,12 @@ export async function becomeBundledTool(tool: PassedThrough, args: readonly stri
 /** Where the tools are; unpacked first if no server or agent has run here yet. */
 async function binDir(): Promise<string> {
   const dataDir = process.env['KAGENT_DATA_DIR'] ?? defaultDataDir;
-  const { data } = pathsOf(dataDir);
   const running = await askStatus(runPaths.statusSocket).catch(() => undefined);
-  if (running !== undefined) return join(pathsOf(running.dataDir).data, 'current', 'bin');
+  if (running !== undefined) return pathsOf(running.dataDir).bin;
   const signal = new AbortController().signal; // Ctrl-C ends this process, and its next run goes on
   const bundle = await findBundle({ asked: undefined, env: process.env, dataDir, signal });
   await unpack({ bundle, dataDir, signal: AbortSignal.timeout(120_000) });
-  return join(data, 'current', 'bin');
+  return pathsOf(dataDir).bin;
 }
 
 function completionCommand(program: Command): Command {

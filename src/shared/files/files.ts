@@ -6,6 +6,7 @@ import {
   accessSync,
   closeSync,
   constants,
+  existsSync,
   fchmodSync,
   fsyncSync,
   mkdirSync,
@@ -46,6 +47,11 @@ export function readFileIfExists(path: string): string | undefined {
     if (systemCode(error) === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** The longest part of an absolute path that is there. */
+export function existingPart(path: string): string {
+  return existsSync(path) ? path : existingPart(dirname(path));
 }
 
 export function isExecutable(path: string): boolean {

@@ -6,6 +6,7 @@
  */
 import { Agent, request as openRequest } from 'node:https';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { getCACertificates } from 'node:tls';
 
 export interface HttpsRequest {
   readonly url: string;
@@ -35,6 +36,11 @@ export interface TlsCredentials {
 /** Connections that are verified against `credentials.ca` alone and used again. */
 export function httpsAgent(credentials: TlsCredentials): Agent {
   return new Agent({ ...credentials, keepAlive: true, maxSockets: 8, minVersion: 'TLSv1.2' });
+}
+
+/** PEM of what this box believes of servers that are none of ours: its own CAs beside Node's. */
+export function publicCas(): string[] {
+  return [...getCACertificates('default'), ...getCACertificates('system')];
 }
 
 const maxReplyBytes = 64 * 1024 * 1024;

@@ -6,6 +6,9 @@
  */
 import * as z from 'zod';
 
+/** A cluster's, unless it was made with others. */
+export const usualRanges = { clusterCidr: '10.42.0.0/16', serviceCidr: '10.43.0.0/16' } as const;
+
 /** Certificate signing requests, PEM. The private keys stay on the node. */
 const NodeCsrs = z.object({
   kubelet: z.string(),

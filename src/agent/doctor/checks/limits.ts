@@ -1,5 +1,5 @@
 import { readlinkSync } from 'node:fs';
-import { nodeSysctls, type HostRoot, type Sysctl } from '../../host/host.ts';
+import { dotted, isWrong, nodeSysctls, type HostRoot, type Sysctl } from '../../host/host.ts';
 import { fine, warning, type Check } from '../check.ts';
 import type { Hands } from '../hands.ts';
 import { namesIn, numberIn, processIds } from './reading.ts';
@@ -125,9 +125,9 @@ export const limitChecks: readonly Check[] = [
 ];
 
 function wrongSysctls(root: HostRoot): readonly Sysctl[] {
-  return nodeSysctls.filter(({ name, value, atLeast = false }) => {
-    const now = numberIn(root, `/proc/sys/${name}`);
-    return now !== undefined && (atLeast ? now < value : now !== value);
+  return nodeSysctls.filter((sysctl) => {
+    const now = numberIn(root, `/proc/sys/${sysctl.name}`);
+    return now !== undefined && isWrong(sysctl, now);
   });
 }
 
@@ -145,7 +145,7 @@ function contrary(root: HostRoot): readonly Contrary[] {
       if (wanted !== undefined) last.set(wanted.name, { ...wanted, path, said: Number(text) });
     }
   }
-  return [...last.values()].filter(({ said, value, atLeast = false }) => (atLeast ? said < value : said !== value));
+  return [...last.values()].filter((one) => isWrong(one, one.said));
 }
 
 /** As sysctl.d(5): by name, whatever the folder; sysctl.conf at the end. */
@@ -163,10 +163,6 @@ function setSysctls(root: HostRoot, hands: Hands, sysctls: readonly Sysctl[]): r
   hands.writeFile(sysctlFile, [...lines].map((line) => `${line}\n`).join(''));
   for (const { name, value } of sysctls) hands.setSysctl(name, String(value));
   return sysctls.map(({ name, value }) => `${dotted(name)} is ${value}, now and after a boot (${sysctlFile})`);
-}
-
-function dotted(name: string): string {
-  return name.replaceAll('/', '.');
 }
 
 function inotifyInstances(root: HostRoot): number {
