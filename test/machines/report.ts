@@ -22,7 +22,7 @@ export interface RowReport {
 }
 
 export interface Report {
-  /** Runs a story; what it returns is its detail. */
+  /** Runs a story; what it returns is its detail. After one that failed no other is tried: it would find a machine half way. */
   measure(story: string, run: () => Promise<string | undefined>): Promise<void>;
   write(): void;
 }
@@ -31,6 +31,8 @@ export function createReport(row: Row): Report {
   const stories: StoryReport[] = [];
   return {
     async measure(story, run) {
+      const failed = stories.find((earlier) => !earlier.passed);
+      if (failed !== undefined) throw new Error(`not tried, as an earlier story failed: ${failed.story}`);
       const startMs = performance.now();
       const keep = (passed: boolean, detail: string | undefined) =>
         stories.push({

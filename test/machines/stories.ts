@@ -9,8 +9,9 @@ const minute = 60_000;
 
 /** From the folder on the drive. @returns what the installer said */
 export async function install(machine: Machine, version: string, args: string): Promise<string> {
-  const said = `INSTALL_KAGENT_ARTIFACT_PATH=/mnt/release/v${version} sh /mnt/release/install.sh ${args} 2>&1`;
-  return machine.sh(said, { timeoutMs: 20 * minute });
+  await machine.sh('systemctl start mnt-release.mount'); // returns when it is there
+  const command = `INSTALL_KAGENT_ARTIFACT_PATH=/mnt/release/v${version} sh /mnt/release/install.sh ${args} 2>&1`;
+  return machine.sh(command, { timeoutMs: 20 * minute });
 }
 
 export function kubectl(machine: Machine, command: string): Promise<string> {
