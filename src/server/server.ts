@@ -75,6 +75,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     clusterDomain: config.clusterDomain,
     flannelBackend: config.flannelBackend,
     ...(config.disableKubeProxy && { disableKubeProxy: true }),
+    ...(config.disable.includes('coredns') && { disableCoredns: true }),
   };
   const advertiseAddress = config.advertiseAddress ?? nodeIp;
   const pki = await openPki(paths.server.tls);

@@ -6,6 +6,8 @@ import { goodBox, patient, type Changes } from '../patient.ts';
 interface Case extends Changes {
   readonly sees: string | RegExp;
   readonly as?: 'fatal' | 'note';
+  /** Where the fault has better advice than its check. */
+  readonly fix?: string;
 }
 
 const listening = (port: number) =>
@@ -14,6 +16,11 @@ const mounted = (type: string, options = 'rw', point = '/', device = '8:1') =>
   `${goodBox['/proc/self/mountinfo']}30 22 ${device} / ${point} ${options} shared:2 - ${type} none rw\n`;
 const config = (name: string) => ({
   '/boot/config-6.1.0': (goodBox['/boot/config-6.1.0'] ?? '').replace(`CONFIG_${name}=y\n`, ''),
+});
+
+const component = (name: string, status: 'False' | 'Unknown', message: string) => ({
+  name,
+  condition: { status, reason: 'Ended', message, lastTransitionTime: '2026-06-01T00:00:00Z' },
 });
 
 const faults: Readonly<Record<string, Case | readonly Case[]>> = {
@@ -118,6 +125,17 @@ const faults: Readonly<Record<string, Case | readonly Case[]>> = {
     files: { '/proc/sys/kernel/pid_max': '4096\n' },
     sees: 'there are 4096 process ids (kernel.pid_max)',
   },
+  components: [
+    {
+      box: { components: [component('cluster-dns', 'False', 'no Pod of CoreDNS is Ready; see its log')] },
+      sees: 'cluster-dns: no Pod of CoreDNS is Ready',
+      fix: 'see its log',
+    },
+    {
+      box: { components: [component('kubelet', 'False', ''), component('channel', 'Unknown', 'connecting')] },
+      sees: 'kubelet: Ended',
+    },
+  ],
   memory: [
     {
       files: { '/proc/meminfo': 'MemTotal: 900000 kB\n' },
@@ -274,6 +292,7 @@ test.each(cases)('$check.name: $one.sees', async ({ check, one }) => {
   expect(fault).toMatchObject({
     severity: one.as ?? 'warning',
     what: expect.stringMatching(asPattern(one.sees)) as unknown,
+    ...(one.fix !== undefined && { fix: one.fix }),
   });
 });
 
