@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { allChecks, diagnosisJson, diagnosisText, whatToDo, type Finding } from '../../../../src/agent/doctor/doctor.ts';
+import {
+  allChecks,
+  diagnosisJson,
+  diagnosisText,
+  whatToDo,
+  type Finding,
+} from '../../../../src/agent/doctor/doctor.ts';
 
 const taken: Finding = {
   check: 'ports',

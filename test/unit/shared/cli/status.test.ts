@@ -31,7 +31,9 @@ const status: DaemonStatus = {
 
 test('status says who runs, how each component is, and what happened lately', () => {
   const text = statusText(status, 90_000);
-  expect(text).toContain('kagent 0.1.0 server, node box: ready, except kubelet, pid 7, up 90s, data in /var/lib/kagent');
+  expect(text).toContain(
+    'kagent 0.1.0 server, node box: ready, except kubelet, pid 7, up 90s, data in /var/lib/kagent',
+  );
   expect(text).toMatch(/^kubelet +BackingOff +42 +3 +60s +1\.3 s +50 MiB +exit code 1: no such file$/m);
   expect(text).toMatch(/^datastore +Ready +- +- +90s +- +-$/m);
   expect(text).toMatch(/^50s +Warning +Ended +kubelet +kubelet ended$/m);

@@ -15,7 +15,7 @@ const listening = (port: number) =>
 const mounted = (type: string, options = 'rw', point = '/', device = '8:1') =>
   `${goodBox['/proc/self/mountinfo']}30 22 ${device} / ${point} ${options} shared:2 - ${type} none rw\n`;
 const config = (name: string) => ({
-  '/boot/config-6.1.0': (goodBox['/boot/config-6.1.0'] ?? '').replace(`CONFIG_${name}=y\n`, ''),
+  '/boot/config-6.12.0': (goodBox['/boot/config-6.12.0'] ?? '').replace(`CONFIG_${name}=y\n`, ''),
 });
 
 const component = (name: string, status: 'False' | 'Unknown', message: string) => ({
@@ -36,16 +36,16 @@ const faults: Readonly<Record<string, Case | readonly Case[]>> = {
     as: 'note',
   },
   'kernel-log': { without: ['/dev/kmsg'], sees: 'there is no /dev/kmsg' },
-  'kernel-features': { files: config('VETH'), sees: 'the kernel 6.1.0 has no veth network pairs', as: 'fatal' },
+  'kernel-features': { files: config('VETH'), sees: 'the kernel 6.12.0 has no veth network pairs', as: 'fatal' },
   'kernel-modules': [
     {
-      files: { '/lib/modules/6.1.0/modules.dep': 'kernel/net/br_netfilter.ko:\n' },
+      files: { '/lib/modules/6.12.0/modules.dep': 'kernel/net/br_netfilter.ko:\n' },
       without: ['/usr/sbin/modprobe'],
       sees: 'br_netfilter are not loaded, and there is no modprobe',
     },
     {
       files: {
-        '/lib/modules/6.1.0/modules.dep': 'kernel/drivers/net/vxlan/vxlan.ko.xz:\n',
+        '/lib/modules/6.12.0/modules.dep': 'kernel/drivers/net/vxlan/vxlan.ko.xz:\n',
         '/proc/sys/kernel/modules_disabled': '1\n',
       },
       sees: 'vxlan are not loaded, and kernel.modules_disabled is 1',
@@ -54,13 +54,25 @@ const faults: Readonly<Record<string, Case | readonly Case[]>> = {
   'kernel-version': { files: { '/proc/sys/kernel/osrelease': '4.19.0-27\n' }, sees: 'the kernel is 4.19.0-27' },
   'kernel-netfilter': {
     files: config('NETFILTER_XT_MATCH_STATISTIC'),
-    sees: 'the kernel 6.1.0 has no CONFIG_NETFILTER_XT_MATCH_STATISTIC',
+    sees: 'the kernel 6.12.0 has no CONFIG_NETFILTER_XT_MATCH_STATISTIC',
   },
   'kernel-limits': {
     files: config('CFS_BANDWIDTH'),
-    sees: 'the kernel 6.1.0 has no CPU limits (CONFIG_CFS_BANDWIDTH)',
+    sees: 'the kernel 6.12.0 has no CPU limits (CONFIG_CFS_BANDWIDTH)',
   },
-  apparmor: { files: { '/sys/module/apparmor/parameters/enabled': 'Y\n' }, sees: /no apparmor_parser/ },
+  apparmor: {
+    files: { '/sys/module/apparmor/parameters/enabled': 'Y\n' },
+    sees: /no \/sbin\/apparmor_parser: containers run unconfined$/,
+  },
+  'user-namespaces': [
+    { files: config('USER_NS'), sees: 'the kernel 6.12.0 has no CONFIG_USER_NS', as: 'note' },
+    { files: { '/proc/sys/user/max_user_namespaces': '0\n' }, sees: 'user.max_user_namespaces is 0', as: 'note' },
+    {
+      files: { '/proc/sys/kernel/osrelease': '6.1.0-44-amd64\n' },
+      sees: 'the kernel 6.1.0-44-amd64 does not map user ids on tmpfs',
+      as: 'note',
+    },
+  ],
   selinux: { files: { '/sys/fs/selinux/enforce': '1' }, sees: 'SELinux is enforcing' },
   'machine-id': [
     { files: { '/etc/machine-id': '' }, sees: '/etc/machine-id is empty or missing' },
