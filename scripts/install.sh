@@ -25,6 +25,7 @@
 # INSTALL_KAGENT_ROOT            a folder instead of /, for trying it out without root
 # K3S_URL, K3S_TOKEN             taken for KAGENT_URL and KAGENT_TOKEN, with a notice
 set -eu
+umask 022 # what is installed is for every user, whatever the shell before had
 
 # A release's own copy of this script has its address here, a server's also the CA that vouches for the server.
 RELEASE_ADDRESS=
@@ -247,6 +248,13 @@ room_for() {
 	[ "$free" -ge "$needed" ] || fail "$folder has $((free / 1024)) MiB free and kagent needs $((needed / 1024)) MiB there. Make room, or put the executable elsewhere with INSTALL_KAGENT_BIN_DIR. Nothing was changed."
 }
 
+# Said before anything is downloaded or built.
+bin_dir_is_writable() {
+	folder=$BIN_DIR
+	while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
+	[ -w "$folder" ] || fail "$folder cannot be written, as on a read-only file system. Put kagent elsewhere: INSTALL_KAGENT_BIN_DIR=/opt/kagent/bin, which is not in every PATH. Nothing was changed."
+}
+
 architecture() {
 	case $(uname -m) in
 	x86_64 | amd64) echo amd64 ;;
@@ -324,7 +332,7 @@ libatomic() {
 	temporary=$library.$$
 	LITTER="$LITTER $temporary"
 	if [ -n "${INSTALL_KAGENT_ARTIFACT_PATH:-}" ]; then
-		cp "$INSTALL_KAGENT_ARTIFACT_PATH/libatomic.so.1-$arch" "$temporary" || fail "this box lacks libatomic.so.1, and INSTALL_KAGENT_ARTIFACT_PATH has no libatomic.so.1-$arch: put the one of the release there. Nothing was installed."
+		cp "$INSTALL_KAGENT_ARTIFACT_PATH/libatomic.so.1-$arch" "$temporary" || fail "this box lacks libatomic.so.1, and $INSTALL_KAGENT_ARTIFACT_PATH/libatomic.so.1-$arch, which a release has, cannot be copied to $temporary. Nothing was installed."
 	else
 		fetch_to "$temporary" "$MIRROR/$version/libatomic.so.1-$arch" || fail "$MIRROR/$version/libatomic.so.1-$arch cannot be downloaded, and this box lacks that library. Nothing was installed."
 	fi
@@ -523,6 +531,7 @@ END
 	fi
 	SERVICE=$(service_name "$@")
 	CHECKOUT=$(checkout)
+	[ "${INSTALL_KAGENT_BIN_DIR_READ_ONLY:-}" = true ] || bin_dir_is_writable
 	case ${INSTALL_KAGENT_SKIP_DOWNLOAD:-}:${INSTALL_KAGENT_BIN_DIR_READ_ONLY:-} in
 	true:* | binary:* | *:true)
 		[ -x "$BIN_DIR/kagent" ] || fail "nothing is to be downloaded (INSTALL_KAGENT_SKIP_DOWNLOAD, INSTALL_KAGENT_BIN_DIR_READ_ONLY), but there is no $BIN_DIR/kagent"
