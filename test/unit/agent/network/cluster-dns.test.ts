@@ -94,6 +94,7 @@ test('stopped before it ever started, or twice, it is at its end', async () => {
   });
   await component.stop();
   await component.stop();
+  expect(component.health().status).toBe('Unknown');
 });
 
 test('a real question that nobody answers is refused or timed out, never left open', async () => {
