@@ -92,14 +92,14 @@ export async function fileSystem(folder: string, path: string, size: string, lab
 }
 
 /** Runs in the root as the last step. */
-function customization({ network, firewall, docker }: ImageOptions): string {
+function customization({ network, firewall }: ImageOptions): string {
   const file = (path: string, text: string, mode = '644') =>
     `mkdir -p "$(dirname ${path})"\ncat >${path} <<'END'\n${text}END\nchmod ${mode} ${path}\n`;
   return [
     'set -e\n',
     file(
       '/etc/fstab',
-      'LABEL=root / ext4 rw 0 1\nLABEL=release /mnt/release ext4 ro,nofail,x-systemd.device-timeout=5s 0 0\n',
+      'LABEL=root / ext4 rw 0 1\nLABEL=release /mnt/release ext4 ro,nofail,x-systemd.device-timeout=10min 0 0\n',
     ),
     'mkdir -p /mnt/release\n',
     file('/usr/local/sbin/machine-boot', bootScript(network), '755'),
@@ -108,7 +108,6 @@ function customization({ network, firewall, docker }: ImageOptions): string {
     `systemctl --quiet enable machine-boot.service qemu-guest-agent.service ${services(network, firewall).join(' ')} || true\n`,
     // What would run by itself just when something is measured or compared.
     'for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer man-db.timer; do ln -sf /dev/null /etc/systemd/system/$unit; done\n',
-    docker ? '' : 'true\n',
     firewall === 'ufw' ? 'sed -i s/ENABLED=no/ENABLED=yes/ /etc/ufw/ufw.conf\n' : '',
     'rm -f /etc/resolv.conf; echo nameserver 10.77.0.1 >/etc/resolv.conf; rm -rf /var/lib/apt/lists/* /var/cache/apt/*\n',
   ].join('');
