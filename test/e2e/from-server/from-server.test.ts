@@ -210,9 +210,10 @@ describe('a server from the folder of a release, without any network', () => {
     const pid = (await readFile(join(box.host.dir, 'pid'), 'utf8')).trim();
     const ip = (...args: readonly string[]) => run('nsenter', ['-t', pid, '-n', 'ip', ...args]);
     await ip('link', 'delete', 'eth0');
-    await ip('link', 'add', 'nowhere', 'type', 'dummy');
+    await ip('link', 'add', 'nowhere', 'type', 'veth', 'peer', 'name', 'nowhere-end');
     await ip('address', 'add', '192.0.2.10/24', 'dev', 'nowhere');
     await ip('link', 'set', 'nowhere', 'up');
+    await ip('link', 'set', 'nowhere-end', 'up');
     await ip('route', 'add', 'default', 'dev', 'nowhere');
   });
 
