@@ -25,6 +25,7 @@
 # INSTALL_KAGENT_ROOT            a folder instead of /, for trying it out without root
 # K3S_URL, K3S_TOKEN             taken for KAGENT_URL and KAGENT_TOKEN, with a notice
 set -eu
+umask 022 # what is installed is for every user, whatever the shell before had
 
 # A release's own copy of this script has its address here, a server's also the CA that vouches for the server.
 RELEASE_ADDRESS=
@@ -36,7 +37,7 @@ MIRROR=${INSTALL_KAGENT_MIRROR:-$RELEASE_ADDRESS}
 CA_FILE=
 GO_NEEDED=1.26
 INSTALLED= # packages
-# Of what was downloaded, or was in the artifacts.
+# Of what was downloaded, or was in the artifacts: the lines of sha256sum-ARCH.txt themselves.
 sums=
 arch=
 version=
@@ -247,6 +248,13 @@ room_for() {
 	[ "$free" -ge "$needed" ] || fail "$folder has $((free / 1024)) MiB free and kagent needs $((needed / 1024)) MiB there. Make room, or put the executable elsewhere with INSTALL_KAGENT_BIN_DIR. Nothing was changed."
 }
 
+# Said before anything is downloaded or built.
+bin_dir_is_writable() {
+	folder=$BIN_DIR
+	while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
+	[ -w "$folder" ] || fail "$folder cannot be written, as on a read-only file system. Put kagent elsewhere: INSTALL_KAGENT_BIN_DIR=/opt/kagent/bin, which is not in every PATH. Nothing was changed."
+}
+
 architecture() {
 	case $(uname -m) in
 	x86_64 | amd64) echo amd64 ;;
@@ -294,11 +302,12 @@ download() {
 artifact() {
 	arch=$(architecture)
 	NEW=$INSTALL_KAGENT_ARTIFACT_PATH/kagent-$arch
-	sums=$INSTALL_KAGENT_ARTIFACT_PATH/sha256sum-$arch.txt
-	for file in "$NEW" "$sums"; do [ -r "$file" ] || fail "INSTALL_KAGENT_ARTIFACT_PATH is set, but there is no $file"; done
-	wanted=$(sum_in "$(cat "$sums")" "kagent-$arch")
+	sums_file=$INSTALL_KAGENT_ARTIFACT_PATH/sha256sum-$arch.txt
+	for file in "$NEW" "$sums_file"; do [ -r "$file" ] || fail "INSTALL_KAGENT_ARTIFACT_PATH is set, but there is no $file"; done
+	sums=$(cat "$sums_file")
+	wanted=$(sum_in "$sums" "kagent-$arch")
 	actual=$(sha256_of "$NEW")
-	[ "$actual" = "$wanted" ] || fail "wrong checksum of $NEW: it is $actual, and should be ${wanted:-in $sums}. Nothing was installed."
+	[ "$actual" = "$wanted" ] || fail "wrong checksum of $NEW: it is $actual, and should be ${wanted:-in $sums_file}. Nothing was installed."
 	note "$NEW"
 	room_for "$(wc -c <"$NEW")" "$BIN_DIR"
 }
@@ -323,9 +332,9 @@ libatomic() {
 	temporary=$library.$$
 	LITTER="$LITTER $temporary"
 	if [ -n "${INSTALL_KAGENT_ARTIFACT_PATH:-}" ]; then
-		cp "$INSTALL_KAGENT_ARTIFACT_PATH/libatomic.so.1-$arch" "$temporary"
+		cp "$INSTALL_KAGENT_ARTIFACT_PATH/libatomic.so.1-$arch" "$temporary" || fail "this box lacks libatomic.so.1, and $INSTALL_KAGENT_ARTIFACT_PATH/libatomic.so.1-$arch, which a release has, cannot be copied to $temporary. Nothing was installed."
 	else
-		fetch_to "$temporary" "$MIRROR/$version/libatomic.so.1-$arch"
+		fetch_to "$temporary" "$MIRROR/$version/libatomic.so.1-$arch" || fail "$MIRROR/$version/libatomic.so.1-$arch cannot be downloaded, and this box lacks that library. Nothing was installed."
 	fi
 	[ "$(sha256_of "$temporary")" = "$wanted" ] || fail "wrong checksum of libatomic.so.1-$arch: it should be $wanted. Nothing was installed."
 	chmod 755 "$temporary"
@@ -334,9 +343,11 @@ libatomic() {
 	note "wrote $library, which this box lacked"
 }
 
-# What would keep a node from running is said before anything is changed: look [server|agent] [flags]
-look() {
-	[ -z "$ROOT" ] || return 0
+# doctor PROGRAM FLAG|'' [server|agent] [flags]
+doctor() {
+	program=$1
+	flag=$2
+	shift 2
 	case ${1:-}:$SERVICE in
 	server:* | agent:*)
 		mode=$1
@@ -345,8 +356,14 @@ look() {
 	*:kagent-agent) mode=agent ;;
 	*) mode=server ;;
 	esac
+	"$program" doctor "$mode" ${flag:+"$flag"} -- "$@" </dev/null
+}
+
+# What would keep a node from running is said before anything is changed: look [server|agent] [flags]
+look() {
+	[ -z "$ROOT" ] || return 0
 	say "==> A look at this box"
-	"$NEW" doctor "$mode" -- "$@" </dev/null || fail "kagent would not start here: see above. Nothing was changed. Once that is mended, or with 'kagent doctor --fix', run this again."
+	doctor "$NEW" '' "$@" || fail "kagent would not start here: see above. Nothing was changed. Once that is mended, or with 'kagent doctor --fix', run this again."
 }
 
 # --- putting it in place --------------------------------------------------------------------------------------------
@@ -461,7 +478,18 @@ next_steps() {
 		;;
 	esac
 	next "$SERVICE-uninstall.sh" 'take all of it away'
+	[ -n "$ROOT" ] || left_to_do "$@"
 }
+
+# What the look at this box has shown has scrolled away, and more may be known now: whether the cluster's DNS answers.
+left_to_do() {
+	left=$(doctor "$BIN_DIR/kagent" --quiet "$@") || true
+	[ -n "$left" ] || return 0
+	say
+	say 'Left to do, or Pods may lack what they need (kagent doctor says why):'
+	printf '%s\n' "$left" | sed 's/^/  /'
+}
+
 # Who comes from k3s has these in scripts; what is not read is said, so that nobody looks for it in vain.
 k3s_variables() {
 	if [ -n "${K3S_URL:-}" ] && [ -z "${KAGENT_URL:-}" ]; then
@@ -503,6 +531,7 @@ END
 	fi
 	SERVICE=$(service_name "$@")
 	CHECKOUT=$(checkout)
+	[ "${INSTALL_KAGENT_BIN_DIR_READ_ONLY:-}" = true ] || bin_dir_is_writable
 	case ${INSTALL_KAGENT_SKIP_DOWNLOAD:-}:${INSTALL_KAGENT_BIN_DIR_READ_ONLY:-} in
 	true:* | binary:* | *:true)
 		[ -x "$BIN_DIR/kagent" ] || fail "nothing is to be downloaded (INSTALL_KAGENT_SKIP_DOWNLOAD, INSTALL_KAGENT_BIN_DIR_READ_ONLY), but there is no $BIN_DIR/kagent"
@@ -514,7 +543,7 @@ END
 	look "$@"
 	[ "${INSTALL_KAGENT_BIN_DIR_READ_ONLY:-}" = true ] || step 'Files' place
 	service "$@"
-	next_steps
+	next_steps "$@"
 }
 
 # The executable, from wherever it is to come.

@@ -6,7 +6,7 @@
  *   containerd ─▶ images, kubelet
  *   registries ─▶ kubelet
  *   join ─▶ channel
- *   node-ready ─▶ offline-memory
+ *   node-ready ─▶ cluster-dns, offline-memory
  */
 import { join as joinPath } from 'node:path';
 import { certificateTimer } from '../shared/certificates/certificates.ts';
@@ -22,7 +22,7 @@ import type { NodeConfig } from './config.ts';
 import { hostRoot, nodeAddress } from './host/host.ts';
 import { createLoadBalancer } from './load-balancer/load-balancer.ts';
 import { Membership, type MembershipOptions } from './membership.ts';
-import { cniBinDirs, cniComponent, cniConfDir, flannelComponent } from './network/network.ts';
+import { clusterDns, cniBinDirs, cniComponent, cniConfDir, flannelComponent } from './network/network.ts';
 import { beatAtEvents, nodeChannel } from './node-channel.ts';
 import { kubeletComponent, kubeProxyComponent, nodeReady, podCidr } from './node/node.ts';
 import { noOfflineBoot, offlineBoot } from './offline-boot.ts';
@@ -122,6 +122,7 @@ export function createAgent(options: AgentOptions): readonly Component[] {
       },
       log,
     }),
+    clusterDns({ after: ['node-ready'], settings: () => membership.settings, events: options.events, log }),
     beatAtEvents(options.events, channel),
     ...offline.components,
   ];

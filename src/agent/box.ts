@@ -35,6 +35,12 @@ export interface BoxOptions {
   readonly serviceCidr: string;
 }
 
+/**
+ * As service managers have it. Children inherit it, and with a stricter one of the shell that started kagent, containerd makes
+ * folders that a container's own users cannot enter.
+ */
+const usualUmask = 0o022;
+
 export const kubeletPort: PortNeed = { port: 10_250, purpose: 'kubelet' };
 
 /** What the doctor is told of a box that `kagent server` or `kagent agent` would start on. */
@@ -73,6 +79,7 @@ export interface Box {
 /** @throws {KagentError} the first of the host's problems, before anything on the box is changed */
 export async function openBox(options: BoxOptions): Promise<Box> {
   const { mode, config, runsNode, flannelBackend } = options;
+  process.umask(usualUmask);
   const paths = pathsOf(config.dataDir);
   addTools(paths.bin);
   const fore = foreground({

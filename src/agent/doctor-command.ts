@@ -18,6 +18,7 @@ import {
   merged,
   repair,
   walk,
+  whatToDo,
   type Diagnosis,
   type Way,
 } from './doctor/doctor.ts';
@@ -31,6 +32,7 @@ interface Flags {
   readonly json?: boolean;
   readonly output?: string;
   readonly verbose?: boolean;
+  readonly quiet?: boolean;
 }
 
 export interface DoctorOptions {
@@ -53,6 +55,7 @@ export function doctorCommand(options: DoctorOptions): Command {
     .option('--token-file <path>', 'file that holds the token')
     .option('-c, --config <file>', 'configuration file')
     .option('--verbose', 'show the checks that found nothing, too')
+    .option('-q, --quiet', 'show what needs doing alone, without the reasons; nothing where all is well')
     .addOption(jsonOption())
     .option('--json', 'the same as -o json');
   return command.action(async (mode: BoxOptions['mode'] | undefined, startFlags: readonly string[], flags: Flags) => {
@@ -81,13 +84,18 @@ async function run(
   const way = flags.from === undefined ? undefined : await wayTo(flags.from, agent, paths);
   const plan = isAgent ? { ...agentPlan(agent), ...cluster(agent, way, paths) } : serverPlan(command);
   const running = await askStatus(runPaths.statusSocket).catch(() => undefined);
-  const box = boxOf(doctorPlan(plan), running?.dataDir === paths.dataDir);
+  const box = boxOf(doctorPlan(plan), running?.dataDir === paths.dataDir ? running : undefined);
   const repairs = flags.fix === true ? await repair(box, openJournal(paths.journal)) : [];
   const diagnosis = merged([await examine(box), ...(way === undefined ? [] : [await examineWay(way)])]);
   const isJson = flags.json === true || flags.output === 'json';
-  const text = { checks: allChecks, isVerbose: flags.verbose === true };
-  print(isJson ? diagnosisJson(diagnosis, repairs) : diagnosisText(diagnosis, repairs, text));
+  if (isJson) print(diagnosisJson(diagnosis, repairs));
+  else if (flags.quiet === true) printLines(whatToDo(diagnosis, repairs));
+  else print(diagnosisText(diagnosis, repairs, { checks: allChecks, isVerbose: flags.verbose === true }));
   return diagnosis;
+}
+
+function printLines(lines: readonly string[]): void {
+  for (const line of lines) print(line);
 }
 
 async function wayTo(url: string, agent: AgentConfig, paths: Paths): Promise<Way> {

@@ -3,7 +3,7 @@
  * A server: builds the rooms and joins them, no logic of its own.
  *
  *   datastore ─▶ supervisor-api (nodes join and connect)
- *   datastore ─▶ kube-apiserver ─▶ kube-controller-manager, kube-scheduler, manifests, nodes, own-node
+ *   datastore ─▶ kube-apiserver ─▶ kube-controller-manager, kube-scheduler, manifests, nodes, own-node, user-namespace-events
  *   tunnel: kube-apiserver's way to nodes and pods
  */
 import { join } from 'node:path';
@@ -32,6 +32,7 @@ import { createProbes } from './probe/probe.ts';
 import { snapshotTimer } from './snapshot-timer.ts';
 import { openRelease, ownExecutable } from './release/release.ts';
 import { createTunnel } from './tunnel/tunnel.ts';
+import { userNamespaceEvents } from './user-namespace-events.ts';
 
 export interface ServerOptions {
   readonly config: ServerOnlyConfig;
@@ -75,6 +76,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     clusterDomain: config.clusterDomain,
     flannelBackend: config.flannelBackend,
     ...(config.disableKubeProxy && { disableKubeProxy: true }),
+    ...(config.disable.includes('coredns') && { disableCoredns: true }),
   };
   const advertiseAddress = config.advertiseAddress ?? nodeIp;
   const pki = await openPki(paths.server.tls);
@@ -195,6 +197,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
         log,
         events: options.events,
       }),
+      userNamespaceEvents({ kube: controlPlane.kube, nodeName, log }),
       ...(config.disableAgent ? [] : [labelOwnNode({ kube: controlPlane.kube, nodeName, log })]),
       certificateTimer({
         name: 'certificates',

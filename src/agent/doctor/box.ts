@@ -1,4 +1,5 @@
 import { hostname, networkInterfaces } from 'node:os';
+import type { DaemonStatus } from '../../shared/daemon/daemon.ts';
 import { hostRoot, kernelFiles, type KernelFiles } from '../host/host.ts';
 import type { Box } from './check.ts';
 import { createTools } from './tools.ts';
@@ -10,7 +11,7 @@ export type BoxPlan = Pick<
 >;
 
 /** This box, for what is to run on it. */
-export function boxOf(plan: BoxPlan, isRunning = false): Box {
+export function boxOf(plan: BoxPlan, running?: Pick<DaemonStatus, 'isReady' | 'components'>): Box {
   const root = hostRoot();
   let kernel: KernelFiles | undefined;
   return {
@@ -22,7 +23,8 @@ export function boxOf(plan: BoxPlan, isRunning = false): Box {
     },
     hostname: hostname(),
     interfaces: networkInterfaces(),
-    isRunning,
+    isRunning: running !== undefined,
+    components: running?.isReady === true ? running.components : [],
     tools: createTools(),
   };
 }

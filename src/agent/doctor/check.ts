@@ -1,4 +1,5 @@
 import type { NetworkInterfaceInfo } from 'node:os';
+import type { Condition } from '../../shared/component/component.ts';
 import type { FlannelBackend, HostNeeds, HostRoot, KernelFiles } from '../host/host.ts';
 import type { Hands } from './hands.ts';
 
@@ -16,6 +17,7 @@ export const groups = [
   'Firewall',
   'Clock',
   'Other software',
+  'Components',
   'The server',
 ] as const;
 export type Group = (typeof groups)[number];
@@ -78,6 +80,8 @@ export interface Box {
   readonly interfaces: Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
   /** A kagent runs here now: its ports, links and settings are as they should be. */
   readonly isRunning: boolean;
+  /** Of the kagent that runs here; none before its start is over. */
+  readonly components: readonly { readonly name: string; readonly condition: Condition }[];
   readonly tools: Tools;
 }
 

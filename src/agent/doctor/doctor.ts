@@ -116,5 +116,5 @@ export { groups, type Box, type Check, type Finding, type Severity, type Tools }
 export { boxOf, type BoxPlan } from './box.ts';
 export { walk, type Way } from './way.ts';
 export { createTools } from './tools.ts';
-export { diagnosisJson, diagnosisText } from './text.ts';
+export { diagnosisJson, diagnosisText, whatToDo } from './text.ts';
 export { FixFailedError } from './errors.ts';

@@ -1,6 +1,8 @@
 import { groups, type Check, type Finding } from './check.ts';
 import type { Diagnosis, Repair } from './doctor.ts';
 
+const indent = ' '.repeat(9);
+
 /** For a person: what was found, the worst first; what is fine is counted, or listed when asked for. */
 export function diagnosisText(
   diagnosis: Diagnosis,
@@ -9,11 +11,31 @@ export function diagnosisText(
 ): string {
   const { findings, fine } = diagnosis;
   return [
-    ...repairs.map(({ check, what }) => `fixed    ${check}: ${what}`),
+    ...repairs.map(repairText),
     ...(options.isVerbose ? [fineText(fine, options.checks)] : []),
     ...findings.map(findingText),
     summary(findings, fine.length),
   ].join('\n');
+}
+
+/** What is left to do, and how: the last screen of an installation. */
+export function whatToDo({ findings }: Diagnosis, repairs: readonly Repair[]): readonly string[] {
+  const left = findings.filter(({ severity }) => severity !== 'note');
+  return [
+    ...repairs.map(repairText),
+    ...left.flatMap(({ severity, check, what, fix, canFix }) => [
+      `${severity.padEnd(9)}${check}: ${what}`,
+      fixText(fix, canFix),
+    ]),
+  ];
+}
+
+function repairText({ check, what }: Repair): string {
+  return `fixed    ${check}: ${what}`;
+}
+
+function fixText(fix: string, canFix: boolean): string {
+  return `${indent}fix: ${fix}${canFix ? ' (kagent doctor --fix does it)' : ''}`;
 }
 
 function fineText(fine: readonly string[], checks: readonly Check<never>[]): string {
@@ -26,9 +48,7 @@ function fineText(fine: readonly string[], checks: readonly Check<never>[]): str
 }
 
 function findingText({ severity, check, what, why, fix, canFix }: Finding): string {
-  const indent = ' '.repeat(9);
-  const by = canFix ? ' (kagent doctor --fix does it)' : '';
-  return `${severity.padEnd(9)}${check}: ${what}\n${indent}why: ${why}\n${indent}fix: ${fix}${by}\n`;
+  return `${severity.padEnd(9)}${check}: ${what}\n${indent}why: ${why}\n${fixText(fix, canFix)}\n`;
 }
 
 function summary(findings: readonly Finding[], fineCount: number): string {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { existingPart } from '../../shared/files/files.ts';
 import type { Tools } from './check.ts';
 
-const commandTimeoutMs = 10_000;
+/** ufw and firewalld are Python, and slow on small boards. */
+const commandTimeoutMs = 60_000;
 const writes = 50;
 const writeBytes = 4096;
 /** A disk that is slow has shown it by then. */

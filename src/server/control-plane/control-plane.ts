@@ -109,7 +109,7 @@ export interface ProgramOptions extends ControlPlaneOptions {
 }
 
 export { createKubeClient, KubeError, type KubeClient, type KubeObject, type WatchEvent } from './kube-client.ts';
-export { kubeEvent, wholeSeconds, type EventFacts } from './event.ts';
+export { kubeEvent, uniqueName, wholeSeconds, type EventFacts } from './event.ts';
 export { kubeletClientUser } from './certificates.ts';
 export { labelOwnNode } from './own-node.ts';
 export { untilStopped } from './until-stopped.ts';

@@ -2,7 +2,7 @@ import { systemClock } from '../../shared/clock.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { kubeEvent, type EventFacts, type KubeClient } from '../control-plane/control-plane.ts';
+import { kubeEvent, uniqueName, type EventFacts, type KubeClient } from '../control-plane/control-plane.ts';
 
 /** Of the events here; of Kubernetes' own kube-apiserver allows 1024. */
 const maxMessage = 500;
@@ -32,7 +32,7 @@ export function createAnnouncer(options: {
     const body = kubeEvent({
       facts,
       involvedObject: { apiVersion: 'kagent.sh/v1', kind: 'Manifest', namespace: 'kube-system', name: file },
-      prefix: 'kagent-manifest',
+      name: uniqueName('kagent-manifest'),
       namespace: 'kube-system',
       host: nodeName,
       clock: systemClock,

@@ -3,6 +3,7 @@ import type { Log } from '../../shared/log/log.ts';
 import {
   kubeEvent,
   KubeError,
+  uniqueName,
   wholeSeconds,
   type EventFacts,
   type KubeClient,
@@ -94,7 +95,7 @@ export function createAnnouncer(options: {
     const body = kubeEvent({
       facts: event,
       involvedObject: { kind: 'Node', name: nodeName, uid: nodeName },
-      prefix: nodeName,
+      name: uniqueName(nodeName),
       namespace: 'default',
       host: nodeName,
       clock,

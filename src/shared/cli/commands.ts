@@ -30,13 +30,14 @@ export function commonCommands(program: Command): readonly Command[] {
 /** What a service manager that cannot wait itself looks at. */
 async function readiness(): Promise<Readiness> {
   const status = await askStatus(runPaths.statusSocket).catch(() => undefined);
-  if (status === undefined) return { ready: false, text: 'kagent is not up yet' };
+  if (status === undefined) return { ready: false, text: 'kagent is not up yet', unknown: [] };
   const { components } = status;
   const ready = components.filter(({ readyAtMs }) => readyAtMs !== undefined);
   const starting = components.filter((one) => one.startedAtMs !== undefined && !ready.includes(one));
   const names = (some: typeof components) => some.map(({ name }) => name);
   return {
     ready: status.isReady,
+    unknown: status.isReady ? names(components.filter(({ condition }) => condition.status === 'Unknown')) : [],
     text: progressText({ ready: names(ready), starting: names(starting), total: components.length }),
   };
 }

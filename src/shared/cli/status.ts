@@ -5,7 +5,7 @@ import { age, mebibytes, table } from './table.ts';
 export function statusText(status: DaemonStatus, nowMs: number): string {
   const since = (time: string) => age(nowMs - Date.parse(time));
   const node = status.nodeName === undefined ? '' : `, node ${status.nodeName}`;
-  const head = `kagent ${status.version} ${status.mode}${node}: ${status.isReady ? 'ready' : 'starting'}, pid ${status.pid}, up ${since(status.since)}, data in ${status.dataDir}`;
+  const head = `kagent ${status.version} ${status.mode}${node}: ${stateOfAll(status)}, pid ${status.pid}, up ${since(status.since)}, data in ${status.dataDir}`;
   const rows = status.components.map((component) => [
     component.name,
     stateOf(component.condition),
@@ -30,6 +30,13 @@ export function statusText(status: DaemonStatus, nowMs: number): string {
     ...(events.length === 0 ? [] : ['', table([['AGE', 'TYPE', 'REASON', 'OBJECT', 'MESSAGE'], ...events])]),
     '',
   ].join('\n');
+}
+
+/** A node can be Ready, and what its Pods need be amiss. */
+function stateOfAll({ isReady, components }: DaemonStatus): string {
+  if (!isReady) return 'starting';
+  const amiss = components.filter(({ condition }) => condition.status !== 'True').map(({ name }) => name);
+  return amiss.length === 0 ? 'ready' : `ready, except ${amiss.join(', ')}`;
 }
 
 function stateOf(condition: DaemonStatus['components'][number]['condition']): string {

@@ -43,6 +43,8 @@ export const ClusterSettings = z.object({
   flannelBackend: z.enum(['vxlan', 'host-gw', 'wireguard-native', 'none']),
   /** Something else sees to Services. */
   disableKubeProxy: z.boolean().optional(),
+  /** The cluster’s DNS, if it has one, is somebody else’s. */
+  disableCoredns: z.boolean().optional(),
 });
 export type ClusterSettings = Readonly<z.infer<typeof ClusterSettings>>;
 

@@ -69,6 +69,7 @@ export function serviceCommand(options: ServiceCommandOptions): Command {
             ...flags.madeFolder.map((path) => ({ kind: 'folder', path }) as const),
             ...flags.installedPackage.map((name) => ({ kind: 'package', name }) as const),
           ],
+          readiness: options.readiness,
           print: options.print,
         },
         options.signal,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, mkdirSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { readFileIfExists, writeFileAtomicSync, writeFileIfChanged } from '../files/files.ts';
 import { claimOf, missingAbove, openJournal, type Made } from '../journal/journal.ts';
 import { configDir, pathsOf } from '../paths.ts';
@@ -8,7 +9,7 @@ import { saidDataDir } from './data-dir.ts';
 import { commandIn } from './definition.ts';
 import { mergeEnvironment } from './env-file.ts';
 import type { ServiceHost } from './host.ts';
-import type { ServiceManager } from './service.ts';
+import type { Readiness, ServiceManager } from './service.ts';
 
 export interface InstallOptions {
   readonly host: ServiceHost;
@@ -26,6 +27,8 @@ export interface InstallOptions {
   readonly timeoutMs: number;
   /** What install.sh made before, for the journal. */
   readonly made: readonly Made[];
+  /** How the service is that was started. */
+  readonly readiness: (signal: AbortSignal) => Promise<Readiness>;
   /** A line for the person who waits. */
   readonly print: (line: string) => void;
 }
@@ -60,6 +63,23 @@ export async function installService(options: InstallOptions, signal: AbortSigna
   await manager.restart(name, startOptions, signal);
   writeFileAtomicSync(appliedFile(host, name), wanted, 0o600);
   print(`${name} is Ready`);
+  await untilKnown(options, signal);
+}
+
+const knownWithinMs = 90_000;
+
+/**
+ * A node is Ready before its Pods find a name; what comes after this says whether they do. A component decides within its
+ * own time, so this end is for one that does not.
+ */
+async function untilKnown({ readiness, print }: InstallOptions, signal: AbortSignal): Promise<void> {
+  const deadlineMs = performance.now() + knownWithinMs;
+  for (let told = ''; performance.now() < deadlineMs; await delay(200, undefined, { signal })) {
+    const names = (await readiness(signal)).unknown.join(', ');
+    if (names === '') return;
+    if (names !== told) print(`waiting for ${names}`);
+    told = names;
+  }
 }
 
 /** Before the first file is written. What has a mark of ours in it needs no note: it is found by that. */

@@ -16,6 +16,8 @@ export interface ServiceDefinition {
 export interface Readiness {
   readonly ready: boolean;
   readonly text: string; // what it waits for
+  /** Components of a Ready node of which it is not known yet how they are, such as `cluster-dns`. */
+  readonly unknown: readonly string[];
 }
 
 export interface StartOptions {

@@ -3,7 +3,7 @@
  * one line that it prints. No package manager, no internet, no iptables.
  */
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -70,7 +70,11 @@ beforeAll(async () => {
   [web, server, ...agents] = boxes.boxes as [Box, Box, ...Box[]];
   await run(join(repository, 'scripts/release.sh'), ['--arch', arch, '--address', address(), release]);
   web.run(['python3', '-m', 'http.server', '8000', '--directory', release]);
-  for (const box of [server, ...agents]) await strip(box);
+  for (const box of [server, ...agents]) {
+    await strip(box);
+    // As hardened boxes have it: packets whose sender is reached by another device are dropped.
+    await box.sh('for file in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 1 >$file; done');
+  }
   await eventually(() => server.sh(`curl -sf ${address()}/channels/stable`));
 });
 afterAll(async () => {
@@ -179,5 +183,86 @@ ${service}`);
     expect(await agents[1]?.sh('ls -A /usr/local/bin /etc/kagent /var/lib/kagent 2>&1 || true')).not.toMatch(
       /^\.?kagent/m,
     );
+  });
+});
+
+/** a2 again, whose only network is a device that leads nowhere. */
+describe('a server from the folder of a release, without any network', () => {
+  let box: Box;
+  const installFrom = (folder: string, variables = '') =>
+    box.sh(
+      `umask 027; ${variables} INSTALL_KAGENT_ARTIFACT_PATH='${release}/${folder}' sh '${release}/install.sh' server 2>&1`,
+    );
+  const failToInstallFrom = (folder: string) =>
+    installFrom(folder).then(
+      (said) => {
+        throw new Error(`it was installed:\n${said}`);
+      },
+      (error: unknown) => messageOf(error),
+    );
+  const dnsOf = async () => (await box.status()).components.find(({ name }) => name === 'cluster-dns')?.condition;
+
+  beforeAll(async () => {
+    const [, a2] = agents;
+    if (a2 === undefined) throw new Error('two agents are needed');
+    box = a2;
+    await box.sh('rm -f /usr/bin/curl');
+    const pid = (await readFile(join(box.host.dir, 'pid'), 'utf8')).trim();
+    const ip = (...args: readonly string[]) => run('nsenter', ['-t', pid, '-n', 'ip', ...args]);
+    await ip('link', 'delete', 'eth0');
+    await ip('link', 'add', 'nowhere', 'type', 'veth', 'peer', 'name', 'nowhere-end');
+    await ip('address', 'add', '192.0.2.10/24', 'dev', 'nowhere');
+    await ip('link', 'set', 'nowhere', 'up');
+    await ip('link', 'set', 'nowhere-end', 'up');
+    await ip('route', 'add', 'default', 'dev', 'nowhere');
+  });
+
+  test('a folder without its library says what is missing, and installs nothing', async () => {
+    await cp(join(release, 'v0.1.0'), join(release, 'cut'), { recursive: true });
+    await rm(join(release, 'cut', `libatomic.so.1-${arch}`));
+    const said = await failToInstallFrom('cut');
+    expect(said).toMatch(/lacks libatomic\.so\.1, and .*\/libatomic\.so\.1-\S+, which a release has, cannot be copied/);
+    expect(said).toContain('Nothing was installed');
+  });
+
+  test('a folder for programs that cannot be written is said before anything is changed', async () => {
+    await box.sh('mount -t tmpfs -o ro tmpfs /usr/local/bin');
+    const said = await failToInstallFrom('v0.1.0');
+    expect(said).toMatch(
+      /\/usr\/local\/bin cannot be written.*INSTALL_KAGENT_BIN_DIR=\/opt\/kagent\/bin.*Nothing was changed/,
+    );
+    await box.sh('umount /usr/local/bin');
+  });
+
+  test('is Ready with one command, with a strict umask, a full /tmp, and /var without devices and setuid programs', async () => {
+    await box.sh('mount -t tmpfs -o size=4k tmpfs /tmp && head -c 4096 /dev/zero >/tmp/full');
+    await box.sh('mount -o remount,bind,nosuid,nodev /var/lib/kagent');
+    const said = await installFrom('v0.1.0');
+    expect(said).toContain('wrote /usr/local/lib/libatomic-kagent.so.1, which this box lacked');
+    expect(said).toMatch(/kagent is Ready[^]*What next:/);
+    expect(said).not.toContain('Left to do');
+    expect(await dnsOf()).toMatchObject({ status: 'True', reason: 'Answers' });
+    const modes = await box.sh(
+      'stat -c "%a %n" /etc/kagent /usr/local/bin/kagent /var/lib/kagent/agent/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/*/fs',
+    );
+    expect(modes.split('\n').filter((line) => line !== '' && !line.startsWith('755 '))).toEqual([]);
+  });
+
+  test('what drops the packets of Pods is left to do on the last screen, and a condition until it is gone', async () => {
+    const firewall = (...rule: readonly string[]) =>
+      box.sh(`PATH=$PATH:/var/lib/kagent/data/current/bin iptables ${rule.join(' ')}`);
+    await firewall('-I INPUT -i cni0 -j DROP');
+    await box.kubectl('-n', 'kube-system', 'delete', 'pod', '-l', 'k8s-app=kube-dns', '--grace-period=0', '--force');
+    const said = await installFrom('v0.1.0', 'INSTALL_KAGENT_FORCE_RESTART=true');
+    expect(said).toMatch(
+      /What next:[^]*Left to do[^]*warning  components: cluster-dns: no Pod of CoreDNS is Ready[^]*fix: see 'kagent doctor' for a firewall/,
+    );
+    expect((await box.kagent(['status'])).stdout).toMatch(/ready, except cluster-dns,/);
+    await firewall('-D INPUT -i cni0 -j DROP');
+    await eventually(async () => (await dnsOf())?.status === 'True', {
+      withinMs: 90_000,
+      what: 'the DNS of the cluster',
+    });
+    expect((await box.kagent(['status'])).stdout).toMatch(/node a2: ready, pid/);
   });
 });

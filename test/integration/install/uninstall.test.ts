@@ -33,7 +33,7 @@ function fakeParts(asked: string[]): BoxParts {
 
 function options(box: Box) {
   const host = hostAt(box.root);
-  const readiness = async () => ({ ready: true, text: '' });
+  const readiness = async () => ({ ready: true, text: '', unknown: [] });
   const managers = (['none', 'systemd', 'openrc'] as const).map((kind) =>
     createServiceManager(kind, { host, readiness }),
   );

@@ -53,7 +53,7 @@ export const cgroupChecks: readonly Check[] = [
     name: 'cgroup-controllers',
     group: 'Cgroups',
     title: 'the cgroup controllers cpu, cpuset and pids are there',
-    why: 'the kubelet does not start without cpu and cpuset, and limits no number of processes without pids',
+    why: 'the kubelet does not start without cpu, where cgroups are version 1 not without cpuset either; without pids no Pod is held to a number of processes',
     fix: 'look for cgroup_disable= on the kernel command line (/proc/cmdline), or boot another kernel',
     isCheap: true,
     forNodes: true,

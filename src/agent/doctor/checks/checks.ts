@@ -1,6 +1,7 @@
 import type { Check } from '../check.ts';
 import { cgroupChecks } from './cgroups.ts';
 import { clockChecks } from './clock.ts';
+import { componentChecks } from './components.ts';
 import { diskChecks } from './disk.ts';
 import { firewallChecks } from './firewall.ts';
 import { kernelChecks } from './kernel.ts';
@@ -24,4 +25,5 @@ export const boxChecks: readonly Check[] = [
   nftablesCheck,
   ...clockChecks,
   ...otherSoftwareChecks,
+  ...componentChecks,
 ];

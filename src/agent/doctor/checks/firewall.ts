@@ -41,7 +41,7 @@ export const firewallChecks: readonly Check[] = [
     name: 'firewalld',
     group: 'Firewall',
     title: 'firewalld, if it runs, lets the cluster through',
-    why: 'it drops what it does not know: nodes do not join, and pods do not reach each other',
+    why: 'it drops what it does not know: pods reach neither kube-apiserver nor the cluster’s DNS, which is then never Ready, and other nodes do not join',
     fix: 'systemctl disable --now firewalld, or let the cluster through with --fix',
     forNodes: true,
     async look(box) {
@@ -65,7 +65,7 @@ export const firewallChecks: readonly Check[] = [
     name: 'ufw',
     group: 'Firewall',
     title: 'ufw, if it is on, lets the cluster through',
-    why: 'it drops what it does not know: nodes do not join, and pods do not reach each other',
+    why: 'it drops what it does not know: pods reach neither kube-apiserver nor the cluster’s DNS, which is then never Ready, and other nodes do not join',
     fix: 'ufw disable, or let the cluster through with --fix',
     look(box) {
       const commands = ufwCommands(box);
@@ -86,7 +86,7 @@ export const firewallChecks: readonly Check[] = [
     name: 'input-rules',
     group: 'Firewall',
     title: 'the box’s own rules let nodes in',
-    why: 'some images drop or reject what no rule lets in: nodes do not join, and pods do not reach each other',
+    why: 'some images drop or reject what no rule lets in: pods reach neither kube-apiserver nor the cluster’s DNS, and other nodes do not join',
     fix: 'let the ports in, and keep the rules as your distribution does (netfilter-persistent save)',
     async look(box) {
       if (isUfwOn(box) || (await runsFirewalld(box))) return fine; // whose own checks say it better

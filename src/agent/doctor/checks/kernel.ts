@@ -1,6 +1,6 @@
 import { featuresFor, featureState, hostChecks, type HostRoot } from '../../host/host.ts';
 import { installCommand } from '../../../shared/packages/packages.ts';
-import { fine, warning, type Box, type Check } from '../check.ts';
+import { fine, note, warning, type Box, type Check } from '../check.ts';
 import { faultsOf } from './from-host.ts';
 import { isOlder, majorMinor, namesIn, numberIn } from './reading.ts';
 
@@ -23,6 +23,9 @@ const limitOptions = {
   CONFIG_NAMESPACES: 'namespaces',
   CONFIG_SECCOMP_FILTER: 'seccomp profiles',
 } as const;
+
+/** tmpfs can be mounted with other user ids. */
+const idmappedTmpfsFrom = [6, 3] as const;
 
 export const kernelChecks: readonly Check[] = [
   {
@@ -113,16 +116,39 @@ export const kernelChecks: readonly Check[] = [
     name: 'apparmor',
     group: 'Kernel',
     title: 'AppArmor, if it is on, has its parser',
-    why: 'containerd loads a profile for each container where AppArmor is on, and cannot without the parser: no pod starts',
-    fix: 'install the package apparmor, or boot with apparmor=0',
+    why: 'without it containerd runs containers unconfined: what its profile denies (writing below /proc and /sys, mounting) is left to the other limits; a Pod that asks for a profile does not start ("apparmor is not supported")',
+    fix: 'install the package apparmor, then restart kagent; or boot with apparmor=0',
     isCheap: true,
     forNodes: true,
     look({ root }) {
       if (root.read('/sys/module/apparmor/parameters/enabled')?.trim() !== 'Y') return fine;
-      if (['/sbin', '/usr/sbin'].some((folder) => root.realPath(`${folder}/apparmor_parser`) !== undefined))
-        return fine;
+      if (root.realPath('/sbin/apparmor_parser') !== undefined) return fine; // where containerd looks
       const install = installCommand(['apparmor'], root.read('/etc/os-release') ?? '');
-      return warning('AppArmor is on, and there is no apparmor_parser', install);
+      return warning(
+        'AppArmor is on, and there is no /sbin/apparmor_parser: containers run unconfined',
+        `${install}, then restart kagent`,
+      );
+    },
+  },
+  {
+    name: 'user-namespaces',
+    group: 'Kernel',
+    title: 'Pods can have user namespaces of their own',
+    why: 'for Pods with "hostUsers: false" alone: their tokens, Secrets and ConfigMaps are on tmpfs, mounted with other user ids; where the kernel cannot do that, they do not start ("failed to set MOUNT_ATTR_IDMAP")',
+    fix: 'boot a kernel from 6.3 on if there are to be such Pods; others need nothing',
+    forNodes: true,
+    look({ root, kernel }) {
+      if (kernel.config()?.has('CONFIG_USER_NS') === false)
+        return note(`the kernel ${kernel.release} has no CONFIG_USER_NS`);
+      const most = numberIn(root, '/proc/sys/user/max_user_namespaces') ?? Infinity;
+      if (most === 0)
+        return note(
+          'user.max_user_namespaces is 0',
+          'sysctl -w user.max_user_namespaces=15000, if there are to be such Pods',
+        );
+      const version = majorMinor(kernel.release);
+      const isOld = version !== undefined && isOlder(version, idmappedTmpfsFrom);
+      return isOld ? note(`the kernel ${kernel.release} does not map user ids on tmpfs`) : fine;
     },
   },
   {

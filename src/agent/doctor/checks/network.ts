@@ -27,7 +27,7 @@ export const networkChecks: readonly Check[] = [
     name: 'vxlan-port',
     group: 'Network',
     title: `UDP port ${vxlanPort} is free for the pods’ network`,
-    why: 'flannel’s device cannot be made while somebody else has the port: pods of different nodes do not reach each other',
+    why: 'flannel’s device is not brought up while a program has the port: flanneld ends again and again, and the node is never Ready',
     fix: `see who has it: ss -lunp 'sport = :${vxlanPort}', ip -d link show type vxlan`,
     isCheap: true,
     forNodes: true,
@@ -153,7 +153,7 @@ export const networkChecks: readonly Check[] = [
     name: 'left-over-network',
     group: 'Network',
     title: 'there are no devices of another cluster’s network',
-    why: 'flannel and the CNI plugins use the same names: pods would get addresses of a cluster that is gone',
+    why: 'flannel and the CNI plugins use the same names: a start makes cni0 and flannel.1 anew where their addresses or settings are others, which cuts off pods that are still on them; other names stay, with their routes',
     fix: 'uninstall what made them, or: ip link delete DEVICE',
     forNodes: true,
     look({ root, needs, isRunning }) {

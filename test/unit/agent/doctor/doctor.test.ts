@@ -134,7 +134,7 @@ test('inotify instances are made more', async () => {
 test('modules that cannot be loaded now are named for the next boot', async () => {
   const { box, done } = await repaired({
     files: {
-      '/lib/modules/6.1.0/modules.dep': 'kernel/br_netfilter.ko:\n',
+      '/lib/modules/6.12.0/modules.dep': 'kernel/br_netfilter.ko:\n',
       '/proc/sys/kernel/modules_disabled': '1\n',
     },
   });

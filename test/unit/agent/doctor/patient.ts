@@ -12,7 +12,7 @@ export const goodBox: Readonly<Record<string, string>> = {
   '/etc/machine-id': `${'0a'.repeat(16)}\n`,
   '/etc/os-release': 'ID=debian\n',
   '/etc/resolv.conf': 'nameserver 192.0.2.53\n',
-  '/boot/config-6.1.0': [
+  '/boot/config-6.12.0': [
     'OVERLAY_FS',
     'BRIDGE',
     'BRIDGE_NETFILTER',
@@ -30,6 +30,7 @@ export const goodBox: Readonly<Record<string, string>> = {
     'CFS_BANDWIDTH',
     'CGROUP_PIDS',
     'NAMESPACES',
+    'USER_NS',
     'SECCOMP_FILTER',
   ]
     .map((option) => `CONFIG_${option}=y\n`)
@@ -55,7 +56,7 @@ export const goodBox: Readonly<Record<string, string>> = {
   '/proc/sys/fs/file-max': '9223372036854775807\n',
   '/proc/sys/fs/inotify/max_user_instances': '8192\n',
   '/proc/sys/fs/inotify/max_user_watches': '524288\n',
-  '/proc/sys/kernel/osrelease': '6.1.0\n',
+  '/proc/sys/kernel/osrelease': '6.12.0\n',
   '/proc/sys/kernel/pid_max': '4194304\n',
   '/proc/sys/kernel/random/boot_id': 'boot-1\n',
   '/proc/sys/net/ipv4/ip_forward': '1\n',
@@ -132,6 +133,7 @@ export function patient(changes: Changes = {}): Patient {
     hostname: 'box',
     interfaces: { eth0: [networkInterface('192.168.0.5')] },
     isRunning: false,
+    components: [],
     tools: {
       async run(...words) {
         const line = words.join(' ');

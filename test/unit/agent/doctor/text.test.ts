@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { allChecks, diagnosisJson, diagnosisText, type Finding } from '../../../../src/agent/doctor/doctor.ts';
+import {
+  allChecks,
+  diagnosisJson,
+  diagnosisText,
+  whatToDo,
+  type Finding,
+} from '../../../../src/agent/doctor/doctor.ts';
 
 const taken: Finding = {
   check: 'ports',
@@ -60,4 +66,15 @@ test('a program reads whether the box is fit, and everything else', () => {
     fixed: [],
   });
   expect(JSON.parse(diagnosisJson({ findings: [taken], fine: [] }, []))).toMatchObject({ fit: false });
+});
+
+test('the last screen of an installation has what is left to do, and nothing else', () => {
+  const note: Finding = { ...ufw, severity: 'note' };
+  const repairs = [{ check: 'swap', what: 'swapoff' }];
+  expect(whatToDo({ findings: [ufw, note], fine: ['root'] }, repairs)).toEqual([
+    'fixed    swap: swapoff',
+    'warning  ufw: ufw is on',
+    '         fix: ufw disable (kagent doctor --fix does it)',
+  ]);
+  expect(whatToDo({ findings: [note], fine: [] }, [])).toEqual([]);
 });

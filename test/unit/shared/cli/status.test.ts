@@ -31,10 +31,21 @@ const status: DaemonStatus = {
 
 test('status says who runs, how each component is, and what happened lately', () => {
   const text = statusText(status, 90_000);
-  expect(text).toContain('kagent 0.1.0 server, node box: ready, pid 7, up 90s, data in /var/lib/kagent');
+  expect(text).toContain(
+    'kagent 0.1.0 server, node box: ready, except kubelet, pid 7, up 90s, data in /var/lib/kagent',
+  );
   expect(text).toMatch(/^kubelet +BackingOff +42 +3 +60s +1\.3 s +50 MiB +exit code 1: no such file$/m);
   expect(text).toMatch(/^datastore +Ready +- +- +90s +- +-$/m);
   expect(text).toMatch(/^50s +Warning +Ended +kubelet +kubelet ended$/m);
+});
+
+test('all is ready when each component is, and not before', () => {
+  const head = (components: DaemonStatus['components'], isReady = true) =>
+    statusText({ ...status, isReady, components }, 0).split('\n')[0];
+  expect(head([{ name: 'datastore', condition: ready, restarts: 0 }])).toContain('node box: ready, pid 7');
+  const dns = { name: 'cluster-dns', condition: { ...ready, status: 'Unknown' as const }, restarts: 0 };
+  expect(head([dns])).toContain('node box: ready, except cluster-dns, pid 7');
+  expect(head([dns], false)).toContain('node box: starting, pid 7');
 });
 
 test('ages are written as kubectl writes them', () => {

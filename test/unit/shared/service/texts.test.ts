@@ -16,7 +16,7 @@ import { temporaryDir } from '../../../helpers/temporary.ts';
 const args = ['server', '--node-label', "owner=it's me", '--kubelet-arg=v=4', '--token', '50%$'];
 
 function textOf(kind: 'systemd' | 'openrc' | 'none', executable = '/usr/local/bin/kagent'): string {
-  const readiness = async () => ({ ready: true, text: '' });
+  const readiness = async () => ({ ready: true, text: '', unknown: [] });
   const manager = createServiceManager(kind, { host: hostAt('/'), readiness });
   return manager.text({ name: 'kagent', executable, args });
 }
@@ -93,7 +93,7 @@ test.each([
   [['agent'], '', '/from/file'],
 ])('a service with %j and the environment %j has its data in %s', (words, environment, expected) => {
   const root = temporaryDir();
-  const readiness = async () => ({ ready: true, text: '' });
+  const readiness = async () => ({ ready: true, text: '', unknown: [] });
   const manager = createServiceManager('none', { host: hostAt(root), readiness });
   mkdirSync(join(root, 'etc/kagent'), { recursive: true });
   const files = manager.files('kagent-mine');

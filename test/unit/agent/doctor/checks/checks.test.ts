@@ -7,6 +7,8 @@ import { rulesetOf } from './nftables.ts';
 interface Case extends Changes {
   readonly sees: string | RegExp;
   readonly as?: 'fatal' | 'note';
+  /** Where the fault has better advice than its check. */
+  readonly fix?: string;
 }
 
 const listening = (port: number) =>
@@ -14,7 +16,12 @@ const listening = (port: number) =>
 const mounted = (type: string, options = 'rw', point = '/', device = '8:1') =>
   `${goodBox['/proc/self/mountinfo']}30 22 ${device} / ${point} ${options} shared:2 - ${type} none rw\n`;
 const config = (name: string) => ({
-  '/boot/config-6.1.0': (goodBox['/boot/config-6.1.0'] ?? '').replace(`CONFIG_${name}=y\n`, ''),
+  '/boot/config-6.12.0': (goodBox['/boot/config-6.12.0'] ?? '').replace(`CONFIG_${name}=y\n`, ''),
+});
+
+const component = (name: string, status: 'False' | 'Unknown', message: string) => ({
+  name,
+  condition: { status, reason: 'Ended', message, lastTransitionTime: '2026-06-01T00:00:00Z' },
 });
 
 const faults: Readonly<Record<string, Case | readonly Case[]>> = {
@@ -30,16 +37,16 @@ const faults: Readonly<Record<string, Case | readonly Case[]>> = {
     as: 'note',
   },
   'kernel-log': { without: ['/dev/kmsg'], sees: 'there is no /dev/kmsg' },
-  'kernel-features': { files: config('VETH'), sees: 'the kernel 6.1.0 has no veth network pairs', as: 'fatal' },
+  'kernel-features': { files: config('VETH'), sees: 'the kernel 6.12.0 has no veth network pairs', as: 'fatal' },
   'kernel-modules': [
     {
-      files: { '/lib/modules/6.1.0/modules.dep': 'kernel/net/br_netfilter.ko:\n' },
+      files: { '/lib/modules/6.12.0/modules.dep': 'kernel/net/br_netfilter.ko:\n' },
       without: ['/usr/sbin/modprobe'],
       sees: 'br_netfilter are not loaded, and there is no modprobe',
     },
     {
       files: {
-        '/lib/modules/6.1.0/modules.dep': 'kernel/drivers/net/vxlan/vxlan.ko.xz:\n',
+        '/lib/modules/6.12.0/modules.dep': 'kernel/drivers/net/vxlan/vxlan.ko.xz:\n',
         '/proc/sys/kernel/modules_disabled': '1\n',
       },
       sees: 'vxlan are not loaded, and kernel.modules_disabled is 1',
@@ -48,13 +55,25 @@ const faults: Readonly<Record<string, Case | readonly Case[]>> = {
   'kernel-version': { files: { '/proc/sys/kernel/osrelease': '4.19.0-27\n' }, sees: 'the kernel is 4.19.0-27' },
   'kernel-netfilter': {
     files: config('NETFILTER_XT_MATCH_STATISTIC'),
-    sees: 'the kernel 6.1.0 has no CONFIG_NETFILTER_XT_MATCH_STATISTIC',
+    sees: 'the kernel 6.12.0 has no CONFIG_NETFILTER_XT_MATCH_STATISTIC',
   },
   'kernel-limits': {
     files: config('CFS_BANDWIDTH'),
-    sees: 'the kernel 6.1.0 has no CPU limits (CONFIG_CFS_BANDWIDTH)',
+    sees: 'the kernel 6.12.0 has no CPU limits (CONFIG_CFS_BANDWIDTH)',
   },
-  apparmor: { files: { '/sys/module/apparmor/parameters/enabled': 'Y\n' }, sees: /no apparmor_parser/ },
+  apparmor: {
+    files: { '/sys/module/apparmor/parameters/enabled': 'Y\n' },
+    sees: /no \/sbin\/apparmor_parser: containers run unconfined$/,
+  },
+  'user-namespaces': [
+    { files: config('USER_NS'), sees: 'the kernel 6.12.0 has no CONFIG_USER_NS', as: 'note' },
+    { files: { '/proc/sys/user/max_user_namespaces': '0\n' }, sees: 'user.max_user_namespaces is 0', as: 'note' },
+    {
+      files: { '/proc/sys/kernel/osrelease': '6.1.0-44-amd64\n' },
+      sees: 'the kernel 6.1.0-44-amd64 does not map user ids on tmpfs',
+      as: 'note',
+    },
+  ],
   selinux: { files: { '/sys/fs/selinux/enforce': '1' }, sees: 'SELinux is enforcing' },
   'machine-id': [
     { files: { '/etc/machine-id': '' }, sees: '/etc/machine-id is empty or missing' },
@@ -119,6 +138,17 @@ const faults: Readonly<Record<string, Case | readonly Case[]>> = {
     files: { '/proc/sys/kernel/pid_max': '4096\n' },
     sees: 'there are 4096 process ids (kernel.pid_max)',
   },
+  components: [
+    {
+      box: { components: [component('cluster-dns', 'False', 'no Pod of CoreDNS is Ready; see its log')] },
+      sees: 'cluster-dns: no Pod of CoreDNS is Ready',
+      fix: 'see its log',
+    },
+    {
+      box: { components: [component('kubelet', 'False', ''), component('channel', 'Unknown', 'connecting')] },
+      sees: 'kubelet: Ended',
+    },
+  ],
   memory: [
     {
       files: { '/proc/meminfo': 'MemTotal: 900000 kB\n' },
@@ -279,6 +309,7 @@ test.each(cases)('$check.name: $one.sees', async ({ check, one }) => {
   expect(fault).toMatchObject({
     severity: one.as ?? 'warning',
     what: expect.stringMatching(asPattern(one.sees)) as unknown,
+    ...(one.fix !== undefined && { fix: one.fix }),
   });
 });
 

@@ -1,0 +1,23 @@
+import type { Fault, Check } from '../check.ts';
+
+export const componentChecks: readonly Check[] = [
+  {
+    name: 'components',
+    group: 'Components',
+    title: 'each component of the running kagent is as it should be',
+    why: 'a node can be Ready all the same, and its Pods lack what they need: the network, Services, names',
+    fix: 'kagent status; the log of kagent has more: journalctl -u kagent, or logs/kagent.log in the data dir',
+    look: ({ components }) =>
+      components.flatMap(({ name, condition }): readonly Fault[] => {
+        if (condition.status !== 'False') return [];
+        const [what = '', ...fix] = condition.message.split('; '); // as errors have it: what happened; the next step
+        return [
+          {
+            severity: 'warning',
+            what: `${name}: ${what === '' ? condition.reason : what}`,
+            ...(fix.length > 0 && { fix: fix.join('; ') }),
+          },
+        ];
+      }),
+  },
+];
