@@ -186,6 +186,7 @@ function nodePrograms(
       snapshotter: config.snapshotter,
       defaultRuntime: config.defaultRuntime,
       nonrootDevices: config.nonrootDevices,
+      log: options.log,
       sandboxImage: config.pauseImage ?? options.image('pause'),
     });
   /** containerd does not wait for the join: on a node's first start the cluster's backend is guessed. */

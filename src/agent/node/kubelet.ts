@@ -51,6 +51,7 @@ export function kubeletComponent(options: KubeletOptions) {
         servingCertPath: options.servingCertPath,
         servingKeyPath: options.servingKeyPath,
         staticPodDir: paths.agent.podManifests,
+        volumePluginDir: paths.agent.volumePlugins,
         containerdSocket: runPaths.containerdSocket,
         taints: options.taints,
         protectKernelDefaults: options.protectKernelDefaults,
