@@ -213,6 +213,7 @@ function nodePrograms(
         taints: config.nodeTaint,
         extraArgs: config.kubeletArg,
         protectKernelDefaults: config.protectKernelDefaults,
+        ownNode: membership.ownNode,
         credentialProvider: {
           binDir: config.imageCredentialProviderBinDir,
           config: config.imageCredentialProviderConfig,

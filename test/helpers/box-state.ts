@@ -58,13 +58,18 @@ async function stateByCommands(sh: Shell): Promise<BoxState> {
     sockets: (await inside("ss -Hlntu | awk '{print $1, $5}'; ss -Hlx | awk '{print $1, $5}'")).map((line) =>
       line.trim(),
     ),
-    sysctls: settings(await inside('sysctl -a --pattern "^net\\." 2>/dev/null')),
+    sysctls: settings(await inside(settingsBelow('net'))),
     machineSysctls: await inside(
-      'sysctl vm.overcommit_memory vm.panic_on_oom 2>/dev/null; sysctl -a --pattern "^(kernel.(panic|keys)|fs.inotify)"',
+      settingsBelow('vm/overcommit_memory vm/panic_on_oom kernel/panic* kernel/keys fs/inotify'),
     ),
     units: await inside(unitLines),
   };
 }
+
+/** As sysctl prints them, without sysctl: `net.ipv4.ip_forward = 1`. */
+const settingsBelow = (paths: string) =>
+  `cd /proc/sys && grep -rs . ${paths} | awk '{ at = index($0, ":"); name = substr($0, 1, at - 1); gsub("/", ".", name)
+    print name " = " substr($0, at + 1) }'`;
 
 /** What systemd knows and in which state, where it is the first process. */
 const unitLines = `[ ! -d /run/systemd/system ] ||
