@@ -20,16 +20,17 @@ const { values, positionals } = parseArgs({
     firewall: { type: 'string', default: 'none' },
     cards: { type: 'string', default: 'one' },
     docker: { type: 'boolean', default: false },
+    hardened: { type: 'boolean', default: false },
     dir: { type: 'string', default: '/var/tmp/kagent-machines' },
   },
 });
 const [command, name, script = ''] = positionals;
-const { suite, arch, network, firewall, cards, docker, dir } = values;
+const { suite, arch, network, firewall, cards, docker, hardened, dir } = values;
 const drive = resolve(import.meta.dirname, '../../dist/machines', arch, 'release.ext4');
 
 async function chosen() {
   if (name !== 'm1' && name !== 'm2') throw new Error('which machine: m1 or m2?');
-  const image = await imageOf({ suite, arch, network, firewall, docker } as ImageOptions);
+  const image = await imageOf({ suite, arch, network, firewall, docker, hardened } as ImageOptions);
   return machine({
     ...({ name, dir, arch, image, cards: cards as Cards } as MachineOptions),
     release: existsSync(drive) ? drive : undefined,

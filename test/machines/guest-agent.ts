@@ -37,7 +37,11 @@ export async function guestShell(socketPath: string, script: string, timeoutMs: 
     await ask(socketPath, 'guest-exec', {
       path: '/bin/sh',
       arg: ['-c', script],
-      env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root', 'LANG=C.UTF-8'],
+      env: [
+        'PATH=/opt/kagent/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+        'HOME=/root',
+        'LANG=C.UTF-8',
+      ],
       'capture-output': true,
     }),
   );

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { defaultCacheDir, hashOf, openCache } from '../../scripts/build/cache.ts';
 import { mirror } from '../helpers/debian.ts';
+import { hardenedCommands, hardenedFiles, hardenedFileSystems, hardenedPackages } from './hardened.ts';
 import { bootScript, bootUnit, firewallFiles, networkPackages, services } from './setup.ts';
 
 const run = promisify(execFile);
@@ -23,6 +24,8 @@ export interface ImageOptions {
   readonly network: NetworkManager;
   readonly firewall: Firewall;
   readonly docker: boolean;
+  /** As a careful owner has it: what may be read-only is, what need not be run cannot be. */
+  readonly hardened: boolean;
 }
 
 export interface Image {
@@ -34,15 +37,21 @@ export interface Image {
 
 const diskSize = '12G'; // sparse
 
+const fileSystems = [
+  'LABEL=root / ext4 rw 0 1',
+  'LABEL=release /mnt/release ext4 ro,nofail,x-systemd.device-timeout=10min 0 0',
+];
+
 const base = ['systemd-sysv', 'udev', 'dbus', 'kmod', 'qemu-guest-agent', 'sudo'];
 
-function packagesOf({ arch, network, firewall, docker }: ImageOptions): readonly string[] {
+function packagesOf({ arch, network, firewall, docker, hardened }: ImageOptions): readonly string[] {
   return [
     ...base,
     `linux-image-cloud-${arch}`,
     ...networkPackages[network],
     ...(firewall === 'none' ? [] : [firewall]),
     ...(docker ? ['docker.io'] : []),
+    ...(hardened ? hardenedPackages : []),
   ];
 }
 
@@ -92,15 +101,14 @@ export async function fileSystem(folder: string, path: string, size: string, lab
 }
 
 /** Runs in the root as the last step. */
-function customization({ network, firewall, docker }: ImageOptions): string {
+function customization({ network, firewall, hardened }: ImageOptions): string {
   const file = (path: string, text: string, mode = '644') =>
     `mkdir -p "$(dirname ${path})"\ncat >${path} <<'END'\n${text}END\nchmod ${mode} ${path}\n`;
   return [
     'set -e\n',
-    file(
-      '/etc/fstab',
-      'LABEL=root / ext4 rw 0 1\nLABEL=release /mnt/release ext4 ro,nofail,x-systemd.device-timeout=5s 0 0\n',
-    ),
+    file('/etc/fstab', [...fileSystems, ...(hardened ? hardenedFileSystems : []), ''].join('\n')),
+    ...Object.entries(hardened ? hardenedFiles : {}).map(([path, text]) => file(path, text)),
+    hardened ? hardenedCommands : '',
     'mkdir -p /mnt/release\n',
     file('/usr/local/sbin/machine-boot', bootScript(network), '755'),
     file('/etc/systemd/system/machine-boot.service', bootUnit),
@@ -108,7 +116,6 @@ function customization({ network, firewall, docker }: ImageOptions): string {
     `systemctl --quiet enable machine-boot.service qemu-guest-agent.service ${services(network, firewall).join(' ')} || true\n`,
     // What would run by itself just when something is measured or compared.
     'for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer man-db.timer; do ln -sf /dev/null /etc/systemd/system/$unit; done\n',
-    docker ? '' : 'true\n',
     firewall === 'ufw' ? 'sed -i s/ENABLED=no/ENABLED=yes/ /etc/ufw/ufw.conf\n' : '',
     'rm -f /etc/resolv.conf; echo nameserver 10.77.0.1 >/etc/resolv.conf; rm -rf /var/lib/apt/lists/* /var/cache/apt/*\n',
   ].join('');

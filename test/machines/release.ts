@@ -11,12 +11,19 @@ const repository = resolve(import.meta.dirname, '../..');
 /** What is installed, and what it is upgraded to: the same sources under two versions. */
 export const versions = { old: '0.1.0', new: '0.1.1' } as const;
 
+const dirOf = (arch: Arch) => join(repository, 'dist/machines', arch);
+
+/** The released executable of the first version. */
+export function releasedExecutable(arch: Arch): string {
+  return join(dirOf(arch), 'release', `v${versions.old}`, `kagent-${arch}`);
+}
+
 /**
  * Lays out both versions with scripts/release.sh. On the drive is what install.sh takes from a folder.
  * @returns the path of the file system; in a machine it is mounted at /mnt/release: `install.sh`, `v0.1.0/`, `v0.1.1/`
  */
 export async function releaseDrive(arch: Arch): Promise<string> {
-  const out = join(repository, 'dist/machines', arch);
+  const out = dirOf(arch);
   const [laidOut, folder, drive] = [join(out, 'release'), join(out, 'drive'), join(out, 'release.ext4')];
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });

@@ -22,29 +22,31 @@ export interface RowReport {
 }
 
 export interface Report {
-  /** Runs a story; what it returns is its detail. */
-  measure(story: string, run: () => Promise<string | undefined>): Promise<void>;
+  /** Before each story. @throws after one that failed: another would find a machine half way */
+  begin(): void;
+  /** What the present story has measured or seen. */
+  note(detail: string): void;
+  end(story: string, passed: boolean): void;
   write(): void;
 }
 
 export function createReport(row: Row): Report {
   const stories: StoryReport[] = [];
+  let startMs = 0;
+  let detail: string | undefined;
   return {
-    async measure(story, run) {
-      const startMs = performance.now();
-      const keep = (passed: boolean, detail: string | undefined) =>
-        stories.push({
-          story,
-          passed,
-          tookSeconds: Math.round((performance.now() - startMs) / 1000),
-          ...(detail !== undefined && { detail }),
-        });
-      try {
-        keep(true, await run());
-      } catch (error) {
-        keep(false, undefined);
-        throw error;
-      }
+    begin() {
+      startMs = performance.now();
+      detail = undefined;
+      const failed = stories.find((earlier) => !earlier.passed);
+      if (failed !== undefined) throw new Error(`not tried, as an earlier story failed: ${failed.story}`);
+    },
+    note(text) {
+      detail = text;
+    },
+    end(story, passed) {
+      const tookSeconds = Math.round((performance.now() - startMs) / 1000);
+      stories.push({ story, passed, tookSeconds, ...(detail !== undefined && { detail }) });
     },
     write() {
       mkdirSync(reportDir, { recursive: true });

@@ -1,16 +1,16 @@
 /** What a person does on machines, and looks at. */
 import { readFile } from 'node:fs/promises';
-import { busyboxImage } from '../helpers/cluster.ts';
 import { eventually } from '../helpers/wait.ts';
 import { GuestSilentError } from './guest-agent.ts';
 import type { Machine } from './machine.ts';
 
 const minute = 60_000;
 
-/** From the folder on the drive. @returns what the installer said */
-export async function install(machine: Machine, version: string, args: string): Promise<string> {
-  const said = `INSTALL_KAGENT_ARTIFACT_PATH=/mnt/release/v${version} sh /mnt/release/install.sh ${args} 2>&1`;
-  return machine.sh(said, { timeoutMs: 20 * minute });
+/** From the folder on the drive; `before`: what the person types first. @returns what the installer said */
+export async function install(machine: Machine, version: string, args: string, before = ''): Promise<string> {
+  await machine.sh('systemctl start mnt-release.mount'); // returns when it is there
+  const command = `${before} INSTALL_KAGENT_ARTIFACT_PATH=/mnt/release/v${version} sh /mnt/release/install.sh ${args} 2>&1`;
+  return machine.sh(command, { timeoutMs: 20 * minute });
 }
 
 export function kubectl(machine: Machine, command: string): Promise<string> {
@@ -26,6 +26,12 @@ export async function ready(server: Machine, nodes: number): Promise<void> {
     return list.filter((line) => /\sReady\s/.test(line)).length === nodes && pods.every(isUp);
   };
   await eventually(settled, { withinMs: 15 * minute, what: `${nodes} Ready nodes with all their pods` });
+}
+
+/** Until every component of this kagent is as it should be: `kagent status` says ready. */
+export async function healthy(machine: Machine): Promise<void> {
+  const isReady = async () => /^kagent \S+ \w+, node \S+: ready/.test(await machine.sh('kagent status'));
+  await eventually(isReady, { withinMs: 10 * minute, what: `every component of ${machine.name}` });
 }
 
 /** Ids of the containers that run on it. */
@@ -58,9 +64,11 @@ spec:
   ports: [{ port: 80, targetPort: 8080, nodePort: 30080 }]
 `;
 
-/** A pod on each node: by name and address from each other, by the Service from the hosts, with packets of full size. */
-export async function podsReachEachOther(server: Machine, hosts: readonly Machine[]): Promise<void> {
-  const manifest = Buffer.from(web(await busyboxImage())).toString('base64');
+/** A pod on each node: by name and address from each other, by the Service from the hosts, with packets of full size. The first is the server. */
+export async function podsReachEachOther(hosts: readonly Machine[], image: string): Promise<void> {
+  const [server] = hosts;
+  if (server === undefined) throw new Error('no machine');
+  const manifest = Buffer.from(web(image)).toString('base64');
   await server.sh(`echo ${manifest} | base64 -d | kagent kubectl apply -f -`);
   await kubectl(server, 'rollout status daemonset/web --timeout=10m');
   const list = await kubectl(
@@ -88,6 +96,27 @@ export async function podsReachEachOther(server: Machine, hosts: readonly Machin
 
 /** A machine has neither curl nor wget: kagent's own busybox asks. */
 const fetch = (address: string) => `/var/lib/kagent/data/current/aux/busybox wget -q -T 20 -O - http://${address}/`;
+
+/**
+ * What a person does who reads the doctor: `--fix`, and by hand what it leaves to its owner, rules of nft, now and for the
+ * next boot.
+ */
+export async function doAsTheDoctorSays(machine: Machine, mode: 'server' | 'agent'): Promise<void> {
+  await machine.exec(`kagent doctor --fix ${mode}`);
+  const { stdout } = await machine.exec(`kagent doctor ${mode} -o json`);
+  for (const [, chain = '', condition = ''] of stdout.matchAll(/nft insert rule inet filter (\w+) ([^&;"]+) accept/g)) {
+    await machine.sh(`nft insert rule inet filter ${chain} ${condition} accept
+[ -e /root/nftables.conf ] || cp /etc/nftables.conf /root/nftables.conf
+sed -i '/hook ${chain} /a ${condition} accept' /etc/nftables.conf`);
+  }
+}
+
+/** After kagent has gone. */
+export async function takeOwnRulesBack(machine: Machine): Promise<void> {
+  await machine.sh(
+    `[ ! -e /root/nftables.conf ] || { mv /root/nftables.conf /etc/nftables.conf && nft -f /etc/nftables.conf; }`,
+  );
+}
 
 /** The line that makes another machine an agent: it takes everything from the server. */
 export async function joinLine(server: Machine): Promise<string> {
