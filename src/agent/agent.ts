@@ -187,6 +187,7 @@ function nodePrograms(
       snapshotter: config.snapshotter,
       defaultRuntime: config.defaultRuntime,
       nonrootDevices: config.nonrootDevices,
+      log: options.log,
       sandboxImage: config.pauseImage ?? options.image('pause'),
     });
   /** containerd does not wait for the join: on a node's first start the cluster's backend is guessed. */
@@ -213,6 +214,7 @@ function nodePrograms(
         taints: config.nodeTaint,
         extraArgs: config.kubeletArg,
         protectKernelDefaults: config.protectKernelDefaults,
+        ownNode: membership.ownNode,
         credentialProvider: {
           binDir: config.imageCredentialProviderBinDir,
           config: config.imageCredentialProviderConfig,

@@ -9,6 +9,7 @@ import { openJournal, type Journal } from '../shared/journal/journal.ts';
 import { pathsOf, runPaths, type Paths } from '../shared/paths.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
 import { addTools } from '../shared/process/process.ts';
+import { serviceNameOf } from '../shared/service/service.ts';
 import { buildDate } from '../shared/version/version.ts';
 import type { NodeConfig } from './config.ts';
 import { boxOf, glance, type BoxPlan } from './doctor/doctor.ts';
@@ -118,6 +119,7 @@ export async function openBox(options: BoxOptions): Promise<Box> {
     nodeIp: config.nodeIp,
     interfaceName: config.flannelIface,
     resolvConf: config.resolvConf,
+    serviceName: serviceNameOf(process.env),
   });
   return {
     paths,

@@ -61,6 +61,8 @@ export function pathsOf(dataDir: string) {
       /** What containerd knows of registries: `<registry>/hosts.toml`. */
       registryHosts: join(agent, 'etc', 'containerd', 'certs.d'),
       podManifests: join(agent, 'pod-manifests'),
+      /** FlexVolume drivers; upstream's own place is below /usr, which may be read-only and is not ours. */
+      volumePlugins: join(agent, 'volume-plugins'),
       /** Where CSI drivers and their guides expect it, wherever the data dir is. */
       kubelet: '/var/lib/kubelet',
     },

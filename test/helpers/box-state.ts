@@ -17,46 +17,76 @@ const lines = (text: string) => text.split('\n').filter((line) => line.trim() !=
  * it by now.
  */
 export async function boxState(box: Box): Promise<BoxState> {
-  const inside = async (script: string) => lines(await box.sh(script));
   await eventually(async () => (await box.sh('ip -6 address show tentative')) === '', {
     what: "the box's own addresses",
   });
-  const [mounts, links, addresses, routes, rules, nft, iptables, sets, virtualServers, cgroups, sockets, net, machine] =
-    await Promise.all([
-      readFile(box.path('/proc/1/mountinfo'), 'utf8').then(mountPoints),
-      inside("ip -o link | sed 's/^[0-9]*: //; s/[@:] .*//; s/@.*//'"),
-      inside("ip -o address | awk '{print $2, $4}'"),
-      inside('ip route show table all; ip -6 route show table all'),
-      inside('ip rule; ip -6 rule'),
-      inside('nft list ruleset').then(withoutCounters),
-      inside(saveAllFlavours).then(withoutIdleChains),
-      inside('ipset list -n 2>/dev/null || true'),
-      inside('cat /proc/net/ip_vs 2>/dev/null | tail -n +4'),
-      inside('find /sys/fs/cgroup -type d'),
-      inside("ss -Hlntu | awk '{print $1, $5}'; ss -Hlx | awk '{print $1, $5}'"),
-      inside('sysctl -a --pattern "^net\\." 2>/dev/null').then(settings),
-      inside(
-        'sysctl vm.overcommit_memory vm.panic_on_oom 2>/dev/null; sysctl -a --pattern "^(kernel.(panic|keys)|fs.inotify)"',
-      ),
-    ]);
   return {
+    ...(await stateByCommands(box.sh)),
     processes: processesOf(box).map((process) => process.commandLine),
-    mounts,
-    links,
-    addresses: addresses.map(withoutLinkLocal),
-    routes: routes.map(withoutLinkLocal),
-    rules,
-    nft,
-    iptables,
-    sets,
-    virtualServers,
-    cgroups,
-    sockets: sockets.map((line) => line.trim()),
+    mounts: mountPoints(await readFile(box.path('/proc/1/mountinfo'), 'utf8')),
     files: files(box),
-    sysctls: net,
-    machineSysctls: machine,
   };
 }
+
+/** The same of a whole machine, which is asked for everything; what a tool would show that is not there is left out. */
+export async function machineState(sh: Shell): Promise<BoxState> {
+  return {
+    ...(await stateByCommands(sh)),
+    processes: lines(await sh(processLines)),
+    mounts: mountPoints(await sh('cat /proc/1/mountinfo')),
+    files: lines(await sh(fileLines)).filter((line) => !changesByItself.test(line)),
+    modules: lines(await sh("cut -d ' ' -f 1 /proc/modules | sort")),
+  };
+}
+
+/** Runs a shell's text. @returns stdout */
+type Shell = (script: string) => Promise<string>;
+
+/** One command after the other: a machine's channel carries one at a time. */
+async function stateByCommands(sh: Shell): Promise<BoxState> {
+  const inside = async (script: string) => lines(await sh(script));
+  return {
+    links: await inside("ip -o link | sed 's/^[0-9]*: //; s/[@:] .*//; s/@.*//'"),
+    addresses: (await inside("ip -o address | awk '{print $2, $4}'")).map(withoutLinkLocal),
+    routes: (await inside('ip route show table all; ip -6 route show table all')).map(withoutLinkLocal),
+    rules: await inside('ip rule; ip -6 rule'),
+    nft: withoutCounters(await inside('if command -v nft >/dev/null; then nft list ruleset; fi')),
+    iptables: withoutIdleChains(await inside(saveAllFlavours)),
+    sets: await inside('ipset list -n 2>/dev/null || true'),
+    virtualServers: await inside('cat /proc/net/ip_vs 2>/dev/null | tail -n +4'),
+    cgroups: await inside('find /sys/fs/cgroup -type d'),
+    sockets: (await inside("ss -Hlntu | awk '{print $1, $5}'; ss -Hlx | awk '{print $1, $5}'")).map((line) =>
+      line.trim(),
+    ),
+    sysctls: settings(await inside(settingsBelow('net'))),
+    machineSysctls: await inside(
+      settingsBelow('vm/overcommit_memory vm/panic_on_oom kernel/panic* kernel/keys fs/inotify'),
+    ),
+    units: await inside(unitLines),
+  };
+}
+
+/** As sysctl prints them, without sysctl: `net.ipv4.ip_forward = 1`. */
+const settingsBelow = (paths: string) =>
+  `cd /proc/sys && grep -rs . ${paths} | awk '{ at = index($0, ":"); name = substr($0, 1, at - 1); gsub("/", ".", name)
+    print name " = " substr($0, at + 1) }'`;
+
+/** What systemd knows and in which state, where it is the first process. */
+const unitLines = `[ ! -d /run/systemd/system ] ||
+  systemctl list-units --all --plain --no-legend --type=service,slice,scope,socket,mount,timer | awk '{print $1, $2, $3, $4}'`;
+
+/** Command lines of all but kernel threads and this command's own. */
+const processLines = `for dir in /proc/[0-9]*; do
+  [ "$(readlink "$dir/exe")" = "$(readlink /proc/$$/exe)" ] || tr '\\0' ' ' <"$dir/cmdline" 2>/dev/null | grep .
+done; true`;
+
+/** Path, kind, mode, owner, size of every file on disks and in /run; of what is in /etc also the content. */
+const fileLines = `find / /run -xdev \\( -type d -printf '%p folder %m %U:%G\\n' -o -printf '%p %y %m %U:%G %s %l\\n' \\)
+find /etc -xdev -type f -exec sha256sum {} +`;
+
+/** What a machine that is only up writes: logs, the clock's file, systemd's notes of what runs. */
+const changesByItself =
+  /^\/(var\/log\/(journal|wtmp|lastlog|btmp)|var\/lib\/(systemd|private)|run\/(systemd|udev|log|user|utmp|credentials)|tmp|root)\b/;
 
 /**
  * What is in one and not in the other, by kind: `+` came, `-` went. `except`: kinds that the machine's other hosts change

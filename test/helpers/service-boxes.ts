@@ -11,8 +11,8 @@ const scripts = resolve(import.meta.dirname, '../../scripts');
 export interface ServiceBox extends Box {
   /** scripts/install.sh with the built executable. @returns what it said */
   install(args?: string, environment?: string): Promise<string>;
-  /** Asks the service manager for a reboot, and returns when its host has booted again. */
-  reboot(command: string): Promise<void>;
+  /** Asks the service manager for a reboot, and returns when its host has booted again. @returns how long going down took */
+  reboot(command: string): Promise<number>;
   /** Until `kagent status` of the service says Ready. @returns its pid */
   ready(): Promise<number>;
   /** Ids of the containers that run. */
@@ -60,10 +60,13 @@ function serviceBox(box: Box): ServiceBox {
       );
     },
     async reboot(command) {
+      const fromMs = performance.now();
       await host.exec(['/bin/sh', '-c', command]); // its answer may not come any more
       await eventually(() => host.isOff(), { withinMs: 60_000, what: 'the end of the host' });
+      const downMs = performance.now() - fromMs;
       await host.off(); // what is left of a host when its first program has ended
       await host.up();
+      return downMs;
     },
     async ready() {
       const status = await eventually(

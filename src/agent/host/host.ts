@@ -19,6 +19,8 @@ export interface HostFacts {
   readonly cgroupVersion: CgroupVersion;
   readonly cgroupDriver: 'systemd' | 'cgroupfs';
   readonly systemdIsInit: boolean;
+  /** logind waits for the kubelet before the host goes down. */
+  readonly logindWaits: boolean;
   /** A resolv.conf that pods can use: no loopback server in it. */
   readonly resolvConfPath: string;
   readonly defaultInterface: string;
@@ -37,6 +39,7 @@ export { defaultInterface, nodeAddress, nodeName, type NodeAddress } from './add
 export { hostRoot, type HostRoot } from './root.ts';
 export { prepareHost, type PrepareOptions } from './prepare.ts';
 export { currentBoot, dotted, isWrong, nodeSysctls, restoreSysctl, type Sysctl } from './sysctl.ts';
+export { isGoingDown, removeScopeDropIn, shutdownGrace } from './shutdown.ts';
 export { portOwner, portProblems, type PortNeed } from './ports.ts';
 export {
   CapabilityMissingError,

@@ -4,6 +4,7 @@ import { writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Journal } from '../../shared/journal/journal.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { Paths } from '../../shared/paths.ts';
+import { hostAt } from '../../shared/service/service.ts';
 import { nodeAddress, nodeName } from './address.ts';
 import { capSysResource, hasCapability } from './capability.ts';
 import { cgroupDriver, cgroupVersion } from './cgroup.ts';
@@ -11,6 +12,7 @@ import type { HostFacts } from './host.ts';
 import { featuresFor, featureState, kernelFiles, loadModule, type FlannelBackend } from './kernel.ts';
 import { findResolvConf } from './resolv-conf.ts';
 import { hostRoot, type HostRoot } from './root.ts';
+import { prepareShutdown } from './shutdown.ts';
 import { applySysctls, nodeSysctls } from './sysctl.ts';
 
 export interface PrepareOptions {
@@ -24,6 +26,8 @@ export interface PrepareOptions {
   readonly interfaceName?: string | undefined;
   /** `--resolv-conf`: used as it is. */
   readonly resolvConf?: string | undefined;
+  /** This process's service, if it is one. */
+  readonly serviceName?: string | undefined;
   readonly root?: HostRoot;
 }
 
@@ -38,11 +42,20 @@ export async function prepareHost(options: PrepareOptions): Promise<HostFacts> {
   await loadModules(options.flannelBackend, root, log);
   applySysctls({ sysctls: nodeSysctls, journal, log, root });
   const systemdIsInit = existsSync(root.path('/run/systemd/system')); // as sd_booted(3) asks
+  const driver = cgroupDriver(root, systemdIsInit);
+  const logindWaits = await prepareShutdown({
+    host: hostAt(root.dir),
+    journal,
+    log,
+    cgroupDriver: driver,
+    serviceName: options.serviceName,
+  });
   return {
     hasSysResource: hasCapability(root.read('/proc/self/status') ?? '', capSysResource),
     cgroupVersion: cgroupVersion(root),
-    cgroupDriver: cgroupDriver(root, systemdIsInit),
+    cgroupDriver: driver,
     systemdIsInit,
+    logindWaits,
     resolvConfPath: options.resolvConf ?? resolvConfForPods(paths, root, log),
     ...address,
     nodeName: name,

@@ -1,4 +1,4 @@
-import type { HostFacts } from '../host/host.ts';
+import { shutdownGrace, type HostFacts } from '../host/host.ts';
 
 export interface KubeletSettings {
   readonly facts: HostFacts;
@@ -8,6 +8,7 @@ export interface KubeletSettings {
   readonly servingCertPath: string;
   readonly servingKeyPath: string;
   readonly staticPodDir: string;
+  readonly volumePluginDir: string;
   readonly containerdSocket: string;
   /** Taints as `key=value:Effect`, at the first registration only. */
   readonly taints: readonly string[];
@@ -46,6 +47,7 @@ export function kubeletConfiguration(settings: KubeletSettings) {
     clusterDNS: [settings.clusterDns],
     clusterDomain: settings.clusterDomain,
     staticPodPath: settings.staticPodDir,
+    volumePluginDir: settings.volumePluginDir,
     fileCheckFrequency: '5s',
     containerLogMaxSize: '10Mi',
     containerLogMaxFiles: 3,
@@ -57,7 +59,7 @@ export function kubeletConfiguration(settings: KubeletSettings) {
       'nodefs.inodesFree': '5%',
       'imagefs.available': '5%',
     },
-    shutdownGracePeriod: '0s', // needs logind
+    ...(facts.logindWaits ? gracefulShutdown : {}),
     ...(settings.taints.length === 0 ? {} : { registerWithTaints: settings.taints.map(parseTaint) }),
     // At rest: less to do, less to hold.
     nodeStatusReportFrequency: '5m',
@@ -68,6 +70,12 @@ export function kubeletConfiguration(settings: KubeletSettings) {
     logging: { verbosity: 0 },
   };
 }
+
+/** The kubelet ends pods itself when the host goes down. Without logind it would only complain. */
+const gracefulShutdown = {
+  shutdownGracePeriod: `${shutdownGrace.totalSeconds}s`,
+  shutdownGracePeriodCriticalPods: `${shutdownGrace.criticalSeconds}s`,
+};
 
 interface Taint {
   readonly key: string;

@@ -5,8 +5,10 @@ import { runPaths, type Paths } from '../../shared/paths.ts';
 import { childEnvironment } from '../../shared/process/process.ts';
 import { processComponent, type Supervisor } from '../../shared/process/process.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
-import type { HostFacts } from '../host/host.ts';
+import { hostAt } from '../../shared/service/service.ts';
+import { isGoingDown, type HostFacts } from '../host/host.ts';
 import { healthz } from './healthz.ts';
+import { podsReported, type OwnNodeOptions } from './own-node.ts';
 import { kubeletConfiguration, kubeletHealthzPort } from './kubelet-config.ts';
 
 export interface KubeletOptions {
@@ -28,6 +30,7 @@ export interface KubeletOptions {
   readonly protectKernelDefaults: boolean;
   /** Programs that know passwords of registries. */
   readonly credentialProvider: { readonly binDir: string | undefined; readonly config: string | undefined };
+  readonly ownNode: OwnNodeOptions;
   /** The node waits with a taint until the server has written its addresses. */
   readonly addressesComeFromServer: boolean;
 }
@@ -37,7 +40,7 @@ export function kubeletComponent(options: KubeletOptions) {
   const { paths, facts, settings, binDir } = options;
   const configPath = join(paths.agent.etc, 'kubelet.json');
   const dropInDir = join(paths.agent.etc, 'kubelet.conf.d');
-  return processComponent({
+  const kubelet = processComponent({
     name: 'kubelet',
     after: options.after,
     supervisor: options.supervisor,
@@ -51,6 +54,7 @@ export function kubeletComponent(options: KubeletOptions) {
         servingCertPath: options.servingCertPath,
         servingKeyPath: options.servingKeyPath,
         staticPodDir: paths.agent.podManifests,
+        volumePluginDir: paths.agent.volumePlugins,
         containerdSocket: runPaths.containerdSocket,
         taints: options.taints,
         protectKernelDefaults: options.protectKernelDefaults,
@@ -80,6 +84,13 @@ export function kubeletComponent(options: KubeletOptions) {
       };
     },
   });
+  return {
+    ...kubelet,
+    async stop() {
+      if (facts.logindWaits && (await isGoingDown(hostAt('/')))) await podsReported(options.ownNode);
+      await kubelet.stop();
+    },
+  };
 }
 
 function flag(name: string, value: string | undefined): readonly string[] {

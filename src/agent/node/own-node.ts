@@ -13,10 +13,21 @@ export interface OwnNodeOptions {
 
 interface NodeObject {
   readonly spec: { readonly podCIDR?: string };
-  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+  readonly status?: { readonly conditions?: readonly NodeCondition[] };
+}
+
+interface NodeCondition {
+  readonly type: string;
+  readonly status: string;
+  readonly message?: string;
+}
+
+interface PodListObject {
+  readonly items: readonly { readonly status?: { readonly phase?: string } }[];
 }
 
 const askAgainMs = 50;
+const reportedWithinMs = 8000;
 
 /** Resolves with this node's pod addresses when kube-controller-manager has given it some. */
 export function podCidr(options: OwnNodeOptions, signal: AbortSignal): Promise<string> {
@@ -30,34 +41,66 @@ export async function nodeReady(options: OwnNodeOptions, signal: AbortSignal): P
   await askUntil(options, isReady, signal);
 }
 
+/**
+ * Resolves when every pod that the kubelet has ended for a shutdown is reported as ended: it lets the host go down a moment
+ * before it has told the API. At once if it has ended none, and in any case after a few seconds.
+ */
+export async function podsReported(options: OwnNodeOptions): Promise<void> {
+  const signal = AbortSignal.timeout(reportedWithinMs);
+  const isShuttingDown = ({ status }: NodeObject) =>
+    status?.conditions?.some(({ type, message }) => type === 'Ready' && message?.includes('node is shutting down'));
+  const path = `/api/v1/pods?fieldSelector=${encodeURIComponent(`spec.nodeName=${options.nodeName}`)}`;
+  await withCredentials(options, async (get) => {
+    for (;;) {
+      const node = await get<NodeObject>(nodePath(options), signal);
+      if (node === undefined || isShuttingDown(node) !== true) return;
+      const pods = await get<PodListObject>(path, signal);
+      if (pods === undefined || !pods.items.some(({ status }) => status?.phase === 'Running')) return;
+      await delay(4 * askAgainMs, undefined, { signal }); // a list is more than one node
+    }
+  }).catch(() => {}); // the time is over, or the API has gone
+}
+
 /** Asks for the node until `look` finds something in it. */
 async function askUntil<T>(
   options: OwnNodeOptions,
   look: (node: NodeObject) => T | undefined,
   signal: AbortSignal,
 ): Promise<T> {
+  return withCredentials(options, async (get) => {
+    for (;;) {
+      const node = await get<NodeObject>(nodePath(options), signal); // not registered, or not allowed, yet: undefined
+      const found = node === undefined ? undefined : look(node);
+      if (found !== undefined) return found;
+      await delay(askAgainMs, undefined, { signal });
+    }
+  });
+}
+
+/** The object at a path; undefined while kube-apiserver does not answer or refuses. */
+type Get = <T>(path: string, signal: AbortSignal) => Promise<T | undefined>;
+
+async function withCredentials<T>(options: OwnNodeOptions, work: (get: Get) => Promise<T>): Promise<T> {
   const agent = httpsAgent({
     ca: readFileSync(options.caPath, 'utf8'),
     cert: readFileSync(options.certPath, 'utf8'),
     key: readFileSync(options.keyPath, 'utf8'),
   });
-  const url = `${options.apiserverUrl}/api/v1/nodes/${options.nodeName}`;
-  const ask = async (): Promise<NodeObject | undefined> => {
-    try {
-      const { status, body } = await httpsRequest({ url, agent, timeoutMs: 5000 }, signal);
-      return status === 200 ? (JSON.parse(body) as NodeObject) : undefined; // not registered, or not allowed, yet
-    } catch {
-      return undefined; // kube-apiserver is not up, or not again
-    }
-  };
   try {
-    for (;;) {
-      const node = await ask();
-      const found = node === undefined ? undefined : look(node);
-      if (found !== undefined) return found;
-      await delay(askAgainMs, undefined, { signal });
-    }
+    return await work(async <Found>(path: string, signal: AbortSignal) => {
+      try {
+        const url = `${options.apiserverUrl}${path}`;
+        const { status, body } = await httpsRequest({ url, agent, timeoutMs: 5000 }, signal);
+        return status === 200 ? (JSON.parse(body) as Found) : undefined;
+      } catch {
+        return undefined; // kube-apiserver is not up, or not again
+      }
+    });
   } finally {
     agent.destroy();
   }
+}
+
+function nodePath({ nodeName }: OwnNodeOptions): string {
+  return `/api/v1/nodes/${nodeName}`;
 }

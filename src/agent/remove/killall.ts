@@ -1,5 +1,5 @@
 import { endLeftOvers, removeCgroups } from '../../shared/process/process.ts';
-import { restoreSysctl } from '../host/host.ts';
+import { removeScopeDropIn, restoreSysctl } from '../host/host.ts';
 import { removeNetwork } from '../network/network.ts';
 import { endPods } from '../runtime/runtime.ts';
 import type { BoxParts, Outcome, RemoveOptions } from './remove.ts';
@@ -33,7 +33,10 @@ export function killallSteps(options: RemoveOptions): readonly Step[] {
     { title: 'links and rules removed', run: async () => ({ failed: (await parts.removeNetwork()).left }) },
     {
       title: 'cgroups removed',
-      run: async () => ({ failed: parts.removeCgroups().map((path) => `${path} is in use`) }),
+      run: async () => {
+        await removeScopeDropIn(host);
+        return { failed: parts.removeCgroups().map((path) => `${path} is in use`) };
+      },
     },
   ];
 }

@@ -1,4 +1,4 @@
-import { bytesFields } from './protobuf.ts';
+import { mapOf, textOf, valuesOf } from './protobuf.ts';
 import { unaryCall } from './grpc.ts';
 
 /** The namespace in which Kubernetes' containers and images are. */
@@ -26,14 +26,5 @@ export function decodeImage(message: Uint8Array): StoredImage {
   const [name] = valuesOf(message, 1);
   const [target] = valuesOf(message, 3);
   const [digest] = target === undefined ? [] : valuesOf(target, 2);
-  const labels = valuesOf(message, 2).map((entry) => [text(valuesOf(entry, 1)[0]), text(valuesOf(entry, 2)[0])]);
-  return { name: text(name), digest: text(digest), labels: Object.fromEntries(labels) as Record<string, string> };
-}
-
-function valuesOf(message: Uint8Array, wanted: number): readonly Uint8Array[] {
-  return [...bytesFields(message)].flatMap(([field, value]) => (field === wanted ? [value] : []));
-}
-
-function text(bytes: Uint8Array | undefined): string {
-  return Buffer.from(bytes ?? []).toString('utf8');
+  return { name: textOf(name), digest: textOf(digest), labels: mapOf(message, 2) };
 }

@@ -4,10 +4,13 @@ import { writeFileIfChanged } from '../../shared/files/files.ts';
 import { runPaths, type Paths } from '../../shared/paths.ts';
 import { childEnvironment } from '../../shared/process/process.ts';
 import { processComponent, type Supervisor } from '../../shared/process/process.ts';
-import type { HostFacts } from '../host/host.ts';
+import type { Log } from '../../shared/log/log.ts';
+import { hostAt } from '../../shared/service/service.ts';
+import { isGoingDown, shutdownGrace, type HostFacts } from '../host/host.ts';
 import { containerdConfig } from './config.ts';
 import { pingCri } from './containerd-api.ts';
 import { ContainerdTemplateError } from './errors.ts';
+import { shutDownPods } from './pod-shutdown.ts';
 
 export interface ContainerdOptions {
   readonly after: readonly string[];
@@ -22,15 +25,16 @@ export interface ContainerdOptions {
   readonly defaultRuntime: string;
   readonly nonrootDevices: boolean;
   readonly sandboxImage: string;
+  readonly log: Log;
 }
 
-/** containerd; ready when its CRI service answers. Its end leaves shims, and so pods, running. */
+/** containerd; ready when its CRI service answers. Its end leaves shims, and so pods, running, unless the host goes down. */
 export function containerdComponent(options: ContainerdOptions) {
   const { paths, facts, binDir } = options;
   const etc = join(paths.agent.etc, 'containerd');
   const configPath = join(etc, 'config.toml');
   const socketPath = runPaths.containerdSocket;
-  return processComponent({
+  const containerd = processComponent({
     name: 'containerd',
     after: options.after,
     supervisor: options.supervisor,
@@ -68,6 +72,13 @@ export function containerdComponent(options: ContainerdOptions) {
       };
     },
   });
+  return {
+    ...containerd,
+    async stop() {
+      if (await isGoingDown(hostAt('/'))) await shutDownPods({ socketPath, grace: shutdownGrace, log: options.log });
+      await containerd.stop();
+    },
+  };
 }
 
 /** k3s's templates are Go's; here parts of the configuration are files of their own. @throws {ContainerdTemplateError} */

@@ -1,4 +1,4 @@
-/** The length-delimited fields of a protobuf message, in order; numbers are passed over. Enough to read image lists. */
+/** The length-delimited fields of a protobuf message, in order; numbers are passed over. Enough to read lists. */
 export function* bytesFields(message: Uint8Array): Generator<readonly [field: number, value: Uint8Array]> {
   const reader = { at: 0 };
   while (reader.at < message.length) {
@@ -24,6 +24,41 @@ export function* bytesFields(message: Uint8Array): Generator<readonly [field: nu
         throw new RangeError(`protobuf wire type ${tag % 8} is not known`);
     }
   }
+}
+
+/** Every value of one length-delimited field. */
+export function valuesOf(message: Uint8Array, wanted: number): readonly Uint8Array[] {
+  return [...bytesFields(message)].flatMap(([field, value]) => (field === wanted ? [value] : []));
+}
+
+export function textOf(bytes: Uint8Array | undefined): string {
+  return Buffer.from(bytes ?? []).toString('utf8');
+}
+
+/** A protobuf map of texts. */
+export function mapOf(message: Uint8Array, field: number): Readonly<Record<string, string>> {
+  const entries = valuesOf(message, field).map((entry) => [
+    textOf(valuesOf(entry, 1)[0]),
+    textOf(valuesOf(entry, 2)[0]),
+  ]);
+  return Object.fromEntries(entries) as Record<string, string>;
+}
+
+/** A length-delimited field: a text, or a message. */
+export function bytesField(field: number, value: string | Uint8Array): Uint8Array {
+  const bytes = Buffer.from(value);
+  return Buffer.concat([varint(field * 8 + 2), varint(bytes.length), bytes]);
+}
+
+/** A number that is not negative. */
+export function numberField(field: number, value: number): Uint8Array {
+  return Buffer.concat([varint(field * 8), varint(value)]);
+}
+
+function varint(value: number): Uint8Array {
+  return value < 128
+    ? Buffer.from([value])
+    : Buffer.concat([Buffer.from([(value % 128) + 128]), varint(Math.floor(value / 128))]);
 }
 
 function readVarint(message: Uint8Array, reader: { at: number }): number {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -7,6 +7,7 @@ import { messageOf } from '../../shared/errors.ts';
 import { isBelow, readMounts, type Mount } from '../../shared/mounts/mounts.ts';
 import { runPaths, type Paths } from '../../shared/paths.ts';
 import { processStat } from '../../shared/process/process.ts';
+import { removePodCgroups } from './pod-cgroups.ts';
 
 /** What `endPods` did, and what it could not do. */
 export interface PodsEnded {
@@ -149,37 +150,5 @@ async function unmount(point: string, left: string[]): Promise<void> {
     await run('umount', ['-l', point]);
   } catch (error) {
     left.push(`mount ${point} stays: ${messageOf(error).trim()}`);
-  }
-}
-
-/** The kubelet's trees: `kubepods` (cgroupfs) or `kubepods.slice` (systemd), in each hierarchy. */
-async function removePodCgroups(left: string[]): Promise<number> {
-  const base = '/sys/fs/cgroup';
-  const hierarchies = existsSync(join(base, 'cgroup.controllers'))
-    ? [base]
-    : readdirSync(base).map((name) => join(base, name));
-  const trees = hierarchies
-    .flatMap((dir) => [join(dir, 'kubepods'), join(dir, 'kubepods.slice')])
-    .filter((path) => existsSync(path));
-  let removed = 0;
-  for (const tree of trees) {
-    const deadline = performance.now() + 2000;
-    // A cgroup is busy until the kernel has reaped its last process.
-    while (!removeTree(tree) && performance.now() < deadline) await delay(20);
-    if (existsSync(tree)) left.push(`cgroup ${tree} stays: a process is in it`);
-    else removed += 1;
-  }
-  return removed;
-}
-
-function removeTree(path: string): boolean {
-  try {
-    for (const entry of readdirSync(path, { withFileTypes: true })) {
-      if (entry.isDirectory()) removeTree(join(path, entry.name));
-    }
-    rmdirSync(path);
-    return true;
-  } catch {
-    return !existsSync(path);
   }
 }

@@ -50,6 +50,8 @@ function controllerManagerFlags(options: ProgramOptions): Flags {
     'service-cluster-ip-range': options.serviceCidr,
 
     'service-account-private-key-file': pki.serviceAccountKeyFile,
+    'flex-volume-plugin-dir': paths.agent.volumePlugins,
+
     'root-ca-file': pki.serverCa.certFile,
     'cluster-signing-kube-apiserver-client-cert-file': clientCa.certFile,
     'cluster-signing-kube-apiserver-client-key-file': clientCa.keyFile,

@@ -21,7 +21,7 @@ import {
   type Supervisor,
 } from '../process/process.ts';
 import { settleAfterStart } from '../settle.ts';
-import type { Notifier } from '../service/service.ts';
+import { serviceNameOf, type Notifier } from '../service/service.ts';
 import { version } from '../version/version.ts';
 import { lockDataDir } from './lock.ts';
 import { serveLocally, type DaemonStatus, type LocalRequests } from './status.ts';
@@ -73,7 +73,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     events,
     logs,
     registry: childRegistry(paths.children),
-    cgroupsFor: childCgroups,
+    cgroupsFor: (name) => childCgroups(name, { serviceName: serviceNameOf(process.env) }),
   });
   const since = rfc3339(systemClock.now() - process.uptime() * 1000);
 

@@ -1,17 +1,25 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { systemCode } from '../errors.ts';
+import { readFileIfExists } from '../files/files.ts';
 
-const root = '/sys/fs/cgroup';
 const v1Controllers = ['cpu', 'cpuacct', 'memory', 'pids'] as const;
 
+export interface CgroupOptions {
+  /** This process's service, if it is one. */
+  readonly serviceName: string | undefined;
+  /** Another root than `/`, in tests. */
+  readonly root?: string;
+}
+
 /**
- * A cgroup a child, so that its memory and CPU can be told from others': `kagent/<name>` in each v1 hierarchy, or below
- * `/kagent` of the one v2 hierarchy. Where cgroups cannot be made (a container without rights) there is none.
+ * A cgroup for each child, so that what it uses can be told from what others use: below the unit's own cgroup where systemd
+ * has given kagent one (`Delegate=yes`), else in a tree `kagent` of its own. There is none where cgroups cannot be made (a
+ * container without rights), and none where systemd owns the one tree and kagent is not a unit of it.
  */
-export function childCgroups(name: string): readonly string[] {
-  return hierarchies().flatMap((hierarchy) => {
-    const path = join(hierarchy, 'kagent', name);
+export function childCgroups(name: string, options: CgroupOptions): readonly string[] {
+  return parents(options).flatMap((parent) => {
+    const path = join(parent, name);
     try {
       mkdirSync(path, { recursive: true });
       return [path];
@@ -22,9 +30,39 @@ export function childCgroups(name: string): readonly string[] {
   });
 }
 
-/** Takes the (empty) cgroups of all children away. @returns those that something is still in */
-export function removeCgroups(): readonly string[] {
-  return hierarchies().flatMap((hierarchy) => removeTree(join(hierarchy, 'kagent')));
+/** Removes the (empty) cgroups of all children. @returns those that something is still in */
+export function removeCgroups(root = '/'): readonly string[] {
+  return hierarchies(root).flatMap((hierarchy) => removeTree(join(hierarchy, 'kagent')));
+}
+
+function parents(options: CgroupOptions): readonly string[] {
+  const { root = '/' } = options;
+  const unit = unitCgroups(options);
+  if (unit.length > 0) return unit;
+  const own = hierarchies(root).map((hierarchy) => join(hierarchy, 'kagent'));
+  if (!isV2(root)) return own;
+  if (existsSync(join(root, 'run/systemd/system'))) return [];
+  enableControllers(root);
+  return own;
+}
+
+/**
+ * The unit's cgroup in each hierarchy. No controller is enabled below it in v2: then processes may be in the unit's cgroup
+ * itself, where systemd puts the next kagent while containers' shims are still in a cgroup below.
+ */
+function unitCgroups({ serviceName, root = '/' }: CgroupOptions): readonly string[] {
+  if (serviceName === undefined) return [];
+  const lines = (readFileIfExists(join(root, 'proc/self/cgroup')) ?? '').trim().split('\n');
+  return lines.flatMap((line) => {
+    const [, controllers = '', path = ''] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
+    if (basename(path) !== `${serviceName}.service`) return [];
+    const wanted = isV2(root) ? controllers === '' : controllers.split(',').some(isWantedV1);
+    return wanted ? [join(mountsOf(root), isV2(root) ? '' : controllers, path)].filter((dir) => existsSync(dir)) : [];
+  });
+}
+
+function isWantedV1(controller: string): boolean {
+  return v1Controllers.some((wanted) => wanted === controller);
 }
 
 function removeTree(path: string): readonly string[] {
@@ -41,20 +79,26 @@ function removeTree(path: string): readonly string[] {
   }
 }
 
-function hierarchies(): readonly string[] {
-  if (existsSync(join(root, 'cgroup.controllers'))) {
-    enableControllers();
-    return [root];
-  }
-  return v1Controllers.map((name) => join(root, name)).filter((path) => existsSync(path));
+function mountsOf(root: string): string {
+  return join(root, 'sys/fs/cgroup');
+}
+
+function isV2(root: string): boolean {
+  return existsSync(join(mountsOf(root), 'cgroup.controllers'));
+}
+
+function hierarchies(root: string): readonly string[] {
+  if (isV2(root)) return [mountsOf(root)];
+  return v1Controllers.map((name) => join(mountsOf(root), name)).filter((path) => existsSync(path));
 }
 
 /** v2 hands a controller down only where the parent says so. */
-function enableControllers(): void {
-  const parent = join(root, 'kagent');
+function enableControllers(root: string): void {
+  const top = mountsOf(root);
+  const parent = join(top, 'kagent');
   try {
     mkdirSync(parent, { recursive: true });
-    for (const path of [root, parent]) {
+    for (const path of [top, parent]) {
       const wanted = readFileSync(join(path, 'cgroup.controllers'), 'utf8')
         .trim()
         .split(' ')

@@ -4,6 +4,11 @@ import { shellQuote, shellWords } from './quote.ts';
 /** In a service's environment: its name, by which it speaks of itself to the service manager. */
 export const serviceVariable = 'KAGENT_SERVICE';
 
+/** Of the process with this environment; undefined unless a service manager started it. */
+export function serviceNameOf(env: Readonly<NodeJS.ProcessEnv>): string | undefined {
+  return env[serviceVariable];
+}
+
 const marker = '# kagent-service:';
 
 /** The first lines of each definition: whose it is, and its command in a form that is read back. */

@@ -50,6 +50,7 @@ export interface ServiceManager {
 export { createServiceManager, detectServiceManager, everyServiceManager } from './managers.ts';
 export { removedExitCode, wrongUsageExitCode } from './exit-codes.ts';
 export { giveUp } from './give-up.ts';
+export { serviceNameOf } from './definition.ts';
 export { hostAt, type ServiceHost } from './host.ts';
 export { journalPrefix } from './journal.ts';
 export { createNotifier, type Notifier } from './notify.ts';

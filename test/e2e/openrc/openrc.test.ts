@@ -1,4 +1,5 @@
 /** kagent under a real OpenRC: the boxes are Debians whose first process is its init. */
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createServiceBoxes, toJoin, type ServiceBox, type ServiceBoxes } from '../../helpers/service-boxes.ts';
 import { eventually } from '../../helpers/wait.ts';
@@ -70,9 +71,15 @@ describe('a server', () => {
     await server.sh('rm /etc/kagent/config.yaml');
   });
 
-  test('comes back by itself after a reboot', async () => {
-    await server.reboot(reboot);
+  test('ends pods before a reboot as they ask, and comes back by itself with them', async () => {
+    await server.apply(join(import.meta.dirname, '../systemd/ends.yaml'));
+    await server.kubectl('wait', '--for=condition=Ready', 'pod/polite', 'pod/stubborn', '--timeout=60s');
+    const downMs = await server.reboot(reboot);
+    console.log(`down after ${Math.round(downMs)} ms`);
+    expect(downMs).toBeLessThan(35_000);
+    expect(await server.sh('cat /var/ends/polite')).toBe('hook\nSIGTERM\n');
     await server.ready();
+    await server.kubectl('wait', '--for=condition=Ready', 'pod/polite', 'pod/stubborn', '--timeout=60s');
     expect(await server.kubectl('wait', '--for=condition=Ready', 'node/s1')).toContain('condition met');
   });
 });

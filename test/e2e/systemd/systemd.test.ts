@@ -1,5 +1,6 @@
 /** kagent under a real systemd: the boxes are Debians whose first process it is. */
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createServiceBoxes, toJoin, type ServiceBox, type ServiceBoxes } from '../../helpers/service-boxes.ts';
 import { eventually } from '../../helpers/wait.ts';
@@ -23,6 +24,16 @@ async function shown(box: ServiceBox, unit: string, ...properties: readonly stri
       .split('\n')
       .map((line) => line.split(/=(.*)/s).slice(0, 2)),
   );
+}
+
+/** The paths of a program's cgroups for memory, or of its only one. */
+async function cgroupsOf(box: ServiceBox, name: string): Promise<readonly string[]> {
+  const text = await box.sh(`cat /proc/$(pidof -s ${name})/cgroup`);
+  return text.split('\n').flatMap((line) => /^\d+:(?:memory)?:(.*)$/.exec(line)?.[1] ?? []);
+}
+
+async function statusOf(box: ServiceBox, pod: string): Promise<Record<string, string>> {
+  return (JSON.parse(await box.kubectl('get', 'pod', pod, '-o', 'json')) as { status: Record<string, string> }).status;
 }
 
 describe('a server', () => {
@@ -54,6 +65,14 @@ describe('a server', () => {
       StatusText: 'the node is Ready',
     });
     expect(await server.sh('systemctl status kagent --no-pager')).toMatch(/Main PID: \d+ \(kagent\)/);
+  });
+
+  test("has its components in cgroups below the unit's own, where systemd shows and bounds them", async () => {
+    for (const name of ['kube-apiserver', 'kubelet', 'containerd', 'kube-proxy']) {
+      const [path = ''] = await cgroupsOf(server, name);
+      expect(path).toMatch(new RegExp(`/kagent\\.service/${name}$`));
+    }
+    expect(await server.sh('find /sys/fs/cgroup -maxdepth 2 -type d -name kagent')).toBe('');
   });
 
   test('restarted, it is another process and the pods have not noticed', async () => {
@@ -126,11 +145,29 @@ describe('a server', () => {
     expect(await server.sh("grep -c 'kubelet/pods\\|containerd/io' /proc/mounts || true")).toBe('0\n');
   });
 
-  test('comes back by itself after a reboot', async () => {
+  test('ends pods before a reboot as they ask, even stubborn ones, and their status says why', async () => {
     await server.sh('systemctl start kagent');
-    await server.reboot('systemctl reboot');
+    await server.apply(join(import.meta.dirname, 'ends.yaml'));
+    await server.kubectl('wait', '--for=condition=Ready', 'pod/polite', 'pod/stubborn', '--timeout=60s');
+    const downMs = await server.reboot('systemctl reboot');
+    console.log(`down after ${Math.round(downMs)} ms`);
+    expect(downMs).toBeLessThan(35_000);
+    expect(await server.sh('cat /var/ends/polite')).toBe('hook\nSIGTERM\n');
     await server.ready();
+    for (const name of ['polite', 'stubborn']) {
+      const { phase, reason, message } = await statusOf(server, name);
+      expect([name, phase, reason, message]).toEqual([
+        name,
+        'Failed',
+        'Terminated',
+        'Pod was terminated in response to imminent node shutdown.',
+      ]);
+    }
+  });
+
+  test('has come back by itself after the reboot, with its own pods', async () => {
     expect(await server.kubectl('wait', '--for=condition=Ready', 'node/s1')).toContain('condition met');
+    await server.kubectl('-n', 'kube-system', 'rollout', 'status', 'deployment/coredns', '--timeout=60s');
   });
 });
 

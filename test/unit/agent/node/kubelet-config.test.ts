@@ -8,6 +8,7 @@ const facts: HostFacts = {
   cgroupVersion: 'v2',
   cgroupDriver: 'systemd',
   systemdIsInit: true,
+  logindWaits: true,
   resolvConfPath: '/run/systemd/resolve/resolv.conf',
   defaultInterface: 'eth0',
   nodeIp: '192.0.2.7',
@@ -25,6 +26,7 @@ function configuration(changes: { readonly facts?: Partial<HostFacts>; readonly 
     servingCertPath: '/pki/serving.crt',
     servingKeyPath: '/pki/serving.key',
     staticPodDir: '/pods',
+    volumePluginDir: '/volume-plugins',
     containerdSocket: '/run/kagent/containerd/containerd.sock',
     protectKernelDefaults: false,
     taints: changes.taints ?? [],
@@ -43,6 +45,11 @@ test('a host on cgroup v1 without rights gets what works there', () => {
   const limited = configuration({ facts: { hasSysResource: false, cgroupDriver: 'cgroupfs' } });
   expect(limited).toMatchObject({ failCgroupV1: false, cgroupDriver: 'cgroupfs', oomScoreAdj: 0 });
   expect(configuration()).toMatchObject({ cgroupDriver: 'systemd', oomScoreAdj: -999 });
+});
+
+test('the kubelet ends pods before a shutdown where logind waits for it, and else is not asked to', () => {
+  expect(configuration()).toMatchObject({ shutdownGracePeriod: '25s', shutdownGracePeriodCriticalPods: '8s' });
+  expect(configuration({ facts: { logindWaits: false } })).not.toHaveProperty('shutdownGracePeriod');
 });
 
 test('taints are registered only when there are any', () => {
