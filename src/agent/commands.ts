@@ -81,6 +81,7 @@ export function agentPlan(config: AgentConfig): BoxOptions {
     // An agent hears of others when it joins.
     clusterCidr: config.clusterCidr ?? usualRanges.clusterCidr,
     serviceCidr: config.serviceCidr ?? usualRanges.serviceCidr,
+    serverUrl: config.url ?? config.server,
   };
 }
 

@@ -4,7 +4,7 @@ import { writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Journal } from '../../shared/journal/journal.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { Paths } from '../../shared/paths.ts';
-import { nodeAddress, nodeName } from './address.ts';
+import { nodeAddress, nodeName, type WantedAddress } from './address.ts';
 import { capSysResource, hasCapability } from './capability.ts';
 import { cgroupDriver, cgroupVersion } from './cgroup.ts';
 import type { HostFacts } from './host.ts';
@@ -13,15 +13,12 @@ import { findResolvConf } from './resolv-conf.ts';
 import { hostRoot, type HostRoot } from './root.ts';
 import { applySysctls, nodeSysctls } from './sysctl.ts';
 
-export interface PrepareOptions {
+export interface PrepareOptions extends WantedAddress {
   readonly paths: Paths;
   readonly journal: Journal;
   readonly log: Log;
   readonly flannelBackend: FlannelBackend;
   readonly nodeName?: string | undefined;
-  readonly nodeIp?: string | undefined;
-  /** `--flannel-iface` */
-  readonly interfaceName?: string | undefined;
   /** `--resolv-conf`: used as it is. */
   readonly resolvConf?: string | undefined;
   readonly root?: HostRoot;

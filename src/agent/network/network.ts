@@ -8,4 +8,5 @@ export { flannelComponent, type FlannelOptions } from './flannel.ts';
 export { flannelConfig, subnetOf, type Subnet } from './subnet.ts';
 export { cniBinDirs, cniComponent, cniConflist, cniConfDir, type CniOptions } from './cni.ts';
 export { removeNetwork, type Removal } from './cleanup.ts';
+export { serviceRoute } from './service-route.ts';
 export { SubnetFileError } from './errors.ts';

@@ -187,7 +187,11 @@ const faults: Readonly<Record<string, Case | readonly Case[]>> = {
     { box: { hostname: 'localhost.localdomain' }, sees: /^this box is called localhost.localdomain/ },
     { box: { hostname: 'my_box' }, sees: /^the node name "my_box" is not one Kubernetes takes/, as: 'fatal' },
   ],
-  'default-route': { files: { '/proc/net/route': 'Iface\n' }, sees: 'there is no default route' },
+  'service-route': {
+    files: { '/proc/net/route': 'Iface\n' },
+    box: { isRunning: true },
+    sees: 'there is neither a default route nor one to 10.43.0.0/16',
+  },
   'address-ranges': {
     files: {
       '/proc/net/route': `${goodBox['/proc/net/route']}eth1\t00002A0A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n`,
