@@ -14,6 +14,8 @@ import type { NodeConfig } from './config.ts';
 import { boxOf, glance, type BoxPlan } from './doctor/doctor.ts';
 import {
   checkHost,
+  hostAddresses,
+  hostRoot,
   nodeName,
   portProblems,
   prepareHost,
@@ -119,6 +121,7 @@ export async function openBox(options: BoxOptions): Promise<Box> {
     nodeName: config.withNodeId ? nodeNameWithId(config.nodeName, paths) : config.nodeName,
     resolvConf: config.resolvConf,
   });
+  fore.log.info('the address of this node', { address: facts.nodeIp, interface: facts.defaultInterface });
   if (!runsNode) writeFileIfChanged(paths.server.address, `${facts.nodeIp}\n`, 0o644);
   return {
     paths,
@@ -145,6 +148,16 @@ function imageNamed(bundle: Bundle, name: string): string {
   const image = bundle.manifest.files.find((file) => file.name === `${name}.tar`)?.image;
   if (image === undefined) throw new TypeError(`the bundle has no image ${name}`);
   return image;
+}
+
+/** Where there was a choice, what it is and how to make another: in sentences. */
+export function addressNotes({ nodeIp, defaultInterface }: HostFacts, all = hostAddresses(hostRoot())) {
+  const others = all.filter((one) => one.nodeIp !== nodeIp);
+  if (others.length === 0) return [];
+  const list = others.map((one) => `${one.nodeIp} (${one.defaultInterface})`).join(', ');
+  return [
+    `The address of this node is ${nodeIp} (${defaultInterface}); the host also has ${list}: --node-ip names another one.`,
+  ];
 }
 
 function throwFirst(problems: readonly HostProblem[]): void {

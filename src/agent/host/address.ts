@@ -148,8 +148,7 @@ function asTold(nodeIp: string, interfaceName: string | undefined, interfaces: I
   const has = (name: string) => addressesOf(name, interfaces).some(({ address }) => address === nodeIp);
   const name = Object.keys(interfaces).find(has);
   if (name === undefined) throw new NodeAddressUnknownError(`no interface of this box has ${nodeIp}`);
-  if (interfaceName === undefined || has(interfaceName))
-    return { nodeIp, defaultInterface: interfaceName ?? name };
+  if (interfaceName === undefined || has(interfaceName)) return { nodeIp, defaultInterface: interfaceName ?? name };
   const flannel = ofInterface(interfaceName, undefined, interfaces);
   return { nodeIp, defaultInterface: interfaceName, flannelIp: flannel.nodeIp };
 }

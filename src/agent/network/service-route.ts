@@ -36,9 +36,14 @@ export function serviceRoute(options: ServiceRouteOptions): Component {
     try {
       if (change !== undefined) {
         await ip('-4', 'route', change, cidr, 'dev', 'lo', 'protocol', protocol);
-        log.info(change === 'add' ? 'there is no default route: Services have one of their own' : 'there is a default route again', {
-          cidr,
-        });
+        log.info(
+          change === 'add'
+            ? 'there is no default route: Services have one of their own'
+            : 'there is a default route again',
+          {
+            cidr,
+          },
+        );
       }
       condition.set('True', 'Routed', '');
     } catch (error) {

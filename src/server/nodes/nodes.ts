@@ -29,8 +29,8 @@ import { NodeSession, type NodeLink } from './session.ts';
 export interface NodesOptions {
   readonly kube: KubeClient;
   readonly store: KeyValue;
-  /** Every server of the cluster. */
-  readonly servers: () => readonly ServerAddress[];
+  /** Every server of the cluster, for a node whose connection was accepted at this address. */
+  readonly servers: (reachedAt: string | undefined) => readonly ServerAddress[];
   /** Whether this node has joined and was not removed since. */
   readonly isJoined: (nodeName: string) => Promise<boolean>;
   /** The server's own node, which is not removed from afar. */
@@ -45,6 +45,8 @@ export interface Nodes extends Component {
   connect(nodeName: string, link: NodeLink, hello: Hello): Promise<NodeSession | undefined>;
   /** The present connection of a node. */
   session(nodeName: string): NodeSession | undefined;
+  /** The node that speaks to this server now and has this address. */
+  nodeAt(address: string): string | undefined;
   all(): readonly NodeView[];
   /** The nodes of the API, as the tunnel asks for their addresses. */
   objects(): readonly NodeObject[];
@@ -125,6 +127,9 @@ export function createNodes(options: NodesOptions): Nodes {
     }
   };
 
+  /** A session may outlive its machine for some seconds. */
+  const live = () => [...sessions.values()].filter(({ heardAtMs }) => clock.now() - heardAtMs <= silenceMs / 2);
+
   const turnAway = (link: NodeLink, nodeName: string, hello: Hello): boolean => {
     const known = sessions.get(nodeName);
     if (known === undefined || known.hello.machineId === hello.machineId) return false;
@@ -197,11 +202,12 @@ export function createNodes(options: NodesOptions): Nodes {
       addresses.check(nodeName);
       reopening.check(nodeName);
       record(history.connected(nodeName));
-      session.send({ type: 'welcome', session: generation, nowMs: clock.now(), servers: [...servers()] });
+      session.send({ type: 'welcome', session: generation, nowMs: clock.now(), servers: [...servers(link.reachedAt)] });
       log.info('node connected', { node: nodeName, session: generation, version: hello.version });
       return session;
     },
     session: (nodeName) => sessions.get(nodeName),
+    nodeAt: (address) => live().find(({ hello }) => hello.internalIps.includes(address))?.nodeName,
     all: () => {
       const names = new Set([...directory.all().map((node) => node.metadata.name), ...sessions.keys()]);
       return [...names].toSorted().map((name) => {

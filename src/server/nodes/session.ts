@@ -6,6 +6,8 @@ import { NodeCommandError, NodeNotConnectedError } from './errors.ts';
 
 /** A websocket, as far as it is needed here. */
 export interface NodeLink {
+  /** The server's own address of the connection. */
+  readonly reachedAt?: string;
   send(message: FromServer): void;
   close(code: number, reason: string): void;
 }

@@ -4,7 +4,8 @@ import { fakeRoot } from './fake-root.ts';
 
 const sysfs = (name: string, files: Readonly<Record<string, string>>) =>
   Object.fromEntries(Object.entries(files).map(([file, text]) => [`/sys/class/net/${name}/${file}`, text]));
-const kindOf = (name: string, files: Readonly<Record<string, string>>) => deviceKind(name, fakeRoot(sysfs(name, files)));
+const kindOf = (name: string, files: Readonly<Record<string, string>>) =>
+  deviceKind(name, fakeRoot(sysfs(name, files)));
 const ethernet = { type: '1\n', ifindex: '4\n', iflink: '4\n', uevent: 'INTERFACE=x\n' };
 
 test('what has hardware is a card, and so is what stands on one', () => {

@@ -28,9 +28,7 @@ test('Services get a route of their own where no route leads out', async () => {
 
 test('it goes when a default route is back, and only then', async () => {
   expect((await commands(neighbours + own)).typed).toEqual([]);
-  expect((await commands(neighbours + own + out)).typed).toEqual([
-    '-4 route delete 10.43.0.0/16 dev lo protocol 107',
-  ]);
+  expect((await commands(neighbours + own + out)).typed).toEqual(['-4 route delete 10.43.0.0/16 dev lo protocol 107']);
 });
 
 test('with a default route nothing is done', async () => {
