@@ -22,7 +22,14 @@ import type { NodeConfig } from './config.ts';
 import { hostRoot, nodeAddress, type WantedAddress } from './host/host.ts';
 import { createLoadBalancer } from './load-balancer/load-balancer.ts';
 import { Membership, type MembershipOptions } from './membership.ts';
-import { cniBinDirs, cniComponent, cniConfDir, flannelComponent, serviceRoute } from './network/network.ts';
+import {
+  cniBinDirs,
+  cniComponent,
+  cniConfDir,
+  createPodProbes,
+  flannelComponent,
+  serviceRoute,
+} from './network/network.ts';
 import { beatAtEvents, nodeChannel } from './node-channel.ts';
 import { kubeletComponent, kubeProxyComponent, nodeReady, podCidr } from './node/node.ts';
 import { noOfflineBoot, offlineBoot } from './offline-boot.ts';
@@ -62,8 +69,10 @@ export function createAgent(options: AgentOptions): readonly Component[] {
   const { kubelet, flanneld, cni } = node;
   let isStarted = false;
 
+  const podProbes = createPodProbes({ after: ['flanneld'], settings: () => membership.settings, log });
   const channel = nodeChannel({
     ...options,
+    podProbes,
     after: ['join', ...after.server],
     membership,
     onLeave() {
@@ -102,6 +111,7 @@ export function createAgent(options: AgentOptions): readonly Component[] {
       log,
     }),
     ...Object.values(node),
+    podProbes,
     serviceRoute({ after: ['join'], serviceCidr: () => membership.settings.serviceCidr, log }),
     channel,
     task('node-ready', ['kubelet', 'cni', 'images', 'kube-proxy', 'flanneld'], async (signal) => {

@@ -83,7 +83,7 @@ async function run(
     ? { ...agentPlan(agent), ...cluster(agent, way, paths), ...(way && { serverUrl: way.url }) }
     : serverPlan(command);
   const running = await askStatus(runPaths.statusSocket).catch(() => undefined);
-  const box = boxOf(await doctorPlan(plan), running?.dataDir === paths.dataDir);
+  const box = boxOf(await doctorPlan(plan), running?.dataDir === paths.dataDir ? running : undefined);
   const repairs = flags.fix === true ? await repair(box, openJournal(paths.journal)) : [];
   const diagnosis = merged([await examine(box), ...(way === undefined ? [] : [await examineWay(way)])]);
   const isJson = flags.json === true || flags.output === 'json';

@@ -1,4 +1,5 @@
 import { hostname, networkInterfaces } from 'node:os';
+import type { DaemonStatus } from '../../shared/daemon/daemon.ts';
 import { hostRoot, kernelFiles, type KernelFiles } from '../host/host.ts';
 import type { Box } from './check.ts';
 import { createTools } from './tools.ts';
@@ -10,7 +11,8 @@ export type BoxPlan = Pick<
 >;
 
 /** This box, for what is to run on it. */
-export function boxOf(plan: BoxPlan, isRunning = false): Box {
+/** @param running a kagent that runs here, as its status says */
+export function boxOf(plan: BoxPlan, running?: Pick<DaemonStatus, 'components'>): Box {
   const root = hostRoot();
   let kernel: KernelFiles | undefined;
   return {
@@ -22,7 +24,8 @@ export function boxOf(plan: BoxPlan, isRunning = false): Box {
     },
     hostname: hostname(),
     interfaces: networkInterfaces(),
-    isRunning,
+    isRunning: running !== undefined,
+    conditions: Object.fromEntries((running?.components ?? []).map(({ name, condition }) => [name, condition])),
     tools: createTools(),
   };
 }

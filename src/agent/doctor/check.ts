@@ -74,6 +74,10 @@ export interface Box {
   readonly interfaces: Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
   /** A kagent runs here now: its ports, links and settings are as they should be. */
   readonly isRunning: boolean;
+  /** What that kagent says of its components. */
+  readonly conditions: Readonly<
+    Record<string, { readonly status: string; readonly reason: string; readonly message: string }>
+  >;
   readonly tools: Tools;
 }
 

@@ -24,6 +24,7 @@ import { NodeIsServerError, NodeStillReadyError, NodeUnknownError } from './erro
 import { NodeDirectory, type NodeObject } from './directory.ts';
 import { BeatHistory } from './history.ts';
 import { LastConnections } from './last-connections.ts';
+import { createPodNetwork } from './pod-network.ts';
 import { NodeSession, type NodeLink } from './session.ts';
 
 export interface NodesOptions {
@@ -76,6 +77,8 @@ const graceMs = silenceMs;
 export function createNodes(options: NodesOptions): Nodes {
   const { kube, store, servers, isJoined, ownNode, log, clock = systemClock } = options;
   const condition = conditionTracker();
+  /** Of the pods' network between nodes. */
+  const networkCondition = conditionTracker();
   const stopping = new AbortController();
   const sessions = new Map<string, NodeSession>();
   const lastSeenMs = new Map<string, number>();
@@ -88,6 +91,17 @@ export function createNodes(options: NodesOptions): Nodes {
   const announcer = createAnnouncer({ kube, directory, clock, log });
   const addresses = keepAddresses({ kube, directory, helloOf: (name) => hellos.get(name), log });
   const reopening = reopenStarted({ kube, directory, helloOf: (name) => hellos.get(name), log });
+  const podNetwork = createPodNetwork({
+    sessions: () => [...sessions.values()],
+    node: (name) => directory.get(name),
+    ownNode,
+    onChange(name) {
+      const beat = sessions.get(name)?.beat;
+      if (beat !== undefined) tell(name, beat);
+    },
+    clock,
+    log,
+  });
   const history = new BeatHistory(store, clock);
   const connections = new LastConnections(store, clock);
   let startedAtMs = clock.now();
@@ -98,9 +112,16 @@ export function createNodes(options: NodesOptions): Nodes {
     done.catch((error: unknown) => log.debug('node history not written', { error }));
   };
 
+  const tell = (nodeName: string, beat: Beat): void => {
+    announcer.setConditions(nodeName, conditionsOf(beat, clock.now(), podNetwork.conditionOf(nodeName)));
+    const problems = podNetwork.problems();
+    if (problems.length > 0) networkCondition.set('False', 'PodNetworkUnreachable', problems.join('; '));
+    else networkCondition.set('True', 'Reachable', '');
+  };
+
   const onBeat = (nodeName: string, before: Beat | undefined, beat: Beat): void => {
     lastSeenMs.set(nodeName, clock.now());
-    announcer.setConditions(nodeName, conditionsOf(beat, clock.now()));
+    tell(nodeName, beat);
     const restarted = beat.children.flatMap((child) => {
       const known = before?.children.find((one) => one.name === child.name);
       return known !== undefined && child.restarts > known.restarts ? [child] : [];
@@ -118,17 +139,26 @@ export function createNodes(options: NodesOptions): Nodes {
 
   /** Nodes that nobody has heard of for a while; looked for now and then, so that a restart of the server finds them too. */
   const tellOfSilence = (): void => {
-    for (const { metadata } of directory.all()) {
+    for (const { metadata, status } of directory.all()) {
       if (sessions.has(metadata.name)) continue;
       // Not before the agents had time to come back to a server that has just started.
       const heardMs = Math.max(lastSeenMs.get(metadata.name) ?? 0, startedAtMs);
       if (clock.now() - heardMs < graceMs) continue;
-      announcer.setConditions(metadata.name, conditionsOfSilence('no connection from this node'));
+      const types = (status?.conditions ?? []).map((one) => one.type);
+      announcer.setConditions(metadata.name, conditionsOfSilence('no connection from this node', types));
     }
   };
 
   /** A session may outlive its machine for some seconds. */
   const live = () => [...sessions.values()].filter(({ heardAtMs }) => clock.now() - heardAtMs <= silenceMs / 2);
+
+  /** Its first condition is no change, of which an event would tell. */
+  const tellOfShared = (nodeName: string): void => {
+    const shared = podNetwork.conditionOf(nodeName);
+    if (shared?.status !== 'False') return;
+    announcer.event(nodeName, { type: 'Warning', reason: shared.reason, message: shared.message });
+    log.warn('two nodes have one address', { node: nodeName, message: shared.message });
+  };
 
   const turnAway = (link: NodeLink, nodeName: string, hello: Hello): boolean => {
     const known = sessions.get(nodeName);
@@ -147,6 +177,7 @@ export function createNodes(options: NodesOptions): Nodes {
     async start() {
       startedAtMs = clock.now();
       for (const [name, ms] of await connections.recall()) if (!sessions.has(name)) lastSeenMs.set(name, ms);
+      podNetwork.start();
       watching = setInterval(tellOfSilence, silenceMs / 3).unref();
       const isWell = () => condition.set('True', 'Watching', '');
       work = untilStopped(
@@ -162,11 +193,12 @@ export function createNodes(options: NodesOptions): Nodes {
     async stop() {
       stopping.abort();
       clearInterval(watching);
+      podNetwork.stop();
       await work;
       await announcer.stop();
       await history.flushAll().catch((error: unknown) => log.warn('node history not written', { error }));
     },
-    health: () => condition.current(),
+    health: () => (networkCondition.current().status === 'False' ? networkCondition.current() : condition.current()),
 
     async connect(nodeName, link, hello) {
       if (!(await isJoined(nodeName))) {
@@ -202,6 +234,7 @@ export function createNodes(options: NodesOptions): Nodes {
       addresses.check(nodeName);
       reopening.check(nodeName);
       record(history.connected(nodeName));
+      tellOfShared(nodeName);
       session.send({ type: 'welcome', session: generation, nowMs: clock.now(), servers: [...servers(link.reachedAt)] });
       log.info('node connected', { node: nodeName, session: generation, version: hello.version });
       return session;

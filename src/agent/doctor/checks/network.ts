@@ -84,6 +84,19 @@ export const networkChecks: readonly Check[] = [
     },
   },
   {
+    name: 'pod-network',
+    group: 'Network',
+    title: 'nodes answer each other through the pods’ network, and have an address each',
+    why: 'pods of different nodes do not reach each other: Services and DNS fail for some of them',
+    fix: 'look at the way between the two nodes: kagent doctor --from https://SERVER:9345, on each of them',
+    forNodes: true,
+    look: ({ conditions }) =>
+      ['nodes', 'pod-probes'].flatMap((name) => {
+        const { reason = '', message = '' } = conditions[name] ?? {};
+        return reason === 'PodNetworkUnreachable' ? warning(message) : fine;
+      }),
+  },
+  {
     name: 'address-ranges',
     group: 'Network',
     title: 'the cluster’s ranges are not in use on this box’s network',

@@ -132,6 +132,7 @@ export function patient(changes: Changes = {}): Patient {
     hostname: 'box',
     interfaces: { eth0: [networkInterface('192.168.0.5')] },
     isRunning: false,
+    conditions: {},
     tools: {
       async run(...words) {
         const line = words.join(' ');

@@ -187,6 +187,12 @@ const faults: Readonly<Record<string, Case | readonly Case[]>> = {
     { box: { hostname: 'localhost.localdomain' }, sees: /^this box is called localhost.localdomain/ },
     { box: { hostname: 'my_box' }, sees: /^the node name "my_box" is not one Kubernetes takes/, as: 'fatal' },
   ],
+  'pod-network': {
+    box: {
+      conditions: { nodes: { status: 'False', reason: 'PodNetworkUnreachable', message: 'a2 does not answer a1' } },
+    },
+    sees: 'a2 does not answer a1',
+  },
   'service-route': {
     files: { '/proc/net/route': 'Iface\n' },
     box: { isRunning: true },
