@@ -11,7 +11,7 @@ const tickMs = 5000;
 /** flannel on the other nodes hears of a new one first. */
 const settleMs = 5000;
 /** After a failure, which counts when it was so twice. */
-const againMs = 15_000;
+const againMs = 10_000;
 const restMs = 10 * 60 * 1000;
 const mostAtOnce = 2;
 const type = podNetworkType;
