@@ -20,6 +20,7 @@ import {
   portProblems,
   prepareHost,
   type HostFacts,
+  type NodeAddress,
   type HostNeeds,
   type HostProblem,
   type PortNeed,
@@ -151,7 +152,7 @@ function imageNamed(bundle: Bundle, name: string): string {
 }
 
 /** Where there was a choice, what it is and how to make another: in sentences. */
-export function addressNotes({ nodeIp, defaultInterface }: HostFacts, all = hostAddresses(hostRoot())) {
+export function addressNotes({ nodeIp, defaultInterface }: NodeAddress, all = hostAddresses(hostRoot())) {
   const others = all.filter((one) => one.nodeIp !== nodeIp);
   if (others.length === 0) return [];
   const list = others.map((one) => `${one.nodeIp} (${one.defaultInterface})`).join(', ');

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { conditionTracker, type Component } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { contains } from '../../shared/ipv4/ipv4.ts';
 import type { Log } from '../../shared/log/log.ts';
+import { bindUdp } from '../../shared/probe/probe.ts';
 import type { PodProbeResult, PodProbeTarget } from '../../shared/protocol/channel.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import { PodProbesOffError } from './errors.ts';
@@ -79,21 +79,14 @@ export function createPodProbes({ after, settings, log, port = podProbePort }: P
 }
 
 async function openResponder(port: number, clusterCidr: string): Promise<Socket> {
-  const socket = createSocket('udp4');
+  const socket = await bindUdp(port);
   socket.on('message', (message, { address, port: back }) => {
     if (!contains(clusterCidr, address) || message.toString('latin1', 0, ask.length) !== ask) return;
     const [, id = ''] = message.toString('latin1', 0, smallBytes).split(' ');
     socket.send(textOf(answer, id, message.length), back, address, () => {}); // what does not come is what counts
   });
   socket.on('error', () => {}); // an ICMP answer to a packet of ours
-  try {
-    socket.bind(port);
-    await once(socket, 'listening');
-    return socket.unref();
-  } catch (error) {
-    socket.close();
-    throw error;
-  }
+  return socket;
 }
 
 async function probeAll(

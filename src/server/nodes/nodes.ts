@@ -77,8 +77,6 @@ const graceMs = silenceMs;
 export function createNodes(options: NodesOptions): Nodes {
   const { kube, store, servers, isJoined, ownNode, log, clock = systemClock } = options;
   const condition = conditionTracker();
-  /** Of the pods' network between nodes. */
-  const networkCondition = conditionTracker();
   const stopping = new AbortController();
   const sessions = new Map<string, NodeSession>();
   const lastSeenMs = new Map<string, number>();
@@ -114,9 +112,6 @@ export function createNodes(options: NodesOptions): Nodes {
 
   const tell = (nodeName: string, beat: Beat): void => {
     announcer.setConditions(nodeName, conditionsOf(beat, clock.now(), podNetwork.conditionOf(nodeName)));
-    const problems = podNetwork.problems();
-    if (problems.length > 0) networkCondition.set('False', 'PodNetworkUnreachable', problems.join('; '));
-    else networkCondition.set('True', 'Reachable', '');
   };
 
   const onBeat = (nodeName: string, before: Beat | undefined, beat: Beat): void => {
@@ -198,7 +193,7 @@ export function createNodes(options: NodesOptions): Nodes {
       await announcer.stop();
       await history.flushAll().catch((error: unknown) => log.warn('node history not written', { error }));
     },
-    health: () => (networkCondition.current().status === 'False' ? networkCondition.current() : condition.current()),
+    health: () => (podNetwork.health().status === 'False' ? podNetwork.health() : condition.current()),
 
     async connect(nodeName, link, hello) {
       if (!(await isJoined(nodeName))) {

@@ -1,3 +1,4 @@
+import { conditionTracker, type Condition } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { addressAt } from '../../shared/ipv4/ipv4.ts';
@@ -34,6 +35,8 @@ export interface PodNetwork {
   conditionOf(nodeName: string): NodeCondition | undefined;
   /** Sentences, each with the nodes it is about. */
   problems(): readonly string[];
+  /** `False` while there are problems. */
+  health(): Condition;
 }
 
 /** What is known of one session of a node. */
@@ -54,6 +57,7 @@ interface Known {
 export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
   const { sessions, node, ownNode, onChange, clock, log } = options;
   const byName = new Map<string, Known>();
+  const condition = conditionTracker();
   let timer: NodeJS.Timeout | undefined;
   let running = 0;
 
@@ -65,7 +69,13 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
     byName.set(session.nodeName, fresh);
     return fresh;
   };
-  const probed = () => sessions().filter(({ hello }) => hello.probesPods === true);
+  /** Not while flannel starts or is down, which has a condition of its own. */
+  const probed = () =>
+    sessions().filter(
+      ({ hello, beat }) =>
+        hello.probesPods === true &&
+        beat?.children.some(({ name, state }) => name === 'flanneld' && state === 'ready') === true,
+    );
 
   const targetsOf = ({ session, round, failures }: Known): readonly PodProbeTarget[] => {
     const all = probed()
@@ -131,21 +141,38 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
   const sentences = (one: Known): readonly string[] =>
     [...one.failures.values()].filter(({ times }) => times > 1).map(({ result }) => sentenceOf(one, result));
 
+  /** An answer has to go both ways: which of them is closed is not known, and the sentence is the same from either side. */
   const sentenceOf = ({ session }: Known, { nodeName, answers, largeBytes }: PodProbeResult): string => {
+    const [a = '', b = ''] = [session.nodeName, nodeName].toSorted();
     if (answers)
-      return `packets of ${largeBytes} bytes of pods do not pass between ${session.nodeName} and ${nodeName}, small ones do: the MTU between the two is smaller than that of their interfaces; lower it on both (ip link set INTERFACE mtu N), or raise what lies between`;
-    const said = `${nodeName} does not answer ${session.nodeName} through the pods’ network`;
+      return `packets of ${largeBytes} bytes of pods do not pass between ${a} and ${b}, small ones do: the MTU between the two is smaller than that of their interfaces; lower it on both (ip link set INTERFACE mtu N), or raise what lies between`;
+    const said = `${a} and ${b} do not reach each other through the pods’ network`;
     const at = (name: string) => node(name)?.status?.addresses?.find((one) => one.type === 'InternalIP')?.address;
-    const own = ownNode === undefined ? undefined : at(ownNode);
-    const { reachedAt } = session;
-    if (nodeName === ownNode && own !== undefined && reachedAt !== undefined && reachedAt !== own)
-      return `${said}: it reaches this server by ${reachedAt}, and the address of ${ownNode} is ${own}; start the server with --node-ip ${reachedAt}`;
-    return `${said}: let UDP 8472 (wireguard-native: 51820), and what comes out of it from the pods’ range, through between ${at(session.nodeName) ?? session.nodeName} and ${at(nodeName) ?? nodeName}`;
+    const other = a === ownNode ? b : a;
+    const reachedAt = sessions().find((one) => one.nodeName === other)?.reachedAt;
+    if ([a, b].includes(ownNode ?? '') && reachedAt !== undefined && reachedAt !== at(ownNode ?? ''))
+      return `${said}: ${other} reaches this server by ${reachedAt}, and the address of ${ownNode} is ${at(ownNode ?? '')}; start the server with --node-ip ${reachedAt}`;
+    return `${said}: let UDP 8472 (wireguard-native: 51820), and what comes out of it from the pods’ range, through between ${at(a) ?? a} and ${at(b) ?? b}`;
+  };
+
+  const problems = (): readonly string[] => {
+    const all = sessions().flatMap((session) => {
+      const shared = sharing(session);
+      return shared === undefined ? sentences(known(session)) : [shared];
+    });
+    return [...new Set(all)];
+  };
+
+  const check = (): void => {
+    tick();
+    const all = problems();
+    if (all.length > 0) condition.set('False', 'PodNetworkUnreachable', all.join('; '));
+    else condition.set('True', 'Reachable', '');
   };
 
   return {
     start() {
-      timer = setInterval(tick, tickMs).unref();
+      timer = setInterval(check, tickMs).unref();
     },
     stop: () => clearInterval(timer),
     conditionOf(nodeName) {
@@ -168,12 +195,7 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
         message: 'other nodes answer through the pods’ network',
       };
     },
-    problems() {
-      const all = sessions().flatMap((session) => {
-        const shared = sharing(session);
-        return shared === undefined ? sentences(known(session)) : [shared];
-      });
-      return [...new Set(all)];
-    },
+    problems,
+    health: () => condition.current(),
   };
 }

@@ -22,6 +22,7 @@ function cluster(names: readonly string[], changes: { readonly reachedAt?: strin
   const session = (nodeName: string) =>
     ({
       nodeName,
+      beat: { children: [{ name: 'flanneld', state: 'ready', restarts: 0 }] },
       hello: { ...hello, internalIps: [address(nodeName)], probesPods: true },
       reachedAt: nodeName === 's1' ? '127.0.0.1' : changes.reachedAt,
       command(command: Command) {
@@ -81,7 +82,7 @@ test('one that does not answer twice is told with both names, until it does', as
   await minutes(1);
   const { reason, message } = network.conditionOf('a1') ?? {};
   expect(reason).toBe('NoAnswer');
-  expect(message).toMatch(/^a2 does not answer a1 .* UDP 8472 .* between 10\.0\.0\.2 and 10\.0\.0\.3$/);
+  expect(message).toMatch(/^a1 and a2 do not reach each other .* UDP 8472 .* between 10\.0\.0\.2 and 10\.0\.0\.3$/);
   expect(network.problems()).toEqual([message]);
   answers.clear();
   await minutes(1);
@@ -103,6 +104,14 @@ test('where a node came by another address of the server, what to start it with 
   answers.set('a1 s1', silent);
   await minutes(1);
   expect(network.conditionOf('a1')?.message).toContain('start the server with --node-ip 192.168.56.11');
+});
+
+test('a node whose flanneld is not ready is neither asked nor asks', async () => {
+  const { asked, sessions } = cluster(['s1', 'a1']);
+  const { beat } = sessions.get('a1') ?? {};
+  Object.assign(beat?.children[0] ?? {}, { state: 'starting' });
+  await minutes(1);
+  expect(asked).toEqual([]);
 });
 
 test('two nodes with one address are told at once, with both names and the address', () => {
