@@ -260,10 +260,10 @@ export function boxOn(host: LabHost): Box {
 }
 
 /** Its full name depends on the bundle, which says it. */
-export async function busyboxImage(): Promise<string> {
-  const { manifest } = await openBundle(process.env['KAGENT_BUNDLE'] ?? executable);
+export async function busyboxImage(from = process.env['KAGENT_BUNDLE'] ?? executable): Promise<string> {
+  const { manifest } = await openBundle(from);
   const image = manifest.files.find((file) => file.name === 'busybox.tar')?.image;
-  if (image === undefined) throw new Error(`${executable} has no busybox image`);
+  if (image === undefined) throw new Error(`${from} has no busybox image`);
   return image;
 }
 

@@ -60,7 +60,7 @@ export async function debianRoot(): Promise<string> {
 }
 
 /** Where this machine's own apt has Debian from. */
-async function mirror(): Promise<string> {
+export async function mirror(): Promise<string> {
   const format = '$(ORIGIN) $(SITE)';
   const { stdout } = await run('apt-get', ['indextargets', '--format', format, 'Created-By: Packages']);
   const site = /^Debian (\S+)$/m.exec(stdout)?.[1];

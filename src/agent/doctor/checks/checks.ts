@@ -6,6 +6,7 @@ import { firewallChecks } from './firewall.ts';
 import { kernelChecks } from './kernel.ts';
 import { limitChecks } from './limits.ts';
 import { memoryChecks } from './memory.ts';
+import { nftablesCheck } from './nftables.ts';
 import { networkChecks } from './network.ts';
 import { otherSoftwareChecks } from './other-software.ts';
 import { privilegeChecks } from './privileges.ts';
@@ -20,6 +21,7 @@ export const boxChecks: readonly Check[] = [
   ...diskChecks,
   ...networkChecks,
   ...firewallChecks,
+  nftablesCheck,
   ...clockChecks,
   ...otherSoftwareChecks,
 ];

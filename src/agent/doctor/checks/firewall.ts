@@ -102,10 +102,10 @@ export const firewallChecks: readonly Check[] = [
   },
 ];
 
-type Port = readonly [port: number, protocol: 'tcp' | 'udp'];
+export type Port = readonly [port: number, protocol: 'tcp' | 'udp'];
 
 /** What other boxes must reach on this one. */
-function inboundPorts({ mode, needs, flannelBackend }: Box): readonly Port[] {
+export function inboundPorts({ mode, needs, flannelBackend }: Box): readonly Port[] {
   const own = needs.ports.filter(({ port }) => port !== kubeletPort).map(({ port }): Port => [port, 'tcp']);
   const network: readonly Port[] =
     needs.flannelBackend === undefined

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { boxChecks } from '../../../../../src/agent/doctor/checks/checks.ts';
 import { goodBox, patient, type Changes } from '../patient.ts';
+import { rulesetOf } from './nftables.ts';
 
 interface Case extends Changes {
   readonly sees: string | RegExp;
@@ -246,6 +247,10 @@ const faults: Readonly<Record<string, Case | readonly Case[]>> = {
       sees: 'no rule lets in 9345/tcp, 8472/udp, and the rest is refused',
     },
   ],
+  nftables: {
+    programs: { 'nft -j list ruleset': rulesetOf({ hook: 'input', accepting: [] }) },
+    sees: 'the nft chain inet filter input drops 6443/tcp, 9345/tcp, 8472/udp',
+  },
   clock: {
     needs: { clock: { now: () => 7000, monotonicMs: () => 0 } },
     sees: /^the clock says 1970-01-01T00:00:07.000Z/,

@@ -1,0 +1,113 @@
+/**
+ * QEMU's guest agent: runs programs in a machine without its network, which is what the tests are about.
+ * @see QEMU 7.2 docs/interop/qemu-ga-ref: guest-sync, guest-exec, guest-exec-status
+ */
+import { once } from 'node:events';
+import { createConnection, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import * as z from 'zod';
+import { linesOf } from './lines.ts';
+
+export interface GuestResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const Answer = z.object({ return: z.unknown().optional(), error: z.object({ desc: z.string() }).optional() });
+const Started = z.object({ pid: z.int() });
+const Status = z.object({
+  exited: z.boolean(),
+  exitcode: z.int().optional(),
+  signal: z.int().optional(),
+  'out-data': z.base64().optional(),
+  'err-data': z.base64().optional(),
+});
+
+/** Nothing came back: the machine is down, boots, or its agent has ended. */
+export class GuestSilentError extends Error {}
+
+const answerWithinMs = 20_000;
+const askAgainMs = 300;
+
+/** Runs a shell's text as root and waits for its end. @throws {GuestSilentError} when the machine goes down meanwhile */
+export async function guestShell(socketPath: string, script: string, timeoutMs: number): Promise<GuestResult> {
+  const deadlineMs = performance.now() + timeoutMs;
+  const { pid } = Started.parse(
+    await ask(socketPath, 'guest-exec', {
+      path: '/bin/sh',
+      arg: ['-c', script],
+      env: [
+        'PATH=/opt/kagent/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+        'HOME=/root',
+        'LANG=C.UTF-8',
+      ],
+      'capture-output': true,
+    }),
+  );
+  for (;;) {
+    const status = Status.parse(await ask(socketPath, 'guest-exec-status', { pid }));
+    if (status.exited) {
+      const text = (data = '') => Buffer.from(data, 'base64').toString();
+      return {
+        code: status.exitcode ?? 128 + (status.signal ?? 0),
+        stdout: text(status['out-data']),
+        stderr: text(status['err-data']),
+      };
+    }
+    if (performance.now() > deadlineMs) throw new Error(`still runs after ${timeoutMs / 1000} s: ${script}`);
+    await delay(askAgainMs);
+  }
+}
+
+/** Whether the agent answers. */
+export async function isAwake(socketPath: string): Promise<boolean> {
+  try {
+    await ask(socketPath, 'guest-ping', {}, 3000);
+    return true;
+  } catch (error) {
+    if (error instanceof GuestSilentError) return false;
+    throw error;
+  }
+}
+
+/** One connection a question: what an earlier one left in the channel is passed over until the answer to this `guest-sync`. */
+async function ask(socketPath: string, command: string, args: object, withinMs = answerWithinMs): Promise<unknown> {
+  const socket = createConnection(socketPath);
+  const timer = setTimeout(() => socket.destroy(), withinMs);
+  try {
+    await once(socket, 'connect');
+    const answers = linesOf(socket);
+    const id = Math.floor(Math.random() * 2 ** 31);
+    send(socket, 'guest-sync', { id });
+    for (let answer: unknown; answer !== id;) answer = (await next(answers)).return;
+    send(socket, command, args);
+    const answer = await next(answers);
+    if (answer.error !== undefined) throw new Error(`${command}: ${answer.error.desc}`);
+    return answer.return;
+  } catch (error) {
+    if (socket.destroyed || (error as NodeJS.ErrnoException).code !== undefined) {
+      throw new GuestSilentError(`${command}: the machine does not answer`, { cause: error });
+    }
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    socket.destroy();
+  }
+}
+
+function send(socket: Socket, execute: string, args: object): void {
+  socket.write(`${JSON.stringify({ execute, arguments: args })}\n`);
+}
+
+async function next(answers: AsyncIterator<string>): Promise<z.infer<typeof Answer>> {
+  for (;;) {
+    const { done, value } = await answers.next();
+    if (done === true) throw new GuestSilentError('the machine does not answer');
+    try {
+      return Answer.parse(JSON.parse(value.replace(/^[^{]*/, '')));
+    } catch {
+      // a piece of an answer to somebody who did not wait for it
+    }
+  }
+}

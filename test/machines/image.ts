@@ -1,0 +1,122 @@
+/**
+ * Disks that a machine boots from: a Debian made by mmdebstrap, once for each kind of machine, kept with what the build keeps.
+ * Each machine writes to an overlay of its own.
+ */
+import { execFile } from 'node:child_process';
+import { copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { defaultCacheDir, hashOf, openCache } from '../../scripts/build/cache.ts';
+import { mirror } from '../helpers/debian.ts';
+import { hardenedCommands, hardenedFiles, hardenedFileSystems, hardenedPackages } from './hardened.ts';
+import { bootScript, bootUnit, firewallFiles, networkPackages, services } from './setup.ts';
+
+const run = promisify(execFile);
+
+export type Arch = 'amd64' | 'arm64';
+export type NetworkManager = 'networkd' | 'NetworkManager' | 'ifupdown';
+export type Firewall = 'none' | 'ufw' | 'firewalld' | 'nftables';
+
+/** What is installed on a machine, before kagent. */
+export interface ImageOptions {
+  readonly suite: 'bookworm' | 'trixie';
+  readonly arch: Arch;
+  readonly network: NetworkManager;
+  readonly firewall: Firewall;
+  readonly docker: boolean;
+  /** As a careful owner has it: what may be read-only is, what need not be run cannot be. */
+  readonly hardened: boolean;
+}
+
+export interface Image {
+  /** A raw ext4 file system. */
+  readonly disk: string;
+  readonly kernel: string;
+  readonly initrd: string;
+}
+
+const diskSize = '12G'; // sparse
+
+const fileSystems = [
+  'LABEL=root / ext4 rw 0 1',
+  'LABEL=release /mnt/release ext4 ro,nofail,x-systemd.device-timeout=10min 0 0',
+];
+
+const base = ['systemd-sysv', 'udev', 'dbus', 'kmod', 'qemu-guest-agent', 'sudo'];
+
+function packagesOf({ arch, network, firewall, docker, hardened }: ImageOptions): readonly string[] {
+  return [
+    ...base,
+    `linux-image-cloud-${arch}`,
+    ...networkPackages[network],
+    ...(firewall === 'none' ? [] : [firewall]),
+    ...(docker ? ['docker.io'] : []),
+    ...(hardened ? hardenedPackages : []),
+  ];
+}
+
+export async function imageOf(options: ImageOptions): Promise<Image> {
+  const packages = packagesOf(options);
+  const script = customization(options);
+  const cache = await openCache(defaultCacheDir);
+  const dir = await cache.entry({
+    name: `machine-${options.suite}-${options.arch}`,
+    key: hashOf({ options, packages, script, diskSize }),
+    build: (dir_) => buildImage(options, packages, script, dir_),
+  });
+  return { disk: join(dir, 'disk'), kernel: join(dir, 'kernel'), initrd: join(dir, 'initrd') };
+}
+
+async function buildImage(options: ImageOptions, packages: readonly string[], script: string, dir: string) {
+  const root = join(dir, 'root');
+  const flags = [
+    '--quiet',
+    '--variant=apt',
+    `--architectures=${options.arch}`,
+    `--include=${packages.join(',')}`,
+    '--customize-hook=chroot "$1" /bin/sh -c "$CUSTOMIZATION"',
+  ];
+  const env = { ...process.env, CUSTOMIZATION: script };
+  const source = `deb ${await mirror()} ${options.suite} main`;
+  await run('mmdebstrap', [...flags, options.suite, root, source], { env, maxBuffer: 64 * 1024 * 1024 });
+  const boot = await readdir(join(root, 'boot'));
+  for (const [name, prefix] of [
+    ['kernel', 'vmlinu'],
+    ['initrd', 'initrd.img'],
+  ] as const) {
+    const file = boot.find((entry) => entry.startsWith(prefix));
+    if (file === undefined) throw new Error(`${root}/boot has no ${prefix}*`);
+    await copyFile(join(root, 'boot', file), join(dir, name));
+  }
+  await fileSystem(root, join(dir, 'disk'), diskSize, 'root');
+  await rm(root, { recursive: true });
+}
+
+/** Makes an ext4 file system with the content of a folder. */
+export async function fileSystem(folder: string, path: string, size: string, label: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await rm(path, { force: true });
+  await writeFile(path, '');
+  await run('mke2fs', ['-q', '-F', '-t', 'ext4', '-L', label, '-d', folder, path, size]);
+}
+
+/** Runs in the root as the last step. */
+function customization({ network, firewall, hardened }: ImageOptions): string {
+  const file = (path: string, text: string, mode = '644') =>
+    `mkdir -p "$(dirname ${path})"\ncat >${path} <<'END'\n${text}END\nchmod ${mode} ${path}\n`;
+  return [
+    'set -e\n',
+    file('/etc/fstab', [...fileSystems, ...(hardened ? hardenedFileSystems : []), ''].join('\n')),
+    ...Object.entries(hardened ? hardenedFiles : {}).map(([path, text]) => file(path, text)),
+    hardened ? hardenedCommands : '',
+    'mkdir -p /mnt/release\n',
+    file('/usr/local/sbin/machine-boot', bootScript(network), '755'),
+    file('/etc/systemd/system/machine-boot.service', bootUnit),
+    ...Object.entries(firewallFiles[firewall]).map(([path, text]) => file(path, text)),
+    `systemctl --quiet enable machine-boot.service qemu-guest-agent.service ${services(network, firewall).join(' ')} || true\n`,
+    // What would run by itself just when something is measured or compared.
+    'for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer man-db.timer; do ln -sf /dev/null /etc/systemd/system/$unit; done\n',
+    firewall === 'ufw' ? 'sed -i s/ENABLED=no/ENABLED=yes/ /etc/ufw/ufw.conf\n' : '',
+    'rm -f /etc/resolv.conf; echo nameserver 10.77.0.1 >/etc/resolv.conf; rm -rf /var/lib/apt/lists/* /var/cache/apt/*\n',
+  ].join('');
+}

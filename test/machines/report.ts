@@ -1,0 +1,57 @@
+/** What a run showed, kept in dist/machines until `node test/machines/document.ts` makes docs/machines.md of it. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { version } from '../../src/shared/version/version.ts';
+import type { Row } from './rows.ts';
+
+export const reportDir = resolve(import.meta.dirname, '../../dist/machines/reports');
+
+export interface StoryReport {
+  readonly story: string;
+  readonly passed: boolean;
+  readonly tookSeconds: number;
+  /** What was measured or seen. */
+  readonly detail?: string;
+}
+
+export interface RowReport {
+  readonly row: Row;
+  readonly version: string;
+  readonly date: string; // YYYY-MM-DD
+  readonly stories: readonly StoryReport[];
+}
+
+export interface Report {
+  /** Before each story. @throws after one that failed: another would find a machine half way */
+  begin(): void;
+  /** What the present story has measured or seen. */
+  note(detail: string): void;
+  end(story: string, passed: boolean): void;
+  write(): void;
+}
+
+export function createReport(row: Row): Report {
+  const stories: StoryReport[] = [];
+  let startMs = 0;
+  let detail: string | undefined;
+  return {
+    begin() {
+      startMs = performance.now();
+      detail = undefined;
+      const failed = stories.find((earlier) => !earlier.passed);
+      if (failed !== undefined) throw new Error(`not tried, as an earlier story failed: ${failed.story}`);
+    },
+    note(text) {
+      detail = text;
+    },
+    end(story, passed) {
+      const tookSeconds = Math.round((performance.now() - startMs) / 1000);
+      stories.push({ story, passed, tookSeconds, ...(detail !== undefined && { detail }) });
+    },
+    write() {
+      mkdirSync(reportDir, { recursive: true });
+      const report: RowReport = { row, version, date: new Date().toISOString().slice(0, 10), stories };
+      writeFileSync(join(reportDir, `${row.name}.json`), JSON.stringify(report, null, 2));
+    },
+  };
+}

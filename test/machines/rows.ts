@@ -1,0 +1,72 @@
+/** Which machines the stories are played on: not every combination, but each value of each column at least once. */
+import type { ClusterSettings } from '../../src/shared/protocol/join.ts';
+import type { ImageOptions } from './image.ts';
+import type { Cards } from './machine.ts';
+
+export interface Row {
+  readonly name: string;
+  readonly image: ImageOptions;
+  readonly cards: Cards;
+  /** How pods of the two machines reach each other. */
+  readonly backend: Exclude<ClusterSettings['flannelBackend'], 'none'>;
+  /** 1: alone, without the stories that take another machine. */
+  readonly machines: 1 | 2;
+}
+
+const debian12 = { suite: 'bookworm', arch: 'amd64', docker: false, hardened: false } as const;
+const debian13 = { suite: 'trixie', arch: 'amd64', docker: false, hardened: false } as const;
+
+export const rows: readonly Row[] = [
+  {
+    name: 'debian-12-plain',
+    image: { ...debian12, network: 'ifupdown', firewall: 'none' },
+    cards: 'one',
+    backend: 'vxlan',
+    machines: 2,
+  },
+  {
+    name: 'debian-13-two-cards-ufw-docker',
+    image: { ...debian13, network: 'networkd', firewall: 'ufw', docker: true },
+    cards: 'two',
+    backend: 'vxlan',
+    machines: 2,
+  },
+  {
+    name: 'debian-12-no-default-route-firewalld',
+    image: { ...debian12, network: 'NetworkManager', firewall: 'firewalld' },
+    cards: 'no-default-route',
+    backend: 'host-gw',
+    machines: 2,
+  },
+  {
+    name: 'debian-13-ipv6-link-local-nftables',
+    image: { ...debian13, network: 'NetworkManager', firewall: 'nftables' },
+    cards: 'ipv6-link-local',
+    backend: 'wireguard-native',
+    machines: 2,
+  },
+  {
+    name: 'debian-13-hardened',
+    image: { ...debian13, network: 'networkd', firewall: 'none', hardened: true },
+    cards: 'one',
+    backend: 'vxlan',
+    machines: 1,
+  },
+  {
+    name: 'debian-13-arm64',
+    image: { ...debian13, arch: 'arm64', network: 'networkd', firewall: 'none' },
+    cards: 'one',
+    backend: 'vxlan',
+    machines: 1,
+  },
+];
+
+/** @param wanted `KAGENT_MACHINES`: names of rows with commas between; all without it */
+export function chosenRows(wanted: string | undefined): readonly Row[] {
+  if (wanted === undefined || wanted === '') return rows;
+  return wanted.split(',').map((name) => {
+    const row = rows.find((one) => one.name === name);
+    if (row === undefined) throw new Error(`there is no machine "${name}": ${rows.map((one) => one.name).join(', ')}`);
+    return row;
+  });
+}

@@ -1,0 +1,150 @@
+/** What a person does on machines, and looks at. */
+import { readFile } from 'node:fs/promises';
+import { eventually } from '../helpers/wait.ts';
+import { GuestSilentError } from './guest-agent.ts';
+import type { Machine } from './machine.ts';
+
+const minute = 60_000;
+
+/** From the folder on the drive; `before`: what the person types first. @returns what the installer said */
+export async function install(machine: Machine, version: string, args: string, before = ''): Promise<string> {
+  await machine.sh('systemctl start mnt-release.mount'); // returns when it is there
+  const command = `${before} INSTALL_KAGENT_ARTIFACT_PATH=/mnt/release/v${version} sh /mnt/release/install.sh ${args} 2>&1`;
+  return machine.sh(command, { timeoutMs: 20 * minute });
+}
+
+export function kubectl(machine: Machine, command: string): Promise<string> {
+  return machine.sh(`kagent kubectl ${command}`);
+}
+
+/** Until this many nodes are Ready and every pod is. */
+export async function ready(server: Machine, nodes: number): Promise<void> {
+  const settled = async () => {
+    const list = (await kubectl(server, 'get nodes --no-headers')).trim().split('\n');
+    const pods = (await kubectl(server, 'get pods -A --no-headers')).trim().split('\n');
+    const isUp = (line: string) => /\s(\d+)\/\1\s+Running\s/.test(line);
+    return list.filter((line) => /\sReady\s/.test(line)).length === nodes && pods.every(isUp);
+  };
+  await eventually(settled, { withinMs: 15 * minute, what: `${nodes} Ready nodes with all their pods` });
+}
+
+/** Until every component of this kagent is as it should be: `kagent status` says ready. */
+export async function healthy(machine: Machine): Promise<void> {
+  const isReady = async () => /^kagent \S+ \w+, node \S+: ready/.test(await machine.sh('kagent status'));
+  await eventually(isReady, { withinMs: 10 * minute, what: `every component of ${machine.name}` });
+}
+
+/** Ids of the containers that run on it. */
+export async function containers(machine: Machine): Promise<readonly string[]> {
+  return (await machine.sh('kagent crictl ps -q')).trim().split('\n').toSorted();
+}
+
+const web = (image: string) => `
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: { name: web }
+spec:
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+        - name: web
+          image: ${image}
+          command: [sh, -c, 'mkdir /www && dd if=/dev/zero of=/www/large bs=1M count=2 2>/dev/null && hostname >/www/index.html && exec httpd -f -p 8080 -h /www']
+          readinessProbe: { httpGet: { port: 8080, path: / }, timeoutSeconds: 5 }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec:
+  type: NodePort
+  selector: { app: web }
+  ports: [{ port: 80, targetPort: 8080, nodePort: 30080 }]
+`;
+
+/** A pod on each node: by name and address from each other, by the Service from the hosts, with packets of full size. The first is the server. */
+export async function podsReachEachOther(hosts: readonly Machine[], image: string): Promise<void> {
+  const [server] = hosts;
+  if (server === undefined) throw new Error('no machine');
+  const manifest = Buffer.from(web(image)).toString('base64');
+  await server.sh(`echo ${manifest} | base64 -d | kagent kubectl apply -f -`);
+  await kubectl(server, 'rollout status daemonset/web --timeout=10m');
+  const list = await kubectl(
+    server,
+    `get pods -l app=web -o jsonpath='{range .items[*]}{.metadata.name} {.status.podIP}{"\\n"}{end}'`,
+  );
+  const pods = list
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' '));
+  for (const [pod = ''] of pods) {
+    const inPod = (command: string) => kubectl(server, `exec ${pod} -- ${command}`);
+    for (const [, address = ''] of pods) await inPod(`wget -q -T 20 -O /dev/null http://${address}:8080/large`);
+    await inPod('wget -q -T 20 -O /dev/null http://web.default.svc.cluster.local/');
+    await inPod('nslookup kubernetes.default.svc.cluster.local');
+    await kubectl(server, `logs ${pod}`);
+  }
+  for (const host of hosts) {
+    const service = await kubectl(server, "get service web -o jsonpath='{.spec.clusterIP}'");
+    for (const address of [`${service.trim()}:80`, ...hosts.map((other) => `${other.address}:30080`)]) {
+      await host.sh(`${fetch(address)} | grep -q web-`);
+    }
+  }
+}
+
+/** A machine has neither curl nor wget: kagent's own busybox asks. */
+const fetch = (address: string) => `/var/lib/kagent/data/current/aux/busybox wget -q -T 20 -O - http://${address}/`;
+
+/**
+ * What a person does who reads the doctor: `--fix`, and by hand what it leaves to its owner, rules of nft, now and for the
+ * next boot.
+ */
+export async function doAsTheDoctorSays(machine: Machine, mode: 'server' | 'agent'): Promise<void> {
+  await machine.exec(`kagent doctor --fix ${mode}`);
+  const { stdout } = await machine.exec(`kagent doctor ${mode} -o json`);
+  for (const [, chain = '', condition = ''] of stdout.matchAll(/nft insert rule inet filter (\w+) ([^&;"]+) accept/g)) {
+    await machine.sh(`nft insert rule inet filter ${chain} ${condition} accept
+[ -e /root/nftables.conf ] || cp /etc/nftables.conf /root/nftables.conf
+sed -i '/hook ${chain} /a ${condition} accept' /etc/nftables.conf`);
+  }
+}
+
+/** After kagent has gone. */
+export async function takeOwnRulesBack(machine: Machine): Promise<void> {
+  await machine.sh(
+    `[ ! -e /root/nftables.conf ] || { mv /root/nftables.conf /etc/nftables.conf && nft -f /etc/nftables.conf; }`,
+  );
+}
+
+/** The line that makes another machine an agent: it takes everything from the server. */
+export async function joinLine(server: Machine): Promise<string> {
+  return (await server.sh('kagent token join-command')).trim();
+}
+
+/** A list of objects, made by a shell: the machine has a small disk for texts, and no other machine to get it from. */
+const manyObjects = `for i in $(seq 1 2000); do
+  printf '%s\\n' --- 'apiVersion: v1' 'kind: ConfigMap' "metadata: { name: written-$i, labels: { story: power-cut } }"
+done`;
+
+/**
+ * Writes objects one after another, each answer noted on the console, which is outside the machine; then cuts its power in
+ * the middle.
+ * @returns names of those that the API server had answered for
+ */
+export async function acknowledgedWrites(server: Machine): Promise<readonly string[]> {
+  const answered = async () =>
+    [...(await readFile(server.console, 'utf8')).matchAll(/configmap\/(written-\d+) created/g)].map(
+      ([, name = '']) => name,
+    );
+  const writing = server.exec(`${manyObjects} | kagent kubectl create -f - >/dev/console`).catch(passSilence);
+  await eventually(async () => (await answered()).length >= 50, { withinMs: 5 * minute, what: '50 writes' });
+  await server.cutPower();
+  await writing;
+  return answered();
+}
+
+function passSilence(error: unknown): void {
+  if (!(error instanceof GuestSilentError)) throw error;
+}
