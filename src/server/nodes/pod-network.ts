@@ -107,6 +107,7 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
     one.isProbed = true;
     if (failures.size === 0) one.round += 1;
     else one.dueMs = clock.monotonicMs() + againMs;
+    report();
     onChange(session.nodeName);
   };
 
@@ -138,8 +139,9 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
     return `${a} and ${b} have one address, ${address}: pods of the two do not reach each other; give each the address by which the other reaches it: --node-ip ADDRESS`;
   };
 
-  const sentences = (one: Known): readonly string[] =>
-    [...one.failures.values()].filter(({ times }) => times > 1).map(({ result }) => sentenceOf(one, result));
+  const counted = (one: Known): readonly PodProbeResult[] =>
+    [...one.failures.values()].filter(({ times }) => times > 1).map(({ result }) => result);
+  const sentences = (one: Known): readonly string[] => counted(one).map((result) => sentenceOf(one, result));
 
   /** An answer has to go both ways: which of them is closed is not known, and the sentence is the same from either side. */
   const sentenceOf = ({ session }: Known, { nodeName, answers, largeBytes }: PodProbeResult): string => {
@@ -163,8 +165,7 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
     return [...new Set(all)];
   };
 
-  const check = (): void => {
-    tick();
+  const report = (): void => {
     const all = problems();
     if (all.length > 0) condition.set('False', 'PodNetworkUnreachable', all.join('; '));
     else condition.set('True', 'Reachable', '');
@@ -172,7 +173,10 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
 
   return {
     start() {
-      timer = setInterval(check, tickMs).unref();
+      timer = setInterval(() => {
+        tick();
+        report();
+      }, tickMs).unref();
     },
     stop: () => clearInterval(timer),
     conditionOf(nodeName) {
@@ -184,9 +188,12 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
       const one = known(session);
       const said = sentences(one);
       if (said.length > 0) {
-        const isMtu = [...one.failures.values()].every(({ result }) => result.answers);
+        const isMtu = counted(one).every(({ answers }) => answers);
         return { type, status: 'False', reason: isMtu ? 'PacketsTooLarge' : 'NoAnswer', message: said.join('; ') };
       }
+      const isAlone = !probed().some((other) => other !== session);
+      if (!one.isProbed && isAlone)
+        return { type, status: 'Unknown', reason: 'NoOtherNode', message: 'there is no other node to ask' };
       if (!one.isProbed) return { type, status: 'Unknown', reason: 'NotProbed', message: '' };
       return {
         type,

@@ -170,7 +170,7 @@ END`);
   await a1.startAgent(...(await nodes.joinFlags()));
   const { message } = await untilReachable('a1', { status: 'False', reason: 'PacketsTooLarge' });
   expect(message).toContain('of pods do not pass between a1 and s1');
-  expect(await doctorFindings(s1)).toEqual([message]);
+  expect(await doctorFindings(s1)).toEqual([message]); // the same from either side
   expect((await s1.kagent(['status'])).stdout).toContain('PodNetworkUnreachable');
   const events = await kubectl(
     'get',

@@ -74,6 +74,13 @@ test('each node asks the server’s and one more, and then rests', async () => {
   expect(asked).toContain('a1 a3 10.42.3.0'); // another one each time
 });
 
+test('a node alone has nobody to ask', async () => {
+  const { network, asked } = cluster(['s1']);
+  await minutes(30);
+  expect(asked).toEqual([]);
+  expect(network.conditionOf('s1')).toMatchObject({ status: 'Unknown', reason: 'NoOtherNode' });
+});
+
 test('one that does not answer twice is told with both names, until it does', async () => {
   const { network, answers } = cluster(['s1', 'a1', 'a2']);
   answers.set('a1 a2', silent);
