@@ -6,9 +6,10 @@
 import { basename } from 'node:path';
 import { Command } from 'commander';
 import * as z from 'zod';
-import { kubeletPort, openBox, type BoxOptions } from './agent/box.ts';
+import { addressNotes, kubeletPort, openBox, type BoxOptions } from './agent/box.ts';
 import { agentCommand, removeCommands } from './agent/commands.ts';
 import { AgentConfig, nodeSettings } from './agent/config.ts';
+import { hostAddresses, hostRoot, type HostFacts } from './agent/host/host.ts';
 import { doctorCommand } from './agent/doctor-command.ts';
 import { labCommand } from './lab/lab.ts';
 import { serverCommands } from './server/commands.ts';
@@ -120,6 +121,7 @@ async function runServer(config: ServerConfig): Promise<void> {
     log: foreground.log,
     nodeName: facts.nodeName,
     nodeIp: facts.nodeIp,
+    addresses: () => hostAddresses(hostRoot()).map(({ nodeIp }) => nodeIp),
     after: { assets: ['assets'] },
     onFatal: daemon.fail,
   });
@@ -140,7 +142,8 @@ async function runServer(config: ServerConfig): Promise<void> {
   await daemon.run([box.assets, ...server.components, ...node], {
     signal: foreground.signal,
     onProgress: foreground.onProgress,
-    onReady: () => foreground.say(readyScreen(server, facts.nodeName)),
+    onReady: () => foreground.say(readyScreen(server, facts)),
+    notes: () => addressNotes(facts),
     localRequests: server.localRequests,
   });
 }
@@ -163,7 +166,11 @@ function serverPlan(config: ServerConfig): BoxOptions {
   };
 }
 
-function readyScreen(server: Server, nodeName: string): string {
+function readyScreen(server: Server, facts: HostFacts): string {
+  const { nodeName } = facts;
+  const notes = addressNotes(facts)
+    .map((note) => `\n${note}\n`)
+    .join('');
   return `kagent is ready after ${process.uptime().toFixed(1)} s: ${nodeName} runs a cluster.
 
   kagent kubectl get nodes      look at the cluster
@@ -172,7 +179,7 @@ function readyScreen(server: Server, nodeName: string): string {
 On another box, to join it:
 
   kagent agent --url ${server.joinUrl} --token ${server.joinToken.reveal()}
-
+${notes}
 `;
 }
 

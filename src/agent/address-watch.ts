@@ -61,5 +61,5 @@ export function addressWatch(options: {
 }
 
 function isSame(a: NodeAddress, b: NodeAddress): boolean {
-  return a.nodeIp === b.nodeIp && a.defaultInterface === b.defaultInterface;
+  return a.nodeIp === b.nodeIp && a.defaultInterface === b.defaultInterface && a.flannelIp === b.flannelIp;
 }

@@ -19,10 +19,18 @@ import type { ClusterSettings } from '../shared/protocol/join.ts';
 import { addressWatch } from './address-watch.ts';
 import { NodeRemovedError } from './channel/channel.ts';
 import type { NodeConfig } from './config.ts';
-import { hostRoot, nodeAddress } from './host/host.ts';
+import { hostRoot, nodeAddress, type WantedAddress } from './host/host.ts';
 import { createLoadBalancer } from './load-balancer/load-balancer.ts';
 import { Membership, type MembershipOptions } from './membership.ts';
-import { clusterDns, cniBinDirs, cniComponent, cniConfDir, flannelComponent } from './network/network.ts';
+import {
+  clusterDns,
+  cniBinDirs,
+  cniComponent,
+  cniConfDir,
+  createPodProbes,
+  flannelComponent,
+  serviceRoute,
+} from './network/network.ts';
 import { beatAtEvents, nodeChannel } from './node-channel.ts';
 import { kubeletComponent, kubeProxyComponent, nodeReady, podCidr } from './node/node.ts';
 import { noOfflineBoot, offlineBoot } from './offline-boot.ts';
@@ -31,6 +39,8 @@ import { containerdComponent, imagesComponent } from './runtime/runtime.ts';
 
 export interface AgentOptions extends Omit<MembershipOptions, 'externalIps'> {
   readonly config: NodeConfig;
+  /** What decides about this node's address. */
+  readonly wantedAddress: WantedAddress;
   readonly supervisor: Supervisor;
   readonly events: EventLog;
   readonly setLogLevel: (level: LogLevel) => void;
@@ -60,8 +70,10 @@ export function createAgent(options: AgentOptions): readonly Component[] {
   const { kubelet, flanneld, cni } = node;
   let isStarted = false;
 
+  const podProbes = createPodProbes({ after: ['flanneld'], settings: () => membership.settings, log });
   const channel = nodeChannel({
     ...options,
+    podProbes,
     after: ['join', ...after.server],
     membership,
     onLeave() {
@@ -100,6 +112,8 @@ export function createAgent(options: AgentOptions): readonly Component[] {
       log,
     }),
     ...Object.values(node),
+    podProbes,
+    serviceRoute({ after: ['join'], serviceCidr: () => membership.settings.serviceCidr, log }),
     channel,
     task('node-ready', ['kubelet', 'cni', 'images', 'kube-proxy', 'flanneld'], async (signal) => {
       // Without a network the node is Ready when somebody has brought one, which needs a cluster that runs.
@@ -115,7 +129,7 @@ export function createAgent(options: AgentOptions): readonly Component[] {
     addressWatch({
       after: ['node-ready'],
       present: membership.facts,
-      look: () => nodeAddress({ nodeIp: config.nodeIp, interfaceName: config.flannelIface }, hostRoot()),
+      look: () => nodeAddress({ ...options.wantedAddress, kept: membership.facts.nodeIp }, hostRoot()),
       async onChange(address) {
         await membership.move(address);
         await Promise.all([restart(kubelet), restart(flanneld), restart(channel)]);

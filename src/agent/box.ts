@@ -15,14 +15,19 @@ import type { NodeConfig } from './config.ts';
 import { boxOf, glance, type BoxPlan } from './doctor/doctor.ts';
 import {
   checkHost,
+  hostAddresses,
+  hostRoot,
   nodeName,
   portProblems,
   prepareHost,
   type HostFacts,
+  type NodeAddress,
   type HostNeeds,
   type HostProblem,
   type PortNeed,
+  type WantedAddress,
 } from './host/host.ts';
+import { untilKeptIsBack, wantedAddress } from './own-address.ts';
 import { claimFolders } from './remove/remove.ts';
 
 export interface BoxOptions {
@@ -34,6 +39,8 @@ export interface BoxOptions {
   readonly flannelBackend: ClusterSettings['flannelBackend'];
   readonly clusterCidr: string;
   readonly serviceCidr: string;
+  /** Which an agent joins. */
+  readonly serverUrl?: string | undefined;
 }
 
 /**
@@ -45,8 +52,9 @@ const usualUmask = 0o022;
 export const kubeletPort: PortNeed = { port: 10_250, purpose: 'kubelet' };
 
 /** What the doctor is told of a box that `kagent server` or `kagent agent` would start on. */
-export function doctorPlan(options: BoxOptions): BoxPlan {
+export async function doctorPlan(options: BoxOptions): Promise<BoxPlan> {
   const { config, runsNode, flannelBackend } = options;
+  const wanted = await wantedAddress({ ...options, paths: pathsOf(config.dataDir) });
   return {
     ...options,
     needs: {
@@ -55,7 +63,7 @@ export function doctorPlan(options: BoxOptions): BoxPlan {
       ports: options.ports,
       flannelBackend: runsNode ? flannelBackend : undefined,
     },
-    node: { nodeName: config.nodeName, nodeIp: config.nodeIp, interfaceName: config.flannelIface },
+    node: { nodeName: config.nodeName, ...wanted },
     resolvConf: config.resolvConf,
   };
 }
@@ -67,6 +75,8 @@ export interface Box {
   readonly foreground: Foreground;
   readonly daemon: Daemon;
   readonly facts: HostFacts;
+  /** What decides about its address, now and later. */
+  readonly wantedAddress: WantedAddress;
   /** Unpacks the components; done at once if they are there. */
   readonly assets: Component;
   /** Where they are then: the path stays, what it leads to changes with the version. */
@@ -88,7 +98,7 @@ export async function openBox(options: BoxOptions): Promise<Box> {
     logFormat: config.logFormat,
     logDir: paths.logs,
   });
-  const plan = doctorPlan(options);
+  const plan = await doctorPlan(options);
   throwFirst(await checkHost({ ...plan.needs, ports: [] }));
   const journal = openJournal(paths.journal);
   const bundle = await findBundle({
@@ -110,23 +120,26 @@ export async function openBox(options: BoxOptions): Promise<Box> {
   throwFirst(portProblems(options.ports)); // after the left-over children of an earlier kagent have freed theirs
   for (const { check, what, why, fix } of await glance(boxOf(plan)))
     fore.log.warn('the box is not as it should be', { check, what, why, fix });
+  await untilKeptIsBack(plan.node);
   const facts = await prepareHost({
+    ...plan.node,
     paths,
     journal,
     log: fore.log,
     flannelBackend,
     nodeName: config.withNodeId ? nodeNameWithId(config.nodeName, paths) : config.nodeName,
-    nodeIp: config.nodeIp,
-    interfaceName: config.flannelIface,
     resolvConf: config.resolvConf,
     serviceName: serviceNameOf(process.env),
   });
+  fore.log.info('the address of this node', { address: facts.nodeIp, interface: facts.defaultInterface });
+  if (!runsNode) writeFileIfChanged(paths.server.address, `${facts.nodeIp}\n`, 0o644);
   return {
     paths,
     journal,
     foreground: fore,
     daemon,
     facts,
+    wantedAddress: plan.node,
     assets: task('assets', [], async (signal) => void (await unpack({ bundle, dataDir: paths.dataDir, signal }))),
     currentDir: paths.components,
     kubernetesVersion: bundle.manifest.components.find((one) => one.name === 'kubernetes')?.version ?? '',
@@ -145,6 +158,16 @@ function imageNamed(bundle: Bundle, name: string): string {
   const image = bundle.manifest.files.find((file) => file.name === `${name}.tar`)?.image;
   if (image === undefined) throw new TypeError(`the bundle has no image ${name}`);
   return image;
+}
+
+/** Where there was a choice, what it is and how to make another: in sentences. */
+export function addressNotes({ nodeIp, defaultInterface }: NodeAddress, all = hostAddresses(hostRoot())) {
+  const others = all.filter((one) => one.nodeIp !== nodeIp);
+  if (others.length === 0) return [];
+  const list = others.map((one) => `${one.nodeIp} (${one.defaultInterface})`).join(', ');
+  return [
+    `The address of this node is ${nodeIp} (${defaultInterface}); the host also has ${list}: --node-ip names another one.`,
+  ];
 }
 
 function throwFirst(problems: readonly HostProblem[]): void {

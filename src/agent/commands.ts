@@ -10,7 +10,7 @@ import { askStatus } from '../shared/daemon/daemon.ts';
 import { pathsOf, runPaths } from '../shared/paths.ts';
 import { addTools } from '../shared/process/process.ts';
 import { everyServiceManager, dataDirOf, hostAt, installedServices, saidDataDir } from '../shared/service/service.ts';
-import { kubeletPort, openBox, type BoxOptions } from './box.ts';
+import { addressNotes, kubeletPort, openBox, type BoxOptions } from './box.ts';
 import { AgentConfig } from './config.ts';
 import { stopCommand } from './stop-command.ts';
 import { runKillall, runUninstall, type Outcome } from './remove/remove.ts';
@@ -44,6 +44,7 @@ async function runAgent(config: AgentConfig): Promise<void> {
   const box = await openBox(agentPlan(config));
   const { createAgent } = await import('./agent.ts'); // other commands have no use for it
   let cluster = '';
+  const notes = () => addressNotes(box.facts);
   const components = createAgent({
     ...box,
     ...box.daemon,
@@ -63,7 +64,10 @@ async function runAgent(config: AgentConfig): Promise<void> {
     signal: box.foreground.signal,
     onProgress: box.foreground.onProgress,
     onReady: () =>
-      box.foreground.say(`${box.facts.nodeName} has joined the cluster at ${url} and is Ready.\n${cluster}`),
+      box.foreground.say(
+        `${box.facts.nodeName} has joined the cluster at ${url} and is Ready.\n${cluster}${lines(notes())}`,
+      ),
+    notes,
   });
 }
 
@@ -81,7 +85,12 @@ export function agentPlan(config: AgentConfig): BoxOptions {
     // An agent hears of others when it joins.
     clusterCidr: config.clusterCidr ?? usualRanges.clusterCidr,
     serviceCidr: config.serviceCidr ?? usualRanges.serviceCidr,
+    serverUrl: config.url ?? config.server,
   };
+}
+
+function lines(sentences: readonly string[]): string {
+  return sentences.map((sentence) => `${sentence}\n`).join('');
 }
 
 /** What this box took over from the cluster, for a person. */

@@ -21,7 +21,9 @@ export const nodeSettings = {
   nodeName: kinds.nodeName.optional().describe("This node's name (the host's name)"),
   nodeIp: kinds.ipv4
     .optional()
-    .describe('Address by which other nodes reach this one (that of the default route)')
+    .describe(
+      "Address by which other nodes reach this one (a server's: that of the default route; an agent's: the one by which it reaches the server)",
+    )
     .meta({ short: 'i' }),
   nodeExternalIp: z
     .array(z.ipv4("it must be an IPv4 address such as '203.0.113.5'"))
@@ -32,7 +34,7 @@ export const nodeSettings = {
   withNodeId: z.boolean().default(false).describe("Append an id that stays with this box to the node's name"),
   nodeLabel: kinds.label.describe('Labels of this node, set when it registers'),
   nodeTaint: kinds.taint.describe('Taints of this node, set when it registers'),
-  flannelIface: z.string().optional().describe("Interface of flannel's traffic (that of the default route)"),
+  flannelIface: z.string().optional().describe("Interface of flannel's traffic (that of the node's address)"),
   resolvConf: kinds.absolutePath
     .optional()
     .describe("resolv.conf that pods' DNS is made from (the host's, without loopback servers)"),

@@ -82,9 +82,11 @@ async function run(
   const isAgent = mode === 'agent' || (mode === undefined && (flags.from ?? agent.url ?? agent.server) !== undefined);
   const paths = pathsOf(agent.dataDir);
   const way = flags.from === undefined ? undefined : await wayTo(flags.from, agent, paths);
-  const plan = isAgent ? { ...agentPlan(agent), ...cluster(agent, way, paths) } : serverPlan(command);
+  const plan = isAgent
+    ? { ...agentPlan(agent), ...cluster(agent, way, paths), ...(way && { serverUrl: way.url }) }
+    : serverPlan(command);
   const running = await askStatus(runPaths.statusSocket).catch(() => undefined);
-  const box = boxOf(doctorPlan(plan), running?.dataDir === paths.dataDir ? running : undefined);
+  const box = boxOf(await doctorPlan(plan), running?.dataDir === paths.dataDir ? running : undefined);
   const repairs = flags.fix === true ? await repair(box, openJournal(paths.journal)) : [];
   const diagnosis = merged([await examine(box), ...(way === undefined ? [] : [await examineWay(way)])]);
   const isJson = flags.json === true || flags.output === 'json';

@@ -11,6 +11,7 @@ import { version } from '../shared/version/version.ts';
 import { createChannel, createCommands, createLook, factsOf, type Channel } from './channel/channel.ts';
 import type { NodeConfig } from './config.ts';
 import type { Membership } from './membership.ts';
+import type { PodProbes } from './network/network.ts';
 
 export interface NodeChannelOptions {
   readonly after: readonly string[];
@@ -24,6 +25,7 @@ export interface NodeChannelOptions {
   readonly onLeave: () => void;
   /** The server had forgotten this node, and has taken it in again. */
   readonly onJoinedAnew: () => Promise<void>;
+  readonly podProbes: Pick<PodProbes, 'areOn' | 'probe'>;
   readonly log: Log;
 }
 
@@ -43,7 +45,13 @@ export function nodeChannel(options: NodeChannelOptions): Channel {
       dataDir: paths.dataDir,
       certificatePaths: () => membership.certificatePaths,
     }),
-    carryOut: createCommands({ supervisor, logDir: paths.logs, setLogLevel, leave: options.onLeave }),
+    carryOut: createCommands({
+      supervisor,
+      logDir: paths.logs,
+      setLogLevel,
+      leave: options.onLeave,
+      probe: (targets) => options.podProbes.probe(targets),
+    }),
     mayDial: (host) => host === membership.facts.nodeIp || contains(membership.settings.clusterCidr, host),
     onServers: (servers) => membership.heard(servers),
     // A server whose datastore is older than this node takes it in again, if its token is good.
@@ -59,7 +67,7 @@ export function nodeChannel(options: NodeChannelOptions): Channel {
   });
 }
 
-function helloOf({ membership, config, kubernetesVersion }: NodeChannelOptions): Hello {
+function helloOf({ membership, config, kubernetesVersion, podProbes }: NodeChannelOptions): Hello {
   return {
     type: 'hello',
     version,
@@ -72,6 +80,7 @@ function helloOf({ membership, config, kubernetesVersion }: NodeChannelOptions):
     internalDns: config.nodeInternalDns,
     externalDns: config.nodeExternalDns,
     facts: factsOf(),
+    probesPods: podProbes.areOn(),
   };
 }
 

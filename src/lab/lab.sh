@@ -10,6 +10,8 @@
 # LAB: folder of the disks (on ext4, xfs or btrfs: overlayfs cannot stand on overlayfs). LAB_PREFIX: begins the name of
 # every namespace and cgroup made here, so that two labs can coexist. LAB_NET: the first three bytes of the addresses.
 # LAB_SHARE: folders bound into every host as they are.
+# LAB_UPLINK: for `up`, `none`: the host has no default route; `user`: its way out is a card of its own before the one on the
+# switch, with the address that QEMU's and VirtualBox's user network gives every machine.
 # LAB_ROOT, LAB_INIT: for `up`, the folder whose copy the host's root is, and its first program, a service manager; without
 # them a host is a copy of this machine on which nothing runs.
 set -euo pipefail
@@ -68,13 +70,22 @@ freezer() { # FROZEN, THAWED, or nothing: prints which
 }
 
 plug_in() {
+  local card=eth0
   ip netns add "$NETNS"
-  ip -n "$NETNS" link add eth0 type veth peer name "p-$NAME" netns "$SWITCH"
-  ip -n "$SWITCH" link set "p-$NAME" master br0 up
   ip -n "$NETNS" link set lo up
-  ip -n "$NETNS" addr add "$LAB_NET.$1/24" dev eth0
-  ip -n "$NETNS" link set eth0 up
-  ip -n "$NETNS" route add default via "$LAB_NET.1"
+  if [ "${LAB_UPLINK:-}" = user ]; then
+    card=eth1
+    ip -n "$NETNS" link add eth0 type veth peer name "u-$NAME" netns "$SWITCH"
+    ip -n "$SWITCH" link set "u-$NAME" up
+    ip -n "$NETNS" addr add 10.0.2.15/24 dev eth0
+    ip -n "$NETNS" link set eth0 up
+    ip -n "$NETNS" route add default via 10.0.2.2
+  fi
+  ip -n "$NETNS" link add $card type veth peer name "p-$NAME" netns "$SWITCH"
+  ip -n "$SWITCH" link set "p-$NAME" master br0 up
+  ip -n "$NETNS" addr add "$LAB_NET.$1/24" dev $card
+  ip -n "$NETNS" link set $card up
+  [ -n "${LAB_UPLINK:-}" ] || ip -n "$NETNS" route add default via "$LAB_NET.1"
 }
 
 make_cgroups() {
@@ -174,7 +185,7 @@ boot() {
 }
 
 power_off() {
-  local hierarchy pids
+  local hierarchy pids port
   freezer THAWED 2>/dev/null || true # a frozen process does not die
   for _ in $(seq 200); do
     mapfile -t pids < <(processes)
@@ -192,7 +203,7 @@ power_off() {
     done
   done
   # The kernel takes a namespace away in its own time, and with it links, rules, conntrack and vxlan; the cable goes now.
-  ip -n "$SWITCH" link del "p-$NAME" 2>/dev/null || true
+  for port in p u; do ip -n "$SWITCH" link del "$port-$NAME" 2>/dev/null || true; done
   [ ! -e "/run/netns/$NETNS" ] || ip netns del "$NETNS"
   rm -f "$HOST/pid"
 }

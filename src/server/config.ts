@@ -31,7 +31,9 @@ export const serverSettings = {
   httpsListenPort: kinds.port.default(6443).describe('Port of kube-apiserver'),
   supervisorPort: kinds.port.default(9345).describe('Port at which nodes join'),
   advertiseAddress: kinds.ipv4.optional().describe("kube-apiserver's address in the cluster (the node's)"),
-  tlsSan: kinds.list.describe("Further names and addresses in the server's certificates"),
+  tlsSan: kinds.list.describe(
+    "Further names and addresses in the server's certificates, beside the host's name and every address of its network cards",
+  ),
   clusterCidr: kinds.cidr4.default(usualRanges.clusterCidr).describe('Pod addresses'),
   serviceCidr: kinds.cidr4.default(usualRanges.serviceCidr).describe('Service addresses'),
   serviceNodePortRange: z

@@ -29,6 +29,7 @@ import { createNodes, type Nodes } from './nodes/nodes.ts';
 import { clusterDnsOf, nodeCidrMaskSize } from './networks.ts';
 import { openPki } from './pki/pki.ts';
 import { createProbes } from './probe/probe.ts';
+import { addressesAt, serversFor } from './server-addresses.ts';
 import { snapshotTimer } from './snapshot-timer.ts';
 import { openRelease, ownExecutable } from './release/release.ts';
 import { createTunnel } from './tunnel/tunnel.ts';
@@ -46,6 +47,8 @@ export interface ServerOptions {
   readonly corednsImage: () => string;
   readonly nodeName: string;
   readonly nodeIp: string;
+  /** Every one by which this host may be reached, as it is now. */
+  readonly addresses: () => readonly string[];
   /** `v1.37.1` */
   readonly kubernetesVersion: string;
   /** Where the unpacked components are: the path stays, what it leads to changes with the version. */
@@ -80,7 +83,8 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   };
   const advertiseAddress = config.advertiseAddress ?? nodeIp;
   const pki = await openPki(paths.server.tls);
-  const names = { ...config, advertiseAddress, tlsSans: [nodeName, nodeIp, ...config.tlsSan] };
+  const tlsSans = () => [nodeName, nodeIp, ...options.addresses(), ...config.tlsSan];
+  const names = () => apiserverNames({ ...config, advertiseAddress, tlsSans: tlsSans() });
   const datastore = datastoreComponent({
     dir: paths.server.db,
     socketPath: runPaths.datastoreSocket,
@@ -97,7 +101,9 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     ...(options.agentToken !== undefined && { agentSecret: options.agentToken }),
   });
   const controlPlane = await createControlPlane({
-    ...names,
+    ...config,
+    advertiseAddress,
+    tlsSans,
     supervisor,
     pki,
     paths,
@@ -122,16 +128,18 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       name: 'supervisor',
       commonName: 'kagent',
       usages: ['server'],
-      ...apiserverNames(names),
+      ...names(),
     });
+  const namesText = () => [...names().dnsNames, ...names().ipAddresses];
   const passwords = createNodePasswords(datastore.keys);
-  const joinUrl = `https://${nodeIp}:${config.supervisorPort}`;
   const ownNode = config.disableAgent ? undefined : nodeName;
-  const address = { supervisorUrl: joinUrl, apiserverUrl: `https://${advertiseAddress}:${config.httpsListenPort}` };
+  const joinUrl = addressesAt(nodeIp, config).supervisorUrl;
+  const address = { ...addressesAt(advertiseAddress, config), supervisorUrl: joinUrl };
+  const servers = (reachedAt: string | undefined) => serversFor(address, config, reachedAt);
   const nodes: Nodes = createNodes({
     kube: controlPlane.kube,
     store: datastore.keys,
-    servers: () => [address],
+    servers,
     isJoined: (name) => passwords.knows(name),
     ownNode,
     onOpenFailed: (id, reason) => tunnel.failed(id, reason),
@@ -166,15 +174,15 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       passwords,
       wrongTokens: createWrongTokens(systemClock),
       settings,
-      apiserverUrls: [address.apiserverUrl],
-      supervisorUrls: [address.supervisorUrl],
+      servers,
+      nodeAt: (one) => nodes.nodeAt(one),
       version,
       kubernetesVersion: options.kubernetesVersion,
       isConnected: (name) => nodes.session(name) !== undefined,
       events: options.events,
       log,
     }),
-    probes: createProbes({ version, apiserverUrls: [address.apiserverUrl], settings }),
+    probes: createProbes({ version, servers, settings }),
     isReady: () => datastore.health().status === 'True',
     after: ['datastore'],
     log,
@@ -203,6 +211,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
         name: 'certificates',
         after: [],
         log,
+        names: options.addresses,
         renew: async () => {
           const renewed = await controlPlane.keepCertificates();
           const { changed } = await supervisorLeaf();
@@ -214,7 +223,9 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     joinUrl,
     joinToken: tokens.agentToken,
     settings,
-    localRequests: getRequestListener(localRoutes({ tokens, nodes, joinUrl, ...address, pki, log }).fetch),
+    localRequests: getRequestListener(
+      localRoutes({ tokens, nodes, joinUrl, names: namesText, ...address, pki, log }).fetch,
+    ),
   };
 }
 

@@ -7,6 +7,7 @@ import { askServer } from '../shared/daemon/daemon.ts';
 import { runPaths } from '../shared/paths.ts';
 import { Rotated, TokenCreated, TokenList } from '../shared/protocol/local.ts';
 import { joinLine } from './release/release.ts';
+import { supervisorUrl } from '../shared/supervisor-url.ts';
 import { bareSecret, newBootstrapSecret, parseToken } from '../shared/token/token.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -29,7 +30,7 @@ function create(): Command {
     .argument('[token]', "one of 'kagent token generate'; made here unless given")
     .addOption(jsonOption())
     .action(async (given: string | undefined, flags: NewTokenFlags) => {
-      const made = await createToken(flags, given);
+      const { names: _, ...made } = await createToken(flags, given);
       print(flags.output === 'json' ? JSON.stringify(made, null, 2) : made.text);
     });
 }
@@ -39,14 +40,27 @@ function joinCommand(): Command {
     new Command('join-command').description('Make a token and print the line to type on the box that joins'),
   )
     .option('--installed', 'for a box that has kagent already', false)
+    .option('--url <url>', "the server's name or address as that box knows it, with or without a port")
     .addOption(jsonOption())
-    .action(async (flags: NewTokenFlags & { readonly installed: boolean }) => {
-      const made = await createToken(flags, undefined);
-      const command = `kagent agent --url ${made.joinUrl} --token ${made.text}`;
-      const installation = joinLine({ url: made.joinUrl, token: made.text });
-      if (flags.output === 'json') return print(JSON.stringify({ ...made, command, installation }, null, 2));
+    .action(async (flags: NewTokenFlags & { readonly installed: boolean; readonly url?: string }) => {
+      if (flags.url !== undefined) supervisorUrl(flags.url); // before a token is made
+      const { names, ...made } = await createToken(flags, undefined);
+      const joinUrl = flags.url === undefined ? made.joinUrl : supervisorUrl(flags.url, new URL(made.joinUrl).port);
+      warnIfNotNamed(joinUrl, names);
+      const command = `kagent agent --url ${joinUrl} --token ${made.text}`;
+      const installation = joinLine({ url: joinUrl, token: made.text });
+      if (flags.output === 'json') return print(JSON.stringify({ ...made, joinUrl, command, installation }, null, 2));
       print(flags.installed ? command : installation);
     });
+}
+
+/** The line is printed all the same: a server that is started anew may name it. */
+function warnIfNotNamed(url: string, names: readonly string[]): void {
+  const host = new URL(url).hostname.replaceAll(/[[\]]/g, '');
+  if (names.some((name) => name.toLowerCase() === host)) return;
+  process.stderr.write(
+    `the server's certificate does not name ${host}, so no node joins by it: start the server with --tls-san ${host}\n`,
+  );
 }
 
 function withNewToken(command: Command): Command {

@@ -40,6 +40,8 @@ export function pathsOf(dataDir: string) {
       token: join(server, 'token'),
       nodeToken: join(server, 'node-token'),
       agentToken: join(server, 'agent-token'),
+      /** The address of a server that runs no node, whose identity would have it. */
+      address: join(server, 'address'),
       manifests: join(server, 'manifests'),
       etc: join(server, 'etc'),
       /** Executables for boxes with another processor, put there by the operator. */

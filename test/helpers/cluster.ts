@@ -5,7 +5,7 @@ import { basename, join, resolve } from 'node:path';
 import { openBundle } from '../../src/shared/assets/assets.ts';
 import { askStatus, type DaemonStatus } from '../../src/shared/daemon/daemon.ts';
 import { defaultDataDir, runPaths } from '../../src/shared/paths.ts';
-import { createLab, type CommandResult, type Lab, type LabHost } from './lab.ts';
+import { createLab, type CommandResult, type Lab, type LabHost, type LabOptions } from './lab.ts';
 import { eventually } from './wait.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
@@ -133,10 +133,11 @@ export async function createNodes(
     readonly agents: number;
     readonly serverFlags?: readonly string[];
     readonly agentFlags?: readonly string[];
+    readonly uplink?: LabOptions['uplink'];
   },
 ): Promise<Nodes> {
-  const { serverFlags = [], agentFlags = [] } = options;
-  const lab = await createLab();
+  const { serverFlags = [], agentFlags = [], uplink } = options;
+  const lab = await createLab({ ...(uplink && { uplink }) });
   const boxes: Box[] = [];
   const addBox = async (name: string, lastByte: number): Promise<Box> => {
     const box = await installedBox(lab, name, lastByte);

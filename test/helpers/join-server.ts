@@ -29,11 +29,15 @@ export const clusterSettings: ClusterSettings = {
   flannelBackend: 'vxlan',
 };
 
+const serverAddress = { supervisorUrl: 'https://10.0.0.9:9345', apiserverUrl: 'https://10.0.0.9:6443' };
+
 export interface JoinDoorChanges {
   /** The server token's. */
   readonly secret?: string;
   readonly kubernetesVersion?: string;
   readonly isConnected?: JoinDoorOptions['isConnected'];
+  readonly nodeAt?: JoinDoorOptions['nodeAt'];
+  readonly servers?: JoinDoorOptions['servers'];
   readonly clock?: Clock;
   /** Told of every secret that is shown. */
   readonly onSecret?: (secret: string) => void;
@@ -59,8 +63,8 @@ export async function joinDoorOptions(changes: JoinDoorChanges = {}) {
     passwords: createNodePasswords(store),
     wrongTokens: createWrongTokens(clock),
     settings: clusterSettings,
-    apiserverUrls: ['https://10.0.0.9:6443'],
-    supervisorUrls: ['https://10.0.0.9:9345'],
+    servers: changes.servers ?? (() => [serverAddress]),
+    nodeAt: changes.nodeAt ?? (() => undefined),
     version: '1',
     kubernetesVersion,
     isConnected,
@@ -119,7 +123,7 @@ export async function joinServer(
     },
     tunnel: { accept: () => false },
     release,
-    probes: createProbes({ version: '1', apiserverUrls: ['https://10.0.0.9:6443'], settings: clusterSettings }),
+    probes: createProbes({ version: '1', servers: () => [serverAddress], settings: clusterSettings }),
     isReady: () => true,
     after: [],
     log: silentLog,

@@ -15,6 +15,8 @@ export interface LabOptions {
   readonly net?: string;
   /** Folders every host sees as they are. */
   readonly share?: readonly string[];
+  /** Where the default route leads, if not to the switch. @see src/lab/lab.sh, LAB_UPLINK */
+  readonly uplink?: 'none' | 'user';
 }
 
 export interface CommandResult {
@@ -79,6 +81,7 @@ export async function createLab(options: LabOptions = {}): Promise<Lab> {
     LAB_PREFIX: prefix,
     LAB_NET: net,
     LAB_SHARE: (options.share ?? []).join(' '),
+    LAB_UPLINK: options.uplink ?? '',
   };
   const lab = async (...args: readonly string[]) => void (await run(script, args, { env }));
   const hosts: LabHost[] = [];

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LogLevel } from '../../shared/log/log.ts';
 import type { Supervisor } from '../../shared/process/process.ts';
-import type { Command } from '../../shared/protocol/channel.ts';
+import type { Command, PodProbeResult, PodProbeTarget } from '../../shared/protocol/channel.ts';
 import { ComponentUnknownError } from './errors.ts';
 
 export interface CommandsOptions {
@@ -12,6 +12,8 @@ export interface CommandsOptions {
   readonly setLogLevel: (level: LogLevel) => void;
   /** The node was removed: what it was is forgotten, and it ends. */
   readonly leave: () => void;
+  /** Asks other nodes for an answer through the pods' network. */
+  readonly probe: (targets: readonly PodProbeTarget[]) => Promise<readonly PodProbeResult[]>;
 }
 
 /** Of each log; the channel's messages are bounded too. */
@@ -19,7 +21,7 @@ const maxLogBytes = 256 * 1024;
 
 /** Does what an operator asked for by way of the server. @returns the answer for them */
 export function createCommands(options: CommandsOptions): (command: Command) => Promise<string> {
-  const { supervisor, logDir, setLogLevel, leave } = options;
+  const { supervisor, logDir, setLogLevel, leave, probe } = options;
   return async (command) => {
     switch (command.kind) {
       case 'logs':
@@ -33,6 +35,8 @@ export function createCommands(options: CommandsOptions): (command: Command) => 
       case 'leave':
         setImmediate(leave); // its answer goes first
         return 'leaving';
+      case 'probe':
+        return JSON.stringify(await probe(command.targets));
     }
   };
 }

@@ -11,6 +11,7 @@ export type BoxPlan = Pick<
 >;
 
 /** This box, for what is to run on it. */
+/** @param running a kagent that runs here, as its status says */
 export function boxOf(plan: BoxPlan, running?: Pick<DaemonStatus, 'isReady' | 'components'>): Box {
   const root = hostRoot();
   let kernel: KernelFiles | undefined;

@@ -1,6 +1,6 @@
 import type { NetworkInterfaceInfo } from 'node:os';
 import type { Condition } from '../../shared/component/component.ts';
-import type { FlannelBackend, HostNeeds, HostRoot, KernelFiles } from '../host/host.ts';
+import type { FlannelBackend, HostNeeds, HostRoot, KernelFiles, WantedAddress } from '../host/host.ts';
 import type { Hands } from './hands.ts';
 
 /** fatal: a start would fail. warning: something will not work, or not well. note: worth knowing, nothing need be done. */
@@ -69,11 +69,7 @@ export interface Box {
   readonly clusterCidr: string;
   readonly serviceCidr: string;
   /** What was said about the node itself. */
-  readonly node: {
-    readonly nodeName?: string | undefined;
-    readonly nodeIp?: string | undefined;
-    readonly interfaceName?: string | undefined;
-  };
+  readonly node: WantedAddress & { readonly nodeName?: string | undefined };
   /** `--resolv-conf`: the box's own is then not used. */
   readonly resolvConf?: string | undefined;
   readonly hostname: string;

@@ -25,6 +25,8 @@ export interface HostFacts {
   readonly resolvConfPath: string;
   readonly defaultInterface: string;
   readonly nodeIp: string;
+  /** By which other nodes reach flannel, if not by the node's address. */
+  readonly flannelIp?: string;
   readonly nodeName: string;
   readonly conntrackWritable: boolean;
   readonly iptablesFlavour: 'nft' | 'legacy';
@@ -35,7 +37,9 @@ export { capSysResource, hasCapability } from './capability.ts';
 export { cgroupVersion } from './cgroup.ts';
 export { featuresFor, featureState, kernelFiles, loadModule, type FlannelBackend, type KernelFiles } from './kernel.ts';
 export { findResolvConf, serversOf } from './resolv-conf.ts';
-export { defaultInterface, nodeAddress, nodeName, type NodeAddress } from './address.ts';
+export { hostAddresses, nodeAddress, nodeName, type NodeAddress, type WantedAddress } from './address.ts';
+export { deviceKind, ownDevice } from './devices.ts';
+export { defaultRoute, isDefault, isRouted, routesOf, type Route } from './routes.ts';
 export { hostRoot, type HostRoot } from './root.ts';
 export { prepareHost, type PrepareOptions } from './prepare.ts';
 export { currentBoot, dotted, isWrong, nodeSysctls, restoreSysctl, type Sysctl } from './sysctl.ts';

@@ -5,7 +5,7 @@ import type { Journal } from '../../shared/journal/journal.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { Paths } from '../../shared/paths.ts';
 import { hostAt } from '../../shared/service/service.ts';
-import { nodeAddress, nodeName } from './address.ts';
+import { nodeAddress, nodeName, type WantedAddress } from './address.ts';
 import { capSysResource, hasCapability } from './capability.ts';
 import { cgroupDriver, cgroupVersion } from './cgroup.ts';
 import type { HostFacts } from './host.ts';
@@ -15,15 +15,12 @@ import { hostRoot, type HostRoot } from './root.ts';
 import { prepareShutdown } from './shutdown.ts';
 import { applySysctls, nodeSysctls } from './sysctl.ts';
 
-export interface PrepareOptions {
+export interface PrepareOptions extends WantedAddress {
   readonly paths: Paths;
   readonly journal: Journal;
   readonly log: Log;
   readonly flannelBackend: FlannelBackend;
   readonly nodeName?: string | undefined;
-  readonly nodeIp?: string | undefined;
-  /** `--flannel-iface` */
-  readonly interfaceName?: string | undefined;
   /** `--resolv-conf`: used as it is. */
   readonly resolvConf?: string | undefined;
   /** This process's service, if it is one. */

@@ -1,13 +1,5 @@
 import { KagentError, messageOf, systemCode } from '../../shared/errors.ts';
 
-export class ServerUrlError extends KagentError {
-  readonly code = 'JOIN_URL';
-  readonly fault = 'operator';
-  constructor(url: string, reason: string) {
-    super(`--url ${url} is not usable: ${reason}; give it as https://SERVER:9345`);
-  }
-}
-
 export class NoTokenError extends KagentError {
   readonly code = 'JOIN_NO_TOKEN';
   readonly fault = 'operator';

@@ -141,6 +141,11 @@ export function joinedSettings(paths: Paths): ClusterSettings | undefined {
   return readIdentityFile(paths)?.joined?.settings;
 }
 
+/** The address this node has had, if it has joined. */
+export function joinedAddress(paths: Paths): string | undefined {
+  return readIdentityFile(paths)?.joined?.addresses[0];
+}
+
 /** How a box that has joined may ask a server; undefined before. */
 export function joinedProof(paths: Paths) {
   const { caPem, proof } = shownIdentity(paths);

@@ -11,12 +11,12 @@ import type { Paths } from '../../shared/paths.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import type { Secret } from '../../shared/secret.ts';
 import { parseToken, type ParsedToken } from '../../shared/token/token.ts';
+import { supervisorUrl } from '../../shared/supervisor-url.ts';
 import { systemClock, type Clock } from '../../shared/clock.ts';
 import { isUnreachable, NoTokenError } from './errors.ts';
 import { keepKeys, loadIdentity, shownIdentity, storeIdentity, type StoredIdentity } from './identity.ts';
 import { pinnedCa, requestJoin, type Proof } from './requests.ts';
 import { identityFiles, type IdentityFiles } from './files.ts';
-import { supervisorUrl } from './url.ts';
 
 export interface JoinOptions {
   /** `https://host[:port]`; without a port, or with kube-apiserver's 6443, the supervisor's 9345 is meant. */
@@ -168,9 +168,9 @@ function identityOf(stored: StoredIdentity, options: JoinOptions, changed: boole
 }
 
 export type { IdentityFiles } from './files.ts';
-export { forgetIdentity, joinedProof, joinedSettings, storeServers } from './identity.ts';
+export { forgetIdentity, joinedAddress, joinedProof, joinedSettings, storeServers } from './identity.ts';
 export { checkSettings, type GivenSettings } from './settings.ts';
 export { askSupervisor, pinnedCa, reach, type Proof } from './requests.ts';
 export { requestDrain } from './drain.ts';
-export { supervisorUrl } from './url.ts';
+export { ServerUrlError, supervisorUrl } from '../../shared/supervisor-url.ts';
 export * from './errors.ts';

@@ -10,6 +10,7 @@ import { runPaths } from '../../shared/paths.ts';
 import { bridgeName, ipamDir } from './cni.ts';
 import { bandwidthLinks, removeResults } from './cni-results.ts';
 import { idleChains, withoutOurRules } from './rules.ts';
+import { removeServiceRoute } from './service-route.ts';
 
 /** What `removeNetwork` took away, and what it could not. */
 export interface Removal {
@@ -36,6 +37,7 @@ export async function removeNetwork(): Promise<Removal> {
     await attempt(`link ${link}`, () => deleteLink(link));
   }
   for (const route of await hostGatewayRoutes()) await attempt(`route ${route}`, () => deleteRoute(route));
+  await attempt('route to Services', removeServiceRoute);
   for (const command of firewallCommands()) await attempt(`rules of ${command}`, () => removeRules(command));
   for (const table of ['ip kube-proxy', 'ip6 kube-proxy'])
     await attempt(`nft table ${table}`, () => removeNftTable(table));

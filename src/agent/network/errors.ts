@@ -7,3 +7,11 @@ export class SubnetFileError extends KagentError {
     super(`flanneld's subnet file cannot be used: ${reason}`);
   }
 }
+
+export class PodProbesOffError extends KagentError {
+  readonly code = 'NETWORK_NOT_PROBED';
+  readonly fault = 'peer';
+  constructor(backend: string) {
+    super(`nodes are not probed with the network ${backend}`);
+  }
+}

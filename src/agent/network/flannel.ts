@@ -38,7 +38,7 @@ export function flannelComponent(options: FlannelOptions) {
           `--kubeconfig=${options.kubeconfigPath}`,
           `--node-name=${facts.nodeName}`,
           `--iface=${facts.defaultInterface}`,
-          `--public-ip=${facts.nodeIp}`,
+          `--public-ip=${facts.flannelIp ?? facts.nodeIp}`,
           `--net-config-path=${configPath}`,
           `--subnet-file=${subnetPath}`,
           '--ip-masq',

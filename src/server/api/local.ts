@@ -25,11 +25,13 @@ export function localRoutes(options: {
   readonly tokens: TokenStore;
   readonly nodes: Nodes;
   readonly joinUrl: string;
+  /** Every name and address that the server's certificate has. */
+  readonly names: () => readonly string[];
   readonly apiserverUrl: string;
   readonly pki: Pick<Pki, 'serverCa' | 'clientCa'>;
   readonly log: Log;
 }): Hono {
-  const { tokens, nodes, joinUrl, apiserverUrl, pki, log } = options;
+  const { tokens, nodes, joinUrl, names, apiserverUrl, pki, log } = options;
   const app = new Hono();
 
   app.get('/v1/tokens', async (context) => context.json({ tokens: [...(await tokens.list())] } satisfies TokenList));
@@ -40,7 +42,7 @@ export function localRoutes(options: {
       secret: secret === undefined ? undefined : new Secret(secret),
     });
     log.info('token made', { token: token.id, role: token.role, expiresAt: token.expiresAt });
-    return context.json({ token, text: text.reveal(), joinUrl } satisfies TokenCreated);
+    return context.json({ token, text: text.reveal(), joinUrl, names: [...names()] } satisfies TokenCreated);
   });
   app.delete('/v1/tokens/:id', async (context) => {
     const { id } = context.req.param();

@@ -10,4 +10,9 @@ export function peerNode(socket: Duplex): string | undefined {
   return name?.slice(nodeUser.length);
 }
 
+/** A socket that listens in IPv6 writes IPv4 addresses as `::ffff:10.0.0.1`. */
+export function plainAddress(address: string | undefined): string {
+  return (address ?? '').replace(/^::ffff:(?=\d+\.)/, '');
+}
+
 const nodeUser = 'CN=system:node:';

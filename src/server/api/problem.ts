@@ -18,6 +18,7 @@ const statuses: Readonly<Record<string, number>> = {
   CSR_INVALID: 400,
   JOIN_VERSION_SKEW: 409,
   NODE_ADDRESS_INVALID: 400,
+  NODE_ADDRESS_TAKEN: 409,
   NODE_ALIVE: 409,
   NODE_IS_SERVER: 409,
   NODE_NAME_INVALID: 400,

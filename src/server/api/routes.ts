@@ -14,7 +14,7 @@ import type { JoinDoor, Joiner } from '../join/join.ts';
 import type { Probes } from '../probe/probe.ts';
 import type { Nodes } from '../nodes/nodes.ts';
 import { BodyInvalidError, BodyTooLargeError, NoCertificateError, NoTokenError } from './errors.ts';
-import { peerNode } from './peer.ts';
+import { peerNode, plainAddress } from './peer.ts';
 import { problemResponse } from './problem.ts';
 import { releaseRoutes } from './release-routes.ts';
 
@@ -56,7 +56,7 @@ export function apiRoutes(options: {
   app.route('/', releaseRoutes(options.release));
   app.post('/v1/probes', limit, async (context) => {
     const from = await authenticated(context);
-    const localAddress = context.env.incoming.socket.localAddress ?? '';
+    const localAddress = plainAddress(context.env.incoming.socket.localAddress);
     return context.json(await probes.open(await bodyOf(context, ProbeRequest), { ...from, localAddress }));
   });
   app.get('/v1/probes/:id', async (context) => {
@@ -86,12 +86,13 @@ export function refusal(error: Error, log: Log): Response {
 
 /** By its token; a node that has joined needs none. @throws {NoTokenError} */
 function joinerOf(context: Context<{ readonly Bindings: HttpBindings }>): Joiner {
-  const address = getConnInfo(context).remote.address ?? '';
+  const address = plainAddress(getConnInfo(context).remote.address);
+  const reachedAt = plainAddress(context.env.incoming.socket.localAddress);
   const secret = /^Bearer (\S+)$/.exec(context.req.header('authorization') ?? '')?.[1];
-  if (secret !== undefined) return { address, secret: new Secret(secret) };
+  if (secret !== undefined) return { address, reachedAt, secret: new Secret(secret) };
   const nodeName = peerNode(context.env.incoming.socket);
   if (nodeName === undefined) throw new NoTokenError();
-  return { address, nodeName };
+  return { address, reachedAt, nodeName };
 }
 
 /** @throws {BodyInvalidError} */

@@ -15,7 +15,7 @@ import {
 } from '../../shared/protocol/channel.ts';
 import type { Nodes, NodeSession } from '../nodes/nodes.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
-import { peerNode } from './peer.ts';
+import { peerNode, plainAddress } from './peer.ts';
 
 export interface Upgrades {
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void;
@@ -48,7 +48,9 @@ export function createUpgrades(options: {
       const path = (request.url ?? '').split('?', 1).join('');
       if (nodeName === undefined) return refuse(socket, 401);
       if (path === channelPath) {
-        websockets.handleUpgrade(request, socket, head, (link) => serveChannel(link, { nodeName, nodes, log }));
+        websockets.handleUpgrade(request, socket, head, (link) =>
+          serveChannel(link, { nodeName, reachedAt: plainAddress(request.socket.localAddress), nodes, log }),
+        );
         return;
       }
       if (!path.startsWith(tunnelPathPrefix) || request.headers.upgrade !== tunnelProtocol) return refuse(socket, 404);
@@ -69,8 +71,14 @@ function refuse(socket: Duplex, status: number): void {
 /** The first message is the hello; what comes while its answer is being made waits. */
 function serveChannel(
   link: WebSocket,
-  { nodeName, nodes, log }: { readonly nodeName: string; readonly nodes: Pick<Nodes, 'connect'>; readonly log: Log },
+  options: {
+    readonly nodeName: string;
+    readonly reachedAt: string;
+    readonly nodes: Pick<Nodes, 'connect'>;
+    readonly log: Log;
+  },
 ): void {
+  const { nodeName, reachedAt, nodes, log } = options;
   let connection: Promise<NodeSession | undefined> | undefined;
   const noHello = setTimeout(() => link.close(closeCodes.silent, 'no hello came in time'), silenceMs);
   link.on('message', (data: Buffer) => {
@@ -82,6 +90,7 @@ function serveChannel(
       connection = nodes.connect(
         nodeName,
         {
+          reachedAt,
           send: (answer) => link.send(JSON.stringify(answer)),
           close(code, reason) {
             link.close(code, reason);

@@ -32,8 +32,8 @@ export interface ControlPlaneOptions {
   readonly bindAddress: string;
   readonly securePort: number;
   readonly advertiseAddress: string;
-  /** Further names and addresses of this host, and what the operator added by `--tls-san`. */
-  readonly tlsSans: readonly string[];
+  /** Further names and addresses of this host, as they are now, and what the operator added by `--tls-san`. */
+  readonly tlsSans: () => readonly string[];
   readonly adminKubeconfig?: { readonly path: string; readonly mode: number; readonly group?: string | undefined };
   /** As kube-apiserver takes it; our datastore's socket unless said. */
   readonly etcdServers?: string;
@@ -73,7 +73,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const localUrl = `https://127.0.0.1:${securePort}`;
   const admin = options.adminKubeconfig ?? { path: adminKubeconfig, mode: 0o600 };
   const keep = async () => {
-    const leaves = await keepLeaves(pki, apiserverNames(options));
+    const leaves = await keepLeaves(pki, apiserverNames({ ...options, tlsSans: options.tlsSans() }));
     for (const [name, leaf] of [
       ['kube-controller-manager', leaves.controllerManager],
       ['kube-scheduler', leaves.scheduler],

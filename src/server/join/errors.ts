@@ -54,6 +54,18 @@ export class NodeAddressInvalidError extends KagentError {
   }
 }
 
+/** Packets for the pods of both would go to one of them. */
+export class NodeAddressTakenError extends KagentError {
+  readonly code = 'NODE_ADDRESS_TAKEN';
+  readonly fault = 'peer';
+  constructor(address: string, other: string, seenAs: string) {
+    const seen = seenAs === address || seenAs.startsWith('127.') ? '' : `; the server sees this one as ${seenAs}`;
+    super(
+      `${address} is the address of the node ${other}, which is connected, and pods of two nodes with one address do not reach each other${seen}; give this node the address by which the others reach it: --node-ip ADDRESS`,
+    );
+  }
+}
+
 export class TokenExpiredError extends KagentError {
   readonly code = 'TOKEN_EXPIRED';
   readonly fault = 'peer';

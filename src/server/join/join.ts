@@ -7,10 +7,18 @@
 import { systemClock, type Clock } from '../../shared/clock.ts';
 import type { EventLog } from '../../shared/events/events.ts';
 import type { Log } from '../../shared/log/log.ts';
+import type { ServerAddress } from '../../shared/protocol/channel.ts';
 import type { ClusterSettings, JoinRequest, JoinResponse } from '../../shared/protocol/join.ts';
 import type { Secret } from '../../shared/secret.ts';
 import type { Pki } from '../pki/pki.ts';
-import { NodeAliveError, NodeNotJoinedError, TokenExpiredError, TokenRoleError, TokenWrongError } from './errors.ts';
+import {
+  NodeAddressTakenError,
+  NodeAliveError,
+  NodeNotJoinedError,
+  TokenExpiredError,
+  TokenRoleError,
+  TokenWrongError,
+} from './errors.ts';
 import { issueNodeCertificates } from './node-certificates.ts';
 import type { NodePasswords } from './node-passwords.ts';
 import type { JoinToken, TokenStore } from './tokens.ts';
@@ -23,10 +31,10 @@ export interface JoinDoorOptions {
   readonly passwords: NodePasswords;
   readonly wrongTokens: WrongTokens;
   readonly settings: ClusterSettings;
-  /** `https://host:port`, one for each kube-apiserver. */
-  readonly apiserverUrls: readonly string[];
-  /** `https://host:port`, one for each server's supervisor. */
-  readonly supervisorUrls: readonly string[];
+  /** For a joiner that was accepted at this address of the server. */
+  readonly servers: (reachedAt: string | undefined) => readonly ServerAddress[];
+  /** The node that is connected and has this address. */
+  readonly nodeAt: (address: string) => string | undefined;
   readonly version: string;
   readonly kubernetesVersion: string;
   /** Whether a machine speaks for this node now. */
@@ -40,7 +48,7 @@ export interface JoinDoor {
   /**
    * @throws {TooManyAttemptsError} @throws {TokenWrongError} @throws {TokenExpiredError} @throws {TokenRoleError}
    * @throws {NodeNameInvalidError} @throws {NodeAddressInvalidError} @throws {NodeNameTakenError} @throws {CsrInvalidError}
-   * @throws {VersionSkewError} @throws {NodeAliveError} @throws {NodeNotJoinedError}
+   * @throws {VersionSkewError} @throws {NodeAliveError} @throws {NodeNotJoinedError} @throws {NodeAddressTakenError}
    */
   join(request: JoinRequest, from: Joiner): Promise<JoinResponse>;
   /** As above, without a request: for doors that only want to know whether the joiner may go on. */
@@ -51,10 +59,12 @@ export interface JoinDoor {
 export type Joiner = {
   /** The address the connection comes from. */
   readonly address: string;
+  /** The server's own end of it. */
+  readonly reachedAt?: string | undefined;
 } & ({ readonly secret: Secret } | { readonly nodeName: string });
 
 export function createJoinDoor(options: JoinDoorOptions): JoinDoor {
-  const { pki, passwords, settings, apiserverUrls, supervisorUrls, version, kubernetesVersion, log } = options;
+  const { pki, passwords, settings, servers, version, kubernetesVersion, log } = options;
   const tokenOf = tokenCheck(options);
 
   /** The name is the joiner's after this, or it throws. */
@@ -64,6 +74,12 @@ export function createJoinDoor(options: JoinDoorOptions): JoinDoor {
     if (request.replace !== true) return passwords.claim(nodeName, nodePassword);
     if (options.isConnected(nodeName)) throw new NodeAliveError(nodeName);
     await passwords.replace(nodeName, nodePassword);
+  };
+
+  /** The first address is the node's own; the others may be those of a router that several nodes are behind. */
+  const checkAddress = ({ nodeName, addresses: [nodeIp = ''] }: JoinRequest, from: Joiner): void => {
+    const other = options.nodeAt(nodeIp);
+    if (other !== undefined && other !== nodeName) throw new NodeAddressTakenError(nodeIp, other, from.address);
   };
 
   return {
@@ -78,6 +94,7 @@ export function createJoinDoor(options: JoinDoorOptions): JoinDoor {
         throw new TokenRoleError(token?.id ?? nodeName, 'server');
       }
       checkVersionSkew(kubernetesVersion, request.kubernetesVersion);
+      checkAddress(request, from);
       // Signed before the name is claimed: a request that is refused leaves no trace.
       const certificates = await issueNodeCertificates(pki, request);
       await claim(request, from);
@@ -86,8 +103,8 @@ export function createJoinDoor(options: JoinDoorOptions): JoinDoor {
         certificates,
         serverCaPem: pki.serverCa.caPem,
         clientCaPem: pki.clientCa.caPem,
-        apiserverUrls: [...apiserverUrls],
-        supervisorUrls: [...supervisorUrls],
+        apiserverUrls: servers(from.reachedAt).map(({ apiserverUrl }) => apiserverUrl),
+        supervisorUrls: servers(from.reachedAt).map(({ supervisorUrl }) => supervisorUrl),
         settings,
         version,
       };
@@ -126,6 +143,7 @@ export { flannelGroup, flannelUserPrefix } from './node-certificates.ts';
 export { createWrongTokens, type WrongTokens } from './wrong-tokens.ts';
 export {
   NodeAddressInvalidError,
+  NodeAddressTakenError,
   NodeAliveError,
   NodeNameInvalidError,
   NodeNameTakenError,

@@ -2,33 +2,38 @@ import type { Beat } from '../../shared/protocol/channel.ts';
 
 /** What kagent says about a node beside the kubelet's own conditions. */
 export interface NodeCondition {
-  readonly type: `kagent.sh/${'Connected' | 'ChildrenHealthy' | 'ClockSynced' | 'CertificatesValid'}`;
+  readonly type: `kagent.sh/${'Connected' | 'ChildrenHealthy' | 'ClockSynced' | 'CertificatesValid' | 'PodNetworkReachable'}`;
   readonly status: 'True' | 'False' | 'Unknown';
   readonly reason: string;
   readonly message: string;
 }
 
+/** Of a node whose network is probed. */
+export const podNetworkType = 'kagent.sh/PodNetworkReachable';
+
 /** Leases and certificates bear a second or two; what waits for time to pass does not bear much more. */
 const clockToleranceMs = 2000;
 
 /** A node that speaks. */
-export function conditionsOf(beat: Beat, nowMs: number): readonly NodeCondition[] {
+export function conditionsOf(beat: Beat, nowMs: number, podNetwork?: NodeCondition): readonly NodeCondition[] {
   return [
     { type: 'kagent.sh/Connected', status: 'True', reason: 'BeatsArrive', message: 'logs and exec reach this node' },
     childrenHealthy(beat),
     clockSynced(beat),
     certificatesValid(beat, nowMs),
+    ...(podNetwork === undefined ? [] : [podNetwork]),
   ];
 }
 
-/** A node that has fallen silent: of the rest nothing is known any more. */
-export function conditionsOfSilence(message: string): readonly NodeCondition[] {
+/** A node that has fallen silent: of the rest, and of what else is on its Node, nothing is known any more. */
+export function conditionsOfSilence(message: string, types: readonly string[] = []): readonly NodeCondition[] {
   const unknown = { status: 'Unknown', reason: 'NotConnected', message } as const;
   return [
     { type: 'kagent.sh/Connected', status: 'False', reason: 'NoBeats', message },
     { type: 'kagent.sh/ChildrenHealthy', ...unknown },
     { type: 'kagent.sh/ClockSynced', ...unknown },
     { type: 'kagent.sh/CertificatesValid', ...unknown },
+    ...(types.includes(podNetworkType) ? [{ type: podNetworkType, ...unknown } as const] : []),
   ];
 }
 

@@ -24,13 +24,14 @@ import { NodeIsServerError, NodeStillReadyError, NodeUnknownError } from './erro
 import { NodeDirectory, type NodeObject } from './directory.ts';
 import { BeatHistory } from './history.ts';
 import { LastConnections } from './last-connections.ts';
+import { createPodNetwork } from './pod-network.ts';
 import { NodeSession, type NodeLink } from './session.ts';
 
 export interface NodesOptions {
   readonly kube: KubeClient;
   readonly store: KeyValue;
-  /** Every server of the cluster. */
-  readonly servers: () => readonly ServerAddress[];
+  /** Every server of the cluster, for a node whose connection was accepted at this address. */
+  readonly servers: (reachedAt: string | undefined) => readonly ServerAddress[];
   /** Whether this node has joined and was not removed since. */
   readonly isJoined: (nodeName: string) => Promise<boolean>;
   /** The server's own node, which is not removed from afar. */
@@ -45,6 +46,8 @@ export interface Nodes extends Component {
   connect(nodeName: string, link: NodeLink, hello: Hello): Promise<NodeSession | undefined>;
   /** The present connection of a node. */
   session(nodeName: string): NodeSession | undefined;
+  /** The node that speaks to this server now and has this address. */
+  nodeAt(address: string): string | undefined;
   all(): readonly NodeView[];
   /** The nodes of the API, as the tunnel asks for their addresses. */
   objects(): readonly NodeObject[];
@@ -86,6 +89,17 @@ export function createNodes(options: NodesOptions): Nodes {
   const announcer = createAnnouncer({ kube, directory, clock, log });
   const addresses = keepAddresses({ kube, directory, helloOf: (name) => hellos.get(name), log });
   const reopening = reopenStarted({ kube, directory, helloOf: (name) => hellos.get(name), log });
+  const podNetwork = createPodNetwork({
+    sessions: () => [...sessions.values()],
+    node: (name) => directory.get(name),
+    ownNode,
+    onChange(name) {
+      const beat = sessions.get(name)?.beat;
+      if (beat !== undefined) tell(name, beat);
+    },
+    clock,
+    log,
+  });
   const history = new BeatHistory(store, clock);
   const connections = new LastConnections(store, clock);
   let startedAtMs = clock.now();
@@ -96,9 +110,13 @@ export function createNodes(options: NodesOptions): Nodes {
     done.catch((error: unknown) => log.debug('node history not written', { error }));
   };
 
+  const tell = (nodeName: string, beat: Beat): void => {
+    announcer.setConditions(nodeName, conditionsOf(beat, clock.now(), podNetwork.conditionOf(nodeName)));
+  };
+
   const onBeat = (nodeName: string, before: Beat | undefined, beat: Beat): void => {
     lastSeenMs.set(nodeName, clock.now());
-    announcer.setConditions(nodeName, conditionsOf(beat, clock.now()));
+    tell(nodeName, beat);
     const restarted = beat.children.flatMap((child) => {
       const known = before?.children.find((one) => one.name === child.name);
       return known !== undefined && child.restarts > known.restarts ? [child] : [];
@@ -116,13 +134,25 @@ export function createNodes(options: NodesOptions): Nodes {
 
   /** Nodes that nobody has heard of for a while; looked for now and then, so that a restart of the server finds them too. */
   const tellOfSilence = (): void => {
-    for (const { metadata } of directory.all()) {
+    for (const { metadata, status } of directory.all()) {
       if (sessions.has(metadata.name)) continue;
       // Not before the agents had time to come back to a server that has just started.
       const heardMs = Math.max(lastSeenMs.get(metadata.name) ?? 0, startedAtMs);
       if (clock.now() - heardMs < graceMs) continue;
-      announcer.setConditions(metadata.name, conditionsOfSilence('no connection from this node'));
+      const types = (status?.conditions ?? []).map((one) => one.type);
+      announcer.setConditions(metadata.name, conditionsOfSilence('no connection from this node', types));
     }
+  };
+
+  /** A session may outlive its machine for some seconds. */
+  const live = () => [...sessions.values()].filter(({ heardAtMs }) => clock.now() - heardAtMs <= silenceMs / 2);
+
+  /** Its first condition is no change, of which an event would tell. */
+  const tellOfShared = (nodeName: string): void => {
+    const shared = podNetwork.conditionOf(nodeName);
+    if (shared?.status !== 'False') return;
+    announcer.event(nodeName, { type: 'Warning', reason: shared.reason, message: shared.message });
+    log.warn('two nodes have one address', { node: nodeName, message: shared.message });
   };
 
   const turnAway = (link: NodeLink, nodeName: string, hello: Hello): boolean => {
@@ -142,6 +172,7 @@ export function createNodes(options: NodesOptions): Nodes {
     async start() {
       startedAtMs = clock.now();
       for (const [name, ms] of await connections.recall()) if (!sessions.has(name)) lastSeenMs.set(name, ms);
+      podNetwork.start();
       watching = setInterval(tellOfSilence, silenceMs / 3).unref();
       const isWell = () => condition.set('True', 'Watching', '');
       work = untilStopped(
@@ -157,11 +188,12 @@ export function createNodes(options: NodesOptions): Nodes {
     async stop() {
       stopping.abort();
       clearInterval(watching);
+      podNetwork.stop();
       await work;
       await announcer.stop();
       await history.flushAll().catch((error: unknown) => log.warn('node history not written', { error }));
     },
-    health: () => condition.current(),
+    health: () => (podNetwork.health().status === 'False' ? podNetwork.health() : condition.current()),
 
     async connect(nodeName, link, hello) {
       if (!(await isJoined(nodeName))) {
@@ -197,11 +229,13 @@ export function createNodes(options: NodesOptions): Nodes {
       addresses.check(nodeName);
       reopening.check(nodeName);
       record(history.connected(nodeName));
-      session.send({ type: 'welcome', session: generation, nowMs: clock.now(), servers: [...servers()] });
+      tellOfShared(nodeName);
+      session.send({ type: 'welcome', session: generation, nowMs: clock.now(), servers: [...servers(link.reachedAt)] });
       log.info('node connected', { node: nodeName, session: generation, version: hello.version });
       return session;
     },
     session: (nodeName) => sessions.get(nodeName),
+    nodeAt: (address) => live().find(({ hello }) => hello.internalIps.includes(address))?.nodeName,
     all: () => {
       const names = new Set([...directory.all().map((node) => node.metadata.name), ...sessions.keys()]);
       return [...names].toSorted().map((name) => {

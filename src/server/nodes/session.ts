@@ -6,6 +6,8 @@ import { NodeCommandError, NodeNotConnectedError } from './errors.ts';
 
 /** A websocket, as far as it is needed here. */
 export interface NodeLink {
+  /** The server's own address of the connection. */
+  readonly reachedAt?: string;
   send(message: FromServer): void;
   close(code: number, reason: string): void;
 }
@@ -39,6 +41,8 @@ export class NodeSession {
   readonly hello: Hello;
   readonly generation: number;
   readonly sinceMs: number;
+  /** The server's own address of the connection. */
+  readonly reachedAt: string | undefined;
   beat: Beat | undefined;
   heardAtMs: number;
   readonly #options: SessionOptions;
@@ -50,6 +54,7 @@ export class NodeSession {
     this.#options = options;
     this.nodeName = options.nodeName;
     this.hello = options.hello;
+    this.reachedAt = options.link.reachedAt;
     this.generation = options.generation;
     this.sinceMs = options.clock.now();
     this.heardAtMs = options.clock.now();

@@ -7,13 +7,15 @@
  */
 import { rfc3339, systemClock, type Clock } from '../../shared/clock.ts';
 import { localTunnel, mtuOf, openProbeSocket, probeSizes, type ProbeSocket } from '../../shared/probe/probe.ts';
+import type { ServerAddress } from '../../shared/protocol/channel.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import type { ProbeOpened, ProbeRequest, ProbeSeen } from '../../shared/protocol/probe.ts';
 import { ProbeBusyError, ProbeUnknownError } from './errors.ts';
 
 export interface ProbeOptions {
   readonly version: string;
-  readonly apiserverUrls: readonly string[];
+  /** For who has come to this address of the server. */
+  readonly servers: (reachedAt: string | undefined) => readonly ServerAddress[];
   readonly settings: ClusterSettings;
   readonly clock?: Clock;
 }
@@ -40,7 +42,7 @@ interface Open {
 }
 
 export function createProbes(options: ProbeOptions): Probes {
-  const { version, apiserverUrls, settings, clock = systemClock } = options;
+  const { version, servers, settings, clock = systemClock } = options;
   const byId = new Map<string, Open>();
   const asking = new Set<string>(); // each address waits until its last one is over
   return {
@@ -68,7 +70,7 @@ export function createProbes(options: ProbeOptions): Probes {
         yourAddress: address,
         time: rfc3339(clock.now()),
         version,
-        apiserverUrls: [...apiserverUrls],
+        apiserverUrls: servers(localAddress).map(({ apiserverUrl }) => apiserverUrl),
         settings,
       };
     },

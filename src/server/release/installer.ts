@@ -20,6 +20,15 @@ export function installerFor(options: {
     .replace(/^RELEASE_CA=$/m, () => `RELEASE_CA='${caPem.trim()}'`);
 }
 
+/** The CA is the right one by then: what is left is the name in the certificate, or the time. */
+function notNamed(url: string): string {
+  const host = new URL(url).hostname;
+  return [
+    `$u answers, but the server’s certificate is not for ${host}: start the server with --tls-san ${host}, or type the line`,
+    `of 'kagent token join-command' for another address of it (and see that this host’s clock is right: $(date))`,
+  ].join(' ');
+}
+
 /**
  * One line for a root shell on a box that has `sh`, and curl or wget. Of what is not yet trusted it takes the CA alone and
  * compares its checksum with the one in the token; everything after that is vouched for by this CA. The token is
@@ -32,8 +41,9 @@ export function joinLine({ url, token }: { readonly url: string; readonly token:
     `(u=${url} c=$(mktemp); trap 'rm -f $c' 0;`,
     `${fetched('-k', '--no-check-certificate', 'cacerts')} >$c;`,
     `if echo "${parseToken(token).caHash}  $c" | sha256sum -c >/dev/null 2>&1;`,
-    `then s=$(${fetched('--cacert $c', '--ca-certificate=$c', 'install.sh')}) &&`,
-    `KAGENT_URL=$u KAGENT_TOKEN=${token} sh -c "$s" - agent;`,
+    `then if s=$(${fetched('--cacert $c', '--ca-certificate=$c', 'install.sh')} 2>/dev/null);`,
+    `then KAGENT_URL=$u KAGENT_TOKEN=${token} sh -c "$s" - agent;`,
+    `else echo "${notNamed(url)}; nothing was run" >&2; false; fi;`,
     `else echo "$u is not reached, or is not the server this line is from: nothing was run" >&2; false; fi)`,
   ].join(' ');
 }

@@ -3,18 +3,34 @@ import type { Component } from '../component/component.ts';
 import type { Log } from '../log/log.ts';
 
 const everyMs = 12 * 60 * 60 * 1000;
+const namesEveryMs = 5000;
 
-/** Renews what is due twice a day, so that a box that is left alone for years keeps its certificates. */
+/**
+ * Renews what is due twice a day, so that a box that is left alone for years keeps its certificates; and at once when the
+ * names change that are in them.
+ */
 export function certificateTimer(options: {
   readonly name: string;
   readonly after: readonly string[];
   readonly log: Log;
   /** @returns the names of those that were renewed */
   readonly renew: () => Promise<readonly string[]>;
+  /** What is in the certificates and may change: the host's addresses. */
+  readonly names?: () => readonly string[];
 }): Component {
-  const { name, after, log, renew } = options;
+  const { name, after, log, renew, names } = options;
   const condition = conditionTracker();
   let timer: NodeJS.Timeout | undefined;
+  let namesTimer: NodeJS.Timeout | undefined;
+  let known = '';
+  const current = () => names?.().toSorted().join(' ') ?? '';
+  const renewIfRenamed = () => {
+    const now = current();
+    if (now === known) return;
+    log.info('the names in the certificates change', { before: known, now });
+    known = now;
+    void renewNow();
+  };
   const renewNow = async () => {
     try {
       const renewed = await renew();
@@ -30,10 +46,15 @@ export function certificateTimer(options: {
     after,
     async start() {
       condition.set('True', 'Valid', ''); // they were made or renewed just now
-      timer = setInterval(() => void renewNow(), everyMs);
-      timer.unref();
+      timer = setInterval(() => void renewNow(), everyMs).unref();
+      if (names === undefined) return;
+      known = current();
+      namesTimer = setInterval(renewIfRenamed, namesEveryMs).unref();
     },
-    stop: async () => clearInterval(timer),
+    async stop() {
+      clearInterval(timer);
+      clearInterval(namesTimer);
+    },
     health: () => condition.current(),
   };
 }

@@ -25,6 +25,7 @@ export function statusText(status: DaemonStatus, nowMs: number): string {
   ]);
   return [
     head,
+    ...status.notes,
     '',
     table([['COMPONENT', 'STATE', 'PID', 'RESTARTS', 'SINCE', 'CPU', 'MEMORY', 'LAST'], ...rows]),
     ...(events.length === 0 ? [] : ['', table([['AGE', 'TYPE', 'REASON', 'OBJECT', 'MESSAGE'], ...events])]),

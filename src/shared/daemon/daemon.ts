@@ -57,6 +57,8 @@ export interface RunOptions {
   /** Called at each step, for a line on the terminal. */
   readonly onProgress: (progress: Progress) => void;
   readonly onReady: (status: DaemonStatus) => void;
+  /** What the status says beside the components, in sentences. */
+  readonly notes?: () => readonly string[];
   /** What this mode answers at the status socket beside the status. */
   readonly localRequests?: LocalRequests;
 }
@@ -104,6 +106,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
         dataDir: paths.dataDir,
         nodeName,
         isReady,
+        notes: [...(asked.notes?.() ?? [])],
         components: [...manager.conditions()].map(([name, condition]) => {
           const child = processes.get(name);
           const usage = child?.pid === undefined ? undefined : cpuAndMemory(child.pid);

@@ -23,6 +23,8 @@ export const DaemonStatus = z.object({
   dataDir: z.string(),
   nodeName: z.string().optional(),
   isReady: z.boolean(),
+  /** What is worth knowing though nothing is wrong, in sentences. */
+  notes: z.array(z.string()).default([]),
   components: z.array(
     z.object({
       name: z.string(),

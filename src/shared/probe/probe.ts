@@ -51,9 +51,9 @@ export interface ProbeTarget {
 
 /** Listens at the pods' network's own port if nobody has it. @param id marks the packets that count */
 export async function openProbeSocket(id: string): Promise<ProbeSocket> {
-  const socket = await bound(vxlanPort).catch(async (error: unknown) => {
+  const socket = await bindUdp(vxlanPort).catch(async (error: unknown) => {
     if (systemCode(error) !== 'EADDRINUSE') throw error;
-    return await bound(0);
+    return await bindUdp(0);
   });
   const sizes = new Set<number>();
   socket.on('message', (message) => {
@@ -78,7 +78,8 @@ export async function openProbeSocket(id: string): Promise<ProbeSocket> {
   };
 }
 
-async function bound(port: number): Promise<Socket> {
+/** On every address of this host. @param port 0: any free one */
+export async function bindUdp(port: number): Promise<Socket> {
   const socket = createSocket('udp4');
   try {
     socket.bind(port);

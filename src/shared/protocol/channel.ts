@@ -53,6 +53,8 @@ export const Hello = z.object({
   internalDns: z.array(z.string()).default([]),
   externalDns: z.array(z.string()).default([]),
   facts: Facts,
+  /** Whether it answers and sends probes through the pods' network. */
+  probesPods: z.boolean().optional(),
 });
 export type Hello = Readonly<z.infer<typeof Hello>>;
 
@@ -93,13 +95,34 @@ const OpenFailed = z.object({ type: z.literal('open-failed'), id: z.string(), re
 export const FromAgent = z.discriminatedUnion('type', [Hello, Beat, Result, OpenFailed]);
 export type FromAgent = Readonly<z.infer<typeof FromAgent>>;
 
-/** What an operator has a node do. */
+const ProbeTarget = z.object({
+  nodeName: z.string(),
+  /** In the pods' network: of flannel's device on that node. */
+  address: z.ipv4(),
+});
+export type PodProbeTarget = Readonly<z.infer<typeof ProbeTarget>>;
+
+const ProbeResult = z.object({
+  nodeName: z.string(),
+  answers: z.boolean(),
+  /** Also to packets as large as pods may send. */
+  answersLarge: z.boolean(),
+  /** As IP counts them. */
+  largeBytes: z.int(),
+});
+export type PodProbeResult = Readonly<z.infer<typeof ProbeResult>>;
+/** What a node answers to the command `probe`, as JSON. */
+export const PodProbeResults = z.array(ProbeResult);
+
+/** What an operator or the server has a node do. */
 export const Command = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('logs'), component: z.string().optional(), lines: z.int().positive().max(10_000) }),
   z.object({ kind: z.literal('log-level'), level: z.enum(['debug', 'info', 'warn', 'error']) }),
   z.object({ kind: z.literal('restart'), component: z.string() }),
   /** The node was removed from the cluster: end, and forget who you were. */
   z.object({ kind: z.literal('leave') }),
+  /** Ask these nodes for an answer through the pods' network. */
+  z.object({ kind: z.literal('probe'), targets: z.array(ProbeTarget).max(8) }),
 ]);
 export type Command = Readonly<z.infer<typeof Command>>;
 

@@ -23,7 +23,13 @@ export const NewTokenRequest = z.object({
   ttlMs: z.number().min(0),
   secret: z.string().optional(),
 });
-export const TokenCreated = z.object({ token: Token, text: z.string(), joinUrl: z.string() });
+export const TokenCreated = z.object({
+  token: Token,
+  text: z.string(),
+  joinUrl: z.string(),
+  /** Every name and address that the server's certificate has. */
+  names: z.array(z.string()),
+});
 export type TokenCreated = z.infer<typeof TokenCreated>;
 
 export const RotateRequest = z.object({ old: z.string(), next: z.string().optional() });

@@ -51,6 +51,18 @@ describe.each(['curl', 'wget'])('with %s alone', (downloader) => {
     expect(existsSync(box.path('usr'))).toBe(false);
   });
 
+  test('a server that is reached by an address its certificate does not have: one sentence, and what to type', async () => {
+    const { box, env } = boxWith(downloader);
+    const path = box.path('server/kagent');
+    writeExecutable(path, 'of the server');
+    const server = await joinServer({ executable: path, sans: ['192.0.2.1'] });
+    const ran = await type(box, await lineOf(server), env);
+    expect(ran.output).toContain('certificate is not for 127.0.0.1: start the server with --tls-san 127.0.0.1');
+    expect(ran.output).not.toMatch(/SSL|altern/);
+    expect(ran.code).toBe(1);
+    expect(existsSync(box.path('usr'))).toBe(false);
+  });
+
   test('one that shows the true CA’s text but cannot speak for it is refused by TLS', async () => {
     const { box, env } = boxWith(downloader);
     const { server } = await serverOf(box);

@@ -1,4 +1,5 @@
 import type { Fault, Check } from '../check.ts';
+import { podNetworkReason } from './network.ts';
 
 export const componentChecks: readonly Check[] = [
   {
@@ -9,7 +10,7 @@ export const componentChecks: readonly Check[] = [
     fix: 'kagent status; the log of kagent has more: journalctl -u kagent, or logs/kagent.log in the data dir',
     look: ({ components }) =>
       components.flatMap(({ name, condition }): readonly Fault[] => {
-        if (condition.status !== 'False') return [];
+        if (condition.status !== 'False' || condition.reason === podNetworkReason) return [];
         const [what = '', ...fix] = condition.message.split('; '); // as errors have it: what happened; the next step
         return [
           {

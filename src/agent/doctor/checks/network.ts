@@ -1,8 +1,18 @@
-import { overlaps } from '../../../shared/ipv4/ipv4.ts';
+import { addressAt, overlaps } from '../../../shared/ipv4/ipv4.ts';
 import { vxlanPort } from '../../../shared/probe/probe.ts';
 import { KagentError } from '../../../shared/errors.ts';
-import { defaultInterface, hostChecks, nodeAddress, nodeName } from '../../host/host.ts';
-import { findResolvConf, serversOf, type HostRoot } from '../../host/host.ts';
+import {
+  findResolvConf,
+  hostChecks,
+  isDefault,
+  isRouted,
+  nodeAddress,
+  nodeName,
+  ownDevice,
+  routesOf,
+  serversOf,
+  type HostRoot,
+} from '../../host/host.ts';
 import { fine, note, warning, type Check, type Fault } from '../check.ts';
 import { faultOf, faultsOf } from './from-host.ts';
 import { namesIn, numberIn } from './reading.ts';
@@ -11,8 +21,8 @@ import { namesIn, numberIn } from './reading.ts';
 const vxlanOverhead = 50;
 /** Every path must carry this much, says IPv6; below it even DNS suffers. */
 const leastPodMtu = 1280;
-/** Devices of kagent, and of the pods. */
-const ourDevice = /^(lo|cni0|flannel[.-].*|veth.*|kube-.*)$/;
+/** Why a component is not as it should be that the check of the pods' network is about. */
+export const podNetworkReason = 'PodNetworkUnreachable';
 
 export const networkChecks: readonly Check[] = [
   {
@@ -61,20 +71,33 @@ export const networkChecks: readonly Check[] = [
     },
   },
   {
-    name: 'default-route',
+    name: 'service-route',
     group: 'Network',
-    title: 'there is a default route',
+    title: 'the Services’ range has a route',
     why: 'without one the kernel refuses to send to a Service’s address before kube-proxy’s rules are asked',
-    fix: 'ip route add default via GATEWAY; on a network without one: ip route add 10.43.0.0/16 dev INTERFACE',
-    isCheap: true,
+    fix: 'kagent adds it by itself where there is no default route: kagent status says why it could not',
     forNodes: true,
-    look: ({ root, serviceCidr }) =>
-      defaultInterface(root.read('/proc/net/route') ?? '') === undefined
-        ? warning(
-            'there is no default route',
-            `ip route add default via GATEWAY; on a network without one: ip route add ${serviceCidr} dev INTERFACE`,
-          )
-        : fine,
+    look({ root, serviceCidr, isRunning }) {
+      if (!isRunning || isRouted(addressAt(serviceCidr, 1), networkRoutes(root))) return fine;
+      return warning(
+        `there is neither a default route nor one to ${serviceCidr}`,
+        `ip route add ${serviceCidr} dev lo; kagent status says why kagent could not`,
+      );
+    },
+  },
+  {
+    name: 'pod-network',
+    group: 'Network',
+    title: 'nodes answer each other through the pods’ network, and have an address each',
+    why: 'pods of different nodes do not reach each other: Services and DNS fail for some of them',
+    fix: 'look at the way between the two nodes: kagent doctor --from https://SERVER:9345, on each of them',
+    forNodes: true,
+    look({ components }) {
+      // The server knows of all nodes, another node of what it has asked itself.
+      const said = components.filter(({ name }) => ['nodes', 'pod-probes'].includes(name));
+      const found = said.find(({ condition }) => condition.reason === podNetworkReason);
+      return found === undefined ? fine : warning(found.condition.message);
+    },
   },
   {
     name: 'address-ranges',
@@ -84,7 +107,7 @@ export const networkChecks: readonly Check[] = [
     fix: 'choose other ranges when the cluster is made: --cluster-cidr, --service-cidr',
     isCheap: true,
     look({ root, clusterCidr, serviceCidr }) {
-      const foreign = routes(root).filter(({ device }) => !ourDevice.test(device));
+      const foreign = networkRoutes(root).filter((route) => !isDefault(route) && !ownDevice.test(route.device));
       return [clusterCidr, serviceCidr].flatMap((cidr) => {
         const other = foreign.find((route) => overlaps(route.cidr, cidr));
         return other === undefined
@@ -101,8 +124,9 @@ export const networkChecks: readonly Check[] = [
     fix: 'ip link set INTERFACE mtu 1500, or find out what on the way needs it so small',
     isCheap: true,
     forNodes: true,
-    look({ root, flannelBackend, node }) {
-      const device = node.interfaceName ?? defaultInterface(root.read('/proc/net/route') ?? '');
+    async look({ root, flannelBackend, node, interfaces }) {
+      const address = await nodeAddress(node, root, interfaces).catch(() => undefined); // said by node-address
+      const device = address?.defaultInterface;
       const mtu = device === undefined ? undefined : numberIn(root, `/sys/class/net/${device}/mtu`);
       if (mtu === undefined || flannelBackend !== 'vxlan' || mtu - vxlanOverhead >= leastPodMtu) return fine;
       return warning(`the MTU of ${device} is ${mtu}: ${mtu - vxlanOverhead} are left for pods`);
@@ -193,28 +217,6 @@ export function isUdpTaken(root: HostRoot, port: number): boolean {
   return locals.some((local) => local.endsWith(suffix));
 }
 
-interface Route {
-  readonly device: string;
-  readonly cidr: string;
-}
-
-/** /proc/net/route without the default ones; its numbers are little-endian hexadecimal. */
-function routes(root: HostRoot): readonly Route[] {
-  const rows = (root.read('/proc/net/route') ?? '')
-    .split('\n')
-    .slice(1)
-    .map((line) => line.trim().split(/\s+/));
-  return rows.flatMap(([device = '', destination = '', , , , , , mask = '']) => {
-    if (destination === '' || mask === '00000000') return [];
-    const bits = Number.parseInt(mask, 16).toString(2).replaceAll('0', '').length;
-    return [{ device, cidr: `${addressOf(destination)}/${bits}` }];
-  });
-}
-
-function addressOf(hex: string): string {
-  const bytes = hex.match(/../g) ?? [];
-  return bytes
-    .toReversed()
-    .map((byte) => Number.parseInt(byte, 16))
-    .join('.');
+function networkRoutes(root: HostRoot) {
+  return routesOf(root.read('/proc/net/route') ?? '');
 }

@@ -32,8 +32,30 @@ export const serverChecks: readonly Check<Way>[] = [
     title: 'kube-apiserver is reached',
     why: 'kubelet and kube-proxy work with it directly: without it the node is never Ready',
     fix: 'let TCP 6443 through to the server',
-    look: ({ met }) =>
-      (met?.apiservers ?? []).flatMap(({ failure }) => (failure === undefined ? fine : [faultOf(failure)])),
+    look: (way) => unreached(way).flatMap(({ failure, isElsewhere }) => (isElsewhere ? fine : [faultOf(failure)])),
+  },
+  {
+    name: 'server-address',
+    group: 'The server',
+    title: 'the server’s own address leads to it from here',
+    why: 'it is where pods find kube-apiserver, and where packets for the server’s pods are sent',
+    fix: 'start the server with --node-ip, and the address by which this box reaches it',
+    look: (way) => {
+      const ownAddresses = way.met?.ownAddresses ?? [];
+      const reachedBy = new URL(way.url).hostname;
+      const fix = `start the server with --node-ip ${reachedBy}`;
+      const hosts = way.met?.apiservers.map(({ url }) => new URL(url).hostname) ?? [];
+      const twins = ownAddresses.includes(reachedBy) ? [] : hosts.filter((host) => ownAddresses.includes(host));
+      const elsewhere = unreached(way).flatMap(({ host, isElsewhere }) => (isElsewhere ? [host] : []));
+      return [
+        ...twins.flatMap((host) =>
+          warning(`the server’s own address, ${host}, is an address of this box as well`, fix),
+        ),
+        ...elsewhere
+          .filter((host) => !twins.includes(host))
+          .flatMap((host) => warning(`the server’s own address, ${host}, is not reached from here`, fix)),
+      ];
+    },
   },
   {
     name: 'server-clock',
@@ -86,6 +108,16 @@ export const serverChecks: readonly Check<Way>[] = [
     look: ({ met }) => (met === undefined ? fine : [...uneven(met), ...directions(met).flatMap(tooLarge)]),
   },
 ];
+
+/** Ports of kube-apiserver that do not answer; `isElsewhere`: at another address than the one by which the server is reached. */
+function unreached({ url, met }: Way) {
+  const apiservers = met?.apiservers ?? [];
+  const hasOther = apiservers.some(({ failure }) => failure === undefined);
+  return apiservers.flatMap(({ url: own, failure }) => {
+    const host = new URL(own).hostname;
+    return failure === undefined ? [] : [{ host, failure, isElsewhere: hasOther && host !== new URL(url).hostname }];
+  });
+}
 
 function isAboutTheWay(failure: Error & { readonly code: string }): boolean {
   return isUnreachable(failure) || /^JOIN_(URL|TLS_NAME|CA_HASH|NOT_KAGENT|CLOCK)$/.test(failure.code);

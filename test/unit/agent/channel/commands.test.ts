@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createCommands } from '../../../../src/agent/channel/channel.ts';
+import { PodProbeResults } from '../../../../src/shared/protocol/channel.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
 function commands() {
@@ -21,6 +22,10 @@ function commands() {
     logDir,
     setLogLevel: (level) => void done.push(`level ${level}`),
     leave: () => void done.push('leave'),
+    probe: (targets) =>
+      Promise.resolve(
+        targets.map(({ nodeName }) => ({ nodeName, answers: true, answersLarge: false, largeBytes: 1450 })),
+      ),
   });
   return { logDir, done, carryOut };
 }
@@ -66,4 +71,10 @@ test('leaving is answered before it is done', async () => {
   expect(done).toEqual([]);
   await new Promise((resolve) => void setImmediate(resolve));
   expect(done).toEqual(['leave']);
+});
+
+test('what other nodes answer through the pods’ network is told as JSON', async () => {
+  const { carryOut } = commands();
+  const text = await carryOut({ kind: 'probe', targets: [{ nodeName: 'a2', address: '10.42.2.0' }] });
+  expect(PodProbeResults.parse(JSON.parse(text))).toMatchObject([{ nodeName: 'a2', answersLarge: false }]);
 });

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { expect, test } from 'vitest';
 import {
   NodeAddressInvalidError,
+  NodeAddressTakenError,
   NodeAliveError,
   NodeNameInvalidError,
   NodeNameTakenError,
@@ -161,4 +162,28 @@ test('a joiner whose request is refused does not take the name', async () => {
     CsrInvalidError,
   );
   await joinDoor.join(await request(), good);
+});
+
+test('an address that another node has, which is connected, is refused with what to type', async () => {
+  const { joinDoor } = await joinDoorOptions({ nodeAt: (address) => (address === '10.0.0.5' ? 's1' : undefined) });
+  const asked = joinDoor.join(await request(), { ...good, address: '192.168.56.21' });
+  await expect(asked).rejects.toThrow(NodeAddressTakenError);
+  await expect(asked).rejects.toThrow(
+    /10\.0\.0\.5 is the address of the node s1.*sees this one as 192\.168\.56\.21.*--node-ip/,
+  );
+  await joinDoor.join(await request({ nodeName: 's1' }), good);
+  await joinDoor.join(await request({ addresses: ['10.0.0.6', '10.0.0.5'] }), good); // a router’s, say
+});
+
+test('a joiner is told the address it came by before the server’s own', async () => {
+  const at = (host: string) => ({ supervisorUrl: `https://${host}:9345`, apiserverUrl: `https://${host}:6443` });
+  const { joinDoor } = await joinDoorOptions({
+    servers: (host) => [...(host === undefined ? [] : [at(host)]), at('s')],
+  });
+  const { apiserverUrls, supervisorUrls } = await joinDoor.join(await request(), {
+    ...good,
+    reachedAt: '192.168.56.11',
+  });
+  expect(apiserverUrls).toEqual(['https://192.168.56.11:6443', 'https://s:6443']);
+  expect(supervisorUrls).toEqual(['https://192.168.56.11:9345', 'https://s:9345']);
 });

@@ -14,6 +14,7 @@ const status: DaemonStatus = {
   dataDir: '/var/lib/kagent',
   nodeName: 'box',
   isReady: true,
+  notes: [],
   components: [
     { name: 'datastore', condition: ready, restarts: 0 },
     {

@@ -24,6 +24,9 @@ const component = (name: string, status: 'False' | 'Unknown', message: string) =
   condition: { status, reason: 'Ended', message, lastTransitionTime: '2026-06-01T00:00:00Z' },
 });
 
+const failed = (reason: string, message: string) =>
+  ({ status: 'False', reason, message, lastTransitionTime: '2026-01-01T00:00:00Z' }) as const;
+
 const faults: Readonly<Record<string, Case | readonly Case[]>> = {
   root: { needs: { uid: 1000 }, sees: /^kagent runs as user 1000/, as: 'fatal' },
   capabilities: {
@@ -218,7 +221,15 @@ const faults: Readonly<Record<string, Case | readonly Case[]>> = {
     { box: { hostname: 'localhost.localdomain' }, sees: /^this box is called localhost.localdomain/ },
     { box: { hostname: 'my_box' }, sees: /^the node name "my_box" is not one Kubernetes takes/, as: 'fatal' },
   ],
-  'default-route': { files: { '/proc/net/route': 'Iface\n' }, sees: 'there is no default route' },
+  'pod-network': {
+    box: { components: [{ name: 'nodes', condition: failed('PodNetworkUnreachable', 'a2 does not answer a1') }] },
+    sees: 'a2 does not answer a1',
+  },
+  'service-route': {
+    files: { '/proc/net/route': 'Iface\n' },
+    box: { isRunning: true },
+    sees: 'there is neither a default route nor one to 10.43.0.0/16',
+  },
   'address-ranges': {
     files: {
       '/proc/net/route': `${goodBox['/proc/net/route']}eth1\t00002A0A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n`,

@@ -111,3 +111,20 @@ test.each([
 ])('%s', async (_, way, findings) => {
   expect(await seen(way)).toEqual(findings);
 });
+
+const other = (failure: ServerTimeoutError | undefined, url = 'https://10.0.2.15:6443') => ({
+  apiservers: [
+    { url: 'https://192.168.0.9:6443', failure: undefined },
+    { url, failure },
+  ],
+});
+
+test('a server’s own address that leads elsewhere is told apart from a port that is closed', async () => {
+  const timeout = new ServerTimeoutError('https://10.0.2.15:6443', undefined);
+  const { findings } = await examineWay(met(other(timeout)));
+  expect(findings).toMatchObject([{ check: 'server-address', fix: 'start the server with --node-ip 192.168.0.9' }]);
+  expect(await seen(met({ ...other(timeout), ownAddresses: ['192.168.0.5', '10.0.2.15'] }))).toEqual([
+    'warning server-address: the server’s own address, 10.0.2.15, is an address of this box as well',
+  ]);
+  expect(await seen(met(other(undefined)))).toEqual([]);
+});

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ServerUrlError, supervisorUrl } from '../../../../src/agent/join/join.ts';
+import { ServerUrlError, supervisorUrl } from '../../../src/shared/supervisor-url.ts';
 
 test.each([
   ['https://host', 'https://host:9345'],
@@ -18,6 +18,7 @@ test.each([
   ['http://host:9345', 'https://'],
   ['https://host/path', 'a path'],
   ['https://', 'not a URL'],
+  ['https://a;reboot', 'no name or address of a host'],
   ['', 'not a URL'],
 ])('%j is refused: %s', (given, reason) => {
   expect(() => supervisorUrl(given)).toThrow(ServerUrlError);

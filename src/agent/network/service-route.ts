@@ -1,0 +1,94 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { conditionTracker, type Component } from '../../shared/component/component.ts';
+import { messageOf } from '../../shared/errors.ts';
+import { addressAt } from '../../shared/ipv4/ipv4.ts';
+import type { Log } from '../../shared/log/log.ts';
+import { hostRoot, isRouted, routesOf, type HostRoot, type Route } from '../host/host.ts';
+
+const everyMs = 5000;
+/** Marks the route as kagent's own, as `proto dhcp` marks others. */
+const protocol = '107';
+const run = promisify(execFile);
+
+export interface ServiceRouteOptions {
+  readonly after: readonly string[];
+  readonly serviceCidr: () => string;
+  readonly log: Log;
+  readonly root?: HostRoot;
+  readonly ip?: (...args: readonly string[]) => Promise<unknown>;
+}
+
+/**
+ * Without a default route the kernel refuses to send to a Service's address before kube-proxy's rules are asked. A route
+ * through loopback is enough: the rules change the packet's destination, and the kernel asks its table again. It is
+ * there as long as nothing else leads to the range.
+ */
+export function serviceRoute(options: ServiceRouteOptions): Component {
+  const { after, serviceCidr, log, root = hostRoot(), ip = runIp } = options;
+  const condition = conditionTracker();
+  let timer: NodeJS.Timeout | undefined;
+  let work = Promise.resolve();
+
+  const check = async (): Promise<void> => {
+    const cidr = serviceCidr();
+    const change = neededChange(routesOf(root.read('/proc/net/route') ?? ''), cidr);
+    try {
+      if (change !== undefined) {
+        await ip('-4', 'route', change, cidr, 'dev', 'lo', 'protocol', protocol);
+        log.info(
+          change === 'add'
+            ? 'there is no default route: Services have one of their own'
+            : 'there is a default route again',
+          {
+            cidr,
+          },
+        );
+      }
+      condition.set('True', 'Routed', '');
+    } catch (error) {
+      if (condition.current().status !== 'False') log.warn('the route to Services is not changed', { cidr, error });
+      condition.set('False', 'RouteNotChanged', messageOf(error).trim());
+    }
+  };
+  const again = (): void => {
+    work = check().finally(() => {
+      if (timer !== undefined) timer = setTimeout(again, everyMs).unref();
+    });
+  };
+  return {
+    name: 'service-route',
+    after,
+    async start() {
+      await check();
+      timer = setTimeout(again, everyMs).unref();
+    },
+    async stop() {
+      clearTimeout(timer);
+      timer = undefined;
+      await work; // the route stays, as Services' rules do
+    },
+    health: () => condition.current(),
+  };
+}
+
+/** What `ip route` has to do. */
+export function neededChange(routes: readonly Route[], serviceCidr: string): 'add' | 'delete' | undefined {
+  const own = routes.filter(({ device, cidr }) => device === 'lo' && cidr === serviceCidr);
+  const others = routes.filter((route) => !own.includes(route));
+  const isReached = isRouted(addressAt(serviceCidr, 1), others);
+  if (own.length === 0) return isReached ? undefined : 'add';
+  return isReached ? 'delete' : undefined;
+}
+
+/** @returns whether there was one */
+export async function removeServiceRoute(): Promise<boolean> {
+  const { stdout } = await run('ip', ['-4', 'route', 'show', 'protocol', protocol]);
+  if (stdout.trim() === '') return false;
+  await run('ip', ['-4', 'route', 'flush', 'protocol', protocol]);
+  return true;
+}
+
+async function runIp(...args: readonly string[]): Promise<void> {
+  await run('ip', args);
+}
