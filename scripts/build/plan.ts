@@ -10,11 +10,13 @@ import { planHostTools } from './host-tools.ts';
 import {
   busyboxImage,
   busyboxPackage,
+  busyboxTag,
   corednsImage,
   fetchBusybox,
   pauseImage,
   pauseVersion,
   readApplets,
+  type BusyboxPackage,
 } from './images.ts';
 import type { Part } from './modules.ts';
 import { writeImage, type Image } from './oci.ts';
@@ -174,12 +176,13 @@ async function planImages(
       await run(target.cc, flags, { cwd: pauseFolder });
     },
   };
+  const busyboxVersion = await busyboxPackage();
   const busybox: Producer = {
     name: 'busybox',
-    key: hashOf([busyboxPackage, arch]),
+    key: hashOf([busyboxVersion, arch]),
     estimateMs: 3000,
     tools: ['debianPackages'],
-    build: (dir) => fetchBusybox(target, dir),
+    build: (dir) => fetchBusybox(busyboxVersion, target, dir),
   };
   const recipe = hashOf([await hashOfFile(join(here, 'oci.ts')), await hashOfFile(join(here, 'images.ts'))]);
   const folderOf = (producer: Producer) => cache.entry(producer);
@@ -209,14 +212,14 @@ async function planImages(
     image: `kagent.sh/${name}:${tag}`,
   });
   const sources = join(components, 'host-tools');
-  const tools = await planHostTools({ target, sources, cache, busybox });
+  const tools = await planHostTools({ target, sources, cache, busybox, busyboxVersion });
   return {
     producers: [pause, busybox, pauseArchive, busyboxArchive, corednsArchive, ...tools.producers],
     links: tools.links,
     artefacts: [
       ...tools.artefacts,
       artefact(pauseArchive, 'pause', pauseVersion, pauseVersion, 'Apache-2.0'),
-      artefact(busyboxArchive, 'busybox', busyboxPackage.upstream, busyboxPackage.version, busyboxPackage.licence),
+      artefact(busyboxArchive, 'busybox', busyboxTag, busyboxVersion.version, busyboxVersion.licence),
       artefact(corednsArchive, 'coredns', corednsVersion, corednsVersion, coredns.component.licence),
     ],
     components: [
@@ -224,16 +227,15 @@ async function planImages(
       { name: 'pause', version: pauseVersion, licence: 'Apache-2.0', parts: async () => [] },
       {
         name: 'busybox',
-        version: busyboxPackage.version,
-        licence: busyboxPackage.licence,
-        parts: async () => [await busyboxPart(await folderOf(busybox))],
+        version: busyboxVersion.version,
+        licence: busyboxVersion.licence,
+        parts: async () => [await busyboxPart(busyboxVersion, await folderOf(busybox))],
       },
     ],
   };
 }
 
-async function busyboxPart(dir: string): Promise<Part> {
-  const { name, version, licence } = busyboxPackage;
+async function busyboxPart({ name, version, licence }: BusyboxPackage, dir: string): Promise<Part> {
   const text = await readFile(join(dir, 'copyright'), 'utf8');
   return { name, version, purl: `pkg:deb/debian/${name}@${version}`, licence, texts: [text.trim()] };
 }

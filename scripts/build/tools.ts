@@ -3,6 +3,7 @@
  */
 import { accessSync, constants } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
+import { pinnedGo } from './pinned-go.ts';
 import { run } from './run.ts';
 import type { Target } from './target.ts';
 
@@ -14,13 +15,10 @@ interface Tool {
   readonly packages: Readonly<Record<Manager, string>>;
 }
 
-/** The oldest Go that builds Kubernetes 1.37. */
-const oldestGo = '1.26';
-
 export const tools = {
   go: {
-    what: `Go ${oldestGo} or newer (if the package is older, install Go by hand)`,
-    isThere: async () => onPath('go') && (await goVersion()) !== undefined,
+    what: 'Go, of any version: it fetches the one that builds kagent',
+    isThere: async () => (await pinnedGo()) !== undefined,
     packages: { apt: 'golang', dnf: 'golang', apk: 'go', zypper: 'go', pacman: 'go' },
   },
   cc: {
@@ -118,13 +116,6 @@ export function onPath(command: string): boolean {
       return false;
     }
   });
-}
-
-/** `go1.26.8`; undefined if it is too old. */
-export async function goVersion(): Promise<string | undefined> {
-  const version = (await run('go', ['env', 'GOVERSION'])).trim();
-  const number = version.replace(/^go/, '');
-  return number.localeCompare(oldestGo, 'en', { numeric: true }) >= 0 ? version : undefined;
 }
 
 /** gcc answers with a full path if it has the library, with the bare name if not. */
