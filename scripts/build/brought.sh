@@ -1,11 +1,11 @@
 # shellcheck shell=sh
-# The packages that a build had the package manager install, with what only they pulled in: noted in kagent's build cache, so
+# The packages that a build had the package manager install, with what only they pulled in: noted beside kagent's build cache, so
 # that they can be taken away again. Sourced by scripts/install.sh, whose functions it uses.
 
 # What is needed later as well: by Node, and to fetch images.
 STAYS='libatomic1 ca-certificates'
 
-brought_list() { echo "$(dirname "$(scripts/build/go.sh --folder)")/brought-packages"; }
+brought_list() { echo "$(dirname "$(dirname "$(scripts/build/go.sh --folder)")")/brought-packages"; } # in ~/.cache/kagent
 
 # Debian's only; elsewhere nothing is noted, and what was installed is only said.
 packages_here() {

@@ -23,8 +23,8 @@ import { writeImage, type Image } from './oci.ts';
 import type { PackFile } from './pack.ts';
 import { recipes, type Recipe } from './recipes.ts';
 import { run } from './run.ts';
-import { libseccompPackage, pkgConfigOf } from './seccomp.ts';
-import { unpackDebian } from './debian.ts';
+import { pkgConfigOf } from './seccomp.ts';
+import { candidateOf, unpackDebian } from './debian.ts';
 import type { Target } from './target.ts';
 import type { ToolName } from './tools.ts';
 
@@ -108,7 +108,7 @@ async function planRecipe(
   const build = { recipe, folder: join(components, recipe.name), target };
   const { name, licence, place } = recipe;
   const key = await goKey(build, versions);
-  const seccomp = foreignSeccomp(target);
+  const seccomp = await foreignSeccomp(target);
   const producer: Producer = {
     name,
     key: recipe.cgo && seccomp !== undefined ? hashOf([key, seccomp.key]) : key,
@@ -145,14 +145,16 @@ async function planRecipe(
 }
 
 /** This machine's own libseccomp is installed; another architecture's comes from its package. */
-function foreignSeccomp(target: Target): Producer | undefined {
+async function foreignSeccomp(target: Target): Promise<Producer | undefined> {
   if (!target.isForeign) return undefined;
+  const name = 'libseccomp-dev';
+  const wanted = { name, version: await candidateOf(name) };
   return {
     name: 'libseccomp',
-    key: hashOf([libseccompPackage, target.arch]),
+    key: hashOf([wanted, target.arch]),
     estimateMs: 4000,
     tools: ['debianPackages'],
-    build: (dir) => unpackDebian(libseccompPackage, target, dir),
+    build: (dir) => unpackDebian(wanted, target, dir),
   };
 }
 
