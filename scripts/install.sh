@@ -100,11 +100,11 @@ packages_for() {
 	dnf:gcc) echo gcc glibc-devel glibc-static ;;
 	zypper:gcc) echo gcc glibc-devel glibc-devel-static ;;
 	*:gcc) echo gcc ;;
-	apt-get:seccomp) echo libseccomp-dev ;;
-	apk:seccomp) echo libseccomp-dev libseccomp-static ;;
-	dnf:seccomp) echo libseccomp-devel libseccomp-static ;;
-	zypper:seccomp) echo libseccomp-devel ;;
-	*:seccomp) echo libseccomp ;;
+	apt-get:seccomp) echo libseccomp-dev pkg-config ;;
+	apk:seccomp) echo libseccomp-dev libseccomp-static pkgconf ;;
+	dnf:seccomp) echo libseccomp-devel libseccomp-static pkgconf-pkg-config ;;
+	zypper:seccomp) echo libseccomp-devel pkg-config ;;
+	*:seccomp) echo libseccomp pkgconf ;;
 	*:npm) echo nodejs npm ;;
 	apt-get:go) echo golang-go ;;
 	*:certificates) echo ca-certificates ;;
@@ -117,7 +117,7 @@ packages_for() {
 is_there() {
 	case $1 in
 	gcc) has gcc && has_static libc.a ;;
-	seccomp) [ -e /usr/include/seccomp.h ] && has gcc && has_static libseccomp.a ;;
+	seccomp) [ -e /usr/include/seccomp.h ] && has pkg-config && has gcc && has_static libseccomp.a ;;
 	libatomic) [ -n "$(ls /lib*/libatomic.so.1 /lib*/*/libatomic.so.1 /usr/lib*/libatomic.so.1 /usr/lib*/*/libatomic.so.1 2>/dev/null)" ] ;;
 	certificates) [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/pki/tls/certs/ca-bundle.crt ] || [ -e /etc/ssl/ca-bundle.pem ] ;;
 	# Any that work: the versions that kagent is built with are fetched by them.

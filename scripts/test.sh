@@ -66,7 +66,7 @@ tools_for_npm() {
 tools_for_tests() {
 	missing=
 	scripts/build/go.sh --any || missing=golang-go
-	for pair in gcc:gcc cc:libc6-dev iptables:iptables ip:iproute2 nft:nftables conntrack:conntrack \
+	for pair in gcc:gcc cc:libc6-dev pkg-config:pkg-config iptables:iptables ip:iproute2 nft:nftables conntrack:conntrack \
 		setpriv:util-linux modprobe:kmod ps:procps curl:curl wget:wget shellcheck:shellcheck python3:python3 \
 		socat:socat zsh:zsh fish:fish systemd-notify:systemd mandoc:mandoc mmdebstrap:mmdebstrap \
 		aarch64-linux-gnu-strip:binutils-aarch64-linux-gnu qemu-aarch64-static:qemu-user-static; do

@@ -3,7 +3,8 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { dirname, delimiter, join } from 'node:path';
+import { homedir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
@@ -38,6 +39,7 @@ export function useGo(folder: string, env: NodeJS.ProcessEnv): void {
   const path = (env['PATH'] ?? '').split(delimiter).filter((dir) => dir !== folder);
   env['PATH'] = [folder, ...path].join(delimiter);
   delete env['GOROOT'];
+  env['HOME'] ??= homedir(); // its caches are there
   // Never empty: for Go that is as good as not set, and what 'go env -w' has kept would count.
   Object.assign(env, { GOTOOLCHAIN: 'local', GOWORK: 'off', GO111MODULE: 'on', GOFLAGS: '-mod=readonly' });
 }

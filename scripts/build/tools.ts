@@ -33,14 +33,14 @@ export const tools = {
     },
   },
   libseccomp: {
-    what: 'libseccomp with its static library, which runc needs',
-    isThere: async () => onPath('gcc') && (await hasStaticLibrary('libseccomp.a')),
+    what: 'libseccomp with its static library, which runc needs, and pkg-config',
+    isThere: async () => onPath('gcc') && onPath('pkg-config') && (await hasStaticLibrary('libseccomp.a')),
     packages: {
-      apt: 'libseccomp-dev',
-      dnf: 'libseccomp-static libseccomp-devel',
-      apk: 'libseccomp-static libseccomp-dev',
-      zypper: 'libseccomp-devel',
-      pacman: 'libseccomp',
+      apt: 'libseccomp-dev pkg-config',
+      dnf: 'libseccomp-static libseccomp-devel pkgconf-pkg-config',
+      apk: 'libseccomp-static libseccomp-dev pkgconf',
+      zypper: 'libseccomp-devel pkg-config',
+      pacman: 'libseccomp pkgconf',
     },
   },
   debianPackages: {

@@ -1,6 +1,7 @@
 /** scripts/build/go.sh, on machines whose programs are scripts of the test. */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
@@ -126,5 +127,5 @@ test('for the build it comes first on the PATH, with settings that no file of th
   const env: NodeJS.ProcessEnv = { PATH: '/usr/bin:/pinned:/bin', GOROOT: '/usr/local/go', GOFLAGS: '-mod=vendor' };
   useGo('/pinned', env);
   const settings = { GOTOOLCHAIN: 'local', GOWORK: 'off', GO111MODULE: 'on', GOFLAGS: '-mod=readonly' };
-  expect(env).toEqual({ PATH: '/pinned:/usr/bin:/bin', ...settings });
+  expect(env).toEqual({ PATH: '/pinned:/usr/bin:/bin', HOME: homedir(), ...settings });
 });
