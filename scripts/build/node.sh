@@ -53,7 +53,7 @@ if ! installed; then
 	path=$(path_for_npm)
 	rm -f $STAMP
 	# Settings of the user or the environment (NODE_ENV=production) may leave some out.
-	PATH=$path npm ci --include=dev --include=optional --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null >&2 ||
+	NODE_OPTIONS="${NODE_OPTIONS:+$NODE_OPTIONS }--require ./scripts/build/as-pinned-node.cjs" PATH=$path npm ci --include=dev --include=optional --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null >&2 ||
 		fail "npm ci did not succeed: see above"
 	[ -x "$NODE" ] || fail "npm ci left no $NODE"
 	"$NODE" --version >/dev/null || fail "$NODE does not run on this machine: see above"

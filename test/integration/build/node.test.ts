@@ -1,7 +1,7 @@
 /** scripts/build/node.sh, with an npm that is a script of the test. */
 import { execFile } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { temporaryDir } from '../../helpers/temporary.ts';
@@ -53,6 +53,17 @@ test('the pinned Node is installed, with what is left out in production, and fou
   expect(checkout.asked()[0]).toContain('ci --include=dev --include=optional --ignore-scripts');
   expect(readlinkSync(join(checkout.dir, 'node_modules/.bin/node'))).toBe(`../${name}/bin/node`);
   expect(await checkout.run('--installed')).toMatchObject({ code: 0 });
+});
+
+test('npm chooses packages for the Node that will run them, not for the one that it runs on itself', async () => {
+  const checkout = checkoutWith({
+    one: npmOf('9.2.0', `exec '${process.execPath}' -p process.version >version; exit 1`),
+  });
+  cpSync(join(dirname(script), 'as-pinned-node.cjs'), join(checkout.dir, 'scripts/build/as-pinned-node.cjs'));
+  const packages = { [`node_modules/${name}`]: { version: '99.1.2' } };
+  writeFileSync(join(checkout.dir, 'package-lock.json'), JSON.stringify({ packages }));
+  await checkout.run();
+  expect(readFileSync(join(checkout.dir, 'version'), 'utf8')).toBe('v99.1.2\n');
 });
 
 test('it is installed again when the lock file has changed, and only then', async () => {
