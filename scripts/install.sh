@@ -23,6 +23,7 @@
 # INSTALL_KAGENT_SYSTEMD_DIR     where the unit goes (/etc/systemd/system), in systemd's own search path
 # INSTALL_KAGENT_TYPE            of the unit: notify, as kagent tells systemd when it is ready
 # INSTALL_KAGENT_ROOT            a folder instead of /, for trying it out without root
+# --remove-build-tools           in a checkout, among the flags: afterwards the packages that were installed to build it go again
 # K3S_URL, K3S_TOKEN             taken for KAGENT_URL and KAGENT_TOKEN, with a notice
 set -eu
 umask 022 # what is installed is for every user, whatever the shell before had
@@ -35,8 +36,8 @@ ROOT=${INSTALL_KAGENT_ROOT:-}
 BIN_DIR=${INSTALL_KAGENT_BIN_DIR:-$ROOT/usr/local/bin}
 MIRROR=${INSTALL_KAGENT_MIRROR:-$RELEASE_ADDRESS}
 CA_FILE=
-GO_NEEDED=1.26
 INSTALLED= # packages
+REMOVE_BUILD_TOOLS=
 # Of what was downloaded, or was in the artifacts: the lines of sha256sum-ARCH.txt themselves.
 sums=
 arch=
@@ -100,13 +101,14 @@ packages_for() {
 	dnf:gcc) echo gcc glibc-devel glibc-static ;;
 	zypper:gcc) echo gcc glibc-devel glibc-devel-static ;;
 	*:gcc) echo gcc ;;
-	apt-get:seccomp) echo libseccomp-dev ;;
-	apk:seccomp) echo libseccomp-dev libseccomp-static ;;
-	dnf:seccomp) echo libseccomp-devel libseccomp-static ;;
-	zypper:seccomp) echo libseccomp-devel ;;
-	*:seccomp) echo libseccomp ;;
+	apt-get:seccomp) echo libseccomp-dev pkg-config ;;
+	apk:seccomp) echo libseccomp-dev libseccomp-static pkgconf ;;
+	dnf:seccomp) echo libseccomp-devel libseccomp-static pkgconf-pkg-config ;;
+	zypper:seccomp) echo libseccomp-devel pkg-config ;;
+	*:seccomp) echo libseccomp pkgconf ;;
 	*:npm) echo nodejs npm ;;
 	apt-get:go) echo golang-go ;;
+	*:certificates) echo ca-certificates ;;
 	dnf:go) echo golang ;;
 	*:go) echo go ;;
 	*) echo "$1" ;;
@@ -115,17 +117,19 @@ packages_for() {
 
 is_there() {
 	case $1 in
-	seccomp) [ -e /usr/include/seccomp.h ] ;;
+	gcc) has gcc && has_static libc.a ;;
+	seccomp) [ -e /usr/include/seccomp.h ] && has pkg-config && has gcc && has_static libseccomp.a ;;
 	libatomic) [ -n "$(ls /lib*/libatomic.so.1 /lib*/*/libatomic.so.1 /usr/lib*/libatomic.so.1 /usr/lib*/*/libatomic.so.1 2>/dev/null)" ] ;;
-	go) has go && version_reaches "$(go env GOVERSION)" ;;
+	certificates) [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/pki/tls/certs/ca-bundle.crt ] || [ -e /etc/ssl/ca-bundle.pem ] ;;
+	# Any that work: the versions that kagent is built with are fetched by them.
+	go) "$CHECKOUT/scripts/build/go.sh" --any ;;
+	npm) "$CHECKOUT/scripts/build/node.sh" --npm >/dev/null 2>&1 ;;
 	*) has "$1" ;;
 	esac
 }
 
-# Whether "go1.26.3" is GO_NEEDED or newer.
-version_reaches() {
-	echo "$GO_NEEDED ${1#go}" | awk '{ split($1, want, "."); split($2, is, "."); exit !(is[1] + 0 > want[1] || (is[1] == want[1] && is[2] + 0 >= want[2])) }'
-}
+# gcc answers with a full path if it has the library, with the bare name if not.
+has_static() { case $(gcc "-print-file-name=$1") in /*) ;; *) return 1 ;; esac; }
 
 # need NAME...: installs what is missing of it.
 need() {
@@ -144,7 +148,7 @@ need() {
 	INSTALLED="$INSTALLED $packages"
 	hash -r
 	for name in $missing; do
-		is_there "$name" || missing_still "$name"
+		is_there "$name" || fail "'$name' is still missing after its package was installed"
 	done
 }
 
@@ -152,19 +156,14 @@ install_packages() {
 	case $manager in
 	apt-get)
 		export DEBIAN_FRONTEND=noninteractive
-		apt-get update -qq </dev/null && apt-get install -y -qq --no-install-recommends "$@" </dev/null >/dev/null
+		apt-get update -qq </dev/null &&
+			apt-get install -y -qq --no-install-recommends -o APT::Keep-Downloaded-Packages=false "$@" </dev/null >/dev/null
 		;;
 	dnf) dnf install -y -q "$@" </dev/null ;;
 	apk) apk add -q "$@" </dev/null ;;
 	zypper) zypper --non-interactive --quiet install "$@" </dev/null ;;
 	pacman) pacman -Sy --noconfirm --needed --quiet "$@" </dev/null ;;
 	esac
-}
-
-missing_still() {
-	[ "$1" = go ] || fail "'$1' is still missing after its package was installed"
-	found=$(go env GOVERSION 2>/dev/null || echo none)
-	fail "building needs Go $GO_NEEDED or newer, here is: $found. This distribution has no newer one: unpack Go's own archive to /usr/local/go, then run this again. (An installation from a release needs no Go.)"
 }
 
 # --- from a checkout ------------------------------------------------------------------------------------------------
@@ -180,23 +179,21 @@ checkout() {
 
 build() {
 	cd "$CHECKOUT"
-	PATH=$PATH:/usr/local/go/bin # where Go's own archive goes, and where sudo does not look
-	if [ -z "$ROOT" ]; then
-		# With a built executable here, it may be that nothing has to be compiled.
-		[ -e dist/kagent ] || need gcc seccomp go
-		need npm
+	PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # package managers call programs there, and not everybody's PATH has them
+	# shellcheck source=/dev/null
+	. scripts/build/brought.sh
+	if [ -z "$ROOT" ] && ! scripts/build/node.sh --installed; then
+		note "fetching the npm packages, and Node with them"
+		need_for_build npm certificates libatomic
 	fi
-	if ! same package-lock.json node_modules/.installed-lock.json; then
-		note "npm ci"
-		npm ci --no-audit --no-fund --loglevel=error </dev/null
-		mkdir -p node_modules
-		cp package-lock.json node_modules/.installed-lock.json
+	node=$(scripts/build/node.sh) || fail "there is no Node to build with: see above" # of one version, whatever the box has
+	if ! $node scripts/build/build.ts --check </dev/null; then
+		[ -n "$ROOT" ] || need_for_build gcc seccomp go certificates
+		$node scripts/build/build.ts </dev/null || fail "the build did not succeed"
 	fi
-	node=node_modules/.bin/node # the version kagent is built from, whatever the box has
-	[ -x $node ] || node=node
-	$node scripts/build/build.ts </dev/null || fail "the build did not succeed"
 	[ -x dist/kagent ] || fail "the build left no dist/kagent"
 	NEW=$CHECKOUT/dist/kagent
+	[ "$REMOVE_BUILD_TOOLS" != true ] || remove_build_tools
 }
 
 # --- from a release -------------------------------------------------------------------------------------------------
@@ -529,8 +526,13 @@ END
 			count=$((count - 1))
 		done
 	fi
+	for word in "$@"; do
+		shift
+		case $word in --remove-build-tools) REMOVE_BUILD_TOOLS=true ;; *) set -- "$@" "$word" ;; esac
+	done
 	SERVICE=$(service_name "$@")
 	CHECKOUT=$(checkout)
+	[ -z "$REMOVE_BUILD_TOOLS" ] || [ -n "$CHECKOUT" ] || fail "--remove-build-tools is for an installation from a checkout: nothing was built here"
 	[ "${INSTALL_KAGENT_BIN_DIR_READ_ONLY:-}" = true ] || bin_dir_is_writable
 	case ${INSTALL_KAGENT_SKIP_DOWNLOAD:-}:${INSTALL_KAGENT_BIN_DIR_READ_ONLY:-} in
 	true:* | binary:* | *:true)

@@ -135,8 +135,7 @@ install_script() {
 
 main() {
 	options "$@"
-	NODE=$ROOT/node_modules/.bin/node
-	[ -x "$NODE" ] || fail "node_modules is missing: run npm ci"
+	NODE=$("$ROOT/scripts/build/node.sh") || fail "there is no Node to build with: see above. Nothing was released."
 	umask 022
 	mkdir -p "$OUT/channels"
 	OUT=$(cd "$OUT" && pwd)

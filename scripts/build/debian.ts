@@ -20,7 +20,7 @@ export async function unpackDebian({ name, version }: DebianPackage, target: Tar
     await run('apt-get', [...options, 'download', `${name}:${target.name}=${version}`], { cwd: dir });
   } catch (cause) {
     throw new Error(
-      `${name} ${version} for ${target.name} is not to be had: try "apt-get update"; if the distribution has a newer one, pin that in scripts/build`,
+      `${name} ${version} for ${target.name} is not to be had: try "apt-get update"; the lists may be older than what the mirror has`,
       { cause },
     );
   } finally {

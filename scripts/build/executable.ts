@@ -20,6 +20,7 @@ import { messageOf } from '../../src/shared/errors.ts';
 import { mainScript, workerScripts } from '../../tsup.config.ts';
 import { buildBundle, distOf, kagentVersion } from './bundle.ts';
 import { defaultCacheDir, hashOfFile, openCache } from './cache.ts';
+import { dateOfCommit } from './commit.ts';
 import { fitLargePages } from './elf.ts';
 import { nodeFor } from './node.ts';
 import { concatenate } from './pack.ts';
@@ -120,7 +121,7 @@ async function strippedNode({ node, target }: ExecutableOptions, to: string): Pr
 
 async function buildDateOf(): Promise<string> {
   const epoch = process.env['SOURCE_DATE_EPOCH'];
-  const seconds = epoch ?? (await run('git', ['log', '-1', '--format=%ct'], { cwd: root }).catch(() => '0')).trim();
+  const seconds = epoch ?? (await run('git', dateOfCommit, { cwd: root }).catch(() => '0')).trim();
   return new Date(Number(seconds) * 1000).toISOString();
 }
 

@@ -79,8 +79,6 @@ function environment({ recipe, target }: GoBuild): Record<string, string> {
     CGO_ENABLED: recipe.cgo ? '1' : '0',
     GOOS: 'linux',
     GOARCH: target.name,
-    GOFLAGS: '',
-    GOWORK: 'off',
     ...(recipe.cgo && target.isForeign ? { CC: target.cc } : {}),
   };
 }

@@ -3,11 +3,12 @@
  * Debian's packages together with the C library it was built for, and busybox under four names. The box's own come
  * first wherever there are any.
  */
+import { existsSync } from 'node:fs';
 import { copyFile, readFile, readlink, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { hashOf, hashOfFile, type Cache } from './cache.ts';
 import { candidateOf, unpackDebian } from './debian.ts';
-import { busyboxPackage } from './images.ts';
+import type { BusyboxPackage } from './images.ts';
 import type { Part } from './modules.ts';
 import type { Artefact, Plan, Producer } from './plan.ts';
 import type { Target } from './target.ts';
@@ -64,6 +65,12 @@ async function keepCopyright(name: string, target: Target, dir: string): Promise
   await copyFile(join(dir, 'package/usr/share/doc', owner, 'copyright'), join(dir, `${name}.copyright`));
 }
 
+/** From Debian 13 on a package has nothing in /lib any more: there it is a link to /usr/lib. */
+function unpacked(dir: string, file: string): string {
+  const path = join(dir, 'package', file);
+  return existsSync(path) ? path : join(dir, 'package/usr', file);
+}
+
 const nameOf = (path: string) => (basename(path).startsWith('ld-') ? 'ld.so' : basename(path));
 const folder = 'aux';
 /** Not for iptables but for kagent itself: a server hands it to boxes on which its executable does not run without it. */
@@ -80,8 +87,9 @@ export async function planHostTools(options: {
   readonly cache: Cache;
   /** Has the file `busybox`. */
   readonly busybox: Producer;
+  readonly busyboxVersion: BusyboxPackage;
 }): Promise<Pick<Plan, 'producers' | 'artefacts' | 'links' | 'components'>> {
-  const { target, sources, cache, busybox } = options;
+  const { target, sources, cache, busybox, busyboxVersion } = options;
   const wanted = Object.entries(filesOf(target));
   const versions = new Map(await Promise.all(wanted.map(async ([name]) => [name, await candidateOf(name)] as const)));
   const script = join(sources, 'iptables');
@@ -94,7 +102,7 @@ export async function planHostTools(options: {
       await copyFile(script, join(dir, 'iptables'));
       for (const [name, files] of wanted) {
         await unpackDebian({ name, version: versions.get(name) ?? '' }, target, dir);
-        for (const file of files) await copyFile(join(dir, 'package', file), join(dir, nameOf(file)));
+        for (const file of files) await copyFile(unpacked(dir, file), join(dir, nameOf(file)));
         await keepCopyright(name, target, dir);
         await rm(join(dir, 'package'), { recursive: true });
       }
@@ -132,8 +140,8 @@ export async function planHostTools(options: {
         ...artefact('busybox', `${folder}/busybox`),
         producer: busybox,
         component: 'busybox',
-        version: busyboxPackage.version,
-        licence: busyboxPackage.licence,
+        version: busyboxVersion.version,
+        licence: busyboxVersion.licence,
       },
     ],
     links: [

@@ -3,7 +3,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { unpackDebian } from './debian.ts';
+import { candidateOf, unpackDebian, type DebianPackage } from './debian.ts';
 import type { Image } from './oci.ts';
 import { run } from './run.ts';
 import { targetOf, type Target } from './target.ts';
@@ -34,7 +34,7 @@ export function corednsImage(arch: string, version: string, coredns: Uint8Array)
 export function busyboxImage(arch: string, busybox: Uint8Array, applets: readonly string[]): Image {
   const text = (content: string) => Buffer.from(content);
   return {
-    name: `kagent.sh/busybox:${busyboxPackage.upstream}`,
+    name: `kagent.sh/busybox:${busyboxTag}`,
     arch,
     files: [
       { path: '/bin/busybox', content: busybox, mode: 0o755 },
@@ -53,31 +53,38 @@ export function busyboxImage(arch: string, busybox: Uint8Array, applets: readonl
   };
 }
 
-/** The pinned Debian package: static, small, and known to work. */
-export const busyboxPackage = {
-  name: 'busybox-static',
-  version: '1:1.35.0-4+deb12u1+b1',
-  /** Of upstream, for the image's name. */
-  upstream: '1.35',
-  licence: 'GPL-2.0-only',
-} as const;
+/** Upstream's first number: which version it is beyond that depends on the distribution, and manifests should not. */
+export const busyboxTag = '1';
+
+export interface BusyboxPackage extends DebianPackage {
+  readonly licence: string;
+}
+
+/** The distribution's own: static and small. */
+export async function busyboxPackage(): Promise<BusyboxPackage> {
+  const name = 'busybox-static';
+  return { name, version: await candidateOf(name), licence: 'GPL-2.0-only' };
+}
 
 /** Leaves `busybox`, the paths of its applets in `applets` and `copyright` in `dir`. */
-export async function fetchBusybox(target: Target, dir: string): Promise<void> {
+export async function fetchBusybox(wanted: BusyboxPackage, target: Target, dir: string): Promise<void> {
   const cwd = dir;
   if (target.isForeign) {
     // Only this machine's own can be asked what it has in it: the same source, built with the same configuration.
-    await unpackDebian(busyboxPackage, targetOf(process.arch), dir);
-    await run('sh', ['-c', 'package/bin/busybox --list-full > applets && rm -r package'], { cwd });
+    await unpackDebian(wanted, targetOf(process.arch), dir);
+    await run('sh', ['-c', `${busyboxFile} && $file --list-full > applets && rm -r package`], { cwd });
   }
-  await unpackDebian(busyboxPackage, target, dir);
+  await unpackDebian(wanted, target, dir);
   await run(
     'sh',
-    ['-c', 'mv package/bin/busybox . && mv package/usr/share/doc/busybox-static/copyright . && rm -r package'],
+    ['-c', `${busyboxFile} && mv $file . && mv package/usr/share/doc/busybox-static/copyright . && rm -r package`],
     { cwd },
   );
   if (!target.isForeign) await run('sh', ['-c', './busybox --list-full > applets'], { cwd });
 }
+
+/** Debian 13 has no /bin of its own any more. */
+const busyboxFile = 'file=$(ls package/bin/busybox package/usr/bin/busybox 2>/dev/null || true)';
 
 export async function readApplets(dir: string): Promise<string[]> {
   return (await readFile(join(dir, 'applets'), 'utf8')).trim().split('\n').toSorted();

@@ -9,7 +9,8 @@ import { hashOf, type Cache } from './cache.ts';
 import { run } from './run.ts';
 import type { Target } from './target.ts';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const here = dirname(fileURLToPath(import.meta.url));
+const root = join(here, '..', '..');
 
 /** @returns the path of the program */
 export async function nodeFor({ arch, isForeign }: Target, cache: Cache): Promise<string> {
@@ -43,7 +44,8 @@ async function lockedPackage(name: string): Promise<Locked> {
 
 /** npm installs no package for another processor; it only hands out its archive, which is compared with the lock file. */
 async function fetchPackage(name: string, { version, integrity }: Locked, dir: string): Promise<void> {
-  await run('npm', ['pack', '--silent', `${name}@${version}`], { cwd: dir });
+  const PATH = (await run('sh', [join(here, 'node.sh'), '--npm'])).trim(); // a distribution's npm wants the distribution's Node
+  await run('npm', ['pack', '--silent', `${name}@${version}`], { cwd: dir, env: { PATH } });
   const archive = join(dir, `${name}-${version}.tgz`);
   const sum = `sha512-${createHash('sha512')
     .update(await readFile(archive))

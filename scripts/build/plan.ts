@@ -10,19 +10,21 @@ import { planHostTools } from './host-tools.ts';
 import {
   busyboxImage,
   busyboxPackage,
+  busyboxTag,
   corednsImage,
   fetchBusybox,
   pauseImage,
   pauseVersion,
   readApplets,
+  type BusyboxPackage,
 } from './images.ts';
 import type { Part } from './modules.ts';
 import { writeImage, type Image } from './oci.ts';
 import type { PackFile } from './pack.ts';
 import { recipes, type Recipe } from './recipes.ts';
 import { run } from './run.ts';
-import { libseccompPackage, pkgConfigOf } from './seccomp.ts';
-import { unpackDebian } from './debian.ts';
+import { pkgConfigOf } from './seccomp.ts';
+import { candidateOf, unpackDebian } from './debian.ts';
 import type { Target } from './target.ts';
 import type { ToolName } from './tools.ts';
 
@@ -106,7 +108,7 @@ async function planRecipe(
   const build = { recipe, folder: join(components, recipe.name), target };
   const { name, licence, place } = recipe;
   const key = await goKey(build, versions);
-  const seccomp = foreignSeccomp(target);
+  const seccomp = await foreignSeccomp(target);
   const producer: Producer = {
     name,
     key: recipe.cgo && seccomp !== undefined ? hashOf([key, seccomp.key]) : key,
@@ -143,14 +145,16 @@ async function planRecipe(
 }
 
 /** This machine's own libseccomp is installed; another architecture's comes from its package. */
-function foreignSeccomp(target: Target): Producer | undefined {
+async function foreignSeccomp(target: Target): Promise<Producer | undefined> {
   if (!target.isForeign) return undefined;
+  const name = 'libseccomp-dev';
+  const wanted = { name, version: await candidateOf(name) };
   return {
     name: 'libseccomp',
-    key: hashOf([libseccompPackage, target.arch]),
+    key: hashOf([wanted, target.arch]),
     estimateMs: 4000,
     tools: ['debianPackages'],
-    build: (dir) => unpackDebian(libseccompPackage, target, dir),
+    build: (dir) => unpackDebian(wanted, target, dir),
   };
 }
 
@@ -174,12 +178,13 @@ async function planImages(
       await run(target.cc, flags, { cwd: pauseFolder });
     },
   };
+  const busyboxVersion = await busyboxPackage();
   const busybox: Producer = {
     name: 'busybox',
-    key: hashOf([busyboxPackage, arch]),
+    key: hashOf([busyboxVersion, arch]),
     estimateMs: 3000,
     tools: ['debianPackages'],
-    build: (dir) => fetchBusybox(target, dir),
+    build: (dir) => fetchBusybox(busyboxVersion, target, dir),
   };
   const recipe = hashOf([await hashOfFile(join(here, 'oci.ts')), await hashOfFile(join(here, 'images.ts'))]);
   const folderOf = (producer: Producer) => cache.entry(producer);
@@ -209,14 +214,14 @@ async function planImages(
     image: `kagent.sh/${name}:${tag}`,
   });
   const sources = join(components, 'host-tools');
-  const tools = await planHostTools({ target, sources, cache, busybox });
+  const tools = await planHostTools({ target, sources, cache, busybox, busyboxVersion });
   return {
     producers: [pause, busybox, pauseArchive, busyboxArchive, corednsArchive, ...tools.producers],
     links: tools.links,
     artefacts: [
       ...tools.artefacts,
       artefact(pauseArchive, 'pause', pauseVersion, pauseVersion, 'Apache-2.0'),
-      artefact(busyboxArchive, 'busybox', busyboxPackage.upstream, busyboxPackage.version, busyboxPackage.licence),
+      artefact(busyboxArchive, 'busybox', busyboxTag, busyboxVersion.version, busyboxVersion.licence),
       artefact(corednsArchive, 'coredns', corednsVersion, corednsVersion, coredns.component.licence),
     ],
     components: [
@@ -224,16 +229,15 @@ async function planImages(
       { name: 'pause', version: pauseVersion, licence: 'Apache-2.0', parts: async () => [] },
       {
         name: 'busybox',
-        version: busyboxPackage.version,
-        licence: busyboxPackage.licence,
-        parts: async () => [await busyboxPart(await folderOf(busybox))],
+        version: busyboxVersion.version,
+        licence: busyboxVersion.licence,
+        parts: async () => [await busyboxPart(busyboxVersion, await folderOf(busybox))],
       },
     ],
   };
 }
 
-async function busyboxPart(dir: string): Promise<Part> {
-  const { name, version, licence } = busyboxPackage;
+async function busyboxPart({ name, version, licence }: BusyboxPackage, dir: string): Promise<Part> {
   const text = await readFile(join(dir, 'copyright'), 'utf8');
   return { name, version, purl: `pkg:deb/debian/${name}@${version}`, licence, texts: [text.trim()] };
 }

@@ -2,10 +2,7 @@
  * libseccomp of another architecture, for runc: Debian's package, as files beside each other, used through pkg-config.
  */
 import { join } from 'node:path';
-import type { DebianPackage } from './debian.ts';
 import type { Target } from './target.ts';
-
-export const libseccompPackage: DebianPackage = { name: 'libseccomp-dev', version: '2.5.4-1+deb12u1' };
 
 /** @param dir where the package was unpacked to */
 export function pkgConfigOf({ triplet }: Target, dir: string): Record<string, string> {

@@ -3,6 +3,7 @@
  */
 import { accessSync, constants } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
+import { pinnedGo } from './pinned-go.ts';
 import { run } from './run.ts';
 import type { Target } from './target.ts';
 
@@ -14,13 +15,10 @@ interface Tool {
   readonly packages: Readonly<Record<Manager, string>>;
 }
 
-/** The oldest Go that builds Kubernetes 1.37. */
-const oldestGo = '1.26';
-
 export const tools = {
   go: {
-    what: `Go ${oldestGo} or newer (if the package is older, install Go by hand)`,
-    isThere: async () => onPath('go') && (await goVersion()) !== undefined,
+    what: 'Go, of any version: it fetches the one that builds kagent',
+    isThere: async () => (await pinnedGo()) !== undefined,
     packages: { apt: 'golang', dnf: 'golang', apk: 'go', zypper: 'go', pacman: 'go' },
   },
   cc: {
@@ -35,14 +33,14 @@ export const tools = {
     },
   },
   libseccomp: {
-    what: 'libseccomp with its static library, which runc needs',
-    isThere: async () => onPath('gcc') && (await hasStaticLibrary('libseccomp.a')),
+    what: 'libseccomp with its static library, which runc needs, and pkg-config',
+    isThere: async () => onPath('gcc') && onPath('pkg-config') && (await hasStaticLibrary('libseccomp.a')),
     packages: {
-      apt: 'libseccomp-dev',
-      dnf: 'libseccomp-static libseccomp-devel',
-      apk: 'libseccomp-static libseccomp-dev',
-      zypper: 'libseccomp-devel',
-      pacman: 'libseccomp',
+      apt: 'libseccomp-dev pkg-config',
+      dnf: 'libseccomp-static libseccomp-devel pkgconf-pkg-config',
+      apk: 'libseccomp-static libseccomp-dev pkgconf',
+      zypper: 'libseccomp-devel pkg-config',
+      pacman: 'libseccomp pkgconf',
     },
   },
   debianPackages: {
@@ -118,13 +116,6 @@ export function onPath(command: string): boolean {
       return false;
     }
   });
-}
-
-/** `go1.26.8`; undefined if it is too old. */
-export async function goVersion(): Promise<string | undefined> {
-  const version = (await run('go', ['env', 'GOVERSION'])).trim();
-  const number = version.replace(/^go/, '');
-  return number.localeCompare(oldestGo, 'en', { numeric: true }) >= 0 ? version : undefined;
 }
 
 /** gcc answers with a full path if it has the library, with the bare name if not. */

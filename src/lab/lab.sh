@@ -110,6 +110,7 @@ mount -t overlay root-$NAME -o lowerdir=${LAB_ROOT:-/},upperdir=$HOST/upper,work
 for d in /var/lib /var/log /tmp; do mkdir -p $HOST/disk\$d \$R\$d; done
 for d in kubelet containerd cni kagent; do mkdir -p $HOST/disk/var/lib/\$d \$R/var/lib/\$d; mount --bind $HOST/disk/var/lib/\$d \$R/var/lib/\$d; done
 for d in /var/log /tmp; do mount --bind $HOST/disk\$d \$R\$d; done
+chmod 1777 \$R/tmp
 for d in ${LAB_SHARE:-}; do mkdir -p \$R\$d; mount --bind \$d \$R\$d; done
 mount -t proc proc \$R/proc
 mount -t sysfs sysfs \$R/sys

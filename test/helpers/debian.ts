@@ -11,6 +11,8 @@ const managers = ['systemd', 'dbus', 'openrc', 'cron'];
 /** What install.sh would install: a host in a lab reaches no mirror. */
 const needed = ['iproute2', 'iptables', 'kmod', 'libatomic1', 'procps'];
 const packages = [...managers, ...needed];
+/** Of what every installed system has. */
+const forLab = ['mount'];
 
 /** First programs: what is booted, of the three that are there. */
 export const inits = {
@@ -54,6 +56,21 @@ export async function debianRoot(): Promise<string> {
       const hook = `--customize-hook=chroot "$1" /bin/sh -c "$ADAPTATION"`;
       const env = { ...process.env, ADAPTATION: adaptation };
       await run('mmdebstrap', [...flags, hook, suite, root, `deb ${await mirror()} ${suite} main`], { env });
+    },
+  });
+  return join(entry, 'root');
+}
+
+/** What mmdebstrap's `apt` variant has, and by which a lab's host comes up. Nobody changes it, as above. */
+export async function bareRoot(suite: string): Promise<string> {
+  const cache = await openCache(defaultCacheDir);
+  const entry = await cache.entry({
+    name: `bare-${suite}`,
+    key: hashOf({ suite, forLab }),
+    async build(dir) {
+      const source = `deb ${await mirror()} ${suite} main`;
+      const flags = ['--quiet', '--variant=apt', `--include=${forLab.join(',')}`];
+      await run('mmdebstrap', [...flags, suite, join(dir, 'root'), source]);
     },
   });
   return join(entry, 'root');

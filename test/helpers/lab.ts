@@ -68,6 +68,9 @@ export interface Lab {
   host(name: string, lastByte: number, boot?: BootOptions): Promise<LabHost>;
   /** Ends and erases every host, and the switch. */
   wipe(): Promise<void>;
+  /** The network namespace of the switch, which has the address `<net>.1` in every host's network. */
+  readonly switchNetns: string;
+  readonly switchAddress: string;
 }
 
 /** Several hosts on this machine, on one switch; needs root. @see src/lab/lab.sh */
@@ -87,6 +90,8 @@ export async function createLab(options: LabOptions = {}): Promise<Lab> {
   const hosts: LabHost[] = [];
   await lab('net-up');
   return {
+    switchNetns: `${prefix}-sw`,
+    switchAddress: `${net}.1`,
     async host(name, lastByte, boot) {
       const booted = { ...env, ...(boot && { LAB_ROOT: boot.root, LAB_INIT: boot.init }) };
       const up = async () => void (await run(script, ['up', name, String(lastByte)], { env: booted }));

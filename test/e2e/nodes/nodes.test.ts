@@ -98,7 +98,7 @@ describe('two agents that joined at once', () => {
       'deployment',
       'many',
       '--image',
-      'kagent.sh/busybox:1.35',
+      'kagent.sh/busybox:1',
       '--replicas',
       '200',
       '--',

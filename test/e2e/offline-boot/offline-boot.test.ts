@@ -67,7 +67,7 @@ const web = {
             containers: [
               {
                 name: 'web',
-                image: 'kagent.sh/busybox:1.35',
+                image: 'kagent.sh/busybox:1',
                 command: ['sh', '-c', script],
                 env: [{ name: 'PASSWORD', valueFrom: { secretKeyRef: { name: 'web', key: 'password' } } }],
                 resources: { limits: { memory: '32Mi' } },

@@ -45,7 +45,7 @@ test('its index names the image, and every digest leads to a blob of that conten
   const index = json('index.json') as unknown as {
     manifests: [{ digest: string; annotations: Record<string, string> }];
   };
-  expect(index.manifests[0].annotations['io.containerd.image.name']).toBe('kagent.sh/busybox:1.35');
+  expect(index.manifests[0].annotations['io.containerd.image.name']).toBe('kagent.sh/busybox:1');
   const manifest = json(blob(index.manifests[0].digest)) as unknown as { layers: [{ digest: string; size: number }] };
   const layer = await entriesOf(archive.get(blob(manifest.layers[0].digest))?.content ?? Buffer.alloc(0));
   expect(layer.get('bin/busybox')?.header).toMatchObject({ mode: 0o755, uid: 0, size: 7 });

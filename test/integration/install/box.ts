@@ -77,14 +77,29 @@ export function makeCheckout(box: Box): string {
   const dir = box.path('checkout');
   mkdirSync(join(dir, 'scripts/build'), { recursive: true });
   cpSync(join(project, 'scripts/install.sh'), join(dir, 'scripts/install.sh'));
-  writeFileSync(join(dir, 'package.json'), '{ "name": "checkout", "version": "1.0.0" }');
-  const lock = { name: 'checkout', version: '1.0.0', lockfileVersion: 3, requires: true, packages: { '': {} } };
-  writeFileSync(join(dir, 'package-lock.json'), JSON.stringify(lock));
+  copyBuildScripts(dir);
+  installNode(dir);
   writeFileSync(join(dir, 'scripts/build/bundle.ts'), "console.log('    bundle: up to date');");
   mkdirSync(join(dir, 'dist'));
   writeExecutable(join(dir, 'dist/kagent'), 'one');
   writeFileSync(join(dir, 'scripts/build/build.ts'), "console.log('    executable: up to date');");
   return join(dir, 'scripts/install.sh');
+}
+
+export function copyBuildScripts(dir: string): void {
+  for (const name of ['brought.sh', 'go.sh', 'node.sh']) {
+    cpSync(join(project, 'scripts/build', name), join(dir, 'scripts/build', name));
+  }
+}
+
+/** As npm leaves it, with the Node of this run. */
+export function installNode(dir: string): void {
+  const lock = JSON.stringify({ name: 'checkout', lockfileVersion: 3, packages: { '': {} } });
+  const bin = join(dir, `node_modules/node-linux-${process.arch}/bin`);
+  mkdirSync(bin, { recursive: true });
+  symlinkSync(process.execPath, join(bin, 'node'));
+  writeFileSync(join(dir, 'package-lock.json'), lock);
+  writeFileSync(join(dir, 'node_modules/.installed-lock.json'), lock);
 }
 
 export function link(target: string, path: string): void {

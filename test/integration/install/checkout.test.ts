@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { daemonPid } from '../../../src/shared/service/service.ts';
 import { makeBox, makeCheckout, writeExecutable, type Box } from './box.ts';
@@ -92,6 +93,20 @@ test('INSTALL_KAGENT_EXEC understands quotes and comes before the arguments', as
   );
   expect(ran.output).toContain('kagent is not started, as asked');
   expect(pidOf(box)).toBeUndefined();
+});
+
+test('--remove-build-tools is for the installer: what it had fetched for the build goes, and kagent is not told', async () => {
+  const box = makeBox();
+  const script = makeCheckout(box);
+  const { output } = await box.run('/bin/sh', box.path('checkout/scripts/build/go.sh'), '--folder');
+  mkdirSync(join(output.trim(), 'bin'), { recursive: true });
+  const flags = ['server', '--remove-build-tools', '--node-name', 'one'];
+  const ran = await box.install(script, flags, { INSTALL_KAGENT_SKIP_START: 'true' });
+  expect(ran).toMatchObject({ code: 0, output: expect.stringContaining('no packages were installed for a build') });
+  expect(existsSync(output.trim())).toBe(false);
+  expect(box.read('etc/kagent/kagent.start')).toContain(
+    `# kagent-service: ${box.path('usr/local/bin/kagent')} server --node-name one\n`,
+  );
 });
 
 test('KAGENT_URL makes it an agent, with a service and an uninstall script of that name', async () => {

@@ -100,8 +100,16 @@ test('under OpenRC it writes an executable script, adds it to the default runlev
   expect(lint.stdout).toBe('');
 });
 
-test('the installer, the release, the test command and the lab are clean shell scripts', () => {
-  const scripts = ['scripts/install.sh', 'scripts/release.sh', 'scripts/test.sh', '.ci/run', 'src/lab/lab.sh'];
+test('the installer, the release, the build, the test command and the lab are clean shell scripts', () => {
+  const ofBuild = ['brought', 'go', 'node'].map((name) => `scripts/build/${name}.sh`);
+  const scripts = [
+    'scripts/install.sh',
+    'scripts/release.sh',
+    'scripts/test.sh',
+    '.ci/run',
+    'src/lab/lab.sh',
+    ...ofBuild,
+  ];
   const lint = spawnSync('shellcheck', scripts, { encoding: 'utf8', cwd: new URL('../../..', import.meta.url) });
   expect({ error: lint.error, said: lint.stdout }).toEqual({ error: undefined, said: '' });
 });

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { link, makeBox, type Box, type Ran } from './box.ts';
+import { copyBuildScripts, installNode, makeBox, type Box, type Ran } from './box.ts';
 
 const project = join(import.meta.dirname, '../../..');
 const standIn = join(project, 'test/fixtures/stand-in/kagent.ts');
@@ -27,14 +27,15 @@ for (const name of ['bundle', 'sbom.spdx.json', 'NOTICES.txt', 'libatomic.so.1']
 
 function makeProject(box: Box) {
   const dir = box.path('project');
-  for (const folder of ['scripts/build', 'node_modules/.bin']) mkdirSync(join(dir, folder), { recursive: true });
+  mkdirSync(join(dir, 'scripts/build'), { recursive: true });
+  copyBuildScripts(dir);
+  installNode(dir);
   for (const script of ['release.sh', 'install.sh']) {
     cpSync(join(project, 'scripts', script), join(dir, 'scripts', script));
   }
   writeFileSync(join(dir, 'package.json'), '{\n  "name": "kagent",\n  "version": "1.2.3",\n  "type": "module"\n}\n');
   writeFileSync(join(dir, 'scripts/build/build.ts'), fakeBuild);
   writeFileSync(join(dir, 'source.txt'), 'one');
-  link(process.execPath, join(dir, 'node_modules/.bin/node'));
   return {
     dir,
     out: box.path('out'),
