@@ -73,7 +73,7 @@ export const cgroupChecks: readonly Check[] = [
     name: 'cgroup-writable',
     group: 'Cgroups',
     title: 'cgroups can be made',
-    why: 'each pod is a cgroup; in a container that is not privileged they can only be read',
+    why: 'each pod is a cgroup, and the kubelet does not start where it cannot make them; in a container that is not privileged they can only be read',
     fix: 'run kagent on the host itself, or in a container that is privileged and has its own cgroup namespace',
     isCheap: true,
     forNodes: true,

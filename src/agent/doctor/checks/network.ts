@@ -37,7 +37,7 @@ export const networkChecks: readonly Check[] = [
     name: 'vxlan-port',
     group: 'Network',
     title: `UDP port ${vxlanPort} is free for the pods’ network`,
-    why: 'flannel’s device is not brought up while a program has the port: flanneld ends again and again, and the node is never Ready',
+    why: 'flannel’s device is not brought up while a program has the port: flanneld ends, and the start with it',
     fix: `see who has it: ss -lunp 'sport = :${vxlanPort}', ip -d link show type vxlan`,
     isCheap: true,
     forNodes: true,
