@@ -21,7 +21,7 @@ export async function boxState(box: Box): Promise<BoxState> {
     what: "the box's own addresses",
   });
   return {
-    ...(await stateByCommands(box.sh)),
+    ...(await stateByCommands((script) => box.sh(script))),
     processes: processesOf(box).map((process) => process.commandLine),
     mounts: mountPoints(await readFile(box.path('/proc/1/mountinfo'), 'utf8')),
     files: files(box),

@@ -29,7 +29,7 @@ async function fakeCri(lists: Readonly<Record<string, readonly Uint8Array[]>>, t
   server.listen(socketPath);
   server.on('stream', (stream: ServerHttp2Stream, headers) => {
     const method = String(headers[':path']).split('/').at(-1) ?? '';
-    stream.once('data', async (frame: Buffer) => {
+    const reply = async (frame: Buffer): Promise<void> => {
       const message = frame.subarray(5);
       const texts = [...bytesFields(message)].map(([, value]) => textOf(value));
       if (!method.startsWith('List')) {
@@ -44,7 +44,8 @@ async function fakeCri(lists: Readonly<Record<string, readonly Uint8Array[]>>, t
       stream.respond({ ':status': 200 }, { waitForTrailers: true });
       stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
       stream.end(frameOut);
-    });
+    };
+    stream.once('data', (frame: Buffer) => void reply(frame));
   });
   onTestFinished(() => void server.close());
   await once(server, 'listening');
