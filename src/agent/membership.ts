@@ -25,7 +25,7 @@ export interface MembershipOptions {
   readonly facts: HostFacts;
   readonly kubernetesVersion: string;
   /** A server's supervisor, and the token by which it lets this node in; read when it is needed. */
-  readonly server: { readonly url: string; readonly token: Secret };
+  readonly server: { readonly url: string; readonly token: Secret; readonly isOwnServer?: boolean };
   /** Takes the name over from a machine that is gone. */
   readonly replace?: boolean;
   /** What the operator says of the cluster here: it must agree. */

@@ -38,6 +38,8 @@ export interface JoinOptions {
   readonly apiserverUrl?: string;
   /** PEM of what may answer at that URL beside the server. */
   readonly alsoTrustedPem?: string;
+  /** The server is this very process: it is waited for as long as the start lasts, however slow the disk is. */
+  readonly isOwnServer?: boolean;
   readonly log: Log;
   readonly clock?: Clock;
 }
@@ -87,11 +89,12 @@ export async function join(options: JoinOptions, signal: AbortSignal): Promise<N
 /** A server that starts together with its nodes is not there at once. */
 const patienceMs = 15_000;
 const againAfterMs = 500;
+const ownServerTimeoutMs = 60_000;
 
 /** As `join`; a server that is not reached is asked again for a while. */
 export async function joinPatiently(options: JoinOptions, signal: AbortSignal): Promise<NodeIdentity> {
   const { log, url, clock = systemClock } = options;
-  const untilMs = clock.monotonicMs() + patienceMs;
+  const untilMs = options.isOwnServer === true ? Infinity : clock.monotonicMs() + patienceMs;
   for (let said = ''; ; await delay(againAfterMs, undefined, { signal })) {
     try {
       return await join(options, signal);
@@ -125,7 +128,7 @@ async function joinAnew(
   signal: AbortSignal,
 ): Promise<StoredIdentity> {
   const { url, token, clock, log } = options;
-  const caPem = await pinnedCa({ url, caHash: token.caHash, clock }, signal);
+  const caPem = await pinnedCa({ url, caHash: token.caHash, clock, ...timeoutOf(options) }, signal);
   if (token.caHash === undefined) log.warn('the token pins no CA: the server is believed as it is', { url });
   return await askAndStore(options, { caPem, proof: { secret: token.secret }, password: options.known }, signal);
 }
@@ -152,9 +155,14 @@ async function askAndStore(
     ...(replace === true && { replace }),
     csrs: keys.csrs,
   };
-  const response = await requestJoin({ url, caPem: known.caPem, proof: known.proof, request }, signal);
+  const { caPem, proof } = known;
+  const response = await requestJoin({ url, caPem, proof, request, ...timeoutOf(options) }, signal);
   log.info('joined', { url, node: nodeName, serverVersion: response.version });
   return storeIdentity(paths, { url, nodeName, addresses: [...addresses], password: keys.password, response });
+}
+
+function timeoutOf({ isOwnServer }: Pick<JoinOptions, 'isOwnServer'>): { readonly timeoutMs?: number } {
+  return isOwnServer === true ? { timeoutMs: ownServerTimeoutMs } : {};
 }
 
 function identityOf(stored: StoredIdentity, options: JoinOptions, changed: boolean): NodeIdentity {

@@ -20,7 +20,7 @@ import {
   ServerUnreachableError,
 } from './errors.ts';
 
-const timeoutMs = 10_000;
+const usualTimeoutMs = 10_000;
 const allowedSkewMs = 60_000;
 
 /**
@@ -28,10 +28,15 @@ const allowedSkewMs = 60_000;
  * @throws {CaHashDiffersError} @throws {ClockSkewError} @throws {NotKagentError} and what `ask` throws
  */
 export async function pinnedCa(
-  options: { readonly url: string; readonly caHash: string | undefined; readonly clock: Clock },
+  options: {
+    readonly url: string;
+    readonly caHash: string | undefined;
+    readonly clock: Clock;
+    readonly timeoutMs?: number | undefined;
+  },
   signal: AbortSignal,
 ): Promise<string> {
-  const { url, caHash, clock } = options;
+  const { url, caHash, clock, timeoutMs = usualTimeoutMs } = options;
   const agent = new Agent({ rejectUnauthorized: false, minVersion: 'TLSv1.2' });
   const reply = await ask(url, { url: `${url}/cacerts`, agent, timeoutMs }, signal);
   if (reply.status !== 200) throw new NotKagentError(url, `GET /cacerts answers ${reply.status}`);
@@ -51,7 +56,7 @@ export type Proof = { readonly secret: Secret } | { readonly cert: string; reado
 
 /** Over TLS that `caPem` alone vouches for. @throws {JoinRefusedError} @throws {NotKagentError} and what `ask` throws */
 export async function requestJoin(
-  options: { readonly url: string; readonly caPem: string; readonly proof: Proof; readonly request: JoinRequest },
+  options: Pick<Question<JoinResponse>, 'url' | 'caPem' | 'proof' | 'timeoutMs'> & { readonly request: JoinRequest },
   signal: AbortSignal,
 ): Promise<JoinResponse> {
   return await askSupervisor({ ...options, path: '/v1/join', body: options.request, schema: JoinResponse }, signal);
@@ -65,11 +70,12 @@ export interface Question<T> {
   /** With one it is a POST. */
   readonly body?: unknown;
   readonly schema: z.ZodType<T>;
+  readonly timeoutMs?: number | undefined;
 }
 
 /** One question to the supervisor of a server, by somebody who may ask. Throws as `requestJoin` does. */
 export async function askSupervisor<T>(question: Question<T>, signal: AbortSignal): Promise<T> {
-  const { url, caPem, proof, path, schema } = question;
+  const { url, caPem, proof, path, schema, timeoutMs = usualTimeoutMs } = question;
   const agent = httpsAgent({ ca: caPem, ...('cert' in proof && proof) });
   try {
     const bearer = 'secret' in proof ? { authorization: `Bearer ${proof.secret.reveal()}` } : {};
@@ -90,7 +96,7 @@ export async function askSupervisor<T>(question: Question<T>, signal: AbortSigna
 export async function reach(url: string, caPem: string, signal: AbortSignal): Promise<void> {
   const agent = httpsAgent({ ca: caPem });
   try {
-    await ask(url, { url: `${url}/livez`, agent, timeoutMs }, signal);
+    await ask(url, { url: `${url}/livez`, agent, timeoutMs: usualTimeoutMs }, signal);
   } finally {
     agent.destroy();
   }

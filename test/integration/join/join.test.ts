@@ -232,6 +232,18 @@ test('a short secret joins without a pin', async () => {
   expect(identity.changed).toBe(true);
 });
 
+test('a node gives up a server that is not reached for long; a server’s own node waits for it until its start is given up', async () => {
+  const { url, tokens, api } = await server();
+  await api.stop();
+  let nowMs = 0;
+  const hasty = { now: Date.now, monotonicMs: () => (nowMs += 20_000) };
+  const options = { ...joinOptions(newPaths(), url, tokens.agentToken), clock: hasty };
+  await expect(agent.joinPatiently(options, signal)).rejects.toThrow(agent.ServerRefusedError);
+  const start = new AbortController();
+  const log = { ...silentLog, warn: () => start.abort() }; // it says that it asks again
+  await expect(agent.joinPatiently({ ...options, isOwnServer: true, log }, start.signal)).rejects.toThrow('aborted');
+});
+
 test('a hundred nodes join at once, each with its own name', async () => {
   const { url, tokens } = await server();
   const joins = Array.from({ length: 100 }, (_, index) =>
