@@ -27,7 +27,7 @@ test('on a terminal the line is written over', async () => {
 
 test('missing tools are named together, with the command that installs them', () => {
   expect(missingMessage([tools.cc, tools.libseccomp], 'apt').split('\n').at(-1)).toBe(
-    '  apt-get install gcc libc6-dev libseccomp-dev',
+    '  apt-get install gcc libc6-dev libseccomp-dev pkg-config',
   );
   expect(missingMessage([tools.go], undefined).split('\n').slice(1)).toEqual([
     'install with one of:',
