@@ -42,7 +42,8 @@ const fileSystems = [
   'LABEL=release /mnt/release ext4 ro,nofail,x-systemd.device-timeout=10min 0 0',
 ];
 
-const base = ['systemd-sysv', 'udev', 'dbus', 'kmod', 'qemu-guest-agent', 'sudo'];
+/** What every installed Debian has of these; no iptables, no libatomic: kagent brings its own. */
+const base = ['systemd-sysv', 'udev', 'dbus', 'kmod', 'iproute2', 'nftables', 'qemu-guest-agent', 'sudo'];
 
 function packagesOf({ arch, network, firewall, docker, hardened }: ImageOptions): readonly string[] {
   return [

@@ -4,7 +4,7 @@
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { differences, type BoxState } from '../helpers/box-state.ts';
+import { differences, machineState, type BoxState } from '../helpers/box-state.ts';
 import { busyboxImage } from '../helpers/cluster.ts';
 import { hardenedInstallation } from './hardened.ts';
 import { imageOf } from './image.ts';
@@ -12,7 +12,6 @@ import { machine, removeMachine, type Machine } from './machine.ts';
 import { createReport } from './report.ts';
 import { releaseDrive, releasedExecutable, versions } from './release.ts';
 import { chosenRows } from './rows.ts';
-import { machineState } from './state.ts';
 import {
   acknowledgedWrites,
   containers,
@@ -27,6 +26,8 @@ import {
 } from './stories.ts';
 
 const minute = 60_000;
+
+const stateOf = (one: Machine) => machineState((script) => one.sh(script));
 
 describe.each(chosenRows(process.env['KAGENT_MACHINES']))('$name', (row) => {
   const dir = `/var/tmp/kagent-machines-${row.name}`;
@@ -66,7 +67,7 @@ describe.each(chosenRows(process.env['KAGENT_MACHINES']))('$name', (row) => {
     await Promise.all(machines().map((one) => one.boot()));
     for (const one of machines()) {
       expect((await one.sh('systemctl is-system-running --wait || true')).trim()).toBe('running');
-      before.set(one, await machineState(one));
+      before.set(one, await stateOf(one));
     }
     report.note((await m1.sh('uname -r; systemctl --version | head -1')).trim().replaceAll('\n', ', '));
   });
@@ -132,7 +133,7 @@ describe.each(chosenRows(process.env['KAGENT_MACHINES']))('$name', (row) => {
     for (const one of machines().toReversed()) {
       await one.sh(`kagent${one === m1 ? '' : '-agent'}-uninstall.sh 2>&1`);
       await takeOwnRulesBack(one);
-      expect({ [one.name]: differences(before.get(one) ?? {}, await machineState(one)) }).toEqual({ [one.name]: {} });
+      expect({ [one.name]: differences(before.get(one) ?? {}, await stateOf(one)) }).toEqual({ [one.name]: {} });
     }
   });
 });
