@@ -30,7 +30,7 @@ export async function ready(server: Machine, nodes: number): Promise<void> {
 
 /** Until every component of this kagent is as it should be: `kagent status` says ready. */
 export async function healthy(machine: Machine): Promise<void> {
-  const isReady = async () => /^kagent \S+ \w+, node \S+: ready/.test(await machine.sh('kagent status'));
+  const isReady = async () => /^kagent [^:]*: ready, pid/.test(await machine.sh('kagent status'));
   await eventually(isReady, { withinMs: 10 * minute, what: `every component of ${machine.name}` });
 }
 
