@@ -72,6 +72,8 @@ describe('a server', () => {
   });
 
   test('ends pods before a reboot as they ask, and comes back by itself with them', async () => {
+    await server.sh('rc-service kagent start');
+    await server.ready();
     await server.apply(join(import.meta.dirname, '../systemd/ends.yaml'));
     await server.kubectl('wait', '--for=condition=Ready', 'pod/polite', 'pod/stubborn', '--timeout=60s');
     const downMs = await server.reboot(reboot);
