@@ -1,6 +1,7 @@
 /**
  * Both commands of the README, on a Debian with nothing but its package manager. KAGENT_BARE names the releases, for
- * example `KAGENT_BARE=bookworm,trixie`; the one that is tried each time is the older.
+ * example `KAGENT_BARE=bookworm,trixie`; without it the older one is tried. `npm run test:machines -- test/machines/bare`: it takes
+ * minutes of installing packages, so it belongs to a release.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createBareBox, type BareBox } from '../../helpers/bare-boxes.ts';
