@@ -105,12 +105,12 @@ describe('two agents that joined at once', () => {
       'sleep',
       '3600',
     );
-    await kubectl('rollout', 'status', 'deployment/many', '--timeout=180s');
+    await kubectl('rollout', 'status', 'deployment/many', '--timeout=400s');
     const perNode = Map.groupBy(await podsOf(nodes.server, 'app=many'), (pod) => pod.spec.nodeName);
     for (const name of ['s1', 'a1', 'a2']) expect(perNode.get(name)?.length).toBeGreaterThan(40);
     await kubectl('delete', 'deployment', 'many', '--wait=false');
-    await kubectl('wait', 'pod', '-l', 'app=many', '--for=delete', '--timeout=180s');
-  });
+    await kubectl('wait', 'pod', '-l', 'app=many', '--for=delete', '--timeout=400s');
+  }, 900_000); // two cores make two pods a second
 
   test('a node may change itself, and nothing of another node', async () => {
     const [a1] = nodes.agents;
