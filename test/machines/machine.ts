@@ -5,7 +5,7 @@ import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { eventually } from '../helpers/wait.ts';
-import { guestShell, GuestSilentError, isAwake, type GuestResult } from './guest-agent.ts';
+import { guestShell, isAwake, passSilence, type GuestResult } from './guest-agent.ts';
 import type { Arch, Image } from './image.ts';
 import { qmp } from './qmp.ts';
 
@@ -109,10 +109,6 @@ export function machine(options: MachineOptions): Machine {
     },
     setLink: (isUp) => qmp(control, 'set_link', { name: 'cable', up: isUp }),
   };
-}
-
-function passSilence(error: unknown): void {
-  if (!(error instanceof GuestSilentError)) throw error;
 }
 
 /** @returns milliseconds from the request to the machine's reset */
