@@ -17,9 +17,9 @@ export async function giveUp(
   const name = env[serviceVariable];
   if (name === undefined || (code !== wrongUsageExitCode && code !== removedExitCode)) return undefined;
   const manager = createServiceManager(detectServiceManager(host), { host, readiness: notAsked });
-  manager.endRestarts(name);
+  if (code === removedExitCode) await manager.disable(name);
+  await manager.endRestarts(name);
   if (code === wrongUsageExitCode) return undefined;
-  await manager.disable(name);
   return `${name} does not start at boot any more; the installer, run again, makes this box a node again`;
 }
 

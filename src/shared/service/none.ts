@@ -34,7 +34,7 @@ export function daemonManager(host: ServiceHost): ServiceManager {
       const how = code === undefined ? `is not Ready after ${timeoutMs / 1000} s` : `did not start (exit code ${code})`;
       throw new ServiceNotReadyError(name, how, lastLines, "logs/kagent.log in kagent's data dir");
     },
-    endRestarts() {}, // nobody starts it before the next boot
+    async endRestarts() {}, // nobody starts it before the next boot
     async stop() {
       await stopDaemon(pidFile, stopTimeoutMs);
     },

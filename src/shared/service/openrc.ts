@@ -10,6 +10,9 @@ import type { ManagerOptions } from './managers.ts';
 import type { ServiceDefinition, ServiceManager } from './service.ts';
 import { lastLines, serviceLogVariable } from './service-log.ts';
 
+/** What `rc-service stop` takes until it signals the service; it fails at once while another command of it runs. */
+const toldWithinMs = 10_000;
+
 export function openrcManager({ host, readiness }: ManagerOptions): ServiceManager {
   const files = (name: string) => ({
     definition: host.path(`/etc/init.d/${name}`),
@@ -48,13 +51,24 @@ export function openrcManager({ host, readiness }: ManagerOptions): ServiceManag
         throw new ServiceNotReadyError(name, how, lastLines(log, sizeBefore, 12), log);
       }
     },
-    endRestarts(name) {
+    async endRestarts(name) {
+      const told = nextSigterm();
       host.launch('rc-service', [name, 'stop']);
+      await Promise.race([told, delay(toldWithinMs, undefined, { ref: false })]);
     },
     async stop(name) {
       await must(host, 'rc-service', '--ifstarted', name, 'stop');
     },
   };
+}
+
+/**
+ * A process that ends in the moment in which supervise-daemon is told to stop it stays its zombie, whose end
+ * supervise-daemon then awaits for the whole of `retry`. So it ends after it was signalled.
+ */
+function nextSigterm(): Promise<void> {
+  process.removeAllListeners('SIGTERM'); // everything has been stopped already
+  return new Promise((resolve) => void process.once('SIGTERM', () => resolve()));
 }
 
 /** supervise-daemon keeps it alive; on stop it signals kagent alone, so the pods go on. */

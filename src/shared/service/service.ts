@@ -43,8 +43,8 @@ export interface ServiceManager {
   /** Ends a running one first; resolves when the node is Ready. @throws {ServiceNotReadyError} with its last lines */
   restart(name: string, options: StartOptions, signal: AbortSignal): Promise<void>;
   stop(name: string): Promise<void>;
-  /** Said by the service itself, which ends now: it is not to be started again as after a crash. */
-  endRestarts(name: string): void;
+  /** Said by the service itself, which ends when this resolves: it is not to be started again as after a crash. */
+  endRestarts(name: string): Promise<void>;
 }
 
 export { createServiceManager, detectServiceManager, everyServiceManager } from './managers.ts';

@@ -57,7 +57,7 @@ export function systemdManager(host: ServiceHost, unitDir: string = usualUnitDir
         throw new ServiceNotReadyError(name, how, output.trimEnd(), `journalctl --unit ${unit(name)}`);
       }
     },
-    endRestarts() {}, // RestartPreventExitStatus has said it
+    async endRestarts() {}, // RestartPreventExitStatus has said it
     async stop(name) {
       await must(host, 'systemctl', 'stop', unit(name));
     },

@@ -16,7 +16,13 @@ function boxWith(marker: 'run/systemd/system' | 'run/openrc/softlevel') {
       asked.push([command, ...args].join(' '));
       return { code: 0, output: '' };
     },
-    launch: (command, args) => void asked.push(`launched: ${[command, ...args].join(' ')}`),
+    launch(command, args) {
+      asked.push(`launched: ${[command, ...args].join(' ')}`);
+      setImmediate(() => {
+        asked.push('signalled');
+        process.emit('SIGTERM');
+      });
+    },
   };
   return { host, asked };
 }
@@ -29,16 +35,17 @@ test('a removed node does not come back at the next boot, and that is said', asy
   expect(asked).toEqual(['--quiet disable kagent-agent.service'].map((args) => `systemctl ${args}`));
 });
 
-test('OpenRC, which starts again whatever ends, is told to stop; by a command that is not waited for', async () => {
+test('OpenRC, which starts again whatever ends, is told to stop, and this process ends when it was signalled', async () => {
   const { host, asked } = boxWith('run/openrc/softlevel');
   await giveUp(3, ofService, host);
-  expect(asked).toEqual(['launched: rc-service kagent-agent stop', 'rc-update del kagent-agent default']);
+  const stopped = ['launched: rc-service kagent-agent stop', 'signalled'];
+  expect(asked).toEqual(['rc-update del kagent-agent default', ...stopped]);
 });
 
 test('after wrong usage the service stays down, and starts at the next boot as before', async () => {
   const { host, asked } = boxWith('run/openrc/softlevel');
   expect(await giveUp(2, ofService, host)).toBeUndefined();
-  expect(asked).toEqual(['launched: rc-service kagent-agent stop']);
+  expect(asked).toEqual(['launched: rc-service kagent-agent stop', 'signalled']);
 });
 
 test.each([
