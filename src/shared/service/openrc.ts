@@ -52,9 +52,9 @@ export function openrcManager({ host, readiness }: ManagerOptions): ServiceManag
       }
     },
     async endRestarts(name) {
-      const told = nextSigterm();
+      const told = nextSigterm(toldWithinMs);
       host.launch('rc-service', [name, 'stop']);
-      await Promise.race([told, delay(toldWithinMs, undefined, { ref: false })]);
+      await told;
     },
     async stop(name) {
       await must(host, 'rc-service', '--ifstarted', name, 'stop');
@@ -66,9 +66,15 @@ export function openrcManager({ host, readiness }: ManagerOptions): ServiceManag
  * A process that ends in the moment in which supervise-daemon is told to stop it stays its zombie, whose end
  * supervise-daemon then awaits for the whole of `retry`. So it ends after it was signalled.
  */
-function nextSigterm(): Promise<void> {
+function nextSigterm(withinMs: number): Promise<void> {
   process.removeAllListeners('SIGTERM'); // everything has been stopped already
-  return new Promise((resolve) => void process.once('SIGTERM', () => resolve()));
+  return new Promise((resolve) => {
+    const tooLong = setTimeout(resolve, withinMs);
+    process.once('SIGTERM', () => {
+      clearTimeout(tooLong);
+      resolve();
+    });
+  });
 }
 
 /** supervise-daemon keeps it alive; on stop it signals kagent alone, so the pods go on. */
