@@ -1,8 +1,8 @@
 /** Who is a node at the server's door, and who only says so: certificates that are over, taken away, or somebody else's. */
-import { readFileSync } from 'node:fs';
+import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join as joinPath } from 'node:path';
-import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { expect, test } from 'vitest';
 import * as agent from '../../../src/agent/join/join.ts';
 import { openPki } from '../../../src/server/pki/pki.ts';
@@ -12,6 +12,7 @@ import { pathsOf } from '../../../src/shared/paths.ts';
 import { tunnelProtocol } from '../../../src/shared/protocol/channel.ts';
 import { fakeClock } from '../../helpers/clock.ts';
 import { nodeIdentities } from '../../helpers/identities.ts';
+import { memoryKeyValue } from '../../helpers/key-value.ts';
 import { joinServer } from '../../helpers/join-server.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
 
@@ -21,7 +22,8 @@ const dayMs = 86_400_000;
 /** A server and a node that joined it `daysAgo`, by the server's clock, which is right again since. */
 async function cluster(daysAgo = 0) {
   const clock = fakeClock(Date.now() - daysAgo * dayMs);
-  const { identities } = nodeIdentities();
+  const store = memoryKeyValue();
+  const { identities } = nodeIdentities({ store });
   const server = await joinServer({ identities, pkiClock: clock });
   const paths = pathsOf(temporaryDir());
   const options = {
@@ -38,7 +40,7 @@ async function cluster(daysAgo = 0) {
   clock.advance(daysAgo * dayMs);
   const { certPath, keyPath } = files.pairs.kubelet;
   const shown = () => ({ cert: readFileSync(certPath, 'utf8'), key: readFileSync(keyPath, 'utf8') });
-  return { ...server, identities, options, shown, paths };
+  return { ...server, store, identities, options, shown, files };
 }
 
 type Shown = { readonly cert: string; readonly key: string };
@@ -135,6 +137,25 @@ test('a node whose server has forgotten it joins anew when it starts, if its tok
   await expect(agent.join(options, signal)).rejects.toThrow(/no node of this cluster any more/);
   expect((await agent.join({ ...options, token: tokens.agentToken }, signal)).changed).toBe(true);
   expect(shown().cert).not.toBe(before);
+});
+
+test('a node with a certificate for a year, by the version before, shows it once and gets one for days with its uid', async () => {
+  const { options, pki, files, store, shown } = await cluster();
+  const { key } = shown();
+  const { certPem } = await pki.clientCa.issue({
+    commonName: 'system:node:box',
+    organizations: ['system:nodes'],
+    usages: ['client'],
+    publicKey: createPublicKey(createPrivateKey(key)),
+  });
+  writeFileSync(files.pairs.kubelet.certPath, certPem);
+  await store.delete('/kagent/nodes/box/identity');
+  await store.delete('/kagent/nodes/box/addresses');
+  expect((await agent.join(options, signal)).changed).toBe(true);
+  const { subject, validFromDate, validToDate } = new X509Certificate(shown().cert);
+  expect(subject).toMatch(/1\.3\.6\.1\.4\.1\.57683\.2=[0-9a-f-]{36}/);
+  expect((validToDate.getTime() - validFromDate.getTime()) / dayMs).toBeCloseTo(7, 0);
+  expect((await agent.join(options, signal)).changed).toBe(false);
 });
 
 test('kube-apiserver’s question about those who lost their identity is always answered with no', async () => {
