@@ -134,7 +134,7 @@ async function runServer(config: ServerConfig): Promise<void> {
         log: foreground.log,
         setLogLevel: (level) => foreground.log.setLevel(level),
         onFatal: daemon.fail,
-        server: { url: `https://127.0.0.1:${config.supervisorPort}`, token: server.joinToken, isOwnServer: true },
+        server: { url: `https://127.0.0.1:${config.supervisorPort}`, token: server.ownNodeToken, isOwnServer: true },
         settings: server.settings,
         after: { assets: ['assets'], server: ['supervisor-api'], apiserver: ['kube-apiserver'] },
       })

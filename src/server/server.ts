@@ -2,15 +2,15 @@
  * @module
  * A server: builds the rooms and joins them, no logic of its own.
  *
- *   datastore ─▶ supervisor-api (nodes join and connect)
- *   datastore ─▶ kube-apiserver ─▶ kube-controller-manager, kube-scheduler, manifests, nodes, own-node, user-namespace-events
+ *   datastore ─▶ node-identities ─▶ supervisor-api (nodes join and connect)
+ *                node-identities ─▶ kube-apiserver ─▶ kube-controller-manager, kube-scheduler, manifests, nodes, own-node, user-namespace-events
  *   tunnel: kube-apiserver's way to nodes and pods
  */
 import { join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import { certificateTimer } from '../shared/certificates/certificates.ts';
 import { systemClock } from '../shared/clock.ts';
-import type { Component } from '../shared/component/component.ts';
+import { task, type Component } from '../shared/component/component.ts';
 import type { LocalRequests } from '../shared/daemon/daemon.ts';
 import type { EventLog } from '../shared/events/events.ts';
 import type { Log } from '../shared/log/log.ts';
@@ -21,9 +21,10 @@ import { Secret } from '../shared/secret.ts';
 import { version } from '../shared/version/version.ts';
 import { createApi, localRoutes } from './api/api.ts';
 import type { ServerOnlyConfig } from './config.ts';
-import { apiserverNames, createControlPlane, labelOwnNode } from './control-plane/control-plane.ts';
+import { apiserverNames, createControlPlane, labelOwnNode, writeAuthorization } from './control-plane/control-plane.ts';
 import { datastoreComponent } from './datastore.ts';
-import { createJoinDoor, createNodePasswords, createWrongTokens, openTokens } from './join/join.ts';
+import { createNodeIdentities } from './identity/identity.ts';
+import { createJoinDoor, createWrongTokens, openTokens } from './join/join.ts';
 import { createManifests } from './manifests/manifests.ts';
 import { createNodes, type Nodes } from './nodes/nodes.ts';
 import { clusterDnsOf, nodeCidrMaskSize } from './networks.ts';
@@ -61,9 +62,11 @@ export interface ServerOptions {
 
 export interface Server {
   readonly components: readonly Component[];
-  /** How this box's own node, and other boxes, join. */
+  /** How other boxes join. */
   readonly joinUrl: string;
   readonly joinToken: Secret;
+  /** How this box's own node joins. */
+  readonly ownNodeToken: Secret;
   readonly settings: ClusterSettings;
   /** What `kagent token`, `kagent node` and `kagent kubeconfig` ask. */
   readonly localRequests: LocalRequests;
@@ -94,6 +97,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     onFatal: options.onFatal,
   });
   const tokens = openTokens({
+    ownNode: nodeName,
     caHash: pki.serverCa.caHash,
     files: paths.server,
     store: datastore.keys,
@@ -108,7 +112,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     pki,
     paths,
     binDir: join(options.currentDir, 'bin'),
-    after: ['datastore', ...options.after.assets],
+    after: ['node-identities', ...options.after.assets],
     nodeCidrMaskSize,
     securePort: config.httpsListenPort,
     adminKubeconfig: {
@@ -131,16 +135,32 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       ...names(),
     });
   const namesText = () => [...names().dnsNames, ...names().ipAddresses];
-  const passwords = createNodePasswords(datastore.keys);
   const ownNode = config.disableAgent ? undefined : nodeName;
   const joinUrl = addressesAt(nodeIp, config).supervisorUrl;
   const address = { ...addressesAt(advertiseAddress, config), supervisorUrl: joinUrl };
   const servers = (reachedAt: string | undefined) => serversFor(address, config, reachedAt);
+  const identities = createNodeIdentities({
+    store: datastore.keys,
+    ownNode,
+    heardAtMs: (name) => nodes.heardAtMs(name),
+    onAttempt: (attempt) => nodes.nameClaimed(attempt),
+    ownAddresses: () => [nodeIp, advertiseAddress, ...options.addresses()],
+    ranges: settings,
+    isConnected: (name) => nodes.heardAtMs(name).isConnected,
+    onMoved: (moved) => nodes.addressMoved(moved),
+    onRevoked: (revoked) =>
+      writeAuthorization(paths.server.etc, {
+        supervisorUrl: addressesAt(loopbackOf(config.bindAddress), config).supervisorUrl,
+        caFile: pki.serverCa.certFile,
+        revoked,
+      }),
+    log,
+  });
   const nodes: Nodes = createNodes({
     kube: controlPlane.kube,
     store: datastore.keys,
     servers,
-    isJoined: (name) => passwords.knows(name),
+    identities,
     ownNode,
     onOpenFailed: (id, reason) => tunnel.failed(id, reason),
     log,
@@ -148,6 +168,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const tunnel = createTunnel({
     socketPath: runPaths.egressSocket,
     nodes: () => nodes.objects(),
+    addresses: identities.addresses,
     session: (name) => nodes.session(name),
     ownNode,
     log,
@@ -171,25 +192,24 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     joinDoor: createJoinDoor({
       pki,
       tokens,
-      passwords,
+      identities,
       wrongTokens: createWrongTokens(systemClock),
       settings,
       servers,
-      nodeAt: (one) => nodes.nodeAt(one),
       version,
       kubernetesVersion: options.kubernetesVersion,
-      isConnected: (name) => nodes.session(name) !== undefined,
       events: options.events,
       log,
     }),
     probes: createProbes({ version, servers, settings }),
     isReady: () => datastore.health().status === 'True',
-    after: ['datastore'],
+    after: ['node-identities'],
     log,
   });
   return {
     components: [
       datastore,
+      task('node-identities', ['datastore'], () => identities.load()),
       api,
       tunnel,
       nodes,
@@ -222,11 +242,17 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     ],
     joinUrl,
     joinToken: tokens.agentToken,
+    ownNodeToken: tokens.ownNodeToken,
     settings,
     localRequests: getRequestListener(
       localRoutes({ tokens, nodes, joinUrl, names: namesText, ...address, pki, log }).fetch,
     ),
   };
+}
+
+/** Where the supervisor is reached from this host itself. */
+function loopbackOf(bindAddress: string): string {
+  return ['0.0.0.0', '::', ''].includes(bindAddress) ? '127.0.0.1' : bindAddress;
 }
 
 function datastoreSnapshots({ config, paths, nodeName, log }: ServerOptions): Component {

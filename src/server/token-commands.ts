@@ -16,6 +16,7 @@ interface NewTokenFlags {
   readonly ttl: number;
   readonly description: string;
   readonly role: 'agent' | 'server';
+  readonly node?: string;
   readonly output?: string;
 }
 
@@ -69,7 +70,8 @@ function withNewToken(command: Command): Command {
       new Option('--ttl <time>', 'how long it may be used; 0: until deleted').default(dayMs, '24h').argParser(lifetime),
     )
     .option('--description <text>', 'what it is for', '')
-    .addOption(new Option('--role <role>', 'what may join by it').choices(['agent', 'server']).default('agent'));
+    .addOption(new Option('--role <role>', 'what may join by it').choices(['agent', 'server']).default('agent'))
+    .option('--node <name>', 'the one node that joins by it, also in place of a machine that had the name');
 }
 
 /** @returns milliseconds */
@@ -77,9 +79,9 @@ function lifetime(text: string): number {
   return text === '0' ? 0 : duration(text);
 }
 
-async function createToken({ ttl, description, role }: NewTokenFlags, given: string | undefined) {
+async function createToken({ ttl, description, role, node }: NewTokenFlags, given: string | undefined) {
   const secret = given === undefined ? {} : { secret: parseToken(given).secret.reveal() };
-  const body = { role, description, ttlMs: ttl, ...secret };
+  const body = { role, description, ttlMs: ttl, ...(node !== undefined && { nodeName: node }), ...secret };
   return await askServer(runPaths.statusSocket, { method: 'POST', path: '/v1/tokens', body }, TokenCreated);
 }
 
@@ -91,8 +93,14 @@ function list(): Command {
     .action(async ({ output }: { readonly output?: string }) => {
       const { tokens } = await askServer(runPaths.statusSocket, { method: 'GET', path: '/v1/tokens' }, TokenList);
       if (output === 'json') return print(JSON.stringify({ tokens }, null, 2));
-      const rows = tokens.map((one) => [one.id, one.role, untilText(one.expiresAt), one.description]);
-      print(table([['ID', 'ROLE', 'EXPIRES', 'DESCRIPTION'], ...rows]));
+      const rows = tokens.map((one) => [
+        one.id,
+        one.role,
+        one.nodeName ?? '',
+        untilText(one.expiresAt),
+        one.description,
+      ]);
+      print(table([['ID', 'ROLE', 'NODE', 'EXPIRES', 'DESCRIPTION'], ...rows]));
     });
 }
 

@@ -6,7 +6,9 @@ import { createTunnel, type Tunnel } from '../../src/server/tunnel/tunnel.ts';
 import { silentLog } from '../../src/shared/log/log.ts';
 import { pathsOf, type Paths } from '../../src/shared/paths.ts';
 import type { Beat, Hello } from '../../src/shared/protocol/channel.ts';
+import type { NodeIdentities } from '../../src/server/identity/identity.ts';
 import { fakeNodes, type FakeNodes } from './fake-nodes.ts';
+import { nodeIdentities } from './identities.ts';
 import { joinServer, type JoinServer } from './join-server.ts';
 import { memoryKeyValue } from './key-value.ts';
 import { temporaryDir } from './temporary.ts';
@@ -14,23 +16,32 @@ import { join as joinPath } from 'node:path';
 
 export interface ChannelServer extends JoinServer {
   readonly nodes: Nodes;
+  readonly identities: NodeIdentities;
   readonly tunnel: Tunnel;
   readonly egressSocket: string;
   /** The cluster's Nodes, as the API has them. */
   readonly kube: FakeNodes;
   /** Gives a machine the identity of a node. */
-  identity(nodeName: string, paths?: Paths): Promise<NodeIdentity>;
+  identity(nodeName: string, paths?: Paths, address?: string): Promise<NodeIdentity>;
 }
 
 /** A server's door with its rooms nodes/ and tunnel/ behind it, until the test's end. */
-export async function channelServer(options: { readonly isJoined?: () => boolean } = {}): Promise<ChannelServer> {
+export async function channelServer(): Promise<ChannelServer> {
+  const store = memoryKeyValue();
+  const { identities } = nodeIdentities({
+    store,
+    heardAtMs: (name) => nodes.heardAtMs(name),
+    isConnected: (name) => nodes.heardAtMs(name).isConnected,
+    onAttempt: (attempt) => nodes.nameClaimed(attempt),
+    onMoved: (moved) => nodes.addressMoved(moved),
+  });
   const kube = fakeNodes();
   const egressSocket = joinPath(temporaryDir(), 'egress.sock');
   const nodes: Nodes = createNodes({
     kube,
-    store: memoryKeyValue(),
+    store,
     servers: () => [{ supervisorUrl: 'https://10.0.0.9:9345', apiserverUrl: 'https://10.0.0.9:6443' }],
-    isJoined: () => Promise.resolve(options.isJoined?.() ?? true),
+    identities,
     ownNode: undefined,
     onOpenFailed: (id, reason) => tunnel.failed(id, reason),
     log: silentLog,
@@ -38,6 +49,7 @@ export async function channelServer(options: { readonly isJoined?: () => boolean
   const tunnel: Tunnel = createTunnel({
     socketPath: egressSocket,
     nodes: () => nodes.objects(),
+    addresses: identities.addresses,
     session: (name) => nodes.session(name),
     ownNode: undefined,
     log: silentLog,
@@ -49,20 +61,21 @@ export async function channelServer(options: { readonly isJoined?: () => boolean
     await tunnel.stop();
     await nodes.stop();
   });
-  const server = await joinServer({ api: { nodes, tunnel } });
+  const server = await joinServer({ identities, api: { nodes, tunnel } });
   return {
     ...server,
     nodes,
+    identities,
     tunnel,
     egressSocket,
     kube,
-    identity: (nodeName, paths = pathsOf(temporaryDir())) =>
+    identity: (nodeName, paths = pathsOf(temporaryDir()), address = '10.0.0.5') =>
       join(
         {
           url: server.url,
           token: server.tokens.agentToken,
           nodeName,
-          addresses: ['10.0.0.5'],
+          addresses: [address],
           paths,
           version: '1',
           kubernetesVersion: 'v1.37.1',

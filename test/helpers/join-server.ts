@@ -3,7 +3,6 @@ import { onTestFinished } from 'vitest';
 import { createApi, type Api, type ApiOptions } from '../../src/server/api/api.ts';
 import {
   createJoinDoor,
-  createNodePasswords,
   createWrongTokens,
   openTokens,
   type JoinDoorOptions,
@@ -18,6 +17,8 @@ import { pathsOf } from '../../src/shared/paths.ts';
 import type { ClusterSettings } from '../../src/shared/protocol/join.ts';
 import { Secret } from '../../src/shared/secret.ts';
 import { createProbes } from '../../src/server/probe/probe.ts';
+import type { NodeIdentities } from '../../src/server/identity/identity.ts';
+import { nodeIdentities } from './identities.ts';
 import { memoryKeyValue } from './key-value.ts';
 import { temporaryDir } from './temporary.ts';
 
@@ -35,22 +36,30 @@ export interface JoinDoorChanges {
   /** The server token's. */
   readonly secret?: string;
   readonly kubernetesVersion?: string;
-  readonly isConnected?: JoinDoorOptions['isConnected'];
-  readonly nodeAt?: JoinDoorOptions['nodeAt'];
+  readonly identities?: NodeIdentities;
   readonly servers?: JoinDoorOptions['servers'];
   readonly clock?: Clock;
+  /** By which certificates are made. */
+  readonly pkiClock?: Clock;
   /** Told of every secret that is shown. */
   readonly onSecret?: (secret: string) => void;
 }
 
 /** What a door asks besides, where a test is about something else. */
 export async function joinDoorOptions(changes: JoinDoorChanges = {}) {
-  const { secret = 's3cret', kubernetesVersion = 'v1.37.1', isConnected = () => false, clock = systemClock } = changes;
+  const { secret = 's3cret', kubernetesVersion = 'v1.37.1', clock = systemClock } = changes;
   const dir = temporaryDir();
-  const pki = await openPki(join(dir, 'tls'));
+  const pki = await openPki(join(dir, 'tls'), changes.pkiClock);
   const store = memoryKeyValue();
   const files = pathsOf(dir).server;
-  const opened = openTokens({ caHash: pki.serverCa.caHash, files, serverSecret: new Secret(secret), store, clock });
+  const opened = openTokens({
+    ownNode: 's1',
+    caHash: pki.serverCa.caHash,
+    files,
+    serverSecret: new Secret(secret),
+    store,
+    clock,
+  });
   const tokens: Pick<TokenStore, 'find'> = {
     find(shown) {
       changes.onSecret?.(shown.reveal());
@@ -60,25 +69,24 @@ export async function joinDoorOptions(changes: JoinDoorChanges = {}) {
   const door = {
     pki,
     tokens,
-    passwords: createNodePasswords(store),
+    identities: changes.identities ?? nodeIdentities({ store, clock }).identities,
     wrongTokens: createWrongTokens(clock),
     settings: clusterSettings,
     servers: changes.servers ?? (() => [serverAddress]),
-    nodeAt: changes.nodeAt ?? (() => undefined),
     version: '1',
     kubernetesVersion,
-    isConnected,
     events: createEventLog({ keep: 10 }),
     log: silentLog,
     clock,
   } satisfies JoinDoorOptions;
-  return { ...door, tokens: opened, joinDoor: createJoinDoor(door) };
+  return { ...door, tokens: opened, joinDoor: createJoinDoor(door), store };
 }
 
 export interface JoinServer {
   readonly api: Api;
   readonly pki: Pki;
   readonly tokens: TokenStore;
+  readonly identities: Pick<NodeIdentities, 'names' | 'addresses'>;
   readonly url: string;
 }
 
@@ -94,7 +102,7 @@ export async function joinServer(
   } = {},
 ): Promise<JoinServer> {
   const { sans = ['127.0.0.1'] } = options;
-  const { pki, tokens, joinDoor } = await joinDoorOptions(options);
+  const { pki, tokens, identities, joinDoor } = await joinDoorOptions(options);
   const leaf = await pki.keepLeaf(pki.serverCa, {
     name: 'supervisor',
     commonName: 'kagent',
@@ -131,5 +139,5 @@ export async function joinServer(
   });
   await api.start(new AbortController().signal);
   onTestFinished(() => api.stop());
-  return { api, pki, tokens, url: `https://127.0.0.1:${api.port()}` };
+  return { api, pki, tokens, identities, url: `https://127.0.0.1:${api.port()}` };
 }

@@ -1,7 +1,7 @@
 /** A room imports from rows above its own, through doors only; rooms of one row meet in `server.ts`, `agent.ts`, `main.ts`. */
 export const layers: readonly (readonly string[])[] = [
   ['shared'],
-  ['server/store', 'server/http2', 'server/pki', 'server/release', 'agent/host', 'agent/join'],
+  ['server/store', 'server/http2', 'server/pki', 'server/release', 'server/identity', 'agent/host', 'agent/join'],
   [
     'server/etcd',
     'server/join',

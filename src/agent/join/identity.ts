@@ -15,6 +15,8 @@ import { ClusterSettings, type JoinRequest, type JoinResponse } from '../../shar
 import { Secret } from '../../shared/secret.ts';
 import { caFiles, certFile, keyFile, pairNames, pairs } from './files.ts';
 
+const longestMs = 60 * 86_400_000;
+
 /** `agent/identity.json`, mode 0600. Written before the first request, so that a lost answer does not lose the name. */
 const IdentityFile = z.object({
   nodeName: z.string(),
@@ -49,7 +51,10 @@ interface Wanted {
   readonly nowMs: number;
 }
 
-/** What is on disk: usable as it is, usable but to be renewed (as for a new address), or not for this node, this cluster. */
+/**
+ * What is on disk: usable as it is; to be renewed, as for a new address, or since its time is over (a node that was off for
+ * long shows what it has); or not for this node, this cluster.
+ */
 export type KnownIdentity = { readonly password: Secret | undefined } & (
   | { readonly state: 'good' | 'due'; readonly identity: StoredIdentity }
   | { readonly state: 'none' }
@@ -69,10 +74,10 @@ export function loadIdentity(paths: Paths, wanted: Wanted): KnownIdentity {
   const certificates = pairNames.map((pair) =>
     matchingCertificate(readFileIfExists(certFile(paths, pair)) ?? '', readFileIfExists(keyFile(paths, pair)) ?? ''),
   );
-  if (!certificates.every((certificate) => isUsable(certificate, wanted.nowMs))) return { state: 'none', password };
+  if (!certificates.every((certificate) => certificate !== undefined)) return { state: 'none', password };
   const isDue =
     !sameSet(joined.addresses, wanted.addresses) ||
-    certificates.some((certificate) => isRenewalDue(certificate, wanted.nowMs));
+    certificates.some((certificate) => isLongLived(certificate) || isRenewalDue(certificate, wanted.nowMs));
   const { settings, apiserverUrls, supervisorUrls } = joined;
   const identity = { nodeName: file.nodeName, settings, apiserverUrls, supervisorUrls };
   return { state: isDue ? 'due' : 'good', password, identity };
@@ -194,8 +199,9 @@ function writeIdentityFile(paths: Paths, file: IdentityFile): void {
   writeFileAtomicSync(paths.agent.identity, `${JSON.stringify(file, undefined, 2)}\n`, 0o600);
 }
 
-function isUsable(certificate: X509Certificate | undefined, nowMs: number): certificate is X509Certificate {
-  return certificate !== undefined && certificate.validToDate.getTime() > nowMs;
+/** Made by a version whose certificates nobody could take back: those of today live some days. */
+function isLongLived(certificate: X509Certificate): boolean {
+  return certificate.validToDate.getTime() - certificate.validFromDate.getTime() > longestMs;
 }
 
 function sameSet(left: readonly string[], right: readonly string[]): boolean {

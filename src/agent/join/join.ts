@@ -13,7 +13,7 @@ import type { Secret } from '../../shared/secret.ts';
 import { parseToken, type ParsedToken } from '../../shared/token/token.ts';
 import { supervisorUrl } from '../../shared/supervisor-url.ts';
 import { systemClock, type Clock } from '../../shared/clock.ts';
-import { isUnreachable, NoTokenError } from './errors.ts';
+import { isUnreachable, JoinRefusedError, NoTokenError } from './errors.ts';
 import { keepKeys, loadIdentity, shownIdentity, storeIdentity, type StoredIdentity } from './identity.ts';
 import { pinnedCa, requestJoin, type Proof } from './requests.ts';
 import { identityFiles, type IdentityFiles } from './files.ts';
@@ -69,13 +69,15 @@ export async function join(options: JoinOptions, signal: AbortSignal): Promise<N
   const isForgotten = options.isForgotten === true;
   if (known.state === 'good' && !isForgotten) return identityOf(known.identity, options, false);
   try {
-    if (known.state === 'due' && !isForgotten)
-      return identityOf(await renew({ ...options, url, clock }, signal), options, true);
+    if (known.state === 'due' && !isForgotten) {
+      const renewed = await renewUnlessForgotten({ ...options, url, clock }, token !== undefined, signal);
+      if (renewed !== undefined) return identityOf(renewed, options, true);
+    }
     if (token === undefined) throw new NoTokenError(url);
     const joined = await joinAnew({ ...options, url, token, known: known.password, clock }, signal);
     return identityOf(joined, options, true);
   } catch (error) {
-    // Certificates that are merely due still work; a later start renews them.
+    // The box starts without its server too, whatever its certificates are worth then; they are renewed when it is back.
     if (known.state !== 'due' || !isUnreachable(error)) throw error;
     log.warn('certificates are due but the server is not reached', {
       url,
@@ -131,6 +133,20 @@ async function joinAnew(
   const caPem = await pinnedCa({ url, caHash: token.caHash, clock, ...timeoutOf(options) }, signal);
   if (token.caHash === undefined) log.warn('the token pins no CA: the server is believed as it is', { url });
   return await askAndStore(options, { caPem, proof: { secret: token.secret }, password: options.known }, signal);
+}
+
+/** @returns undefined where the server does not know the node any more, and there is a token to join anew with */
+async function renewUnlessForgotten(
+  options: Asking,
+  hasToken: boolean,
+  signal: AbortSignal,
+): Promise<StoredIdentity | undefined> {
+  try {
+    return await renew(options, signal);
+  } catch (error) {
+    if (hasToken && error instanceof JoinRefusedError && [401, 403].includes(error.status)) return undefined;
+    throw error;
+  }
 }
 
 async function renew(options: Asking, signal: AbortSignal): Promise<StoredIdentity> {

@@ -36,12 +36,13 @@ export function localRoutes(options: {
 
   app.get('/v1/tokens', async (context) => context.json({ tokens: [...(await tokens.list())] } satisfies TokenList));
   app.post('/v1/tokens', async (context) => {
-    const { secret, ...asked } = await bodyOf(context, NewTokenRequest);
+    const { secret, nodeName, ...asked } = await bodyOf(context, NewTokenRequest);
     const { token, text } = await tokens.create({
       ...asked,
+      nodeName,
       secret: secret === undefined ? undefined : new Secret(secret),
     });
-    log.info('token made', { token: token.id, role: token.role, expiresAt: token.expiresAt });
+    log.info('token made', { token: token.id, role: token.role, node: nodeName, expiresAt: token.expiresAt });
     return context.json({ token, text: text.reveal(), joinUrl, names: [...names()] } satisfies TokenCreated);
   });
   app.delete('/v1/tokens/:id', async (context) => {

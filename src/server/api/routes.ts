@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { HttpBindings } from '@hono/node-server';
 import { getConnInfo } from '@hono/node-server/conninfo';
 import { Hono, type Context } from 'hono';
@@ -10,11 +11,13 @@ import { JoinRequest } from '../../shared/protocol/join.ts';
 import { ProbeRequest } from '../../shared/protocol/probe.ts';
 import { Secret } from '../../shared/secret.ts';
 import type { Release } from '../release/release.ts';
+import type { Peer } from '../identity/identity.ts';
 import type { JoinDoor, Joiner } from '../join/join.ts';
+import { revokedPath } from '../control-plane/control-plane.ts';
 import type { Probes } from '../probe/probe.ts';
 import type { Nodes } from '../nodes/nodes.ts';
 import { BodyInvalidError, BodyTooLargeError, NoCertificateError, NoTokenError } from './errors.ts';
-import { peerNode, plainAddress } from './peer.ts';
+import { peerNode, peerNodeOrExpired, plainAddress } from './peer.ts';
 import { problemResponse } from './problem.ts';
 import { releaseRoutes } from './release-routes.ts';
 
@@ -23,6 +26,7 @@ const maxJoinBytes = 64 * 1024;
 
 export function apiRoutes(options: {
   readonly caPem: string;
+  readonly clientCaPem: string;
   readonly joinDoor: JoinDoor;
   readonly release: Release;
   readonly probes: Probes;
@@ -39,8 +43,11 @@ export function apiRoutes(options: {
   app.get('/readyz', (context) => (isReady() ? context.text('ok') : context.text('not ready', 503)));
 
   /** Before the body is looked at. */
-  const authenticated = async (context: Context<{ readonly Bindings: HttpBindings }>): Promise<Joiner> => {
-    const from = joinerOf(context);
+  const authenticated = async (
+    context: Context<{ readonly Bindings: HttpBindings }>,
+    peerOf: (socket: Duplex) => Peer | undefined = peerNode,
+  ): Promise<Joiner> => {
+    const from = joinerOf(context, peerOf);
     await joinDoor.authenticate(from);
     return from;
   };
@@ -49,7 +56,7 @@ export function apiRoutes(options: {
     onError: () => problemResponse(new BodyTooLargeError(maxJoinBytes)),
   });
   app.post('/v1/join', limit, async (context) => {
-    const from = await authenticated(context);
+    const from = await authenticated(context, (socket) => peerNodeOrExpired(socket, options.clientCaPem));
     return context.json(await joinDoor.join(await bodyOf(context, JoinRequest), from));
   });
 
@@ -66,11 +73,21 @@ export function apiRoutes(options: {
 
   // For itself alone: which node it is, its certificate says.
   app.post(drainPath, limit, async (context) => {
-    const nodeName = peerNode(context.env.incoming.socket);
-    if (nodeName === undefined) throw new NoCertificateError();
+    const peer = peerNode(context.env.incoming.socket);
+    if (peer === undefined) throw new NoCertificateError();
+    await joinDoor.authenticate({ ...peer, address: addressOf(context) });
     const request = await bodyOf(context, DrainRequest);
-    return context.json(await nodes.drain(nodeName, request, context.req.raw.signal));
+    return context.json(await nodes.drain(peer.nodeName, request, context.req.raw.signal));
   });
+
+  // What kube-apiserver asks about those alone who have lost their identity: the answer is always no.
+  app.post(revokedPath, (context) =>
+    context.json({
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SubjectAccessReview',
+      status: { allowed: false, denied: true, reason: 'this node was removed from the cluster, or replaced' },
+    }),
+  );
 
   app.notFound(() => new Response('not found', { status: 404 }));
   app.onError((error) => refusal(error, log));
@@ -85,14 +102,21 @@ export function refusal(error: Error, log: Log): Response {
 }
 
 /** By its token; a node that has joined needs none. @throws {NoTokenError} */
-function joinerOf(context: Context<{ readonly Bindings: HttpBindings }>): Joiner {
-  const address = plainAddress(getConnInfo(context).remote.address);
+function joinerOf(
+  context: Context<{ readonly Bindings: HttpBindings }>,
+  peerOf: (socket: Duplex) => Peer | undefined,
+): Joiner {
+  const address = addressOf(context);
   const reachedAt = plainAddress(context.env.incoming.socket.localAddress);
   const secret = /^Bearer (\S+)$/.exec(context.req.header('authorization') ?? '')?.[1];
   if (secret !== undefined) return { address, reachedAt, secret: new Secret(secret) };
-  const nodeName = peerNode(context.env.incoming.socket);
-  if (nodeName === undefined) throw new NoTokenError();
-  return { address, reachedAt, nodeName };
+  const peer = peerOf(context.env.incoming.socket);
+  if (peer === undefined) throw new NoTokenError();
+  return { address, reachedAt, ...peer };
+}
+
+function addressOf(context: Context): string {
+  return plainAddress(getConnInfo(context).remote.address);
 }
 
 /** @throws {BodyInvalidError} */

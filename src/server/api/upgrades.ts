@@ -13,6 +13,8 @@ import {
   tunnelPathPrefix,
   tunnelProtocol,
 } from '../../shared/protocol/channel.ts';
+import type { Peer } from '../identity/identity.ts';
+import type { JoinDoor } from '../join/join.ts';
 import type { Nodes, NodeSession } from '../nodes/nodes.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 import { peerNode, plainAddress } from './peer.ts';
@@ -29,9 +31,10 @@ const closeWithinMs = 1000;
 export function createUpgrades(options: {
   readonly nodes: Pick<Nodes, 'connect'>;
   readonly tunnel: Pick<Tunnel, 'accept'>;
+  readonly joinDoor: Pick<JoinDoor, 'authenticate'>;
   readonly log: Log;
 }): Upgrades {
-  const { nodes, tunnel, log } = options;
+  const { nodes, tunnel, joinDoor, log } = options;
   const sockets = new Set<Duplex>();
   const websockets = new WebSocketServer({
     noServer: true,
@@ -44,19 +47,30 @@ export function createUpgrades(options: {
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));
       socket.on('error', (error) => log.debug('a connection of a node failed', { error }));
-      const nodeName = peerNode(socket);
+      const peer = peerNode(socket);
       const path = (request.url ?? '').split('?', 1).join('');
-      if (nodeName === undefined) return refuse(socket, 401);
+      if (peer === undefined) return refuse(socket, 401);
       if (path === channelPath) {
-        websockets.handleUpgrade(request, socket, head, (link) =>
-          serveChannel(link, { nodeName, reachedAt: plainAddress(request.socket.localAddress), nodes, log }),
+        websockets.handleUpgrade(
+          request,
+          socket,
+          head,
+          (link) => serveChannel(link, { peer, ...addressesOf(request), nodes, log }), // who is no member is told so by its close code
         );
         return;
       }
       if (!path.startsWith(tunnelPathPrefix) || request.headers.upgrade !== tunnelProtocol) return refuse(socket, 404);
-      if (head.length > 0) socket.unshift(head);
-      socket.write(`HTTP/1.1 101 ${STATUS_CODES[101]}\r\nConnection: Upgrade\r\nUpgrade: ${tunnelProtocol}\r\n\r\n`);
-      if (!tunnel.accept(path.slice(tunnelPathPrefix.length), nodeName, socket)) socket.destroy();
+      const id = path.slice(tunnelPathPrefix.length);
+      joinDoor.authenticate({ ...peer, address: addressesOf(request).seenAs }).then(
+        () => {
+          if (head.length > 0) socket.unshift(head);
+          socket.write(
+            `HTTP/1.1 101 ${STATUS_CODES[101]}\r\nConnection: Upgrade\r\nUpgrade: ${tunnelProtocol}\r\n\r\n`,
+          );
+          if (!tunnel.accept(id, peer.nodeName, socket)) socket.destroy();
+        },
+        () => refuse(socket, 403),
+      );
     },
     close() {
       for (const socket of sockets) socket.destroy();
@@ -68,17 +82,24 @@ function refuse(socket: Duplex, status: number): void {
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
+/** Both ends of a connection. */
+function addressesOf({ socket }: IncomingMessage): { readonly reachedAt: string; readonly seenAs: string } {
+  return { reachedAt: plainAddress(socket.localAddress), seenAs: plainAddress(socket.remoteAddress) };
+}
+
 /** The first message is the hello; what comes while its answer is being made waits. */
 function serveChannel(
   link: WebSocket,
   options: {
-    readonly nodeName: string;
+    readonly peer: Peer;
     readonly reachedAt: string;
+    readonly seenAs: string;
     readonly nodes: Pick<Nodes, 'connect'>;
     readonly log: Log;
   },
 ): void {
-  const { nodeName, reachedAt, nodes, log } = options;
+  const { peer, reachedAt, seenAs, nodes, log } = options;
+  const { nodeName } = peer;
   let connection: Promise<NodeSession | undefined> | undefined;
   const noHello = setTimeout(() => link.close(closeCodes.silent, 'no hello came in time'), silenceMs);
   link.on('message', (data: Buffer) => {
@@ -88,9 +109,10 @@ function serveChannel(
       if (message.type !== 'hello') return link.close(closeCodes.unreadable, 'the first message must be a hello');
       clearTimeout(noHello);
       connection = nodes.connect(
-        nodeName,
+        peer,
         {
           reachedAt,
+          seenAs,
           send: (answer) => link.send(JSON.stringify(answer)),
           close(code, reason) {
             link.close(code, reason);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Component } from '../../shared/component/component.ts';
 import { writeFileIfChanged } from '../../shared/files/files.ts';
+import { authorizationFiles } from './authorization.ts';
 import type { Flags } from './arguments.ts';
 import { aggregatorUser } from './certificates.ts';
 import type { ProgramOptions } from './control-plane.ts';
@@ -54,6 +55,13 @@ function egressSelection(socketPath: string): string {
   })}\n`;
 }
 
+/** What an operator sets in its place cannot stand beside the file. */
+function authorizationFlags({ extraArgs, paths }: ProgramOptions): Flags {
+  const isTheirs = extraArgs.apiserver.some((flag) => /^-*authorization-/.test(flag));
+  if (isTheirs) return { 'authorization-mode': 'Node,RBAC' };
+  return { 'authorization-config': authorizationFiles(paths.server.etc).config };
+}
+
 function apiserverFlags(options: ProgramOptions, authenticationFile: string): Flags {
   const { pki, leaves, etcdServers, bindAddress, securePort, advertiseAddress, clusterDomain } = options;
   return {
@@ -68,7 +76,7 @@ function apiserverFlags(options: ProgramOptions, authenticationFile: string): Fl
     'tls-min-version': 'VersionTLS12',
     'client-ca-file': pki.clientCa.certFile,
     'authentication-config': authenticationFile,
-    'authorization-mode': 'Node,RBAC',
+    ...authorizationFlags(options),
     'enable-admission-plugins': 'NodeRestriction',
     'allow-privileged': 'true',
     profiling: 'false',
@@ -76,8 +84,11 @@ function apiserverFlags(options: ProgramOptions, authenticationFile: string): Fl
     'kubelet-certificate-authority': pki.kubeletCa.certFile,
     'kubelet-client-certificate': leaves.kubeletClient.certFile,
     'kubelet-client-key': leaves.kubeletClient.keyFile,
-    // Addresses first: a node's name need not resolve.
-    'kubelet-preferred-address-types': 'InternalIP,ExternalIP,InternalDNS,ExternalDNS,Hostname',
+    // By its name, which the tunnel knows and the kubelet's certificate has: no claim of an address leads elsewhere.
+    'kubelet-preferred-address-types':
+      options.egressSocket === undefined
+        ? 'InternalIP,ExternalIP,InternalDNS,ExternalDNS,Hostname'
+        : 'Hostname,InternalIP,ExternalIP',
 
     'service-account-issuer': `https://kubernetes.default.svc.${clusterDomain}`,
     'service-account-key-file': pki.serviceAccountKeyFile,

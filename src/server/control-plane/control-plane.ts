@@ -113,5 +113,6 @@ export { kubeEvent, uniqueName, wholeSeconds, type EventFacts } from './event.ts
 export { kubeletClientUser } from './certificates.ts';
 export { labelOwnNode } from './own-node.ts';
 export { untilStopped } from './until-stopped.ts';
+export { revokedPath, writeAuthorization } from './authorization.ts';
 export { apiserverNames } from './serving-names.ts';
 export { commandLine } from './arguments.ts';

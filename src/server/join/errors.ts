@@ -36,36 +36,6 @@ export class NodeNameInvalidError extends KagentError {
   }
 }
 
-export class NodeNameTakenError extends KagentError {
-  readonly code = 'NODE_NAME_TAKEN';
-  readonly fault = 'peer';
-  constructor(nodeName: string) {
-    super(
-      `another machine has joined as ${nodeName}; choose another name with --node-name, remove the old node on the server with 'kagent node rm ${nodeName}', or give --replace here if that machine is gone`,
-    );
-  }
-}
-
-export class NodeAddressInvalidError extends KagentError {
-  readonly code = 'NODE_ADDRESS_INVALID';
-  readonly fault = 'peer';
-  constructor(address: string) {
-    super(`${JSON.stringify(address)} is not an address a node can have; set the right one with --node-ip`);
-  }
-}
-
-/** Packets for the pods of both would go to one of them. */
-export class NodeAddressTakenError extends KagentError {
-  readonly code = 'NODE_ADDRESS_TAKEN';
-  readonly fault = 'peer';
-  constructor(address: string, other: string, seenAs: string) {
-    const seen = seenAs === address || seenAs.startsWith('127.') ? '' : `; the server sees this one as ${seenAs}`;
-    super(
-      `${address} is the address of the node ${other}, which is connected, and pods of two nodes with one address do not reach each other${seen}; give this node the address by which the others reach it: --node-ip ADDRESS`,
-    );
-  }
-}
-
 export class TokenExpiredError extends KagentError {
   readonly code = 'TOKEN_EXPIRED';
   readonly fault = 'peer';
@@ -82,6 +52,15 @@ export class TokenRoleError extends KagentError {
     super(
       `the token ${id} lets agents in, not a ${wanted}; use the text of server/token, or make one with 'kagent token create --role server'`,
     );
+  }
+}
+
+/** An administrator made it for one name. */
+export class TokenNodeError extends KagentError {
+  readonly code = 'TOKEN_NODE';
+  readonly fault = 'peer';
+  constructor(id: string, nodeName: string) {
+    super(`the token ${id} lets in the node ${nodeName} alone; give --node-name ${nodeName}, or use another token`);
   }
 }
 
@@ -128,25 +107,5 @@ export class VersionSkewError extends KagentError {
     super(
       `the server runs Kubernetes ${versions.server} and this box would run ${versions.node}, which ${reason}; install the server's version of kagent here, or upgrade the server first`,
     );
-  }
-}
-
-/** `--replace` is for a machine that is gone. */
-export class NodeAliveError extends KagentError {
-  readonly code = 'NODE_ALIVE';
-  readonly fault = 'peer';
-  constructor(nodeName: string) {
-    super(
-      `${nodeName} is connected from another machine and is not replaced; stop kagent there first, or choose another name with --node-name`,
-    );
-  }
-}
-
-/** It was removed, or never joined: its certificate alone is not enough. */
-export class NodeNotJoinedError extends KagentError {
-  readonly code = 'NODE_NOT_JOINED';
-  readonly fault = 'peer';
-  constructor(nodeName: string) {
-    super(`${nodeName} is no node of this cluster any more; start it with --token to join again`);
   }
 }

@@ -14,6 +14,8 @@ export const IssuedToken = z.object({
   createdAt: z.string(), // RFC 3339
   /** RFC 3339; absent: until deleted. */
   expiresAt: z.string().optional(),
+  /** Lets in the node of this name alone, also in place of a machine that has the name. */
+  nodeName: z.string().optional(),
 });
 export type IssuedToken = Readonly<z.infer<typeof IssuedToken>>;
 
@@ -24,6 +26,8 @@ export interface NewToken {
   readonly description: string;
   /** 0: until deleted. */
   readonly ttlMs: number;
+  /** Lets in the node of this name alone. */
+  readonly nodeName?: string | undefined;
   /** `<id6>.<secret16>`; made here unless given. */
   readonly secret: Secret | undefined;
 }
@@ -63,7 +67,7 @@ export function createIssuedTokens(store: KeyValue, clock: Clock): IssuedTokens 
       const kept = Kept.parse(JSON.parse(text));
       return new Secret(kept.secretHash).equals(new Secret(hashOf(secret))) ? IssuedToken.parse(kept) : undefined;
     },
-    async create({ role, description, ttlMs, secret = newBootstrapSecret() }) {
+    async create({ role, description, ttlMs, nodeName, secret = newBootstrapSecret() }) {
       const parts = splitBootstrapSecret(secret);
       if (parts === undefined) throw new TokenSecretInvalidError();
       await forgetLongExpired();
@@ -73,6 +77,7 @@ export function createIssuedTokens(store: KeyValue, clock: Clock): IssuedTokens 
         role,
         description,
         createdAt: rfc3339(nowMs),
+        ...(nodeName !== undefined && { nodeName }),
         ...(ttlMs > 0 && { expiresAt: rfc3339(nowMs + ttlMs) }),
       };
       const kept = JSON.stringify({ ...token, secretHash: hashOf(secret) });

@@ -1,8 +1,8 @@
 /**
  * @module
  * Who may join, and what a joiner gets.
- * Knows: tokens, node passwords, which certificate each of a node's programs gets. Leaves to others: HTTP (api/),
- * signing (pki/), where tokens and passwords are kept (a KeyValue that the datastore gives), who is connected (nodes/).
+ * Knows: tokens, which certificate each of a node's programs gets. Leaves to others: HTTP (api/), signing (pki/), who is
+ * which node (identity/), where tokens are kept (a KeyValue that the datastore gives).
  */
 import { systemClock, type Clock } from '../../shared/clock.ts';
 import type { EventLog } from '../../shared/events/events.ts';
@@ -11,16 +11,9 @@ import type { ServerAddress } from '../../shared/protocol/channel.ts';
 import type { ClusterSettings, JoinRequest, JoinResponse } from '../../shared/protocol/join.ts';
 import type { Secret } from '../../shared/secret.ts';
 import type { Pki } from '../pki/pki.ts';
-import {
-  NodeAddressTakenError,
-  NodeAliveError,
-  NodeNotJoinedError,
-  TokenExpiredError,
-  TokenRoleError,
-  TokenWrongError,
-} from './errors.ts';
-import { issueNodeCertificates } from './node-certificates.ts';
-import type { NodePasswords } from './node-passwords.ts';
+import { NodeNotJoinedError, type DecidedAddresses, type NodeIdentities, type Peer } from '../identity/identity.ts';
+import { TokenExpiredError, TokenNodeError, TokenRoleError, TokenWrongError } from './errors.ts';
+import { issueNodeCertificates, keysOf } from './node-certificates.ts';
 import type { JoinToken, TokenStore } from './tokens.ts';
 import { checkVersionSkew } from './version-skew.ts';
 import type { WrongTokens } from './wrong-tokens.ts';
@@ -28,17 +21,13 @@ import type { WrongTokens } from './wrong-tokens.ts';
 export interface JoinDoorOptions {
   readonly pki: Pick<Pki, 'serverCa' | 'clientCa' | 'kubeletCa'>;
   readonly tokens: Pick<TokenStore, 'find'>;
-  readonly passwords: NodePasswords;
+  readonly identities: Pick<NodeIdentities, 'names' | 'addresses'>;
   readonly wrongTokens: WrongTokens;
   readonly settings: ClusterSettings;
   /** For a joiner that was accepted at this address of the server. */
   readonly servers: (reachedAt: string | undefined) => readonly ServerAddress[];
-  /** The node that is connected and has this address. */
-  readonly nodeAt: (address: string) => string | undefined;
   readonly version: string;
   readonly kubernetesVersion: string;
-  /** Whether a machine speaks for this node now. */
-  readonly isConnected: (nodeName: string) => boolean;
   readonly events: EventLog;
   readonly log: Log;
   readonly clock?: Clock;
@@ -47,8 +36,8 @@ export interface JoinDoorOptions {
 export interface JoinDoor {
   /**
    * @throws {TooManyAttemptsError} @throws {TokenWrongError} @throws {TokenExpiredError} @throws {TokenRoleError}
-   * @throws {NodeNameInvalidError} @throws {NodeAddressInvalidError} @throws {NodeNameTakenError} @throws {CsrInvalidError}
-   * @throws {VersionSkewError} @throws {NodeAliveError} @throws {NodeNotJoinedError} @throws {NodeAddressTakenError}
+   * @throws {TokenNodeError} @throws {NodeNameInvalidError} @throws {CsrInvalidError} @throws {VersionSkewError}
+   * @throws {NodeNotJoinedError} and what identity/ throws for a name or an address that is not the joiner's
    */
   join(request: JoinRequest, from: Joiner): Promise<JoinResponse>;
   /** As above, without a request: for doors that only want to know whether the joiner may go on. */
@@ -61,46 +50,45 @@ export type Joiner = {
   readonly address: string;
   /** The server's own end of it. */
   readonly reachedAt?: string | undefined;
-} & ({ readonly secret: Secret } | { readonly nodeName: string });
+} & ({ readonly secret: Secret } | Peer);
 
 export function createJoinDoor(options: JoinDoorOptions): JoinDoor {
-  const { pki, passwords, settings, servers, version, kubernetesVersion, log } = options;
+  const { pki, identities, settings, servers, version, kubernetesVersion, log } = options;
+  const { names, addresses } = identities;
   const tokenOf = tokenCheck(options);
 
-  /** The name is the joiner's after this, or it throws. */
-  const claim = async (request: JoinRequest, from: Joiner): Promise<void> => {
-    const { nodeName, nodePassword } = request;
-    if ('nodeName' in from) return passwords.verify(nodeName, nodePassword);
-    if (request.replace !== true) return passwords.claim(nodeName, nodePassword);
-    if (options.isConnected(nodeName)) throw new NodeAliveError(nodeName);
-    await passwords.replace(nodeName, nodePassword);
-  };
-
-  /** The first address is the node's own; the others may be those of a router that several nodes are behind. */
-  const checkAddress = ({ nodeName, addresses: [nodeIp = ''] }: JoinRequest, from: Joiner): void => {
-    const other = options.nodeAt(nodeIp);
-    if (other !== undefined && other !== nodeName) throw new NodeAddressTakenError(nodeIp, other, from.address);
+  /** @returns the token, for those who show one. @throws for everybody who may not ask */
+  const authenticate = async (from: Joiner): Promise<JoinToken | undefined> => {
+    if ('secret' in from) return await tokenOf(from);
+    if (!(await names.isMember(from))) throw new NodeNotJoinedError(from.nodeName);
+    return undefined;
   };
 
   return {
     async authenticate(from) {
-      if ('secret' in from) await tokenOf(from);
+      await authenticate(from);
     },
     async join(request, from) {
-      const { nodeName } = request;
-      const token = 'secret' in from ? await tokenOf(from) : undefined;
+      const {
+        nodeName,
+        nodePassword,
+        addresses: [nodeIp = '', ...externalIps],
+      } = request;
+      const token = await authenticate(from);
+      checkToken(token, request);
       if ('nodeName' in from && from.nodeName !== nodeName) throw new NodeNotJoinedError(nodeName);
-      if (request.role === 'server' && token?.role !== 'server') {
-        throw new TokenRoleError(token?.id ?? nodeName, 'server');
-      }
       checkVersionSkew(kubernetesVersion, request.kubernetesVersion);
-      checkAddress(request, from);
-      // Signed before the name is claimed: a request that is refused leaves no trace.
-      const certificates = await issueNodeCertificates(pki, request);
-      await claim(request, from);
+      const claimed = { nodeName, internalIps: [nodeIp], externalIps, seenAs: from.address };
+      // Looked at before the name is claimed: a request that is refused leaves no trace.
+      const keys = await keysOf(request);
+      addresses.check(claimed);
+      const by = token === undefined ? 'certificate' : token.nodeName === undefined ? 'token' : 'token-for-name';
+      const replace = request.replace === true;
+      const { uid } = await names.claim({ nodeName, password: nodePassword, replace, address: from.address, by });
+      const decided = await addresses.decide(claimed);
       log.info('node joined', { node: nodeName, address: from.address, token: token?.id ?? 'its certificate' });
       return {
-        certificates,
+        certificates: await issueNodeCertificates(pki, { nodeName, uid, addresses: shownOf(decided, from), keys }),
         serverCaPem: pki.serverCa.caPem,
         clientCaPem: pki.clientCa.caPem,
         apiserverUrls: servers(from.reachedAt).map(({ apiserverUrl }) => apiserverUrl),
@@ -110,6 +98,17 @@ export function createJoinDoor(options: JoinDoorOptions): JoinDoor {
       };
     },
   };
+}
+
+/** @throws {TokenRoleError} @throws {TokenNodeError} */
+function checkToken(token: JoinToken | undefined, { nodeName, role }: JoinRequest): void {
+  if (role === 'server' && token?.role !== 'server') throw new TokenRoleError(token?.id ?? nodeName, 'server');
+  if (token?.nodeName !== undefined && token.nodeName !== nodeName) throw new TokenNodeError(token.id, token.nodeName);
+}
+
+/** Those of routers are in a certificate only where the node was seen to be there. */
+function shownOf({ internalIps, externalIps }: DecidedAddresses, { address }: Joiner): readonly string[] {
+  return [...internalIps, ...externalIps.filter((one) => one === address)];
 }
 
 /** The token somebody shows, if it is good. Who guesses is slowed down, and people hear of it. */
@@ -137,19 +136,14 @@ function tokenCheck(options: JoinDoorOptions) {
 
 export { openTokens, type JoinToken, type TokenStore } from './tokens.ts';
 export { IssuedToken } from './issued-tokens.ts';
-export { createNodePasswords, type NodePasswords } from './node-passwords.ts';
 export { issueUserCertificate } from './user-certificates.ts';
-export { flannelGroup, flannelUserPrefix } from './node-certificates.ts';
+export { flannelGroup } from './node-certificates.ts';
 export { createWrongTokens, type WrongTokens } from './wrong-tokens.ts';
 export {
-  NodeAddressInvalidError,
-  NodeAddressTakenError,
-  NodeAliveError,
   NodeNameInvalidError,
-  NodeNameTakenError,
-  NodeNotJoinedError,
   TokenExistsError,
   TokenExpiredError,
+  TokenNodeError,
   TokenRoleError,
   TokenSecretInvalidError,
   TokenStaticError,

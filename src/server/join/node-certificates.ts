@@ -1,64 +1,69 @@
-import { BlockList, isIP } from 'node:net';
+import type { KeyObject } from 'node:crypto';
 import type { JoinRequest, JoinResponse } from '../../shared/protocol/join.ts';
 import { publicKeyOfCsr, type CertificateAuthority, type CertificateRequest, type Pki } from '../pki/pki.ts';
-import { NodeAddressInvalidError, NodeNameInvalidError } from './errors.ts';
+import { flannelUserPrefix, nodeCertificateMs } from '../identity/identity.ts';
+import { NodeNameInvalidError } from './errors.ts';
 
 /** RFC 1123 subdomain, which is what Kubernetes takes as a node's name. */
 const nodeNamePattern = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$/;
 
+/** The keys of a node's signing requests: of all that they say, this alone is taken. */
+export type NodeKeys = Readonly<Record<keyof JoinRequest['csrs'], KeyObject>>;
+
+/** @throws {NodeNameInvalidError} @throws {CsrInvalidError} */
+export async function keysOf({ nodeName, csrs }: Pick<JoinRequest, 'nodeName' | 'csrs'>): Promise<NodeKeys> {
+  if (!nodeNamePattern.test(nodeName)) throw new NodeNameInvalidError(nodeName);
+  const [kubelet, kubeletServing, kubeProxy, flannel] = await Promise.all(
+    [csrs.kubelet, csrs.kubeletServing, csrs.kubeProxy, csrs.flannel].map(publicKeyOfCsr),
+  );
+  if (kubelet === undefined || kubeletServing === undefined || kubeProxy === undefined || flannel === undefined)
+    throw new TypeError('four requests give four keys');
+  return { kubelet, kubeletServing, kubeProxy, flannel };
+}
+
 /**
- * The certificates of one node. Names come from here alone; of the signing requests only the keys are taken.
- * flannel gets a user per node, so that a policy can keep each from writing another's annotations.
+ * The certificates of one node, good for some days. Names and addresses come from what was decided about it.
+ * flannel gets a user per node, so that a policy can keep each from writing another's annotations. All carry the node's
+ * uid, so that kube-apiserver knows those of a machine that has lost its name.
  */
 export async function issueNodeCertificates(
   pki: Pick<Pki, 'clientCa' | 'kubeletCa'>,
-  request: JoinRequest,
+  node: {
+    readonly nodeName: string;
+    readonly uid: string;
+    readonly addresses: readonly string[];
+    readonly keys: NodeKeys;
+  },
 ): Promise<JoinResponse['certificates']> {
-  const { nodeName, addresses, csrs } = request;
-  if (!nodeNamePattern.test(nodeName)) throw new NodeNameInvalidError(nodeName);
-  const wrongAddress = addresses.find((address) => !isNodeAddress(address));
-  if (wrongAddress !== undefined) throw new NodeAddressInvalidError(wrongAddress);
-  const sign = async (ca: CertificateAuthority, csr: string, subject: Omit<CertificateRequest, 'publicKey'>) => {
-    const { certPem } = await ca.issue({ ...subject, publicKey: await publicKeyOfCsr(csr) });
+  const { nodeName, uid, addresses, keys } = node;
+  const sign = async (ca: CertificateAuthority, subject: Omit<CertificateRequest, 'uid' | 'validMs'>) => {
+    const { certPem } = await ca.issue({ ...subject, uid, validMs: nodeCertificateMs });
     return certPem;
   };
   const [kubelet, kubeletServing, kubeProxy, flannel] = await Promise.all([
-    sign(pki.clientCa, csrs.kubelet, {
+    sign(pki.clientCa, {
       commonName: `system:node:${nodeName}`,
       organizations: ['system:nodes'],
       usages: ['client'],
+      publicKey: keys.kubelet,
     }),
-    sign(pki.kubeletCa, csrs.kubeletServing, {
+    sign(pki.kubeletCa, {
       commonName: `system:node:${nodeName}`,
       organizations: ['system:nodes'],
       dnsNames: [nodeName],
-      ipAddresses: [...new Set(addresses)],
+      ipAddresses: addresses,
       usages: ['server'],
+      publicKey: keys.kubeletServing,
     }),
-    sign(pki.clientCa, csrs.kubeProxy, { commonName: 'system:kube-proxy', usages: ['client'] }),
-    sign(pki.clientCa, csrs.flannel, {
+    sign(pki.clientCa, { commonName: 'system:kube-proxy', usages: ['client'], publicKey: keys.kubeProxy }),
+    sign(pki.clientCa, {
       commonName: `${flannelUserPrefix}${nodeName}`,
       organizations: [flannelGroup],
       usages: ['client'],
+      publicKey: keys.flannel,
     }),
   ]);
   return { kubelet, kubeletServing, kubeProxy, flannel };
 }
 
-export const flannelUserPrefix = 'system:kagent:flannel:';
 export const flannelGroup = 'kagent:flannel';
-
-/** Loopback is everybody's, and nobody is reached at 0.0.0.0 or a multicast group. */
-function isNodeAddress(address: string): boolean {
-  const family = isIP(address);
-  if (family === 0) return false;
-  return !unusable.check(address, family === 6 ? 'ipv6' : 'ipv4');
-}
-
-const unusable = new BlockList();
-unusable.addSubnet('127.0.0.0', 8, 'ipv4');
-unusable.addSubnet('0.0.0.0', 8, 'ipv4');
-unusable.addSubnet('224.0.0.0', 3, 'ipv4');
-unusable.addAddress('::1', 'ipv6');
-unusable.addAddress('::', 'ipv6');
-unusable.addSubnet('ff00::', 8, 'ipv6');

@@ -1,6 +1,6 @@
 import { systemClock, type Clock } from '../../shared/clock.ts';
 import { writeFileAtomicSync } from '../../shared/files/files.ts';
-import type { Secret } from '../../shared/secret.ts';
+import { Secret } from '../../shared/secret.ts';
 import { bareSecret, bootstrapText, parseToken, tokenText } from '../../shared/token/token.ts';
 import { TokenStaticError, TokenUnknownError, TokenWrongError } from './errors.ts';
 import { createIssuedTokens, IssuedToken, type NewToken } from './issued-tokens.ts';
@@ -11,6 +11,8 @@ export interface JoinToken {
   readonly id: string; // safe to log
   readonly role: 'server' | 'agent';
   readonly expiresAt?: string | undefined; // RFC 3339; undefined: until revoked
+  /** The one node it lets in, which an administrator has named. */
+  readonly nodeName?: string | undefined;
 }
 
 export interface TokenStore {
@@ -20,6 +22,8 @@ export interface TokenStore {
   readonly serverToken: Secret;
   /** The whole text by which agents join. */
   readonly agentToken: Secret;
+  /** By which this server's own node joins, and nobody else: it is in no file, and another one at each start. */
+  readonly ownNodeToken: Secret;
   /** @returns the new token's whole text beside its facts. @throws {TokenExistsError} @throws {TokenSecretInvalidError} */
   create(token: NewToken): Promise<{ readonly token: IssuedToken; readonly text: Secret }>;
   /** The server's and agents' own first, which have no end and cannot be deleted. */
@@ -35,6 +39,8 @@ export interface TokenStore {
 
 export interface OpenTokensOptions extends StaticTokenOptions {
   readonly store: KeyValue;
+  /** The name of the node on this box. */
+  readonly ownNode: string;
   readonly clock?: Clock;
 }
 
@@ -48,9 +54,10 @@ const staticDescriptions = {
  * @throws {TokenFormatError} the operator's token, or the file, is damaged
  */
 export function openTokens(options: OpenTokensOptions): TokenStore {
-  const { caHash, files, store, clock = systemClock } = options;
+  const { caHash, files, store, ownNode, clock = systemClock } = options;
   const issued = createIssuedTokens(store, clock);
   let own = keepStaticTokens(options);
+  const ownNodeSecret = newSecret();
   const createdAt = ''; // nobody wrote down when
   const staticTokens = (): readonly (IssuedToken & { readonly secret: Secret })[] => [
     { id: 'server', role: 'server', description: staticDescriptions.server, createdAt, secret: own.server },
@@ -67,8 +74,10 @@ export function openTokens(options: OpenTokensOptions): TokenStore {
   };
   return {
     async find(shown) {
+      if (ownNodeSecret.equals(bareSecret(shown))) return { id: 'own-node', role: 'agent', nodeName: ownNode };
       const found = findStatic(shown) ?? (await issued.find(shown));
-      return found === undefined ? undefined : { id: found.id, role: found.role, expiresAt: found.expiresAt };
+      if (found === undefined) return undefined;
+      return { id: found.id, role: found.role, expiresAt: found.expiresAt, nodeName: found.nodeName };
     },
     get serverToken() {
       return own.serverText;
@@ -76,6 +85,7 @@ export function openTokens(options: OpenTokensOptions): TokenStore {
     get agentToken() {
       return own.agentText;
     },
+    ownNodeToken: new Secret(tokenText(caHash, 'node', ownNodeSecret)),
     async create(asked) {
       const { token, secret } = await issued.create(asked);
       return { token, text: bootstrapText(caHash, secret) };

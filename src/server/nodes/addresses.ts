@@ -1,5 +1,6 @@
 import type { Log } from '../../shared/log/log.ts';
 import type { Hello } from '../../shared/protocol/channel.ts';
+import type { DecidedAddresses } from '../identity/identity.ts';
 import type { KubeClient } from '../control-plane/control-plane.ts';
 import type { NodeDirectory } from './directory.ts';
 
@@ -14,12 +15,13 @@ export function keepAddresses(options: {
   readonly kube: KubeClient;
   readonly directory: NodeDirectory;
   readonly helloOf: (nodeName: string) => Hello | undefined;
+  readonly decided: (nodeName: string) => DecidedAddresses | undefined;
   readonly log: Log;
 }): { check(nodeName: string): void } {
-  const { kube, directory, helloOf, log } = options;
-  const write = async (nodeName: string, hello: Hello): Promise<void> => {
+  const { kube, directory, helloOf, decided, log } = options;
+  const write = async (nodeName: string, addresses: readonly NodeAddress[]): Promise<void> => {
     const path = `/api/v1/nodes/${nodeName}`;
-    await kube.mergePatch(`${path}/status`, { status: { addresses: addressesOf(nodeName, hello) } });
+    await kube.mergePatch(`${path}/status`, { status: { addresses } });
     const taints = (directory.get(nodeName)?.spec?.taints ?? []).filter((taint) => taint.key !== uninitialized);
     await kube.mergePatch(path, { spec: { taints } });
   };
@@ -28,11 +30,11 @@ export function keepAddresses(options: {
       const hello = helloOf(nodeName);
       const node = directory.get(nodeName);
       if (hello === undefined || node === undefined || !needsAddresses(hello)) return;
-      const wanted = addressesOf(nodeName, hello);
+      const wanted = addressesOf(nodeName, hello, decided(nodeName));
       const isSame = JSON.stringify(node.status?.addresses) === JSON.stringify(wanted);
       const isWaiting = node.spec?.taints?.some((taint) => taint.key === uninitialized) ?? false;
       if (isSame && !isWaiting) return;
-      write(nodeName, hello).catch((error: unknown) =>
+      write(nodeName, wanted).catch((error: unknown) =>
         log.debug('node addresses not written', { node: nodeName, error }),
       );
     },
@@ -43,11 +45,21 @@ function needsAddresses(hello: Hello): boolean {
   return hello.externalIps.length + hello.internalDns.length + hello.externalDns.length > 0;
 }
 
-function addressesOf(nodeName: string, hello: Hello): readonly { readonly type: string; readonly address: string }[] {
+interface NodeAddress {
+  readonly type: string;
+  readonly address: string;
+}
+
+/** Names are what the node says; no connection goes by them. */
+function addressesOf(
+  nodeName: string,
+  hello: Hello,
+  { internalIps, externalIps }: DecidedAddresses = { internalIps: [], externalIps: [] },
+): readonly NodeAddress[] {
   const of = (type: string, values: readonly string[]) => values.map((address) => ({ type, address }));
   return [
-    ...of('InternalIP', hello.internalIps),
-    ...of('ExternalIP', hello.externalIps),
+    ...of('InternalIP', internalIps),
+    ...of('ExternalIP', externalIps),
     ...of('InternalDNS', hello.internalDns),
     ...of('ExternalDNS', hello.externalDns),
     ...of('Hostname', [nodeName]),

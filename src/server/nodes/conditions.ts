@@ -2,7 +2,7 @@ import type { Beat } from '../../shared/protocol/channel.ts';
 
 /** What kagent says about a node beside the kubelet's own conditions. */
 export interface NodeCondition {
-  readonly type: `kagent.sh/${'Connected' | 'ChildrenHealthy' | 'ClockSynced' | 'CertificatesValid' | 'PodNetworkReachable'}`;
+  readonly type: `kagent.sh/${'Connected' | 'ChildrenHealthy' | 'ClockSynced' | 'CertificatesValid' | 'PodNetworkReachable' | 'NameUndisputed'}`;
   readonly status: 'True' | 'False' | 'Unknown';
   readonly reason: string;
   readonly message: string;

@@ -15,6 +15,7 @@ import type { Log } from '../../shared/log/log.ts';
 import { closeCodes, silenceMs, type Beat, type Hello, type ServerAddress } from '../../shared/protocol/channel.ts';
 import type { DrainRequest, DrainResponse } from '../../shared/protocol/drain.ts';
 import type { HistoryEntry } from '../../shared/protocol/local.ts';
+import type { DecidedAddresses, NameAttempt, NodeIdentities, Peer } from '../identity/identity.ts';
 import { untilStopped, type KubeClient } from '../control-plane/control-plane.ts';
 import { keepAddresses } from './addresses.ts';
 import { createAnnouncer } from './announcer.ts';
@@ -24,6 +25,7 @@ import { NodeIsServerError, NodeStillReadyError, NodeUnknownError } from './erro
 import { NodeDirectory, type NodeObject } from './directory.ts';
 import { BeatHistory } from './history.ts';
 import { LastConnections } from './last-connections.ts';
+import { NameClaims } from './name-claims.ts';
 import { createPodNetwork } from './pod-network.ts';
 import { NodeSession, type NodeLink } from './session.ts';
 
@@ -32,8 +34,7 @@ export interface NodesOptions {
   readonly store: KeyValue;
   /** Every server of the cluster, for a node whose connection was accepted at this address. */
   readonly servers: (reachedAt: string | undefined) => readonly ServerAddress[];
-  /** Whether this node has joined and was not removed since. */
-  readonly isJoined: (nodeName: string) => Promise<boolean>;
+  readonly identities: NodeIdentities;
   /** The server's own node, which is not removed from afar. */
   readonly ownNode: string | undefined;
   readonly onOpenFailed: (id: string, reason: string) => void;
@@ -43,11 +44,15 @@ export interface NodesOptions {
 
 export interface Nodes extends Component {
   /** A node has said hello. @returns undefined if it was turned away; its link is closed then */
-  connect(nodeName: string, link: NodeLink, hello: Hello): Promise<NodeSession | undefined>;
+  connect(peer: Peer, link: NodeLink, hello: Hello): Promise<NodeSession | undefined>;
   /** The present connection of a node. */
   session(nodeName: string): NodeSession | undefined;
-  /** The node that speaks to this server now and has this address. */
-  nodeAt(address: string): string | undefined;
+  /** When a node was heard last, as far as this server can know: not before its own start. Milliseconds since 1970. */
+  heardAtMs(nodeName: string): { readonly isConnected: boolean; readonly ms: number };
+  /** Another machine has asked for the name of a node, or got it. */
+  nameClaimed(attempt: NameAttempt): void;
+  /** The address of a node that is off is another one's now. */
+  addressMoved(moved: { readonly address: string; readonly from: string; readonly to: string }): void;
   all(): readonly NodeView[];
   /** The nodes of the API, as the tunnel asks for their addresses. */
   objects(): readonly NodeObject[];
@@ -75,7 +80,7 @@ export interface NodeView {
 const graceMs = silenceMs;
 
 export function createNodes(options: NodesOptions): Nodes {
-  const { kube, store, servers, isJoined, ownNode, log, clock = systemClock } = options;
+  const { kube, store, servers, identities, ownNode, log, clock = systemClock } = options;
   const condition = conditionTracker();
   const stopping = new AbortController();
   const sessions = new Map<string, NodeSession>();
@@ -87,7 +92,13 @@ export function createNodes(options: NodesOptions): Nodes {
     reopening.check(name);
   });
   const announcer = createAnnouncer({ kube, directory, clock, log });
-  const addresses = keepAddresses({ kube, directory, helloOf: (name) => hellos.get(name), log });
+  const addresses = keepAddresses({
+    kube,
+    directory,
+    helloOf: (name) => hellos.get(name),
+    decided: (name) => identities.addresses.of(name),
+    log,
+  });
   const reopening = reopenStarted({ kube, directory, helloOf: (name) => hellos.get(name), log });
   const podNetwork = createPodNetwork({
     sessions: () => [...sessions.values()],
@@ -102,6 +113,7 @@ export function createNodes(options: NodesOptions): Nodes {
   });
   const history = new BeatHistory(store, clock);
   const connections = new LastConnections(store, clock);
+  const nameClaims = new NameClaims(clock);
   let startedAtMs = clock.now();
   let work = Promise.resolve();
   let watching: NodeJS.Timeout | undefined;
@@ -111,7 +123,10 @@ export function createNodes(options: NodesOptions): Nodes {
   };
 
   const tell = (nodeName: string, beat: Beat): void => {
-    announcer.setConditions(nodeName, conditionsOf(beat, clock.now(), podNetwork.conditionOf(nodeName)));
+    announcer.setConditions(nodeName, [
+      ...conditionsOf(beat, clock.now(), podNetwork.conditionOf(nodeName)),
+      ...nameClaims.conditionOf(nodeName),
+    ]);
   };
 
   const onBeat = (nodeName: string, before: Beat | undefined, beat: Beat): void => {
@@ -140,19 +155,31 @@ export function createNodes(options: NodesOptions): Nodes {
       const heardMs = Math.max(lastSeenMs.get(metadata.name) ?? 0, startedAtMs);
       if (clock.now() - heardMs < graceMs) continue;
       const types = (status?.conditions ?? []).map((one) => one.type);
-      announcer.setConditions(metadata.name, conditionsOfSilence('no connection from this node', types));
+      announcer.setConditions(metadata.name, [
+        ...conditionsOfSilence('no connection from this node', types),
+        ...nameClaims.conditionOf(metadata.name),
+      ]);
     }
   };
 
   /** A session may outlive its machine for some seconds. */
   const live = () => [...sessions.values()].filter(({ heardAtMs }) => clock.now() - heardAtMs <= silenceMs / 2);
 
-  /** Its first condition is no change, of which an event would tell. */
-  const tellOfShared = (nodeName: string): void => {
-    const shared = podNetwork.conditionOf(nodeName);
-    if (shared?.status !== 'False') return;
-    announcer.event(nodeName, { type: 'Warning', reason: shared.reason, message: shared.message });
-    log.warn('two nodes have one address', { node: nodeName, message: shared.message });
+  /** @returns why the node does not have the address it says it has */
+  const settleAddresses = async (nodeName: string, hello: Hello, seenAs: string): Promise<string | undefined> => {
+    const { internalIps, externalIps } = hello;
+    const known = identities.addresses.of(nodeName);
+    if (sameAddresses(known, hello)) return undefined;
+    try {
+      await identities.addresses.decide({ nodeName, internalIps, externalIps, seenAs });
+      return undefined;
+    } catch (error) {
+      const message = messageOf(error);
+      // Its first condition is no change, of which an event would tell.
+      announcer.event(nodeName, { type: 'Warning', reason: 'AddressRefused', message });
+      log.warn('a node does not have the address it says it has', { node: nodeName, message });
+      return message;
+    }
   };
 
   const turnAway = (link: NodeLink, nodeName: string, hello: Hello): boolean => {
@@ -195,12 +222,14 @@ export function createNodes(options: NodesOptions): Nodes {
     },
     health: () => (podNetwork.health().status === 'False' ? podNetwork.health() : condition.current()),
 
-    async connect(nodeName, link, hello) {
-      if (!(await isJoined(nodeName))) {
+    async connect(peer, link, hello) {
+      const { nodeName } = peer;
+      if (!(await identities.names.isMember(peer))) {
         link.close(closeCodes.notJoined, 'this node is not part of the cluster');
         return undefined;
       }
       if (turnAway(link, nodeName, hello)) return undefined;
+      const addressProblem = await settleAddresses(nodeName, hello, link.seenAs ?? '');
       const generation = await connections.next(nodeName);
       const older = sessions.get(nodeName);
       const session: NodeSession = new NodeSession({
@@ -208,6 +237,7 @@ export function createNodes(options: NodesOptions): Nodes {
         link,
         hello,
         generation,
+        addressProblem,
         clock,
         beatBefore: older?.beat,
         onBeat: (beat, before) => onBeat(nodeName, before, beat),
@@ -229,13 +259,28 @@ export function createNodes(options: NodesOptions): Nodes {
       addresses.check(nodeName);
       reopening.check(nodeName);
       record(history.connected(nodeName));
-      tellOfShared(nodeName);
       session.send({ type: 'welcome', session: generation, nowMs: clock.now(), servers: [...servers(link.reachedAt)] });
       log.info('node connected', { node: nodeName, session: generation, version: hello.version });
       return session;
     },
     session: (nodeName) => sessions.get(nodeName),
-    nodeAt: (address) => live().find(({ hello }) => hello.internalIps.includes(address))?.nodeName,
+    heardAtMs: (nodeName) => ({
+      isConnected: live().some((session) => session.nodeName === nodeName),
+      ms: Math.max(lastSeenMs.get(nodeName) ?? 0, startedAtMs),
+    }),
+    nameClaimed(attempt) {
+      const { nodeName, refusal } = attempt;
+      const message = nameClaims.add(attempt);
+      announcer.event(nodeName, { type: 'Warning', reason: 'NameClaimed', message });
+      const session = sessions.get(nodeName);
+      if (session?.beat !== undefined) tell(nodeName, session.beat);
+      if (refusal === undefined) session?.close(closeCodes.notJoined, 'another machine has the name of this node now');
+    },
+    addressMoved({ address, from, to }) {
+      const message = `${address} was the address of ${from}, which is not connected, and is the address of ${to} now`;
+      for (const name of [from, to]) announcer.event(name, { type: 'Warning', reason: 'AddressMoved', message });
+      log.warn('an address has moved to another node', { address, from, to });
+    },
     all: () => {
       const names = new Set([...directory.all().map((node) => node.metadata.name), ...sessions.keys()]);
       return [...names].toSorted().map((name) => {
@@ -251,7 +296,6 @@ export function createNodes(options: NodesOptions): Nodes {
     },
     objects: () => directory.all(),
     async drain(nodeName, request, signal) {
-      if (!(await isJoined(nodeName))) throw new NodeUnknownError(nodeName);
       return await drainNode({ kube, nodeName, request, log }, AbortSignal.any([signal, stopping.signal]));
     },
     history: (nodeName) => history.of(nodeName),
@@ -270,11 +314,19 @@ export function createNodes(options: NodesOptions): Nodes {
       lastSeenMs.delete(nodeName);
       await history.flush(nodeName);
       await connections.forget(nodeName);
+      await identities.forget(nodeName);
       if (object !== undefined) await kube.delete(`/api/v1/nodes/${nodeName}`);
       for (const key of (await store.list(nodePrefix(nodeName))).entries.keys()) await store.delete(key);
       log.info('node removed', { node: nodeName });
     },
   };
+}
+
+function sameAddresses(known: DecidedAddresses | undefined, hello: Hello): boolean {
+  return (
+    known !== undefined &&
+    JSON.stringify([known.internalIps, known.externalIps]) === JSON.stringify([hello.internalIps, hello.externalIps])
+  );
 }
 
 function nodePrefix(nodeName: string): string {

@@ -131,14 +131,6 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
     }
   };
 
-  const sharing = (session: NodeSession): string | undefined => {
-    const [address] = session.hello.internalIps;
-    const other = sessions().find((one) => one !== session && one.hello.internalIps[0] === address);
-    if (other === undefined || address === undefined) return undefined;
-    const [a, b] = [session.nodeName, other.nodeName].toSorted();
-    return `${a} and ${b} have one address, ${address}: pods of the two do not reach each other; give each the address by which the other reaches it: --node-ip ADDRESS`;
-  };
-
   const counted = (one: Known): readonly PodProbeResult[] =>
     [...one.failures.values()].filter(({ times }) => times > 1).map(({ result }) => result);
   const sentences = (one: Known): readonly string[] => counted(one).map((result) => sentenceOf(one, result));
@@ -159,8 +151,8 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
 
   const problems = (): readonly string[] => {
     const all = sessions().flatMap((session) => {
-      const shared = sharing(session);
-      return shared === undefined ? sentences(known(session)) : [shared];
+      const { addressProblem } = session;
+      return addressProblem === undefined ? sentences(known(session)) : [addressProblem];
     });
     return [...new Set(all)];
   };
@@ -182,8 +174,9 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
     conditionOf(nodeName) {
       const session = sessions().find((one) => one.nodeName === nodeName);
       if (session === undefined) return undefined;
-      const shared = sharing(session);
-      if (shared !== undefined) return { type, status: 'False', reason: 'AddressShared', message: shared };
+      const { addressProblem } = session;
+      if (addressProblem !== undefined)
+        return { type, status: 'False', reason: 'AddressRefused', message: addressProblem };
       if (session.hello.probesPods !== true) return undefined;
       const one = known(session);
       const said = sentences(one);

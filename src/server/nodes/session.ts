@@ -8,6 +8,8 @@ import { NodeCommandError, NodeNotConnectedError } from './errors.ts';
 export interface NodeLink {
   /** The server's own address of the connection. */
   readonly reachedAt?: string;
+  /** The address the connection comes from. */
+  readonly seenAs?: string;
   send(message: FromServer): void;
   close(code: number, reason: string): void;
 }
@@ -18,6 +20,8 @@ export interface SessionOptions {
   readonly hello: Hello;
   /** Counts this node's connections. */
   readonly generation: number;
+  /** Why the node does not have the address it says it has. */
+  readonly addressProblem: string | undefined;
   readonly clock: Clock;
   /** The last one of the connection before. */
   readonly beatBefore: Beat | undefined;
@@ -43,6 +47,8 @@ export class NodeSession {
   readonly sinceMs: number;
   /** The server's own address of the connection. */
   readonly reachedAt: string | undefined;
+  /** Why the node does not have the address it says it has. */
+  readonly addressProblem: string | undefined;
   beat: Beat | undefined;
   heardAtMs: number;
   readonly #options: SessionOptions;
@@ -55,6 +61,7 @@ export class NodeSession {
     this.nodeName = options.nodeName;
     this.hello = options.hello;
     this.reachedAt = options.link.reachedAt;
+    this.addressProblem = options.addressProblem;
     this.generation = options.generation;
     this.sinceMs = options.clock.now();
     this.heardAtMs = options.clock.now();

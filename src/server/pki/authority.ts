@@ -7,6 +7,9 @@ import { CaExpiredError, PkiFileInvalidError, PkiKeyMismatchError, PkiKeyMissing
 import { certMode, keepKey } from './files.ts';
 import type { CertificateAuthority, CertificateRequest, IssuedCertificate } from './pki.ts';
 
+/** Of a user's uid, in Kubernetes' own arc. */
+export const uidOid = '1.3.6.1.4.1.57683.2';
+
 const dayMs = 86_400_000;
 const caDays = 3650;
 const leafDays = 365;
@@ -85,7 +88,11 @@ async function issue(
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),
     issuer: authority.subjectName,
-    subject: [...(request.organizations ?? []).map((name) => ({ O: [name] })), { CN: [request.commonName] }],
+    subject: [
+      ...(request.organizations ?? []).map((name) => ({ O: [name] })),
+      { CN: [request.commonName] },
+      ...(request.uid === undefined ? [] : [{ [uidOid]: [request.uid] }]),
+    ],
     notBefore: new Date(ca.nowMs - backDatedMs),
     notAfter,
     publicKey,

@@ -23,6 +23,8 @@ export interface CertificateAuthority {
 export interface CertificateRequest {
   readonly commonName: string;
   readonly organizations?: readonly string[];
+  /** Tells one machine from another that had the name before it; kube-apiserver takes it as the user's uid. */
+  readonly uid?: string;
   readonly dnsNames?: readonly string[];
   readonly ipAddresses?: readonly string[];
   readonly usages: readonly CertificateUsage[];
@@ -77,6 +79,7 @@ export async function openPki(dir: string, clock: Clock = systemClock): Promise<
 }
 
 export { publicKeyOfCsr } from './csr.ts';
+export { uidOid } from './authority.ts';
 export type { Leaf, LeafSpec } from './leaf.ts';
 export {
   CaExpiredError,

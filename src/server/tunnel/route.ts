@@ -1,11 +1,22 @@
 import { isIPv4 } from 'node:net';
 import { contains } from '../../shared/ipv4/ipv4.ts';
 
-/** A Node of the API, as far as its addresses go. */
+/** A Node of the API, as far as its pods' addresses go. */
 export interface RoutedNode {
   readonly metadata: { readonly name: string };
   readonly spec?: { readonly podCIDRs?: readonly string[] };
-  readonly status?: { readonly addresses?: readonly { readonly address: string }[] };
+}
+
+/** Which addresses belong to which node, as this server has decided. */
+export interface NodeAddressBook {
+  of(nodeName: string): { readonly internalIps: readonly string[] } | undefined;
+  owner(address: string): string | undefined;
+}
+
+/** Where a connection goes: to which node, and to which of its addresses. */
+export interface Route {
+  readonly nodeName: string;
+  readonly target: Target;
 }
 
 export interface Target {
@@ -21,10 +32,22 @@ export function targetOf(authority: string): Target | undefined {
   return { host: url.hostname.replace(/^\[|\]$/g, ''), port };
 }
 
-/** The node that has this address, or whose pods have it. */
-export function nodeOf(host: string, nodes: readonly RoutedNode[]): string | undefined {
-  const byAddress = nodes.find((node) => node.status?.addresses?.some(({ address }) => address === host));
-  if (byAddress !== undefined) return byAddress.metadata.name;
+/**
+ * To a kubelet by its node's name, so that no claim of an address matters; else to the node that has the address, or whose
+ * pods have it. @returns undefined for what belongs to no node
+ */
+export function routeTo(
+  target: Target,
+  { nodes, addresses }: { readonly nodes: readonly RoutedNode[]; readonly addresses: NodeAddressBook },
+): Route | undefined {
+  const { host, port } = target;
+  const [nodeIp] = addresses.of(host)?.internalIps ?? [];
+  if (nodeIp !== undefined) return { nodeName: host, target: { host: nodeIp, port } };
+  const nodeName = addresses.owner(host) ?? nodeOfPod(host, nodes);
+  return nodeName === undefined ? undefined : { nodeName, target };
+}
+
+function nodeOfPod(host: string, nodes: readonly RoutedNode[]): string | undefined {
   if (!isIPv4(host)) return undefined;
   const isPods = (cidr: string) => isIPv4(cidr.split('/', 1).join('')) && contains(cidr, host);
   return nodes.find((node) => node.spec?.podCIDRs?.some(isPods))?.metadata.name;

@@ -2,8 +2,8 @@
  * @module
  * How kube-apiserver reaches kubelets and pods: HTTP CONNECT on a unix socket, and from there through the node's own
  * connection, so that a node needs no inbound port.
- * Knows: which node an address belongs to, streams that wait for their agent. Leaves to others: websockets and TLS (api/),
- * who is connected (nodes/).
+ * Knows: streams that wait for their agent. Leaves to others: websockets and TLS (api/), who is connected (nodes/), which
+ * address is whose (identity/).
  * Spec: Kubernetes EgressSelectorConfiguration v1beta1 (`cluster`, HTTPConnect, uds); RFC 9110, 9.3.6.
  *
  *   kube-apiserver ──CONNECT──▶ here ──open──▶ agent ──dials kubelet or pod, then /v1/tunnel/<id>──▶ here: joined
@@ -18,12 +18,13 @@ import type { Log } from '../../shared/log/log.ts';
 import { dial, joinStreams } from '../../shared/streams/streams.ts';
 import { listenPrivately } from '../../shared/listen/listen.ts';
 import type { FromServer } from '../../shared/protocol/channel.ts';
-import { nodeOf, targetOf, type RoutedNode, type Target } from './route.ts';
+import { routeTo, targetOf, type NodeAddressBook, type RoutedNode, type Target } from './route.ts';
 
 export interface TunnelOptions {
   /** Where kube-apiserver asks. */
   readonly socketPath: string;
   readonly nodes: () => readonly RoutedNode[];
+  readonly addresses: NodeAddressBook;
   /** The way to an agent; undefined for one that is not connected. */
   readonly session: (nodeName: string) => { send(message: FromServer): void } | undefined;
   /** The node on this box: its addresses are reached without a detour. */
@@ -47,7 +48,7 @@ interface Waiting {
 const dialWithinMs = 10_000;
 
 export function createTunnel(options: TunnelOptions): Tunnel {
-  const { socketPath, nodes, session, ownNode, log } = options;
+  const { socketPath, nodes, addresses, session, ownNode, log } = options;
   const condition = conditionTracker();
   const waiting = new Map<string, Waiting>();
   const open = new Set<Duplex>();
@@ -68,8 +69,9 @@ export function createTunnel(options: TunnelOptions): Tunnel {
   };
 
   const dial = (target: Target): Promise<Duplex> => {
-    const nodeName = nodeOf(target.host, nodes());
-    return nodeName === undefined || nodeName === ownNode ? direct(target) : throughAgent(nodeName, target);
+    const route = routeTo(target, { nodes: nodes(), addresses });
+    if (route === undefined) return direct(target);
+    return route.nodeName === ownNode ? direct(route.target) : throughAgent(route.nodeName, route.target);
   };
 
   const onConnect = async (client: Duplex, authority: string): Promise<void> => {

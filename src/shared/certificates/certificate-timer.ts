@@ -2,11 +2,13 @@ import { conditionTracker } from '../component/component.ts';
 import type { Component } from '../component/component.ts';
 import type { Log } from '../log/log.ts';
 
-const everyMs = 12 * 60 * 60 * 1000;
+const everyMs = 60 * 60 * 1000;
+/** After a failure, or a start without a server, which may be back. */
+const againMs = 60 * 1000;
 const namesEveryMs = 5000;
 
 /**
- * Renews what is due twice a day, so that a box that is left alone for years keeps its certificates; and at once when the
+ * Renews what is due, so that a box that is left alone for years keeps its certificates; and at once when the
  * names change that are in them.
  */
 export function certificateTimer(options: {
@@ -23,6 +25,7 @@ export function certificateTimer(options: {
   let timer: NodeJS.Timeout | undefined;
   let namesTimer: NodeJS.Timeout | undefined;
   let known = '';
+  let isStopped = false;
   const current = () => names?.().toSorted().join(' ') ?? '';
   const renewIfRenamed = () => {
     const now = current();
@@ -32,27 +35,34 @@ export function certificateTimer(options: {
     void renewNow();
   };
   const renewNow = async () => {
+    let nextMs = everyMs;
     try {
       const renewed = await renew();
       condition.set('True', 'Valid', '');
       if (renewed.length > 0) log.info('certificates renewed', { certificates: renewed });
     } catch (error) {
+      nextMs = againMs;
+      if (condition.current().status !== 'False') log.error('certificates not renewed', { error });
       condition.set('False', 'RenewalFailed', String(error));
-      log.error('certificates not renewed', { error });
     }
+    if (isStopped) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => void renewNow(), nextMs).unref();
   };
   return {
     name,
     after,
     async start() {
       condition.set('True', 'Valid', ''); // they were made or renewed just now
-      timer = setInterval(() => void renewNow(), everyMs).unref();
+      isStopped = false;
+      timer = setTimeout(() => void renewNow(), againMs).unref();
       if (names === undefined) return;
       known = current();
       namesTimer = setInterval(renewIfRenamed, namesEveryMs).unref();
     },
     async stop() {
-      clearInterval(timer);
+      isStopped = true;
+      clearTimeout(timer);
       clearInterval(namesTimer);
     },
     health: () => condition.current(),

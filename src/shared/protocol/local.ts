@@ -12,6 +12,8 @@ export const Token = z.object({
   description: z.string(),
   createdAt: z.string(),
   expiresAt: z.string().optional(),
+  /** The one node that joins by it. */
+  nodeName: z.string().optional(),
 });
 export const TokenList = z.object({ tokens: z.array(Token) });
 export type TokenList = z.infer<typeof TokenList>;
@@ -22,6 +24,7 @@ export const NewTokenRequest = z.object({
   /** 0: until deleted. */
   ttlMs: z.number().min(0),
   secret: z.string().optional(),
+  nodeName: z.string().max(253).optional(),
 });
 export const TokenCreated = z.object({
   token: Token,

@@ -31,6 +31,29 @@ const refused = async (...flags: readonly string[]) => {
   return stderr;
 };
 
+/** Where somebody has put away the certificates of a1. */
+const stolenDir = '/root/stolen';
+const mustRun = async (box: Box, ...command: readonly string[]) => {
+  const { code, stderr } = await box.host.exec(command);
+  if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code}: ${stderr}`);
+};
+const asStolen = (user: string) => [
+  '--server',
+  nodes.url.replace(':9345', ':6443'),
+  '--certificate-authority',
+  `${stolenDir}/server-ca.crt`,
+  '--client-certificate',
+  `${stolenDir}/${user}.crt`,
+  '--client-key',
+  `${stolenDir}/${user}.key`,
+];
+const withStolen = (...args: readonly string[]) => a1.kubectl(...asStolen('kubelet'), ...args);
+/** What kubectl says to somebody who shows them. */
+const tryStolen = async (user: string, ...args: readonly string[]) => {
+  const { stdout, stderr } = await a1.tryKubectl(...asStolen(user), ...args);
+  return stdout + stderr;
+};
+
 const web = `
 apiVersion: apps/v1
 kind: Deployment
@@ -111,10 +134,26 @@ describe('a node', () => {
     await onServer('node', 'drain', 'a1', '--timeout=60s');
     expect((await podsOf(nodes.server, 'app=web')).filter(({ spec }) => spec.nodeName === 'a1')).toEqual([]);
     const agent = a1.running();
+    await mustRun(a1, 'cp', '-a', '/var/lib/kagent/agent/pki', stolenDir);
+    const node = JSON.stringify({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'a1' } });
+    await mustRun(a1, 'sh', '-c', `printf %s '${node}' >${stolenDir}/node.json`);
+    expect(await withStolen('get', 'node', 'a1', '-o', 'name')).toBe('node/a1\n');
     await onServer('node', 'rm', 'a1');
     expect(await agent.exited).toBe(3);
     expect(agent.output()).toMatch(/a1 was removed from the cluster by 'kagent node rm'/);
     expect((await listNodes(nodes.server)).map(({ name }) => name)).not.toContain('a1');
+    expect(await kubectl('get', 'nodes', '-o', 'name')).not.toContain('node/a1');
+  });
+
+  test('that was removed has certificates for days, and kube-apiserver refuses whoever shows them, at once', async () => {
+    for (const user of ['kubelet', 'kube-proxy', 'flannel'] as const)
+      await eventually(async () => (await tryStolen(user, 'get', 'nodes')).includes('removed from the cluster'), {
+        what: `a refusal of the removed node’s ${user}`,
+      });
+    expect(await tryStolen('kubelet', 'get', 'secrets', '-A')).toContain('Forbidden');
+    expect(await tryStolen('kubelet', 'create', '--validate=false', '-f', `${stolenDir}/node.json`)).toContain(
+      'Forbidden',
+    );
     expect(await kubectl('get', 'nodes', '-o', 'name')).not.toContain('node/a1');
   });
 
@@ -124,17 +163,23 @@ describe('a node', () => {
     await kubectl('scale', 'deployment/web', '--replicas', '9');
     await kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
     expect((await podsOf(nodes.server, 'app=web')).some(({ spec }) => spec.nodeName === 'a1')).toBe(true);
+    expect(await tryStolen('kubelet', 'get', 'nodes')).toContain('removed from the cluster'); // what it had before
   });
 
-  test('keeps its name from another machine, until it is gone and the other one says so', async () => {
+  test('keeps its name from another machine, which is told on the Node, until an administrator gives it away', async () => {
     const twin = await nodes.addBox('a4', 24);
     const flags = [...(await nodes.joinFlags()), '--node-name', 'a1'];
     const tried = (...more: readonly string[]) => twin.kagent(['agent', ...flags, ...more], { timeoutMs: 60_000 });
-    expect((await tried()).stderr).toMatch(/another machine has joined as a1; .*'kagent node rm a1'.*--replace/);
+    expect((await tried()).stderr).toMatch(/another machine has joined as a1; .*'kagent node rm a1'/);
     expect((await tried('--replace')).stderr).toMatch(/a1 is connected from another machine and is not replaced/);
     await a1.host.off();
     await untilNode(nodes, 'a1', { connected: false });
-    await twin.startAgent(...flags, '--replace');
+    expect((await tried('--replace')).stderr).toMatch(/a1 was heard too lately .*'kagent node rm a1'/);
+    expect((await tried('--replace', '--node-name', 's1')).stderr).toMatch(/s1 is the server's own node/);
+    expect(await kubectl('describe', 'node', 'a1')).toMatch(/NameUndisputed +False .*ClaimedByAnotherMachine/);
+    const forA1 = await onServer('token', 'create', '--node', 'a1', '--ttl', '5m');
+    expect((await tried('--token', forA1, '--node-name', 'a9')).stderr).toMatch(/lets in the node a1 alone/);
+    await twin.startAgent(...flags, '--token', forA1);
     await untilNode(nodes, 'a1', { connected: true, status: 'Ready' });
     const address = await kubectl('get', 'node', 'a1', '-o', 'jsonpath={.status.addresses[0].address}');
     expect(address).toBe(twin.host.address);

@@ -157,10 +157,9 @@ test('what is no hello, no JSON or no node is not listened to', async () => {
 });
 
 test('a node that was removed is turned away', async () => {
-  let isJoined = true;
-  const server = await channelServer({ isJoined: () => isJoined });
+  const server = await channelServer();
   const identity = await server.identity('a');
-  isJoined = false;
+  await server.identities.forget('a');
   const removed = await rawPeer(server.url, identity, [hello]);
   expect(await removed.ended).toContain(String(closeCodes.notJoined));
 });

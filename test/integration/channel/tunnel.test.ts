@@ -22,13 +22,12 @@ async function target(onConnection: (socket: Socket) => void): Promise<number> {
   return (listener.address() as AddressInfo).port;
 }
 
-/** A server and a node whose address is loopback's. */
+/** A server and a node whose pods have loopback's addresses. */
 async function tunnel(mayDial = (_host: string) => true): Promise<ChannelServer> {
   const server = await channelServer();
   server.kube.put({
     metadata: { name: 'a' },
-    spec: { podCIDRs: ['127.0.3.0/24'] },
-    status: { addresses: [{ type: 'InternalIP', address: '127.0.0.1' }] },
+    spec: { podCIDRs: ['127.0.0.0/16'] },
   });
   await agentChannel(await server.identity('a'), server.url, { mayDial });
   await eventually(() => server.nodes.session('a') !== undefined && server.nodes.objects().length === 1);
@@ -132,7 +131,7 @@ test('an address of no node is reached from the server itself', async () => {
     .flat()
     .find((one) => one?.family === 'IPv4' && !one.internal);
   const listener = createServer((socket) => socket.end('outside'));
-  listener.listen(0, outside?.address ?? '127.0.0.2');
+  listener.listen(0, outside?.address ?? '127.1.0.2');
   await once(listener, 'listening');
   onTestFinished(() => void listener.close());
   const { address, port } = listener.address() as AddressInfo;

@@ -1,5 +1,6 @@
 import { kubeletClientUser } from '../../control-plane/control-plane.ts';
-import { flannelGroup, flannelUserPrefix } from '../../join/join.ts';
+import { flannelUserPrefix } from '../../identity/identity.ts';
+import { flannelGroup } from '../../join/join.ts';
 
 /**
  * Rights of kagent's own users. flannel reads all nodes and writes annotations by way of their status; the policy keeps

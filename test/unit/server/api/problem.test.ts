@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { problemOf, problemResponse } from '../../../../src/server/api/problem.ts';
 import { PortTakenError } from '../../../../src/server/api/api.ts';
-import { NodeNameTakenError, TokenWrongError, TooManyAttemptsError } from '../../../../src/server/join/join.ts';
+import { NodeNameTakenError } from '../../../../src/server/identity/identity.ts';
+import { TokenWrongError, TooManyAttemptsError } from '../../../../src/server/join/join.ts';
 
 test.each([
   [new TokenWrongError(), 401, 'TOKEN_WRONG'],

@@ -22,7 +22,7 @@ function filesIn(dir: string) {
 
 test('a first start makes a token, in files that only their owner can read', () => {
   const files = filesIn(temporaryDir());
-  const tokens = openTokens({ caHash, store: memoryKeyValue(), files });
+  const tokens = openTokens({ ownNode: 's1', caHash, store: memoryKeyValue(), files });
   expect(readFileSync(files.nodeToken, 'utf8')).toBe(`${tokens.agentToken.reveal()}\n`);
   expect(tokens.agentToken.reveal()).toMatch(/^K10(cd){32}::server:[0-9a-f]{48}$/);
   for (const path of [files.token, files.nodeToken]) expect(statSync(path).mode & 0o777).toBe(0o600);
@@ -30,15 +30,23 @@ test('a first start makes a token, in files that only their owner can read', () 
 
 test('a second start knows the same token', () => {
   const files = filesIn(temporaryDir());
-  const first = openTokens({ caHash, store: memoryKeyValue(), files });
-  expect(openTokens({ caHash, store: memoryKeyValue(), files }).serverToken.equals(first.serverToken)).toBe(true);
+  const first = openTokens({ ownNode: 's1', caHash, store: memoryKeyValue(), files });
+  expect(
+    openTokens({ ownNode: 's1', caHash, store: memoryKeyValue(), files }).serverToken.equals(first.serverToken),
+  ).toBe(true);
 });
 
 test.each(['s3cret', 'server:s3cret', `K10${'00'.repeat(32)}::server:s3cret`])(
   'an operator may give %s; the files hold the whole token with the right hash',
   async (given) => {
     const files = filesIn(temporaryDir());
-    const tokens = openTokens({ caHash, store: memoryKeyValue(), files, serverSecret: new Secret(given) });
+    const tokens = openTokens({
+      ownNode: 's1',
+      caHash,
+      store: memoryKeyValue(),
+      files,
+      serverSecret: new Secret(given),
+    });
     expect(tokens.serverToken.reveal()).toBe(`K10${caHash}::server:s3cret`);
     expect((await tokens.find(new Secret('server:s3cret')))?.role).toBe('server');
     expect((await tokens.find(new Secret('s3cret')))?.role).toBe('server');
@@ -49,6 +57,7 @@ test.each(['s3cret', 'server:s3cret', `K10${'00'.repeat(32)}::server:s3cret`])(
 test("agents' own token joins agents, and node-token shows it instead of the servers'", async () => {
   const files = filesIn(temporaryDir());
   const tokens = openTokens({
+    ownNode: 's1',
     caHash,
     store: memoryKeyValue(),
     files,
@@ -63,11 +72,12 @@ test("agents' own token joins agents, and node-token shows it instead of the ser
 test('a damaged token file is an error', () => {
   const files = filesIn(temporaryDir());
   writeFileSync(files.token, 'K10short::server:x\n');
-  expect(() => openTokens({ caHash, store: memoryKeyValue(), files })).toThrow(TokenFormatError);
+  expect(() => openTokens({ ownNode: 's1', caHash, store: memoryKeyValue(), files })).toThrow(TokenFormatError);
 });
 
 test('a token does not show its secret in a log', async () => {
   const tokens = openTokens({
+    ownNode: 's1',
     caHash,
     store: memoryKeyValue(),
     files: filesIn(temporaryDir()),
@@ -80,7 +90,13 @@ test('a token does not show its secret in a log', async () => {
 
 async function issue(changes: { readonly secret?: Secret; readonly ttlMs?: number } = {}) {
   const store = memoryKeyValue();
-  const tokens = openTokens({ caHash, store, files: filesIn(temporaryDir()), serverSecret: new Secret('s') });
+  const tokens = openTokens({
+    ownNode: 's1',
+    caHash,
+    store,
+    files: filesIn(temporaryDir()),
+    serverSecret: new Secret('s'),
+  });
   const asked = { role: 'agent', description: 'for a', ttlMs: 60_000, secret: undefined, ...changes } as const;
   return { store, tokens, made: await tokens.create(asked) };
 }
@@ -121,7 +137,7 @@ test('a deleted token is gone; the cluster’s own cannot be deleted', async () 
 
 test('after a rotation the new token joins and the old one does not, and a restart knows it', async () => {
   const files = filesIn(temporaryDir());
-  const open = () => openTokens({ caHash, store: memoryKeyValue(), files });
+  const open = () => openTokens({ ownNode: 's1', caHash, store: memoryKeyValue(), files });
   const tokens = open();
   const old = tokens.serverToken;
   const next = tokens.rotate(old, undefined);

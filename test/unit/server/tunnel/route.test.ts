@@ -1,29 +1,35 @@
 import { expect, test } from 'vitest';
-import { nodeOf, targetOf } from '../../../../src/server/tunnel/route.ts';
+import { routeTo, targetOf } from '../../../../src/server/tunnel/route.ts';
 
 const nodes = [
-  {
-    metadata: { name: 'a' },
-    spec: { podCIDRs: ['10.42.0.0/24', 'fd00::/64'] },
-    status: { addresses: [{ address: '10.0.0.1' }, { address: 'a' }, { address: 'fd00:1::1' }] },
-  },
-  { metadata: { name: 'b' }, spec: { podCIDRs: ['10.42.1.0/24'] }, status: { addresses: [{ address: '10.42.0.77' }] } },
-  { metadata: { name: 'new' } },
+  { metadata: { name: 'a' }, spec: { podCIDRs: ['10.42.0.0/24', 'fd00::/64'] } },
+  { metadata: { name: 'b' }, spec: { podCIDRs: ['10.42.1.0/24'] } },
+  // What a Node says of its addresses is not asked: this one wants the traffic of `a`.
+  { metadata: { name: '0' }, status: { addresses: [{ address: '10.0.0.1' }, { address: 'a' }] } },
 ];
+const decided = new Map([
+  ['a', ['10.0.0.1', 'fd00:1::1']],
+  ['b', ['10.42.0.77']],
+]);
+const addresses = {
+  of: (name: string) => (decided.has(name) ? { internalIps: decided.get(name) ?? [] } : undefined),
+  owner: (address: string) => [...decided].find(([, ips]) => ips.includes(address))?.[0],
+};
 
 test.each([
-  ['10.0.0.1', 'a'],
-  ['a', 'a'],
-  ['fd00:1::1', 'a'],
-  ['10.42.0.5', 'a'],
-  ['10.42.1.255', 'b'],
-  ['10.42.0.77', 'b'], // an address of its own beats another's range
-  ['10.42.2.1', undefined],
-  ['8.8.8.8', undefined],
-  ['webhook.example.org', undefined],
-  ['fd00::5', undefined],
-])('%s belongs to %s', (host, name) => {
-  expect(nodeOf(host, nodes)).toBe(name);
+  ['10.0.0.1', 'a', '10.0.0.1'],
+  ['a', 'a', '10.0.0.1'], // a kubelet, by its node's name
+  ['fd00:1::1', 'a', 'fd00:1::1'],
+  ['10.42.0.5', 'a', '10.42.0.5'],
+  ['10.42.1.255', 'b', '10.42.1.255'],
+  ['10.42.0.77', 'b', '10.42.0.77'], // an address of its own beats another's range
+])('a connection to %s goes through %s, to %s', (host, nodeName, dialled) => {
+  const route = routeTo({ host, port: 1 }, { nodes, addresses });
+  expect(route).toEqual({ nodeName, target: { host: dialled, port: 1 } });
+});
+
+test.each(['10.42.2.1', '8.8.8.8', 'webhook.example.org', 'fd00::5', '0'])('%s belongs to no node', (host) => {
+  expect(routeTo({ host, port: 1 }, { nodes, addresses })).toBeUndefined();
 });
 
 test.each([
