@@ -10,7 +10,7 @@ import { eventually } from '../../helpers/wait.ts';
 
 const fixtures = resolve(import.meta.dirname, '../../fixtures');
 const kagent = '/usr/local/bin/kagent';
-const longestMs = 2000;
+const longestMs = 15_000;
 
 let box: BoxWithLab;
 beforeAll(async () => {

@@ -262,3 +262,39 @@ test('a box that has joined nothing, and one whose server is away, say so instea
   await server.api.stop();
   await expect(requestDrain(paths, request)).rejects.toMatchObject({ code: 'DRAIN_SERVERS_AWAY' });
 });
+
+test('somebody who wants a node’s name is told of on the Node; one who gets it ends the connection of who had it', async () => {
+  const server = await channelServer();
+  server.kube.put(node('a'));
+  const ended: number[] = [];
+  await agentChannel(await server.identity('a'), server.url, {
+    onNotJoined: () => Promise.resolve(void ended.push(1)),
+  });
+  await eventually(() => server.nodes.session('a')?.beat !== undefined, { what: 'a beat' });
+  const claim = { nodeName: 'a', password: 'another', replace: true, address: '10.0.0.66' } as const;
+  await expect(server.identities.names.claim({ ...claim, by: 'token' })).rejects.toThrow(/is connected/);
+  await eventually(
+    () => server.kube.conditions('a').includes('kagent.sh/NameUndisputed False ClaimedByAnotherMachine'),
+    { what: 'a condition' },
+  );
+  expect(server.kube.events.map(({ message }) => message)).toContain(
+    'another machine asked for the name of this node from 10.0.0.66: it did not get it',
+  );
+  expect(ended).toEqual([]);
+  await server.identities.names.claim({ ...claim, by: 'token-for-name' });
+  await eventually(() => ended.length > 0, { what: 'the end of the old machine’s connection' });
+});
+
+test('a node does not get the address of another by saying that it has it', async () => {
+  const server = await channelServer();
+  server.kube.put(node('a'));
+  server.kube.put(node('0'));
+  await agentChannel(await server.identity('a'), server.url);
+  await eventually(() => server.nodes.session('a') !== undefined, { what: 'the owner' });
+  const liar = await server.identity('0', undefined, '10.0.0.66');
+  await agentChannel(liar, server.url, { hello: () => ({ ...hello, machineId: 'two', internalIps: ['10.0.0.5'] }) });
+  await eventually(() => server.nodes.session('0') !== undefined, { what: 'the liar' });
+  expect(server.identities.addresses.owner('10.0.0.5')).toBe('a');
+  expect(server.identities.addresses.of('0')?.internalIps).toEqual(['10.0.0.66']);
+  await eventually(() => server.kube.events.some(({ reason }) => reason === 'AddressRefused'), { what: 'an event' });
+});
