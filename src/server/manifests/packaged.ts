@@ -1,7 +1,8 @@
 import { corednsManifest } from './packaged/coredns.ts';
+import { nodeAddressesManifest, type NodeAddressSettings } from './packaged/node-addresses.ts';
 import { rbacManifest } from './packaged/rbac.ts';
 
-export interface PackagedSettings {
+export interface PackagedSettings extends NodeAddressSettings {
   readonly clusterDns: string;
   readonly clusterDomain: string;
   readonly corednsImage: string;
@@ -13,6 +14,7 @@ export function packagedManifests(
 ): readonly { readonly name: string; readonly text: string }[] {
   return [
     { name: '00-kagent-rbac', text: rbacManifest() },
+    { name: '02-kagent-node-addresses', text: nodeAddressesManifest(settings) },
     { name: 'coredns', text: corednsManifest(settings) },
   ];
 }

@@ -48,6 +48,14 @@ const asStolen = (user: string) => [
   `${stolenDir}/${user}.key`,
 ];
 const withStolen = (...args: readonly string[]) => a1.kubectl(...asStolen('kubelet'), ...args);
+/** What kube-apiserver says to a kubelet that writes this into the status of its own node. */
+const patchOwnStatus = (status: unknown) => {
+  const shown = ['--cacert server-ca.crt', '--cert kubelet.crt', '--key kubelet.key'].join(' ');
+  const patch = `-X PATCH -H 'content-type: application/merge-patch+json' -d '${JSON.stringify({ status })}'`;
+  return a1.sh(
+    `cd ${stolenDir} && curl -s ${shown} ${patch} ${nodes.url.replace(':9345', ':6443')}/api/v1/nodes/a1/status`,
+  );
+};
 /** What kubectl says to somebody who shows them. */
 const tryStolen = async (user: string, ...args: readonly string[]) => {
   const { stdout, stderr } = await a1.tryKubectl(...asStolen(user), ...args);
@@ -138,6 +146,13 @@ describe('a node', () => {
     const node = JSON.stringify({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'a1' } });
     await mustRun(a1, 'sh', '-c', `printf %s '${node}' >${stolenDir}/node.json`);
     expect(await withStolen('get', 'node', 'a1', '-o', 'name')).toBe('node/a1\n');
+    for (const [type, address, why] of [
+      ['InternalIP', nodes.server.host.address, 'another node that is Ready'],
+      ['InternalIP', '10.43.0.1', 'the ranges of pods and Services'],
+      ['Hostname', 's1', 'is its own name'],
+    ] as const) {
+      expect(await patchOwnStatus({ addresses: [{ type, address }] })).toContain(why);
+    }
     await onServer('node', 'rm', 'a1');
     expect(await agent.exited).toBe(3);
     expect(agent.output()).toMatch(/a1 was removed from the cluster by 'kagent node rm'/);

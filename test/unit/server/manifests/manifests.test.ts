@@ -52,7 +52,13 @@ function room(
     store,
     nodeName: 'box',
     dir,
-    packaged: { clusterDns: '10.43.0.10', clusterDomain: 'cluster.local', corednsImage: 'example/coredns:1' },
+    packaged: {
+      clusterCidr: '10.42.0.0/16',
+      serviceCidr: '10.43.0.0/16',
+      clusterDns: '10.43.0.10',
+      clusterDomain: 'cluster.local',
+      corednsImage: 'example/coredns:1',
+    },
     disabled: options.disabled ?? [],
     log: silentLog,
     events,
@@ -74,7 +80,7 @@ const signal = new AbortController().signal;
 test('a start writes the packaged files and applies them, rights first', async () => {
   const { dir, manifests, kube, names } = room();
   await manifests.start(signal);
-  expect(readdirSync(dir)).toEqual(['00-kagent-rbac.yaml', 'coredns.yaml']);
+  expect(readdirSync(dir)).toEqual(['00-kagent-rbac.yaml', '02-kagent-node-addresses.yaml', 'coredns.yaml']);
   expect(names()[0]).toBe('kagent:kube-apiserver-kubelet-client');
   const service = kube.applied.find(({ path }) => path.endsWith('/kube-dns'))?.object;
   expect(service).toMatchObject({ spec: { clusterIP: '10.43.0.10' } });

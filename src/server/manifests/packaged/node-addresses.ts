@@ -1,0 +1,83 @@
+export interface NodeAddressSettings {
+  readonly clusterCidr: string;
+  readonly serviceCidr: string;
+}
+
+/**
+ * What a kubelet may say of its node's addresses: kagent's own connections go by the server's record, but others read the
+ * Node. Not the name of another node, not an address of pods or Services, and none that a Ready node has; the second policy is
+ * asked once for each other node, which is its parameter.
+ */
+export function nodeAddressesManifest({ clusterCidr, serviceCidr }: NodeAddressSettings): string {
+  const ofRange = `isIP(a.address) && (cidr('${clusterCidr}').containsIP(a.address) || cidr('${serviceCidr}').containsIP(a.address))`;
+  const isReady = `params.?status.?conditions.orValue([]).exists(c, c.type == 'Ready' && c.status == 'True')`;
+  const theirs = `params.?status.?addresses.orValue([]).exists(b, b.type == 'InternalIP' && b.address == a.address)`;
+  const isInternal = `a.type == 'InternalIP'`;
+  return `# Written by kagent at each start; changes here are lost.
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata:
+  name: kagent-node-addresses
+spec:
+${ofKubelets}
+  validations:
+  - expression: "variables.addresses.all(a, a.type != 'Hostname' || a.address == object.metadata.name)"
+    reason: Forbidden
+    message: a node's Hostname is its own name
+  - expression: "variables.addresses.all(a, !(${ofRange}))"
+    reason: Forbidden
+    message: a node's address is none of the ranges of pods and Services
+---
+${bindingTo('kagent-node-addresses')}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata:
+  name: kagent-node-addresses-others
+spec:
+  paramKind:
+    apiVersion: v1
+    kind: Node
+${ofKubelets}
+  validations:
+  - expression: "params.metadata.name == object.metadata.name || !(${isReady}) || !variables.addresses.exists(a, ${isInternal} && ${theirs})"
+    reason: Forbidden
+    message: the address is that of another node that is Ready
+---
+${bindingTo('kagent-node-addresses-others')}
+  paramRef:
+    selector: {}
+    parameterNotFoundAction: Allow
+`;
+}
+
+/** Asked where a kubelet registers its node or changes the addresses. */
+const ofKubelets = `  failurePolicy: Fail
+  matchConstraints:
+    resourceRules:
+    - apiGroups: [""]
+      apiVersions: [v1]
+      operations: [CREATE]
+      resources: [nodes]
+    - apiGroups: [""]
+      apiVersions: [v1]
+      operations: [UPDATE]
+      resources: [nodes/status]
+  matchConditions:
+  - name: node
+    expression: "'system:nodes' in request.userInfo.groups"
+  - name: changed
+    expression: "oldObject == null || object.?status.?addresses.orValue([]) != oldObject.?status.?addresses.orValue([])"
+  variables:
+  - name: addresses
+    expression: "object.?status.?addresses.orValue([])"`;
+
+function bindingTo(policy: string): string {
+  return `apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata:
+  name: ${policy}
+spec:
+  policyName: ${policy}
+  validationActions: [Deny]`;
+}
