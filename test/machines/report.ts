@@ -1,5 +1,5 @@
 /** What a run showed, kept in dist/machines until `node test/machines/document.ts` makes docs/machines.md of it. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { version } from '../../src/shared/version/version.ts';
 import type { Row } from './rows.ts';
@@ -22,19 +22,24 @@ export interface RowReport {
 }
 
 export interface Report {
+  /** In an earlier run, on machines that were kept. */
+  hasPassed(story: string): boolean;
   /** Before each story. @throws after one that failed: another would find a machine half way */
   begin(): void;
   /** What the present story has measured or seen. */
   note(detail: string): void;
+  /** Writes the report each time: a run takes long, and may be broken off. */
   end(story: string, passed: boolean): void;
-  write(): void;
 }
 
-export function createReport(row: Row): Report {
-  const stories: StoryReport[] = [];
+/** @param goesOn with the stories that an earlier run has left */
+export function createReport(row: Row, goesOn: boolean): Report {
+  const path = join(reportDir, `${row.name}.json`);
+  const stories = goesOn ? passedBefore(path) : [];
   let startMs = 0;
   let detail: string | undefined;
   return {
+    hasPassed: (story) => stories.some((earlier) => earlier.story === story && earlier.passed),
     begin() {
       startMs = performance.now();
       detail = undefined;
@@ -47,11 +52,14 @@ export function createReport(row: Row): Report {
     end(story, passed) {
       const tookSeconds = Math.round((performance.now() - startMs) / 1000);
       stories.push({ story, passed, tookSeconds, ...(detail !== undefined && { detail }) });
-    },
-    write() {
       mkdirSync(reportDir, { recursive: true });
       const report: RowReport = { row, version, date: new Date().toISOString().slice(0, 10), stories };
-      writeFileSync(join(reportDir, `${row.name}.json`), JSON.stringify(report, null, 2));
+      writeFileSync(path, JSON.stringify(report, null, 2));
     },
   };
+}
+
+function passedBefore(path: string): StoryReport[] {
+  if (!existsSync(path)) return [];
+  return (JSON.parse(readFileSync(path, 'utf8')) as RowReport).stories.filter(({ passed }) => passed);
 }
