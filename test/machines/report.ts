@@ -8,7 +8,7 @@ export const reportDir = resolve(import.meta.dirname, '../../dist/machines/repor
 
 export interface StoryReport {
   readonly story: string;
-  readonly passed: boolean;
+  readonly result: 'passed' | 'failed' | 'not tried';
   readonly tookSeconds: number;
   /** What was measured or seen. */
   readonly detail?: string;
@@ -38,12 +38,13 @@ export function createReport(row: Row, goesOn: boolean): Report {
   const stories = goesOn ? passedBefore(path) : [];
   let startMs = 0;
   let detail: string | undefined;
+  const failedStory = () => stories.find((earlier) => earlier.result === 'failed');
   return {
-    hasPassed: (story) => stories.some((earlier) => earlier.story === story && earlier.passed),
+    hasPassed: (story) => stories.some((earlier) => earlier.story === story && earlier.result === 'passed'),
     begin() {
       startMs = performance.now();
       detail = undefined;
-      const failed = stories.find((earlier) => !earlier.passed);
+      const failed = failedStory();
       if (failed !== undefined) throw new Error(`not tried, as an earlier story failed: ${failed.story}`);
     },
     note(text) {
@@ -51,7 +52,8 @@ export function createReport(row: Row, goesOn: boolean): Report {
     },
     end(story, passed) {
       const tookSeconds = Math.round((performance.now() - startMs) / 1000);
-      stories.push({ story, passed, tookSeconds, ...(detail !== undefined && { detail }) });
+      const result = passed ? 'passed' : failedStory() === undefined ? 'failed' : 'not tried';
+      stories.push({ story, result, tookSeconds, ...(detail !== undefined && { detail }) });
       mkdirSync(reportDir, { recursive: true });
       const report: RowReport = { row, version, date: new Date().toISOString().slice(0, 10), stories };
       writeFileSync(path, JSON.stringify(report, null, 2));
@@ -61,5 +63,5 @@ export function createReport(row: Row, goesOn: boolean): Report {
 
 function passedBefore(path: string): StoryReport[] {
   if (!existsSync(path)) return [];
-  return (JSON.parse(readFileSync(path, 'utf8')) as RowReport).stories.filter(({ passed }) => passed);
+  return (JSON.parse(readFileSync(path, 'utf8')) as RowReport).stories.filter(({ result }) => result === 'passed');
 }
