@@ -1,10 +1,11 @@
 import { rm } from 'node:fs/promises';
+import { lookUntil } from '../look-until.ts';
 import { allocatorVariables } from './allocator.ts';
 import { definitionHead, serviceVariable } from './definition.ts';
 import { removedExitCode, wrongUsageExitCode } from './exit-codes.ts';
 import { ServiceNotReadyError } from './errors.ts';
 import { must, type ServiceHost } from './host.ts';
-import { lookUntil } from './look-until.ts';
+import { readyLooks } from './looks.ts';
 import { systemdQuote } from './quote.ts';
 import type { ServiceDefinition, ServiceManager } from './service.ts';
 
@@ -46,12 +47,16 @@ export function systemdManager(host: ServiceHost, unitDir: string = usualUnitDir
       await must(host, 'systemctl', '--no-block', 'restart', unit(name));
       const deadlineMs = performance.now() + timeoutMs;
       let lastStatus = '';
-      const state = await lookUntil(async () => {
-        const seen = await unitState(host, unit(name));
-        if (seen.status !== '' && seen.status !== lastStatus) onStatus(seen.status);
-        lastStatus = seen.status;
-        return seen.hasPendingJob && performance.now() < deadlineMs ? undefined : seen;
-      }, signal);
+      const state = await lookUntil(
+        async () => {
+          const seen = await unitState(host, unit(name));
+          if (seen.status !== '' && seen.status !== lastStatus) onStatus(seen.status);
+          lastStatus = seen.status;
+          return seen.hasPendingJob && performance.now() < deadlineMs ? undefined : seen;
+        },
+        readyLooks,
+        signal,
+      );
       if (state.isReady) return;
       const how = state.hasPendingJob ? `is not Ready after ${timeoutMs / 1000} s` : `ended (${state.result})`;
       const journal = ['--unit', unit(name), '--lines', '12', '--no-pager', '--output', 'cat'];
