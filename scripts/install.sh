@@ -13,6 +13,7 @@
 # INSTALL_KAGENT_SKIP_START      true: do not start it
 # INSTALL_KAGENT_SKIP_ENABLE     true: do not start it at boot; not now either
 # INSTALL_KAGENT_FORCE_RESTART   true: restart it although nothing changed
+# INSTALL_KAGENT_TIMEOUT         seconds that a slow box may take to be Ready (300)
 # INSTALL_KAGENT_SYMLINK         kubectl, crictl, ctr as links: "" where the name is free, "force", "skip"
 # INSTALL_KAGENT_SKIP_DOWNLOAD   true: take the executable that is in INSTALL_KAGENT_BIN_DIR already
 # INSTALL_KAGENT_ARTIFACT_PATH   a folder with kagent-ARCH and sha256sum-ARCH.txt, instead of a download
@@ -447,6 +448,7 @@ END
 	[ "${INSTALL_KAGENT_SKIP_ENABLE:-}" != true ] || set -- --no-enable --no-start "$@"
 	[ "${INSTALL_KAGENT_SKIP_START:-}" != true ] || set -- --no-start "$@"
 	[ "${INSTALL_KAGENT_FORCE_RESTART:-}" != true ] || set -- --force-restart "$@"
+	[ -z "${INSTALL_KAGENT_TIMEOUT:-}" ] || set -- "--timeout=$INSTALL_KAGENT_TIMEOUT" "$@"
 	service_start=$(now)
 	say '==> Service'
 	"$BIN_DIR/kagent" service install "$@" </dev/null || exit 1
@@ -512,6 +514,9 @@ main() {
 	[ "$(uname -s)" = Linux ] || fail "kagent runs on Linux only, this is $(uname -s)"
 	k3s_variables
 	[ "${INSTALL_KAGENT_TYPE:-notify}" = notify ] || fail "INSTALL_KAGENT_TYPE is $INSTALL_KAGENT_TYPE, but kagent tells systemd when it is ready: leave it out. Not to wait for that: INSTALL_KAGENT_SKIP_START=true, then systemctl --no-block start $(service_name "$@")"
+	case ${INSTALL_KAGENT_TIMEOUT:-1} in
+	*[!0-9]* | 0*) fail "INSTALL_KAGENT_TIMEOUT is $INSTALL_KAGENT_TIMEOUT, and has to be a number of seconds, such as 600. Nothing was changed." ;;
+	esac
 	if [ -n "${INSTALL_KAGENT_EXEC:-}" ]; then
 		# xargs splits it into words and understands quotes, without letting a shell run what is in it.
 		words=$(printf '%s\n' "$INSTALL_KAGENT_EXEC" | xargs -n 1 printf '%s\n')

@@ -33,11 +33,12 @@ export function passSilence(error: unknown): void {
 }
 
 const answerWithinMs = 20_000;
-const askAgainMs = 300;
+/** Grows with the command's age: each question costs the machine, and a command that takes minutes need not be noticed at once. */
+const askAgain = { leastMs: 300, mostMs: 5000, shareOfAge: 0.1 };
 
 /** Runs a shell's text as root and waits for its end. @throws {GuestSilentError} when the machine goes down meanwhile */
 export async function guestShell(socketPath: string, script: string, timeoutMs: number): Promise<GuestResult> {
-  const deadlineMs = performance.now() + timeoutMs;
+  const startMs = performance.now();
   const { pid } = Started.parse(
     await ask(socketPath, 'guest-exec', {
       path: '/bin/sh',
@@ -60,8 +61,9 @@ export async function guestShell(socketPath: string, script: string, timeoutMs: 
         stderr: text(status['err-data']),
       };
     }
-    if (performance.now() > deadlineMs) throw new Error(`still runs after ${timeoutMs / 1000} s: ${script}`);
-    await delay(askAgainMs);
+    const ageMs = performance.now() - startMs;
+    if (ageMs > timeoutMs) throw new Error(`still runs after ${timeoutMs / 1000} s: ${script}`);
+    await delay(Math.min(Math.max(ageMs * askAgain.shareOfAge, askAgain.leastMs), askAgain.mostMs));
   }
 }
 

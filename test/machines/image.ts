@@ -43,7 +43,7 @@ const fileSystems = [
 ];
 
 /** What every installed Debian has of these; no iptables, no libatomic: kagent brings its own. */
-const base = ['systemd-sysv', 'udev', 'dbus', 'kmod', 'iproute2', 'nftables', 'qemu-guest-agent', 'sudo'];
+const base = ['systemd-sysv', 'udev', 'dbus', 'kmod', 'iproute2', 'nftables', 'qemu-guest-agent', 'sudo', 'wget'];
 
 function packagesOf({ arch, network, firewall, docker, hardened }: ImageOptions): readonly string[] {
   return [

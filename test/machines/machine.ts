@@ -62,7 +62,8 @@ export function machine(options: MachineOptions): Machine {
     return stdout;
   };
   const bootId = async () => (await sh('cat /proc/sys/kernel/random/boot_id')).trim();
-  const awake = () => eventually(() => isAwake(agent), { withinMs: bootWithinMs, what: `${name}'s boot` });
+  const awake = () =>
+    eventually(() => isAwake(agent), { withinMs: bootWithinMs, everyMs: 1000, what: `${name}'s boot` });
 
   return {
     name,
@@ -98,7 +99,7 @@ export function machine(options: MachineOptions): Machine {
             return false;
           }
         },
-        { withinMs: bootWithinMs, what: `${name}'s next boot` },
+        { withinMs: bootWithinMs, everyMs: 1000, what: `${name}'s next boot` },
       );
       return downs;
     },

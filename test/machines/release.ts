@@ -18,13 +18,18 @@ export function releasedExecutable(arch: Arch): string {
   return join(dirOf(arch), 'release', `v${versions.old}`, `kagent-${arch}`);
 }
 
+/** Of an earlier run, whose machines have it mounted. */
+export function keptDrive(arch: Arch): string {
+  return join(dirOf(arch), 'release.ext4');
+}
+
 /**
  * Lays out both versions with scripts/release.sh. On the drive is what install.sh takes from a folder.
  * @returns the path of the file system; in a machine it is mounted at /mnt/release: `install.sh`, `v0.1.0/`, `v0.1.1/`
  */
 export async function releaseDrive(arch: Arch): Promise<string> {
   const out = dirOf(arch);
-  const [laidOut, folder, drive] = [join(out, 'release'), join(out, 'drive'), join(out, 'release.ext4')];
+  const [laidOut, folder, drive] = [join(out, 'release'), join(out, 'drive'), keptDrive(arch)];
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   for (const version of Object.values(versions)) {

@@ -61,12 +61,15 @@ export const rows: readonly Row[] = [
   },
 ];
 
-/** @param wanted `KAGENT_MACHINES`: names of rows with commas between; all without it */
-export function chosenRows(wanted: string | undefined): readonly Row[] {
-  if (wanted === undefined || wanted === '') return rows;
-  return wanted.split(',').map((name) => {
+/**
+ * @param wanted `KAGENT_MACHINES`: names of rows with commas between; all without it
+ * @param isAlone `KAGENT_MACHINES_ALONE`: one machine of each, for a host that has no processors for two
+ */
+export function chosenRows(wanted: string | undefined, isAlone = false): readonly Row[] {
+  const names = wanted === undefined || wanted === '' ? rows.map(({ name }) => name) : wanted.split(',');
+  return names.map((name) => {
     const row = rows.find((one) => one.name === name);
     if (row === undefined) throw new Error(`there is no machine "${name}": ${rows.map((one) => one.name).join(', ')}`);
-    return row;
+    return isAlone ? { ...row, machines: 1 } : row;
   });
 }

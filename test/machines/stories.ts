@@ -5,11 +5,16 @@ import { passSilence } from './guest-agent.ts';
 import type { Machine } from './machine.ts';
 
 const minute = 60_000;
+/** Between two looks, each of which costs an emulated machine seconds of its processors. */
+const everyMs = 10_000;
+
+/** An emulated machine is slower than any that kagent's installer has in mind. */
+const patience = 'export INSTALL_KAGENT_TIMEOUT=1200;';
 
 /** From the folder on the drive; `before`: what the person types first. @returns what the installer said */
 export async function install(machine: Machine, version: string, args: string, before = ''): Promise<string> {
   await machine.sh('systemctl start mnt-release.mount'); // returns when it is there
-  const command = `${before} INSTALL_KAGENT_ARTIFACT_PATH=/mnt/release/v${version} sh /mnt/release/install.sh ${args} 2>&1`;
+  const command = `${patience} ${before} INSTALL_KAGENT_ARTIFACT_PATH=/mnt/release/v${version} sh /mnt/release/install.sh ${args} 2>&1`;
   return machine.sh(command, { timeoutMs: 20 * minute });
 }
 
@@ -17,21 +22,28 @@ export function kubectl(machine: Machine, command: string): Promise<string> {
   return machine.sh(`kagent kubectl ${command}`);
 }
 
-/** Until this many nodes are Ready and every pod is. */
+export async function apply(server: Machine, manifest: string): Promise<void> {
+  const encoded = Buffer.from(manifest).toString('base64');
+  await server.sh(`echo ${encoded} | base64 -d | kagent kubectl apply -f -`);
+}
+
+/** Until this many nodes are Ready and every pod is, but for those that have ended: a shutdown leaves them in the list. */
 export async function ready(server: Machine, nodes: number): Promise<void> {
   const settled = async () => {
     const list = (await kubectl(server, 'get nodes --no-headers')).trim().split('\n');
-    const pods = (await kubectl(server, 'get pods -A --no-headers')).trim().split('\n');
+    const pods = (await kubectl(server, `get pods -A --no-headers --field-selector=${unended}`)).trim().split('\n');
     const isUp = (line: string) => /\s(\d+)\/\1\s+Running\s/.test(line);
     return list.filter((line) => /\sReady\s/.test(line)).length === nodes && pods.every(isUp);
   };
-  await eventually(settled, { withinMs: 15 * minute, what: `${nodes} Ready nodes with all their pods` });
+  await eventually(settled, { withinMs: 15 * minute, everyMs, what: `${nodes} Ready nodes with all their pods` });
 }
+
+const unended = 'status.phase!=Failed,status.phase!=Succeeded';
 
 /** Until every component of this kagent is as it should be: `kagent status` says ready. */
 export async function healthy(machine: Machine): Promise<void> {
   const isReady = async () => /^kagent [^:]*: ready, pid/.test(await machine.sh('kagent status'));
-  await eventually(isReady, { withinMs: 10 * minute, what: `every component of ${machine.name}` });
+  await eventually(isReady, { withinMs: 10 * minute, everyMs, what: `every component of ${machine.name}` });
 }
 
 /** Ids of the containers that run on it. */
@@ -68,8 +80,7 @@ spec:
 export async function podsReachEachOther(hosts: readonly Machine[], image: string): Promise<void> {
   const [server] = hosts;
   if (server === undefined) throw new Error('no machine');
-  const manifest = Buffer.from(web(image)).toString('base64');
-  await server.sh(`echo ${manifest} | base64 -d | kagent kubectl apply -f -`);
+  await apply(server, web(image));
   await kubectl(server, 'rollout status daemonset/web --timeout=10m');
   const list = await kubectl(
     server,
@@ -118,9 +129,10 @@ export async function takeOwnRulesBack(machine: Machine): Promise<void> {
   );
 }
 
-/** The line that makes another machine an agent: it takes everything from the server. */
-export async function joinLine(server: Machine): Promise<string> {
-  return (await server.sh('kagent token join-command')).trim();
+/** On another machine the line is typed that makes it an agent: it takes everything from the server. */
+export async function joins(machine: Machine, server: Machine): Promise<void> {
+  const line = (await server.sh('kagent token join-command')).trim();
+  await machine.sh(`${patience} ${line}`, { timeoutMs: 20 * minute });
 }
 
 /** A list of objects, made by a shell: the machine has a small disk for texts, and no other machine to get it from. */

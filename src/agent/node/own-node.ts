@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { httpsAgent, httpsRequest } from '../../shared/https/https.ts';
+import { lookUntil } from '../../shared/look-until.ts';
 
 export interface OwnNodeOptions {
   readonly apiserverUrl: string;
@@ -26,7 +27,7 @@ interface PodListObject {
   readonly items: readonly { readonly status?: { readonly phase?: string } }[];
 }
 
-const askAgainMs = 50;
+const looks = { leastMs: 50, mostMs: 2000, timesLook: 2 };
 const reportedWithinMs = 8000;
 
 /** Resolves with this node's pod addresses when kube-controller-manager has given it some. */
@@ -56,7 +57,7 @@ export async function podsReported(options: OwnNodeOptions): Promise<void> {
       if (node === undefined || isShuttingDown(node) !== true) return;
       const pods = await get<PodListObject>(path, signal);
       if (pods === undefined || !pods.items.some(({ status }) => status?.phase === 'Running')) return;
-      await delay(4 * askAgainMs, undefined, { signal }); // a list is more than one node
+      await delay(4 * looks.leastMs, undefined, { signal }); // a list is more than one node
     }
   }).catch(() => {}); // the time is over, or the API has gone
 }
@@ -68,12 +69,11 @@ async function askUntil<T>(
   signal: AbortSignal,
 ): Promise<T> {
   return withCredentials(options, async (get) => {
-    for (;;) {
+    const ask = async () => {
       const node = await get<NodeObject>(nodePath(options), signal); // not registered, or not allowed, yet: undefined
-      const found = node === undefined ? undefined : look(node);
-      if (found !== undefined) return found;
-      await delay(askAgainMs, undefined, { signal });
-    }
+      return node === undefined ? undefined : look(node);
+    };
+    return lookUntil(ask, looks, signal);
   });
 }
 

@@ -1,8 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { httpsAgent, httpsRequest } from '../../shared/https/https.ts';
+import { lookUntil } from '../../shared/look-until.ts';
 
-/** Start-up waits for the answer, so it is asked for often; over one connection that costs little. */
-const betweenLooksMs = 30;
+/** Start-up waits for the answer, so it is asked for often; over one connection that costs little, where there is one already. */
+const looks = { leastMs: 30, mostMs: 1000, timesLook: 2 };
 const looksForMs = 5000;
 
 /**
@@ -14,11 +14,14 @@ export function answersOk(url: string, caPem: string): (signal: AbortSignal) => 
     // An agent of its own: a process that was replaced must not be asked over its predecessor's connection.
     const agent = httpsAgent({ ca: caPem });
     try {
-      for (const untilMs = performance.now() + looksForMs; ; await delay(betweenLooksMs, undefined, { signal })) {
+      const untilMs = performance.now() + looksForMs;
+      const isOk = async () => {
         const failure = await failureOf({ url, agent, timeoutMs: looksForMs }, signal);
-        if (failure === undefined) return;
+        if (failure === undefined) return true;
         if (performance.now() > untilMs) throw failure;
-      }
+        return undefined;
+      };
+      await lookUntil(isOk, looks, signal);
     } finally {
       agent.destroy();
     }

@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { installService } from './install.ts';
 import { hostAt } from './host.ts';
 import { createServiceManager, detectServiceManager } from './managers.ts';
@@ -23,7 +23,7 @@ interface Flags {
   readonly enable: boolean;
   readonly start: boolean;
   readonly forceRestart: boolean;
-  readonly timeout: string;
+  readonly timeout: number; // seconds
   readonly madeFolder: readonly string[];
   readonly installedPackage: readonly string[];
 }
@@ -50,7 +50,7 @@ export function serviceCommand(options: ServiceCommandOptions): Command {
     .option('--no-enable', 'do not start it at boot')
     .option('--no-start', 'write the files only')
     .option('--force-restart', 'restart it also when nothing changed', false)
-    .option('--timeout <seconds>', 'wait so long for Ready', '300')
+    .addOption(new Option('--timeout <seconds>', 'wait so long for Ready').argParser(seconds).default(300))
     .addOption(new Option('--made-folder <path...>', 'what install.sh made before').default([]).hideHelp())
     .addOption(new Option('--installed-package <name...>', 'what install.sh had installed').default([]).hideHelp())
     .action(async (args: string[], flags: Flags) => {
@@ -64,7 +64,7 @@ export function serviceCommand(options: ServiceCommandOptions): Command {
           skipEnable: !flags.enable,
           skipStart: !flags.start,
           forceRestart: flags.forceRestart,
-          timeoutMs: Number(flags.timeout) * 1000,
+          timeoutMs: flags.timeout * 1000,
           made: [
             ...flags.madeFolder.map((path) => ({ kind: 'folder', path }) as const),
             ...flags.installedPackage.map((name) => ({ kind: 'package', name }) as const),
@@ -85,4 +85,10 @@ export function serviceCommand(options: ServiceCommandOptions): Command {
     },
   );
   return service;
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It is no number of seconds such as 600.');
+  return value;
 }

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, mkdirSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { setTimeout as delay } from 'node:timers/promises';
 import { readFileIfExists, writeFileAtomicSync, writeFileIfChanged } from '../files/files.ts';
 import { claimOf, missingAbove, openJournal, type Made } from '../journal/journal.ts';
 import { configDir, pathsOf } from '../paths.ts';
+import { lookUntil } from '../look-until.ts';
 import { saidDataDir } from './data-dir.ts';
 import { commandIn } from './definition.ts';
 import { mergeEnvironment } from './env-file.ts';
 import type { ServiceHost } from './host.ts';
+import { readyLooks } from './looks.ts';
 import type { Readiness, ServiceManager } from './service.ts';
 
 export interface InstallOptions {
@@ -74,12 +75,18 @@ const knownWithinMs = 90_000;
  */
 async function untilKnown({ readiness, print }: InstallOptions, signal: AbortSignal): Promise<void> {
   const deadlineMs = performance.now() + knownWithinMs;
-  for (let told = ''; performance.now() < deadlineMs; await delay(200, undefined, { signal })) {
-    const names = (await readiness(signal)).unknown.join(', ');
-    if (names === '') return;
-    if (names !== told) print(`waiting for ${names}`);
-    told = names;
-  }
+  let told = '';
+  await lookUntil(
+    async () => {
+      const names = (await readiness(signal)).unknown.join(', ');
+      if (names === '' || performance.now() > deadlineMs) return true;
+      if (names !== told) print(`waiting for ${names}`);
+      told = names;
+      return undefined;
+    },
+    readyLooks,
+    signal,
+  );
 }
 
 /** Before the first file is written. What has a mark of ours in it needs no note: it is found by that. */

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { writeSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log/log.ts';
 
@@ -27,17 +28,29 @@ export function createNotifier(env: Readonly<NodeJS.ProcessEnv>, log: Log): Noti
   const fd = env[notifyVariables.daemonize];
   if (fd !== undefined) return notifierOver(pipeSender(Number(fd)));
   if (env[notifyVariables.systemd] !== undefined) return notifierOver(systemdSender(env, log));
-  return notifierOver(async () => {});
+  return notifierOver(async () => true);
 }
 
-function notifierOver(send: (fields: Fields) => Promise<void>): Notifier {
+/** @returns whether it has arrived, or never can */
+type Send = (fields: Fields) => Promise<boolean>;
+
+/** A `READY=1` that is lost leaves a unit of `Type=notify` starting for ever. */
+const attempts = { most: 10, pauseMs: 1000 };
+
+function notifierOver(send: Send): Notifier {
   let waiting: Record<string, string> = {};
   let sending: Promise<void> | undefined;
+  let failed = 0;
   const drain = async (): Promise<void> => {
     while (Object.keys(waiting).length > 0) {
       const fields = waiting;
       waiting = {};
-      await send(fields);
+      if (await send(fields)) {
+        failed = 0;
+      } else if (++failed < attempts.most) {
+        waiting = { ...fields, ...waiting };
+        await delay(attempts.pauseMs);
+      }
     }
     sending = undefined;
   };
@@ -63,15 +76,16 @@ function notifierOver(send: (fields: Fields) => Promise<void>): Notifier {
  * To the process that waits behind `--daemonize`: a line an assignment, on a pipe. It is never closed: its number would be
  * given to another file, and whoever asks for a notifier anew would write into that.
  */
-function pipeSender(fd: number): (fields: Fields) => Promise<void> {
+function pipeSender(fd: number): Send {
   let isOpen = true;
   return async (fields) => {
-    if (!isOpen) return;
+    if (!isOpen) return true;
     try {
       writeSync(fd, toLines(fields));
     } catch {
       isOpen = false; // nobody waits any more
     }
+    return true;
   };
 }
 
@@ -81,24 +95,33 @@ function toLines(fields: Fields): string {
     .join('');
 }
 
+/** It waits until systemd has read the message; a slow box's systemd is busy while a service starts. */
+const toldWithinMs = 20_000;
+
 /**
  * systemd listens on a datagram socket of the Unix kind, which Node cannot send to; `systemd-notify` can, and is there
  * wherever systemd is. It sends in the name of this process, so that systemd knows the sender.
  * @see sd_notify(3), systemd-notify(1)
  */
-function systemdSender(env: Readonly<NodeJS.ProcessEnv>, log: Log): (fields: Fields) => Promise<void> {
+function systemdSender(env: Readonly<NodeJS.ProcessEnv>, log: Log): Send {
   let isMissing = false;
+  let hasFailed = false; // is said once, until it works again
   return (fields) =>
     new Promise((resolve) => {
-      if (isMissing) return resolve();
+      if (isMissing) return resolve(true);
       const assignments = Object.entries(fields).map(([name, value]) => `${name}=${value}`);
-      const options = { timeout: 5000, env: { PATH: env['PATH'], NOTIFY_SOCKET: env[notifyVariables.systemd] } };
+      const options = {
+        timeout: toldWithinMs,
+        env: { PATH: env['PATH'], NOTIFY_SOCKET: env[notifyVariables.systemd] },
+      };
       execFile('systemd-notify', [`--pid=${process.pid}`, ...assignments], options, (error) => {
         if (error !== null) {
           isMissing = error.code === 'ENOENT';
-          log.warn('the service manager could not be told', { state: assignments, error: messageOf(error) });
+          if (!hasFailed)
+            log.warn('the service manager could not be told', { state: assignments, error: messageOf(error) });
         }
-        resolve();
+        hasFailed = error !== null;
+        resolve(!hasFailed || isMissing);
       });
     });
 }

@@ -1,10 +1,12 @@
 import { existsSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { lookUntil } from '../look-until.ts';
 import { allocatorVariables } from './allocator.ts';
 import { definitionHead, serviceVariable } from './definition.ts';
 import { ServiceNotReadyError } from './errors.ts';
 import { must } from './host.ts';
+import { readyLooks } from './looks.ts';
 import { shellDoubleQuote, shellQuote } from './quote.ts';
 import type { ManagerOptions } from './managers.ts';
 import type { ServiceDefinition, ServiceManager } from './service.ts';
@@ -40,16 +42,21 @@ export function openrcManager({ host, readiness }: ManagerOptions): ServiceManag
       const sizeBefore = existsSync(log) ? statSync(log).size : 0;
       await must(host, 'rc-service', name, 'restart');
       const deadlineMs = performance.now() + timeoutMs;
-      for (let lastStatus = ''; ; await delay(200, undefined, { signal })) {
-        const { ready, text } = await readiness(signal);
-        if (ready) return;
-        if (text !== lastStatus) onStatus(text);
-        lastStatus = text;
-        const isUp = await isRunning(name);
-        if (isUp && performance.now() < deadlineMs) continue;
-        const how = isUp ? `is not Ready after ${timeoutMs / 1000} s` : 'ended';
-        throw new ServiceNotReadyError(name, how, lastLines(log, sizeBefore, 12), log);
-      }
+      let lastStatus = '';
+      await lookUntil(
+        async () => {
+          const { ready, text } = await readiness(signal);
+          if (ready) return true;
+          if (text !== lastStatus) onStatus(text);
+          lastStatus = text;
+          const isUp = await isRunning(name);
+          if (isUp && performance.now() < deadlineMs) return undefined;
+          const how = isUp ? `is not Ready after ${timeoutMs / 1000} s` : 'ended';
+          throw new ServiceNotReadyError(name, how, lastLines(log, sizeBefore, 12), log);
+        },
+        readyLooks,
+        signal,
+      );
     },
     async endRestarts(name) {
       const told = nextSigterm(toldWithinMs);

@@ -1,10 +1,11 @@
 import { rm } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
+import { lookUntil } from '../look-until.ts';
 import { allocatorVariables } from './allocator.ts';
 import { definitionHead, serviceVariable } from './definition.ts';
 import { removedExitCode, wrongUsageExitCode } from './exit-codes.ts';
 import { ServiceNotReadyError } from './errors.ts';
 import { must, type ServiceHost } from './host.ts';
+import { readyLooks } from './looks.ts';
 import { systemdQuote } from './quote.ts';
 import type { ServiceDefinition, ServiceManager } from './service.ts';
 
@@ -45,17 +46,22 @@ export function systemdManager(host: ServiceHost, unitDir: string = usualUnitDir
       // Not waited for by systemctl, which would show nothing until the end.
       await must(host, 'systemctl', '--no-block', 'restart', unit(name));
       const deadlineMs = performance.now() + timeoutMs;
-      for (let lastStatus = ''; ; await delay(200, undefined, { signal })) {
-        const state = await unitState(host, unit(name));
-        if (state.status !== '' && state.status !== lastStatus) onStatus(state.status);
-        lastStatus = state.status;
-        if (state.hasPendingJob && performance.now() < deadlineMs) continue;
-        if (state.isReady) return;
-        const how = state.hasPendingJob ? `is not Ready after ${timeoutMs / 1000} s` : `ended (${state.result})`;
-        const journal = ['--unit', unit(name), '--lines', '12', '--no-pager', '--output', 'cat'];
-        const { output } = await host.run('journalctl', journal);
-        throw new ServiceNotReadyError(name, how, output.trimEnd(), `journalctl --unit ${unit(name)}`);
-      }
+      let lastStatus = '';
+      const state = await lookUntil(
+        async () => {
+          const seen = await unitState(host, unit(name));
+          if (seen.status !== '' && seen.status !== lastStatus) onStatus(seen.status);
+          lastStatus = seen.status;
+          return seen.hasPendingJob && performance.now() < deadlineMs ? undefined : seen;
+        },
+        readyLooks,
+        signal,
+      );
+      if (state.isReady) return;
+      const how = state.hasPendingJob ? `is not Ready after ${timeoutMs / 1000} s` : `ended (${state.result})`;
+      const journal = ['--unit', unit(name), '--lines', '12', '--no-pager', '--output', 'cat'];
+      const { output } = await host.run('journalctl', journal);
+      throw new ServiceNotReadyError(name, how, output.trimEnd(), `journalctl --unit ${unit(name)}`);
     },
     async endRestarts() {}, // RestartPreventExitStatus has said it
     async stop(name) {

@@ -6,9 +6,9 @@ import { makeBox, makeCheckout, writeExecutable, type Box } from './box.ts';
 
 /**
  * A systemctl that keeps one unit's state in files: what was asked, whether it runs, how it ends. A start is a job for the
- * first two looks at it, as a start takes a while.
+ * first looks at it, as a start takes a while.
  */
-function fakeSystemd(box: Box): void {
+function fakeSystemd(box: Box, looks = 2): void {
   mkdirSync(box.path('systemd'));
   mkdirSync(box.path('etc/systemd/system'), { recursive: true });
   box.command(
@@ -17,7 +17,7 @@ function fakeSystemd(box: Box): void {
 echo "$*" >>asked
 case "$*" in
 *is-active*) [ -e active ] ;;
-*restart*) echo 2 >job; touch active ;;
+*restart*) echo ${looks} >job; touch active ;;
 *show*)
   job=$(cat job); [ "$job" = 0 ] || echo $((job - 1)) >job
   if [ "$job" = 0 ]; then
@@ -69,6 +69,19 @@ test('a unit that ends is shown with its last lines and where to read more', asy
   expect(ran.code).toBe(1);
   expect(ran.output).toMatch(/service kagent ended \(exit-code\); its last lines:\n {2}kagent: port 6443 is taken/);
   expect(ran.output).toContain('More: journalctl --unit kagent.service');
+});
+
+test('how long a slow box may take is a setting of the installer, which says what it waited for', async () => {
+  const box = makeBox();
+  fakeSystemd(box, 10); // about two seconds
+  const script = makeCheckout(box);
+  const install = (seconds: string) => box.install(script, ['server'], { ...systemd, INSTALL_KAGENT_TIMEOUT: seconds });
+  const wrong = await install('5m');
+  expect(wrong).toMatchObject({ code: 1, output: expect.stringMatching(/INSTALL_KAGENT_TIMEOUT is 5m.*such as 600/) });
+  expect(existsSync(box.path('usr/local/bin/kagent'))).toBe(false);
+  const short = await install('1');
+  expect(short).toMatchObject({ code: 1, output: expect.stringContaining('kagent is not Ready after 1 s') });
+  expect(await install('60')).toMatchObject({ code: 0, output: expect.stringContaining('kagent is Ready') });
 });
 
 test('systemd itself finds nothing wrong with the unit', async () => {

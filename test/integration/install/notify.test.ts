@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
@@ -54,6 +55,18 @@ test.each([
   expect(await systemd.next()).toMatchObject({ READY: '1', STATUS: 'the node is Ready' });
   notifier.stopping();
   expect(await systemd.next()).toMatchObject({ STOPPING: '1' });
+  await notifier.flush();
+});
+
+test('what systemd did not take is said again, with what came since: a lost READY would leave the unit starting for ever', async () => {
+  const [dir, socket] = [temporaryDir(), join(temporaryDir(), 'notify')];
+  const systemd = await fakeSystemd(socket);
+  const failsTwice = `#!/bin/sh\n[ -e ${dir}/2 ] && PATH=/usr/bin:/bin exec systemd-notify "$@"\n[ ! -e ${dir}/1 ] || : >${dir}/2\n: >${dir}/1\nexit 1\n`;
+  writeFileSync(join(dir, 'systemd-notify'), failsTwice, { mode: 0o755 });
+  const notifier = createNotifier({ PATH: `${dir}:/usr/bin:/bin`, NOTIFY_SOCKET: socket }, silentLog);
+  notifier.ready('the node is Ready');
+  notifier.status('not all is well');
+  expect(await systemd.next()).toMatchObject({ READY: '1', STATUS: 'not all is well' });
   await notifier.flush();
 });
 
