@@ -1,7 +1,15 @@
 /** `kagent doctor`: what is wrong with this box, or on the way to the server, and what helps. */
 import { Argument, Command } from 'commander';
 import type * as z from 'zod';
-import { addSettings, configFileOption, jsonOption, loadSettings, print, secretSetting } from '../shared/cli/cli.ts';
+import {
+  addSettings,
+  configFileOption,
+  jsonOption,
+  loadSettings,
+  print,
+  SecretOption,
+  secretSetting,
+} from '../shared/cli/cli.ts';
 import { askStatus } from '../shared/daemon/daemon.ts';
 import { openJournal } from '../shared/journal/journal.ts';
 import { pathsOf, runPaths, type Paths } from '../shared/paths.ts';
@@ -51,7 +59,9 @@ export function doctorCommand(options: DoctorOptions): Command {
     .option('-d, --data-dir <path>', 'where kagent keeps its data, or will')
     .option('--fix', 'do what can safely be done; uninstalling undoes it')
     .option('--from <server>', 'look at the way to this server as well: https://SERVER:9345')
-    .option('-t, --token <value>', 'token by which this box would join; one that has joined needs none')
+    .addOption(
+      new SecretOption('-t, --token <value>', 'token by which this box would join; one that has joined needs none'),
+    )
     .option('--token-file <path>', 'file that holds the token')
     .option('-c, --config <file>', 'configuration file')
     .option('--verbose', 'show the checks that found nothing, too')
