@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, randomBytes, X509Certificate, type KeyObject } from 'node:crypto';
 import { join } from 'node:path';
-import { caHashOf, ecdsaP256, loadX509 } from '../../shared/certificates/certificates.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { caHashOf, ecdsaP256, loadX509, subjectFields, subjectName } from '../../shared/certificates/certificates.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
 import { CaExpiredError, PkiFileInvalidError, PkiKeyMismatchError, PkiKeyMissingError } from './errors.ts';
@@ -54,7 +55,7 @@ async function selfSigned(commonName: string, key: KeyObject, clock: Clock): Pro
   const keyUsage = x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign;
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(),
-    name: [{ CN: [commonName] }],
+    name: await subjectName({ commonName }),
     notBefore: new Date(clock.now() - backDatedMs),
     notAfter: new Date(clock.now() + caDays * dayMs),
     keys: { publicKey, privateKey: key.toCryptoKey(ecdsaP256, true, ['sign']) },
@@ -85,7 +86,7 @@ async function issue(
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),
     issuer: authority.subjectName,
-    subject: [...(request.organizations ?? []).map((name) => ({ O: [name] })), { CN: [request.commonName] }],
+    subject: await subjectName(request),
     notBefore: new Date(ca.nowMs - backDatedMs),
     notAfter,
     publicKey,
@@ -100,7 +101,17 @@ async function issue(
       ...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names)]),
     ],
   });
-  return { certPem: `${certificate.toString('pem')}\n`, notAfter: notAfter.toISOString() };
+  const certPem = `${certificate.toString('pem')}\n`;
+  checkSubject(certPem, request);
+  return { certPem, notAfter: notAfter.toISOString() };
+}
+
+/** Whoever decided about these names decided about what the certificate says. */
+function checkSubject(certPem: string, { commonName, organizations = [] }: CertificateRequest): void {
+  const wanted = { CN: [commonName], ...(organizations.length > 0 && { O: [...organizations] }) };
+  const said = subjectFields(new X509Certificate(certPem));
+  if (isDeepStrictEqual(said, wanted)) return;
+  throw new TypeError(`the certificate would say ${JSON.stringify(said)} for ${JSON.stringify(wanted)}`);
 }
 
 /** 127 random bits: positive, and never twice. */

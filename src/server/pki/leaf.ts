@@ -1,7 +1,7 @@
 import { createPublicKey, X509Certificate } from 'node:crypto';
 import { isIP, SocketAddress } from 'node:net';
 import { join } from 'node:path';
-import { isRenewalDue, matchingCertificate } from '../../shared/certificates/certificates.ts';
+import { isRenewalDue, matchingCertificate, subjectFields } from '../../shared/certificates/certificates.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
 import { certMode, keepKey } from './files.ts';
@@ -47,7 +47,7 @@ function isGood(
   return (
     !isRenewalDue(certificate, nowMs) &&
     certificate.verify(new X509Certificate(authority.caPem).publicKey) &&
-    sameSet(certificate.subject.split('\n'), subjectOf(leaf)) &&
+    sameSet(subjectOf(certificate), wantedSubject(leaf)) &&
     sameSet(alternativeNames(certificate), wantedNames(leaf)) &&
     sameSet(
       certificate.keyUsage,
@@ -58,7 +58,12 @@ function isGood(
 
 const usageOids = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' } as const;
 
-function subjectOf(leaf: LeafSpec): readonly string[] {
+function subjectOf(certificate: X509Certificate): readonly string[] {
+  const fields = Object.entries(subjectFields(certificate));
+  return fields.flatMap(([type, values]) => values.map((value) => `${type}=${value}`));
+}
+
+function wantedSubject(leaf: LeafSpec): readonly string[] {
   return [...(leaf.organizations ?? []).map((name) => `O=${name}`), `CN=${leaf.commonName}`];
 }
 
