@@ -27,7 +27,7 @@ import {
   usageExitCode,
   versionText,
 } from './shared/cli/cli.ts';
-import { KagentError } from './shared/errors.ts';
+import { KagentError, systemCode } from './shared/errors.ts';
 import { noteOfFile } from './shared/journal/journal.ts';
 import { silentLog } from './shared/log/log.ts';
 import { addExamples, manCommand } from './shared/manual/manual.ts';
@@ -225,6 +225,16 @@ async function main(): Promise<number> {
   }
 }
 
+/** `kagent … | head -1`: whoever read has had enough. What a command does is done all the same, to its end. */
+function letReadersGo(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error) => {
+      if (systemCode(error) !== 'EPIPE') throw error;
+    });
+  }
+}
+
+letReadersGo();
 const exitCode = await main();
 const lastWords = await giveUp(exitCode, process.env, hostAt('/'));
 if (lastWords !== undefined) say(lastWords);
