@@ -114,6 +114,7 @@ async function runServer(config: ServerConfig): Promise<void> {
   const server = await createServer({
     ...box,
     config,
+    isHardened: config.profile === 'cis',
     token: secretSetting(config.token, config.tokenFile),
     agentToken: secretSetting(config.agentToken, config.agentTokenFile),
     supervisor: daemon.supervisor,

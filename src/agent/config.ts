@@ -56,6 +56,10 @@ export const nodeSettings = {
     .boolean()
     .default(false)
     .describe("Let the kubelet end when the kernel's settings are not what it expects"),
+  profile: z
+    .enum(['cis'])
+    .optional()
+    .describe('Settings of a hardening guide: cis, the CIS Kubernetes Benchmark (docs/cis.md)'),
   imageCredentialProviderBinDir: kinds.absolutePath.optional().describe("Folder of the kubelet's credential providers"),
   imageCredentialProviderConfig: kinds.absolutePath.optional().describe('Configuration of these'),
   kubeletArg: kinds.componentArgs.describe('Flags for kubelet'),

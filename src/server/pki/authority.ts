@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { caHashOf, ecdsaP256, loadX509, subjectFields, subjectName } from '../../shared/certificates/certificates.ts';
 import type { Clock } from '../../shared/clock.ts';
-import { readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
+import { keepMode, readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
 import { CaExpiredError, PkiFileInvalidError, PkiKeyMismatchError, PkiKeyMissingError } from './errors.ts';
 import { certMode, keepKey } from './files.ts';
 import type { CertificateAuthority, CertificateRequest, IssuedCertificate } from './pki.ts';
@@ -24,6 +24,7 @@ export async function openAuthority(dir: string, name: string, clock: Clock): Pr
   const caPem = known ?? (await selfSigned(`kagent-${name}@${Math.trunc(clock.now() / 1000)}`, key, clock));
   if (known === undefined) writeFileAtomicSync(certFile, caPem, certMode);
   else check(caPem, { certFile, keyFile, key, nowMs: clock.now() });
+  keepMode(certFile, certMode); // an earlier kagent's has another one
   return {
     caPem,
     caHash: caHashOf(caPem),

@@ -3,7 +3,7 @@ import { isIP, SocketAddress } from 'node:net';
 import { join } from 'node:path';
 import { isRenewalDue, matchingCertificate, subjectFields } from '../../shared/certificates/certificates.ts';
 import type { Clock } from '../../shared/clock.ts';
-import { readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
+import { keepMode, readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
 import { certMode, keepKey } from './files.ts';
 import type { CertificateAuthority, CertificateRequest } from './pki.ts';
 
@@ -33,6 +33,7 @@ export async function keepLeaf({ dir, authority, leaf, clock }: KeepLeafOptions)
   const keyPem = keepKey(keyFile);
   const known = matchingCertificate(readFileIfExists(certFile) ?? '', keyPem);
   if (known !== undefined && isGood(known, { authority, leaf, nowMs: clock.now() })) {
+    keepMode(certFile, certMode); // an earlier kagent's has another one
     return { certFile, keyFile, changed: false };
   }
   const { certPem } = await authority.issue({ ...leaf, publicKey: createPublicKey(keyPem) });

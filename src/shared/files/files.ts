@@ -124,6 +124,14 @@ export function writeFileIfChanged(path: string, content: string, mode: number, 
   }
 }
 
+/** Of a file of ours; a link, and what it leads to, stays as its owner made it. */
+export function keepMode(path: string, mode: number): void {
+  const fd = openOwnFile(path);
+  if (fd === undefined) return;
+  fchmodSync(fd, mode);
+  closeSync(fd);
+}
+
 /** Somebody else's file with the right content may have another one in a moment, and so may one that has a second name. */
 function openOwnFile(path: string): number | undefined {
   let fd: number;
