@@ -5,7 +5,8 @@
 #   from a release:      curl -sfL ADDRESS/install.sh | sudo sh -s - [server|agent] [flags]
 #   from a server:       the line that 'kagent token join-command' prints there
 #
-# KAGENT_*                       kept in the service's environment file (mode 0600); KAGENT_URL makes it an agent
+# KAGENT_*                       kept in the service's environment file (mode 0600), and so is what --token and --agent-token
+#                                say; KAGENT_URL makes it an agent
 # INSTALL_KAGENT_EXEC            server or agent and flags, as after "sh -s -"
 # INSTALL_KAGENT_NAME            the service is kagent-NAME (default: kagent, or kagent-agent)
 # INSTALL_KAGENT_BIN_DIR         where the executable goes (/usr/local/bin)
@@ -250,6 +251,9 @@ room_for() {
 bin_dir_is_writable() {
 	folder=$BIN_DIR
 	while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
+	case $(ls -ld "$folder/") in
+	????????w*) fail "$folder can be written to by every user of this box, so what root runs cannot be there. Put kagent elsewhere with INSTALL_KAGENT_BIN_DIR. Nothing was changed." ;;
+	esac
 	[ -w "$folder" ] || fail "$folder cannot be written, as on a read-only file system. Put kagent elsewhere: INSTALL_KAGENT_BIN_DIR=/opt/kagent/bin, which is not in every PATH. Nothing was changed."
 }
 
@@ -474,6 +478,7 @@ next_steps() {
 	*)
 		[ "$SERVICE" = kagent-agent ] || next 'kagent kubectl get nodes' "the cluster, as this box's administrator"
 		next 'kagent status' 'what runs here, and how it is'
+		[ "$SERVICE" = kagent-agent ] || next 'kagent token join-command' 'the line to type on another box, good for an hour'
 		;;
 	esac
 	next "$SERVICE-uninstall.sh" 'take all of it away'
@@ -508,6 +513,35 @@ k3s_variables() {
 }
 next() { printf '  %-28s%s\n' "$1" "$2"; }
 
+# words_of TEXT: a line each. Quotes are understood as by a shell, which is not let near: what is in it may be secret, and no
+# program has it as an argument here.
+words_of() {
+	printf '%s\n' "$1" | awk -v quote="'" '{
+		word = ""
+		is_word = 0
+		for (at = 1; at <= length($0); at++) {
+			one = substr($0, at, 1)
+			if (open != "") {
+				if (one == open) open = ""
+				else word = word one
+				continue
+			}
+			if (one == " " || one == "\t") {
+				if (is_word) print word
+				word = ""
+				is_word = 0
+				continue
+			}
+			is_word = 1
+			if (one == "\"" || one == quote) open = one
+			else if (one == "\\") word = word substr($0, ++at, 1)
+			else word = word one
+		}
+		if (open != "") exit 1
+		if (is_word) print word
+	}'
+}
+
 main() {
 	start=$(now)
 	[ -n "$ROOT" ] || [ "$(id -u)" = 0 ] || fail "this needs root: run it with sudo, or as root"
@@ -518,8 +552,7 @@ main() {
 	*[!0-9]* | 0*) fail "INSTALL_KAGENT_TIMEOUT is $INSTALL_KAGENT_TIMEOUT, and has to be a number of seconds, such as 600. Nothing was changed." ;;
 	esac
 	if [ -n "${INSTALL_KAGENT_EXEC:-}" ]; then
-		# xargs splits it into words and understands quotes, without letting a shell run what is in it.
-		words=$(printf '%s\n' "$INSTALL_KAGENT_EXEC" | xargs -n 1 printf '%s\n')
+		words=$(words_of "$INSTALL_KAGENT_EXEC") || fail "INSTALL_KAGENT_EXEC has a quote that is not closed"
 		count=$#
 		while IFS= read -r word; do set -- "$@" "$word"; done <<END
 $words
@@ -531,10 +564,26 @@ END
 			count=$((count - 1))
 		done
 	fi
+	# Secrets go on in the environment, which root alone reads: a program's arguments are seen by every user of the box.
+	variable=
 	for word in "$@"; do
 		shift
-		case $word in --remove-build-tools) REMOVE_BUILD_TOOLS=true ;; *) set -- "$@" "$word" ;; esac
+		if [ -n "$variable" ]; then
+			export "$variable=$word"
+			variable=
+			continue
+		fi
+		case $word in
+		--token | -t) variable=KAGENT_TOKEN ;;
+		--token=*) export "KAGENT_TOKEN=${word#*=}" ;;
+		-t?*) export "KAGENT_TOKEN=${word#-t}" ;;
+		--agent-token) variable=KAGENT_AGENT_TOKEN ;;
+		--agent-token=*) export "KAGENT_AGENT_TOKEN=${word#*=}" ;;
+		--remove-build-tools) REMOVE_BUILD_TOOLS=true ;;
+		*) set -- "$@" "$word" ;;
+		esac
 	done
+	[ -z "$variable" ] || fail "the last flag needs a value, which is kept as $variable"
 	SERVICE=$(service_name "$@")
 	CHECKOUT=$(checkout)
 	[ -z "$REMOVE_BUILD_TOOLS" ] || [ -n "$CHECKOUT" ] || fail "--remove-build-tools is for an installation from a checkout: nothing was built here"

@@ -15,18 +15,19 @@ import { labCommand } from './lab/lab.ts';
 import { serverCommands } from './server/commands.ts';
 import { serverSettings } from './server/config.ts';
 import { checkNetworks } from './server/networks.ts';
-import type { Server } from './server/server.ts';
 import {
   commonCommands,
   configCommand,
+  hideSecretArguments,
   passedThrough,
   loadSettings,
+  secretFlagsOf,
   secretSetting,
   settingsCommand,
   usageExitCode,
   versionText,
 } from './shared/cli/cli.ts';
-import { KagentError } from './shared/errors.ts';
+import { KagentError, systemCode } from './shared/errors.ts';
 import { noteOfFile } from './shared/journal/journal.ts';
 import { silentLog } from './shared/log/log.ts';
 import { addExamples, manCommand } from './shared/manual/manual.ts';
@@ -113,6 +114,7 @@ async function runServer(config: ServerConfig): Promise<void> {
   const server = await createServer({
     ...box,
     config,
+    isHardened: config.profile === 'cis',
     token: secretSetting(config.token, config.tokenFile),
     agentToken: secretSetting(config.agentToken, config.agentTokenFile),
     supervisor: daemon.supervisor,
@@ -142,7 +144,7 @@ async function runServer(config: ServerConfig): Promise<void> {
   await daemon.run([box.assets, ...server.components, ...node], {
     signal: foreground.signal,
     onProgress: foreground.onProgress,
-    onReady: () => foreground.say(readyScreen(server, facts)),
+    onReady: () => foreground.say(readyScreen(facts)),
     notes: () => addressNotes(facts),
     localRequests: server.localRequests,
   });
@@ -166,7 +168,7 @@ function serverPlan(config: ServerConfig): BoxOptions {
   };
 }
 
-function readyScreen(server: Server, facts: HostFacts): string {
+function readyScreen(facts: HostFacts): string {
   const { nodeName } = facts;
   const notes = addressNotes(facts)
     .map((note) => `\n${note}\n`)
@@ -176,9 +178,7 @@ function readyScreen(server: Server, facts: HostFacts): string {
   kagent kubectl get nodes      look at the cluster
   kagent status                 look at kagent
 
-On another box, to join it:
-
-  kagent agent --url ${server.joinUrl} --token ${server.joinToken.reveal()}
+  kagent token join-command     make another box join: prints the line to type there
 ${notes}
 `;
 }
@@ -200,10 +200,19 @@ function say(message: string): void {
   process.stderr.write(`${journalPrefix('error')}kagent: ${message}\n`);
 }
 
-async function main(argv: readonly string[]): Promise<number> {
+/** As they were given; a secret among them is seen by nobody else from here on. */
+function argumentsOf(kagent: Command): readonly string[] {
+  const argv = [...calledAs(process.argv0), ...process.argv.slice(2)];
+  const isTool = passedThrough.some((tool) => tool === argv[0]); // becomes that tool, with the tool's arguments
+  return isTool ? argv : hideSecretArguments(argv, secretFlagsOf(kagent), process.env);
+}
+
+async function main(): Promise<number> {
   try {
+    const kagent = program();
+    const argv = argumentsOf(kagent);
     if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v')) process.stdout.write(await versionText());
-    else await program().parseAsync(argv, { from: 'user' });
+    else await kagent.parseAsync(argv, { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {
     const usage = usageExitCode(error); // commander has said it already
@@ -217,7 +226,17 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-const exitCode = await main([...calledAs(process.argv0), ...process.argv.slice(2)]);
+/** `kagent … | head -1`: whoever read has had enough. What a command does is done all the same, to its end. */
+function letReadersGo(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error) => {
+      if (systemCode(error) !== 'EPIPE') throw error;
+    });
+  }
+}
+
+letReadersGo();
+const exitCode = await main();
 const lastWords = await giveUp(exitCode, process.env, hostAt('/'));
 if (lastWords !== undefined) say(lastWords);
 process.exitCode = exitCode;

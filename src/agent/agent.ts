@@ -227,7 +227,8 @@ function nodePrograms(
         labels: config.nodeLabel,
         taints: config.nodeTaint,
         extraArgs: config.kubeletArg,
-        protectKernelDefaults: config.protectKernelDefaults,
+        protectKernelDefaults: config.protectKernelDefaults || config.profile === 'cis',
+        isHardened: config.profile === 'cis',
         ownNode: membership.ownNode,
         credentialProvider: {
           binDir: config.imageCredentialProviderBinDir,

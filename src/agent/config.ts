@@ -56,6 +56,10 @@ export const nodeSettings = {
     .boolean()
     .default(false)
     .describe("Let the kubelet end when the kernel's settings are not what it expects"),
+  profile: z
+    .enum(['cis'])
+    .optional()
+    .describe('Settings of a hardening guide: cis, the CIS Kubernetes Benchmark (docs/cis.md)'),
   imageCredentialProviderBinDir: kinds.absolutePath.optional().describe("Folder of the kubelet's credential providers"),
   imageCredentialProviderConfig: kinds.absolutePath.optional().describe('Configuration of these'),
   kubeletArg: kinds.componentArgs.describe('Flags for kubelet'),
@@ -74,7 +78,7 @@ export const AgentConfig = z.strictObject({
     .optional()
     .describe("The same as --url, k3s's name for it")
     .meta({ short: 's' }),
-  token: z.string().optional().describe('Token by which this node joins').meta({ short: 't' }),
+  token: kinds.secret.optional().describe('Token by which this node joins').meta({ short: 't' }),
   tokenFile: kinds.absolutePath.optional().describe('File that holds the token'),
   replace: z.boolean().default(false).describe('Take the name over from a machine that is gone'),
   lbServerPort: kinds.port.default(6444).describe('Port on 127.0.0.1 behind which every kube-apiserver is'),

@@ -1,7 +1,15 @@
 /** `kagent doctor`: what is wrong with this box, or on the way to the server, and what helps. */
 import { Argument, Command } from 'commander';
 import type * as z from 'zod';
-import { addSettings, configFileOption, jsonOption, loadSettings, print, secretSetting } from '../shared/cli/cli.ts';
+import {
+  addSettings,
+  configFileOption,
+  jsonOption,
+  loadSettings,
+  print,
+  SecretOption,
+  secretSetting,
+} from '../shared/cli/cli.ts';
 import { askStatus } from '../shared/daemon/daemon.ts';
 import { openJournal } from '../shared/journal/journal.ts';
 import { pathsOf, runPaths, type Paths } from '../shared/paths.ts';
@@ -11,9 +19,12 @@ import { AgentConfig } from './config.ts';
 import {
   allChecks,
   boxOf,
+  cisBox,
+  cisText,
   diagnosisJson,
   diagnosisText,
   examine,
+  examineCis,
   examineWay,
   merged,
   repair,
@@ -26,6 +37,7 @@ import { joinedSettings } from './join/join.ts';
 
 interface Flags {
   readonly fix?: boolean;
+  readonly cis?: boolean;
   readonly from?: string;
   readonly token?: string;
   readonly tokenFile?: string;
@@ -49,9 +61,15 @@ export function doctorCommand(options: DoctorOptions): Command {
     .addArgument(new Argument('[mode]', 'what is to run here (as config.yaml says)').choices(['server', 'agent']))
     .argument('[flags...]', "after '--': the flags that 'kagent server' or 'kagent agent' would have")
     .option('-d, --data-dir <path>', 'where kagent keeps its data, or will')
+    .option(
+      '--cis',
+      'go through the CIS Kubernetes Benchmark instead: pass, fail or not applicable, why, and the next step',
+    )
     .option('--fix', 'do what can safely be done; uninstalling undoes it')
     .option('--from <server>', 'look at the way to this server as well: https://SERVER:9345')
-    .option('-t, --token <value>', 'token by which this box would join; one that has joined needs none')
+    .addOption(
+      new SecretOption('-t, --token <value>', 'token by which this box would join; one that has joined needs none'),
+    )
     .option('--token-file <path>', 'file that holds the token')
     .option('-c, --config <file>', 'configuration file')
     .option('--verbose', 'show the checks that found nothing, too')
@@ -59,10 +77,20 @@ export function doctorCommand(options: DoctorOptions): Command {
     .addOption(jsonOption())
     .option('--json', 'the same as -o json');
   return command.action(async (mode: BoxOptions['mode'] | undefined, startFlags: readonly string[], flags: Flags) => {
+    if (flags.cis === true) return await printCis(command, flags, options);
     const settings = startFlags.length === 0 ? command : startOf(mode, startFlags, options);
     const diagnosis = await run(settings, mode, flags, options);
     if (diagnosis.findings.some(({ severity }) => severity === 'fatal')) process.exitCode = 1;
   });
+}
+
+/** Of what runs; its exit code says whether an item fails. */
+async function printCis(command: Command, { json, output }: Flags, { known }: DoctorOptions): Promise<void> {
+  const { dataDir } = loadSettings({ command, schema: AgentConfig, known, env: process.env }).config;
+  const running = await askStatus(runPaths.statusSocket).catch(() => undefined);
+  const results = examineCis(await cisBox(pathsOf(running?.dataDir ?? dataDir)));
+  print(json === true || output === 'json' ? JSON.stringify(results, null, 2) : cisText(results));
+  if (results.some(({ state }) => state === 'fail')) process.exitCode = 1;
 }
 
 /** As the mode's own command would read them. */

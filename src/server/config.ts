@@ -19,13 +19,12 @@ function isCron(text: string): boolean {
 const packaged = ['coredns', 'servicelb', 'traefik', 'local-storage', 'metrics-server', 'runtimes'] as const;
 
 export const serverSettings = {
-  token: z
-    .string()
+  token: kinds.secret
     .optional()
     .describe('Secret by which servers and agents join (made on the first start)')
     .meta({ short: 't' }),
   tokenFile: kinds.absolutePath.optional().describe('File that holds the token'),
-  agentToken: z.string().optional().describe('Secret by which agents alone may join'),
+  agentToken: kinds.secret.optional().describe('Secret by which agents alone may join'),
   agentTokenFile: kinds.absolutePath.optional().describe('File that holds it'),
   bindAddress: kinds.ipv4.default('0.0.0.0').describe('Address that kube-apiserver and the supervisor listen on'),
   httpsListenPort: kinds.port.default(6443).describe('Port of kube-apiserver'),

@@ -38,6 +38,8 @@ import { userNamespaceEvents } from './user-namespace-events.ts';
 
 export interface ServerOptions {
   readonly config: ServerOnlyConfig;
+  /** `--profile cis` */
+  readonly isHardened: boolean;
   /** The operator's tokens, from a flag, a variable or a file. */
   readonly token: Secret | undefined;
   readonly agentToken: Secret | undefined;
@@ -121,6 +123,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       group: config.writeKubeconfigGroup,
     },
     egressSocket: runPaths.egressSocket,
+    isHardened: options.isHardened,
     extraArgs: {
       apiserver: config.kubeApiserverArg,
       controllerManager: config.kubeControllerManagerArg,

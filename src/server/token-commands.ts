@@ -1,7 +1,7 @@
 /** `kagent token …`: what joins. Names and flags as in k3s; the server on this box does the work. */
 import { Command, Option } from 'commander';
 import * as z from 'zod';
-import { duration, jsonOption, print, table } from '../shared/cli/cli.ts';
+import { duration, jsonOption, print, SecretOption, table } from '../shared/cli/cli.ts';
 import { rfc3339, systemClock } from '../shared/clock.ts';
 import { askServer } from '../shared/daemon/daemon.ts';
 import { runPaths } from '../shared/paths.ts';
@@ -10,7 +10,9 @@ import { joinLine } from './release/release.ts';
 import { supervisorUrl } from '../shared/supervisor-url.ts';
 import { bareSecret, newBootstrapSecret, parseToken } from '../shared/token/token.ts';
 
-const dayMs = 24 * 60 * 60 * 1000;
+const day = { ms: 24 * 60 * 60 * 1000, text: '24h' };
+/** A line that is typed is seen by more than who types it. */
+const hour = { ms: 60 * 60 * 1000, text: '1h' };
 
 interface NewTokenFlags {
   readonly ttl: number;
@@ -27,7 +29,7 @@ export function tokenCommand(): Command {
 }
 
 function create(): Command {
-  return withNewToken(new Command('create').description('Make a token and print it: it is shown this once'))
+  return withNewToken(new Command('create').description('Make a token and print it: it is shown this once'), day)
     .argument('[token]', "one of 'kagent token generate'; made here unless given")
     .addOption(jsonOption())
     .action(async (given: string | undefined, flags: NewTokenFlags) => {
@@ -39,6 +41,7 @@ function create(): Command {
 function joinCommand(): Command {
   return withNewToken(
     new Command('join-command').description('Make a token and print the line to type on the box that joins'),
+    hour,
   )
     .option('--installed', 'for a box that has kagent already', false)
     .option('--url <url>', "the server's name or address as that box knows it, with or without a port")
@@ -64,10 +67,12 @@ function warnIfNotNamed(url: string, names: readonly string[]): void {
   );
 }
 
-function withNewToken(command: Command): Command {
+function withNewToken(command: Command, ttl: { readonly ms: number; readonly text: string }): Command {
   return command
     .addOption(
-      new Option('--ttl <time>', 'how long it may be used; 0: until deleted').default(dayMs, '24h').argParser(lifetime),
+      new Option('--ttl <time>', 'how long it may be used; 0: until deleted')
+        .default(ttl.ms, ttl.text)
+        .argParser(lifetime),
     )
     .option('--description <text>', 'what it is for', '')
     .addOption(new Option('--role <role>', 'what may join by it').choices(['agent', 'server']).default('agent'))
@@ -130,8 +135,8 @@ function remove(): Command {
 function rotate(): Command {
   return new Command('rotate')
     .description("Replace the server's token, or the agents' own; nodes that have joined stay")
-    .requiredOption('-t, --token <token>', 'the present one')
-    .option('--new-token <token>', 'what comes in its place (made here unless given)')
+    .addOption(new SecretOption('-t, --token <token>', 'the present one').makeOptionMandatory())
+    .addOption(new SecretOption('--new-token <token>', 'what comes in its place (made here unless given)'))
     .action(async ({ token, newToken }: { readonly token: string; readonly newToken?: string }) => {
       const body = { old: token, ...(newToken !== undefined && { next: newToken }) };
       const asked = { method: 'POST', path: '/v1/token-rotation', body } as const;

@@ -55,18 +55,38 @@ export function redactEnvironment(text: string): { readonly text: string; readon
   return { text: lines.join('\n'), secrets };
 }
 
+/**
+ * Logs of many megabytes go through these, and pods write into logs what they like: none may look at a text's rest from each
+ * of its places. So nothing repeated stands before what is looked for, and what was there before is in a lookbehind of
+ * bounded length.
+ */
 const patterns: readonly (readonly [RegExp, string])[] = [
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, gone],
   [/\bK10[0-9a-f]{64}::\S+/g, gone], // a join token
   [/\b[a-z0-9]{6}\.[a-z0-9]{16}\b/g, gone], // a bootstrap token
-  [/\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*/g, gone], // a service account's
   [/\b(Bearer|Basic) +[\w+/.=~-]{8,}/gi, `$1 ${gone}`],
   [/(\/\/[^\s/:@]*:)[^\s/@]+@/g, `$1${gone}@`], // https://user:password@host
-  [/(--[\w-]*(?:token|password|secret)["']?(?:\s+|=)["']?)(?!-)[^\s"']+/gi, `$1${gone}`],
+  [/(?<=--[\w-]{0,100})((?:token|password|secret)["']?(?:\s+|=)["']?)(?!-)[^\s"']+/gi, `$1${gone}`],
   [/(\b(?:client-)?key-data["']?\s*[:=]\s*["']?)[\w+/=]+/g, `$1${gone}`],
-  [/(\b[\w.-]*(?:password|passwd|passphrase|authorization)["']?\s*[:=]\s*["']?)[^\s"',;}]+/gi, `$1${gone}`],
-  [/(\b[\w.-]*(?:token|secret)["']?[:=]["']?)[^\s"',;}/]{8,}/gi, `$1${gone}`],
+  [/((?:password|passwd|passphrase|authorization)["']?\s*[:=]\s*["']?)[^\s"',;}]+/gi, `$1${gone}`],
+  [/((?:token|secret)["']?[:=]["']?)[^\s"',;}/]{8,}/gi, `$1${gone}`],
 ];
+
+/** A service account's: three parts of base64url, the first with the beginning of JSON, `{"`. */
+function withoutJwts(text: string): string {
+  return text.replaceAll(/[\w.-]{25,}/g, (run) => {
+    const parts = run.split('.');
+    const kept: string[] = [];
+    for (let index = 0; index < parts.length; index += 1) {
+      const [first = '', second = '', third] = parts.slice(index, index + 3);
+      const at = first.search(/\beyJ/);
+      const isJwt = third !== undefined && at >= 0 && first.length - at >= 13 && second.length >= 10;
+      kept.push(isJwt ? `${first.slice(0, at)}${gone}` : first);
+      if (isJwt) index += 2;
+    }
+    return kept.join('.');
+  });
+}
 
 export interface Redactor {
   clean(text: string): string;
@@ -92,6 +112,7 @@ export function createRedactor(known: readonly string[]): Redactor {
     clean(text) {
       let cleaned = text;
       for (const secret of longestFirst) cleaned = cleaned.replaceAll(secret, gone);
+      cleaned = withoutJwts(cleaned);
       for (const [pattern, by] of patterns) cleaned = cleaned.replace(pattern, by);
       return cleaned;
     },

@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
+import { secretArguments } from '../shared/cli/cli.ts';
 import { messageOf } from '../shared/errors.ts';
 import { readFileIfExists } from '../shared/files/files.ts';
 import { configDir, type Paths } from '../shared/paths.ts';
@@ -80,7 +81,12 @@ function serviceFiles(): readonly ReadFile[] {
 function secretsOfProcess(pid: string): readonly string[] {
   const [environment = ''] = textOf(`/proc/${pid}/environ`);
   const [flags = ''] = textOf(`/proc/${pid}/cmdline`);
-  return [...redactEnvironment(environment.replaceAll('\0', '\n')).secrets, ...secretsInFlags(flags.split('\0'))];
+  const variables = environment.split('\0').map((line) => [line.split('=', 1)[0], line.slice(line.indexOf('=') + 1)]);
+  return [
+    ...redactEnvironment(environment.replaceAll('\0', '\n')).secrets,
+    ...(orUndefined(() => secretArguments(Object.fromEntries(variables) as NodeJS.ProcessEnv)) ?? []),
+    ...secretsInFlags(flags.split('\0')),
+  ];
 }
 
 /** `--token=x`, `--token x`, `-t x`. */

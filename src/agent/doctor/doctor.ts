@@ -118,3 +118,4 @@ export { walk, type Way } from './way.ts';
 export { createTools } from './tools.ts';
 export { diagnosisJson, diagnosisText, whatToDo } from './text.ts';
 export { FixFailedError } from './errors.ts';
+export { cisBox, cisItems, cisText, examineCis, type CisBox, type CisItem, type CisResult } from './cis/cis.ts';

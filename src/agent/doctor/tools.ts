@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { closeSync, fsyncSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { existingPart } from '../../shared/files/files.ts';
+import { createFileSync, existingPart, temporaryBeside } from '../../shared/files/files.ts';
 import type { Tools } from './check.ts';
 
 /** ufw and firewalld are Python, and slow on small boards. */
@@ -26,8 +26,8 @@ export function createTools(): Tools {
       return { sizeBytes: blocks * bsize, freeBytes: bavail * bsize, inodes: files, freeInodes: ffree };
     },
     fsyncTimes(dir) {
-      const path = join(existingPart(dir), `.kagent-doctor.${process.pid}`);
-      const fd = openSync(path, 'w', 0o600);
+      const path = temporaryBeside(join(existingPart(dir), '.kagent-doctor'));
+      const fd = createFileSync(path, 0o600);
       try {
         return measure(fd);
       } finally {

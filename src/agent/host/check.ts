@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, mkdirSync, statfsSync, unlinkSync, w
 import { dirname, join } from 'node:path';
 import { rfc3339, systemClock, type Clock } from '../../shared/clock.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
-import { existingPart } from '../../shared/files/files.ts';
+import { existingPart, temporaryBeside } from '../../shared/files/files.ts';
 import { mountOf, parseMounts } from '../../shared/mounts/mounts.ts';
 import { hasMemoryCgroup } from './cgroup.ts';
 import { hasCapability } from './capability.ts';
@@ -96,10 +96,10 @@ function clockProblems(builtAt: string, clock: Clock): readonly HostProblem[] {
 }
 
 function dataDirProblems(dataDir: string, minFreeMiB: number): readonly HostProblem[] {
-  const probe = join(dataDir, `.write-check.${process.pid}`);
+  const probe = temporaryBeside(join(dataDir, '.write-check'));
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    writeFileSync(probe, 'x');
+    writeFileSync(probe, 'x', { flag: 'wx' });
     unlinkSync(probe);
   } catch (error) {
     if (systemCode(error) === 'ENOSPC') return [new DiskFullError(dataDir, freeMiB(dataDir), minFreeMiB)];

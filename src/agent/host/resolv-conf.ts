@@ -26,7 +26,7 @@ export function findResolvConf(root: HostRoot): ResolvConf {
 }
 
 export function serversOf(text: string): readonly string[] {
-  return [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map(([, server = '']) => server);
+  return [...text.matchAll(/^[ \t]*nameserver[ \t]+(\S+)/gm)].map(([, server = '']) => server);
 }
 
 function isReachable(server: string): boolean {

@@ -83,6 +83,6 @@ export function identityFiles(paths: Paths, apiserverUrl: string, alsoTrustedPem
 
 function withAlsoTrusted(paths: Paths, alsoTrustedPem: string): string {
   const path = join(paths.agent.pki, 'apiserver-ca.crt');
-  writeFileIfChanged(path, `${readFileIfExists(caFiles(paths).server) ?? ''}${alsoTrustedPem}`, 0o644);
+  writeFileIfChanged(path, `${readFileIfExists(caFiles(paths).server) ?? ''}${alsoTrustedPem}`, 0o600);
   return path;
 }

@@ -120,9 +120,9 @@ export function storeIdentity(
   const { url, nodeName, addresses, password, response } = joined;
   const { settings, apiserverUrls, supervisorUrls } = response;
   const ca = caFiles(paths);
-  writeFileIfChanged(ca.server, response.serverCaPem, 0o644);
-  writeFileIfChanged(ca.client, response.clientCaPem, 0o644);
-  for (const pair of pairNames) writeFileAtomicSync(certFile(paths, pair), response.certificates[pair], 0o644);
+  writeFileIfChanged(ca.server, response.serverCaPem, 0o600);
+  writeFileIfChanged(ca.client, response.clientCaPem, 0o600);
+  for (const pair of pairNames) writeFileAtomicSync(certFile(paths, pair), response.certificates[pair], 0o600);
   writeIdentityFile(paths, {
     nodeName,
     password: password.reveal(),

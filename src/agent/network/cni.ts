@@ -49,7 +49,7 @@ export function cniComponent(name: string, after: readonly string[], options: Cn
   return task(name, after, async (signal) => {
     const subnet = subnetOf(await podCidr(signal), backend, linkMtu(interfaceName));
     await removeForeignBridge(subnet);
-    writeFileIfChanged(join(ownConfDir(paths), '10-kagent.conflist'), cniConflist(subnet), 0o644);
+    writeFileIfChanged(join(ownConfDir(paths), '10-kagent.conflist'), cniConflist(subnet), 0o600);
   });
 }
 

@@ -1,3 +1,4 @@
+import { strongCipherSuites } from '../../shared/tls-cipher-suites.ts';
 import { shutdownGrace, type HostFacts } from '../host/host.ts';
 
 export interface KubeletSettings {
@@ -13,6 +14,7 @@ export interface KubeletSettings {
   /** Taints as `key=value:Effect`, at the first registration only. */
   readonly taints: readonly string[];
   readonly protectKernelDefaults: boolean;
+  readonly isHardened: boolean;
 }
 
 export const kubeletHealthzPort = 10_248;
@@ -32,6 +34,8 @@ export function kubeletConfiguration(settings: KubeletSettings) {
     authorization: { mode: 'Webhook' },
     tlsCertFile: settings.servingCertPath,
     tlsPrivateKeyFile: settings.servingKeyPath,
+    tlsMinVersion: 'VersionTLS12',
+    tlsCipherSuites: strongCipherSuites,
     readOnlyPort: 0,
     healthzBindAddress: '127.0.0.1',
     healthzPort: kubeletHealthzPort,
@@ -59,6 +63,7 @@ export function kubeletConfiguration(settings: KubeletSettings) {
       'nodefs.inodesFree': '5%',
       'imagefs.available': '5%',
     },
+    ...(settings.isHardened ? hardened : {}),
     ...(facts.logindWaits ? gracefulShutdown : {}),
     ...(settings.taints.length === 0 ? {} : { registerWithTaints: settings.taints.map(parseTaint) }),
     // At rest: less to do, less to hold.
@@ -70,6 +75,9 @@ export function kubeletConfiguration(settings: KubeletSettings) {
     logging: { verbosity: 0 },
   };
 }
+
+/** Not for everybody: a Java server may have thousands of threads, and some programs need system calls that this profile refuses. */
+const hardened = { podPidsLimit: 4096, seccompDefault: true };
 
 /** The kubelet ends pods itself when the host goes down. Without logind it would only complain. */
 const gracefulShutdown = {

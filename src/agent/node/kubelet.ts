@@ -28,6 +28,8 @@ export interface KubeletOptions {
   /** `--kubelet-arg`, each without its dashes: `v=4`. They come last and win. */
   readonly extraArgs: readonly string[];
   readonly protectKernelDefaults: boolean;
+  /** `--profile cis` */
+  readonly isHardened: boolean;
   /** Programs that know passwords of registries. */
   readonly credentialProvider: { readonly binDir: string | undefined; readonly config: string | undefined };
   readonly ownNode: OwnNodeOptions;
@@ -58,6 +60,7 @@ export function kubeletComponent(options: KubeletOptions) {
         containerdSocket: runPaths.containerdSocket,
         taints: options.taints,
         protectKernelDefaults: options.protectKernelDefaults,
+        isHardened: options.isHardened,
       });
       writeFileIfChanged(configPath, JSON.stringify(configuration, null, 2), 0o600);
       const args = [

@@ -1,6 +1,12 @@
 import { createPrivateKey, createPublicKey, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { createKeyPem, ecdsaP256, loadX509, matchingCertificate } from '../../shared/certificates/certificates.ts';
+import {
+  createKeyPem,
+  ecdsaP256,
+  loadX509,
+  matchingCertificate,
+  subjectName,
+} from '../../shared/certificates/certificates.ts';
 import { readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
 
 export interface LocalCertificate {
@@ -35,7 +41,7 @@ async function selfSigned(keyPem: string, nowMs: number): Promise<string> {
   const publicKey = createPublicKey(keyPem).toCryptoKey(ecdsaP256, true, ['verify']);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: `40${randomBytes(15).toString('hex')}`, // positive
-    name: [{ CN: ['kagent offline'] }],
+    name: await subjectName({ commonName: 'kagent offline' }),
     notBefore: new Date(nowMs - dayMs),
     notAfter: new Date(nowMs + validDays * dayMs),
     keys: { publicKey, privateKey: privateKey.toCryptoKey(ecdsaP256, true, ['sign']) },

@@ -2,10 +2,9 @@
  * What a registry that answers 401 wants to see.
  * Spec: RFC 9110 section 11; "Token Authentication Specification" and "OAuth 2" of the distribution project.
  */
-import type { IncomingMessage } from 'node:http';
 import * as z from 'zod';
 import type { Credentials } from './file.ts';
-import { textOf, type Ask } from './request.ts';
+import { textOf, type Answer, type Ask } from './request.ts';
 
 export interface Authorization {
   /** The header's value. */
@@ -26,27 +25,35 @@ const TokenAnswer = z.object({
 /** The specification's, for an answer that does not say. */
 const defaultSeconds = 60;
 
-/** @returns undefined if the credentials are not of a kind that is asked for, or were refused */
+/**
+ * Whoever asked the question is to be who the credentials are for; the realm it names is its own choice.
+ * @returns undefined if the credentials are not of a kind that is asked for, or were refused
+ */
 export async function answerChallenge(
   header: string,
-  credentials: Credentials,
-  ask: (request: Ask) => Promise<IncomingMessage>,
+  { credentials, isTls }: { readonly credentials: Credentials; readonly isTls: boolean },
+  ask: (request: Ask) => Promise<Answer>,
 ): Promise<Authorization | undefined> {
   const challenges = parseChallenges(header);
   const bearer = challenges.find(({ scheme }) => scheme === 'bearer')?.parameters;
-  if (bearer?.['realm'] !== undefined) return await fetchToken(bearer['realm'], bearer, credentials, ask);
+  if (bearer?.['realm'] !== undefined) {
+    const realm = new URL(bearer['realm']);
+    // What came over TLS does not leave in the clear.
+    if (isTls && realm.protocol !== 'https:') return undefined;
+    return await fetchToken(realm, bearer, credentials, ask);
+  }
   if (!challenges.some(({ scheme }) => scheme === 'basic') || credentials.kind !== 'password') return undefined;
   return { value: basic(credentials), untilMs: Infinity };
 }
 
 async function fetchToken(
-  realm: string,
+  realm: URL,
   { service, scope }: Readonly<Record<string, string>>,
   credentials: Credentials,
-  ask: (request: Ask) => Promise<IncomingMessage>,
+  ask: (request: Ask) => Promise<Answer>,
 ): Promise<Authorization | undefined> {
   const wanted = { ...(service !== undefined && { service }), ...(scope !== undefined && { scope }) };
-  const response = await ask(tokenRequest(new URL(realm), wanted, credentials));
+  const { response } = await ask(tokenRequest(realm, wanted, credentials));
   const text = await textOf(response);
   if (response.statusCode !== 200) return undefined;
   const answer = TokenAnswer.parse(JSON.parse(text));
@@ -74,13 +81,21 @@ function basic({ username, password }: Extract<Credentials, { readonly kind: 'pa
   return `Basic ${Buffer.from(`${username}:${password.reveal()}`).toString('base64')}`;
 }
 
+/** Far longer than any that is meant. */
+const maxHeaderLength = 8192;
+
 /** `Bearer realm="https://auth.example.com/token",service="registry"` */
 export function parseChallenges(header: string): readonly Challenge[] {
-  return header.split(/,?\s*(?=(?:Bearer|Basic)\b)/i).flatMap((text) => {
-    const [, scheme, rest = ''] = /^(\w+)\s*(.*)$/s.exec(text) ?? [];
-    if (scheme === undefined) return [];
-    const found = rest.matchAll(/(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]+))/g);
-    const parameters = Object.fromEntries([...found].map(([, name = '', quoted, bare = '']) => [name, quoted ?? bare]));
-    return [{ scheme: scheme.toLowerCase(), parameters }];
-  });
+  return header
+    .slice(0, maxHeaderLength)
+    .split(/,?\s*(?=(?:Bearer|Basic)\b)/i)
+    .flatMap((text) => {
+      const [, scheme, rest = ''] = /^(\w+)\s*(.*)$/s.exec(text) ?? [];
+      if (scheme === undefined) return [];
+      const found = rest.matchAll(/(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]+))/g);
+      const parameters = Object.fromEntries(
+        [...found].map(([, name = '', quoted, bare = '']) => [name, quoted ?? bare]),
+      );
+      return [{ scheme: scheme.toLowerCase(), parameters }];
+    });
 }

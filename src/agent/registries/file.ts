@@ -79,7 +79,7 @@ const FileForm = orNothing(
  */
 export function readRegistries(path: string, { required }: { readonly required: boolean }): RegistriesFile {
   const yaml = parseYaml(path, readConfigText(path, required), 'failsafe');
-  const parsed = FileForm.safeParse(yaml.document.toJS() ?? {});
+  const parsed = FileForm.safeParse(yaml.toJS() ?? {});
   const [issue] = parsed.error?.issues ?? [];
   if (issue !== undefined) throw errorOf(path, yaml, issue);
   const { mirrors = {}, configs = {} } = parsed.data ?? {};

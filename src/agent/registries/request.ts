@@ -1,7 +1,6 @@
 import { request as requestHttp, Agent as HttpAgent, type IncomingMessage } from 'node:http';
 import { request as requestHttps, Agent as HttpsAgent } from 'node:https';
 import { readFileSync } from 'node:fs';
-import { text } from 'node:stream/consumers';
 import { createSecureContext } from 'node:tls';
 import { publicCas } from '../../shared/https/https.ts';
 import type { Tls } from './file.ts';
@@ -39,15 +38,21 @@ export function agentsFor({ caFile, certFile, keyFile, skipVerify }: Tls): Agent
   };
 }
 
+export interface Answer {
+  readonly response: IncomingMessage;
+  /** Whose answer it is, after redirects: `https://storage.example.com`. */
+  readonly origin: string;
+}
+
 /** Follows redirects; what proves who asks is not shown to another origin. */
-export async function follow(first: Ask, agents: Agents, signal: AbortSignal): Promise<IncomingMessage> {
+export async function follow(first: Ask, agents: Agents, signal: AbortSignal): Promise<Answer> {
   let ask = first;
   for (let left = maxRedirects; ; left -= 1) {
     const response = await send(ask, agents, signal);
     const { location } = response.headers;
     const isRedirect = [301, 302, 303, 307, 308].includes(response.statusCode ?? 0) && location !== undefined;
-    if (!isRedirect || left === 0 || ask.body !== undefined) return response;
-    response.resume();
+    if (!isRedirect || left === 0 || ask.body !== undefined) return { response, origin: ask.url.origin };
+    discard(response);
     const url = new URL(location, ask.url);
     const { authorization, ...others } = ask.headers;
     const isSameOrigin = url.origin === ask.url.origin && authorization !== undefined;
@@ -69,8 +74,20 @@ function send({ method, url, headers, body }: Ask, agents: Agents, signal: Abort
   });
 }
 
-/** The whole of a short answer. */
+/** The whole of a short answer, whatever length it says or does not say. */
 export async function textOf(response: IncomingMessage): Promise<string> {
-  if (Number(response.headers['content-length'] ?? 0) > maxTextBytes) throw new RangeError('the answer is too long');
-  return await text(response);
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > maxTextBytes) throw new RangeError(`the answer is over ${maxTextBytes} bytes`); // and is closed
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** An answer that nobody reads: what is short is let in, so that its connection is used again. */
+export function discard(response: IncomingMessage): void {
+  if (Number(response.headers['content-length'] ?? Infinity) <= maxTextBytes) response.resume();
+  else response.destroy();
 }

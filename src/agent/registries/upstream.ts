@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { answerChallenge, type Authorization } from './challenge.ts';
 import { apiRoot, type Endpoint } from './endpoints.ts';
 import type { Rewrite } from './file.ts';
-import { agentsFor, follow, type Agents, type Ask } from './request.ts';
+import { agentsFor, discard, follow, type Agents, type Ask } from './request.ts';
 
 /** What containerd asks a registry's API, below its root: `/library/busybox/manifests/1.36`. */
 export interface ApiRequest {
@@ -37,7 +37,12 @@ export class Upstream {
     const url = this.urlOf(request);
     const repository = repositoryOf(request.path) ?? '';
     const ask = (one: Ask) => follow(one, this.#agents, signal);
-    const attempt = (headers: Ask['headers']) => ask({ method: request.method, url, headers });
+    const attempt = async (headers: Ask['headers']) => {
+      const { response, origin } = await ask({ method: request.method, url, headers });
+      // Somebody else's question is not handed on either: whoever reads it would answer it with what is for this registry.
+      if (origin !== url.origin) delete response.headers['www-authenticate'];
+      return response;
+    };
     // What a pod's own pull secret gave containerd goes before what this box has.
     if (credentials === undefined || request.headers['authorization'] !== undefined) return attempt(request.headers);
     const known = this.#authorizations.get(repository);
@@ -45,9 +50,9 @@ export class Upstream {
     const response = await attempt(isFresh ? { ...request.headers, authorization: known.value } : request.headers);
     const challenge = response.headers['www-authenticate'];
     if (response.statusCode !== 401 || challenge === undefined) return response;
-    const authorization = await answerChallenge(challenge, credentials, ask);
+    const authorization = await answerChallenge(challenge, { credentials, isTls: url.protocol === 'https:' }, ask);
     if (authorization === undefined) return response;
-    response.resume();
+    discard(response);
     this.#authorizations.set(repository, authorization);
     return attempt({ ...request.headers, authorization: authorization.value });
   }

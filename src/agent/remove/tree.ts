@@ -1,7 +1,8 @@
-import { lstatSync, readdirSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../shared/errors.ts';
+import { realPath } from '../../shared/files/files.ts';
 import { isBelow, readMounts } from '../../shared/mounts/mounts.ts';
 import type { Outcome } from './remove.ts';
 
@@ -14,19 +15,23 @@ interface Left {
 
 /**
  * Takes a folder away with all that is in it, but for mounts: what is mounted there is somebody's disk or a pod's volume,
- * and its files are not ours. A folder that is a mount itself is emptied and stays.
+ * and its files are not ours. A folder that is a mount itself, or a link to one, is emptied and stays.
  */
-export function removeTree(path: string, options: Partial<Left> = {}): Promise<Outcome> {
-  return removeBelow(path, leftBy(options));
+export async function removeTree(path: string, options: Partial<Left> = {}): Promise<Outcome> {
+  const link = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  if (!link || !existsSync(path)) return await removeBelow(realPath(path), leftBy(options));
+  const outcome = await emptyFolder(path, options);
+  return together([outcome, stays(`${path}: it is a link to ${realPath(path)}, which is its owner's`)]);
 }
 
 /** The same, and the folder itself stays, whatever it is. */
 export async function emptyFolder(path: string, options: Partial<Left> = {}): Promise<Outcome> {
-  return exists(path) ? await removeEntries(path, leftBy(options)) : nothing;
+  // By its real name, which is what mounts have: the folder may be a link to another disk.
+  return existsSync(path) ? await removeEntries(realPath(path), leftBy(options)) : nothing;
 }
 
 function leftBy({ mounts = readMounts().map((mount) => mount.point), kept = [] }: Partial<Left>): Left {
-  return { mounts, kept };
+  return { mounts, kept: kept.map(realPath) };
 }
 
 async function removeBelow(path: string, left: Left): Promise<Outcome> {

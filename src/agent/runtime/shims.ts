@@ -4,6 +4,7 @@ import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { messageOf } from '../../shared/errors.ts';
+import { realPath } from '../../shared/files/files.ts';
 import { isBelow, readMounts, type Mount } from '../../shared/mounts/mounts.ts';
 import { runPaths, type Paths } from '../../shared/paths.ts';
 import { processStat } from '../../shared/process/process.ts';
@@ -119,11 +120,12 @@ function isAlive(pid: number): boolean {
   return stat !== undefined && stat.state !== 'Z';
 }
 
-/** Mount points below one of `folders`, the innermost first. */
+/** Mount points below one of `folders`, which may lead elsewhere by links, the innermost first. */
 export function mountsBelow(mounts: readonly Mount[], folders: readonly string[]): readonly string[] {
+  const real = folders.map(realPath);
   return mounts
     .map((mount) => mount.point)
-    .filter((point) => folders.some((folder) => isBelow(point, folder)))
+    .filter((point) => real.some((folder) => isBelow(point, folder)))
     .toReversed();
 }
 
@@ -135,7 +137,8 @@ async function unmountBelow(folders: readonly string[], left: string[]): Promise
 
 /** Where `/` is not shared, the kubelet binds its folder to itself. A disk that somebody mounted there is left alone. */
 async function unmountKubeletsOwn(folder: string, left: string[]): Promise<void> {
-  if (isBoundToItself(readMounts(), folder)) await unmount(folder, left);
+  const real = realPath(folder);
+  if (isBoundToItself(readMounts(), real)) await unmount(real, left);
 }
 
 export function isBoundToItself(mounts: readonly Mount[], folder: string): boolean {

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type { Peer } from '../identity/identity.ts';
-import { uidOid } from '../pki/pki.ts';
+import { subjectFields, uidOid } from '../../shared/certificates/certificates.ts';
 
 /** The node at the other end, by its kubelet's client certificate; undefined for everybody else. */
 export function peerNode(socket: Duplex): Peer | undefined {
@@ -29,15 +29,13 @@ export function plainAddress(address: string | undefined): string {
   return (address ?? '').replace(/^::ffff:(?=\d+\.)/, '');
 }
 
-const nodeUser = 'CN=system:node:';
+const nodeUser = 'system:node:';
 const clientAuth = '1.3.6.1.5.5.7.3.2';
 
 function nodeIn(certificate: X509Certificate | undefined): Peer | undefined {
-  const subject = certificate?.subject.split('\n') ?? [];
-  if (!subject.includes('O=system:nodes')) return undefined;
-  const name = subject.find((part) => part.startsWith(nodeUser));
-  const uid = subject.find((part) => part.startsWith(`${uidOid}=`));
-  return name === undefined
-    ? undefined
-    : { nodeName: name.slice(nodeUser.length), uid: uid?.slice(uidOid.length + 1) ?? '' };
+  if (certificate === undefined) return undefined;
+  const { O: groups = [], CN: names = [], [uidOid]: uids = [] } = subjectFields(certificate);
+  const [name = ''] = names;
+  if (!groups.includes('system:nodes') || !name.startsWith(nodeUser)) return undefined;
+  return { nodeName: name.slice(nodeUser.length), uid: uids.join() };
 }

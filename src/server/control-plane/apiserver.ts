@@ -1,15 +1,17 @@
 import { join } from 'node:path';
 import type { Component } from '../../shared/component/component.ts';
 import { writeFileIfChanged } from '../../shared/files/files.ts';
+import { strongCipherSuites } from '../../shared/tls-cipher-suites.ts';
 import { authorizationFiles } from './authorization.ts';
 import type { Flags } from './arguments.ts';
 import { aggregatorUser } from './certificates.ts';
 import type { ProgramOptions } from './control-plane.ts';
+import { hardening } from './hardening.ts';
 import { programComponent } from './program.ts';
 import { answersOk } from './readiness.ts';
 
 export function apiserverComponent(options: ProgramOptions): Component {
-  const { supervisor, binDir, after, extraArgs, securePort, pki, paths, egressSocket } = options;
+  const { supervisor, binDir, after, extraArgs, securePort, pki, paths, egressSocket, isHardened = false } = options;
   const authenticationFile = join(paths.server.etc, 'authentication.json');
   writeFileIfChanged(authenticationFile, authentication, 0o600);
   const egressFile = join(paths.server.etc, 'egress.json');
@@ -22,6 +24,7 @@ export function apiserverComponent(options: ProgramOptions): Component {
     flags: {
       ...apiserverFlags(options, authenticationFile),
       ...(egressSocket !== undefined && { 'egress-selector-config-file': egressFile }),
+      ...(isHardened && hardening(paths)),
     },
     extraArgs: extraArgs.apiserver,
     // Not ready before the RBAC hook is done; a controller manager that starts earlier exits.
@@ -74,6 +77,7 @@ function apiserverFlags(options: ProgramOptions, authenticationFile: string): Fl
     'tls-cert-file': leaves.apiserver.certFile,
     'tls-private-key-file': leaves.apiserver.keyFile,
     'tls-min-version': 'VersionTLS12',
+    'tls-cipher-suites': strongCipherSuites.join(','),
     'client-ca-file': pki.clientCa.certFile,
     'authentication-config': authenticationFile,
     ...authorizationFlags(options),

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { chmodSync, chownSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { InvalidSettingError } from '../../shared/config/config.ts';
 import { kubeconfigText } from '../../shared/kubeconfig/kubeconfig.ts';
 import { writeFileIfChanged } from '../../shared/files/files.ts';
@@ -115,11 +115,7 @@ export function writeAdminKubeconfig(options: {
     key: { text: readFileSync(leaf.keyFile, 'utf8') },
   });
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 }); // the file's own mode says who may read it
-  writeFileIfChanged(path, text, mode);
-  // A file of an earlier start may have another mode and group.
-  chmodSync(path, mode);
-  const gid = group === undefined ? 0 : groupId(group);
-  if (statSync(path).gid !== gid) chownSync(path, -1, gid);
+  writeFileIfChanged(path, text, mode, group === undefined ? 0 : groupId(group));
 }
 
 /** @throws {InvalidSettingError} */

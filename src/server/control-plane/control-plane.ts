@@ -40,6 +40,8 @@ export interface ControlPlaneOptions {
   /** Of the tunnel, through which kube-apiserver reaches nodes and pods; directly without one. */
   readonly egressSocket?: string;
   readonly extraArgs: ExtraArgs;
+  /** `--profile cis` */
+  readonly isHardened?: boolean;
   /** Ports of the controller manager and scheduler on loopback; Kubernetes' own unless said. */
   readonly localPorts?: LocalPorts;
 }

@@ -30,17 +30,31 @@ export async function objectsOf(text: string): Promise<readonly Located[]> {
     const lines = new LineCounter();
     const lineAt = (offset: number) => before + Math.max(1, lines.linePos(offset).line);
     // 1.1, as kubectl reads them: `mode: 0644` is octal there, and `on` is true.
-    const documents = parseAllDocuments(part, { version: '1.1', merge: true, lineCounter: lines });
+    const documents = refusing(before + 1, () =>
+      parseAllDocuments(part, { version: '1.1', merge: true, lineCounter: lines }),
+    );
     for (const document of 'empty' in documents ? [] : documents) {
       const [error] = document.errors;
       if (error !== undefined) throw new ManifestInvalidError(lineAt(error.pos[0]), reasonOf(error.message));
       const line = lineAt(document.contents?.range?.[0] ?? 0);
-      found.push(...manifestsOf(document.toJS() as unknown, line).map((object) => ({ object, line })));
+      const value = refusing(line, () => document.toJS() as unknown);
+      found.push(...manifestsOf(value, line).map((object) => ({ object, line })));
     }
     before += part.split('\n').length - 1;
     await otherWork();
   }
   return found;
+}
+
+/** Aliases of aliases that would fill the memory, and brackets without end, are mistakes of that file alone. */
+function refusing<T>(line: number, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof ReferenceError) throw new ManifestInvalidError(line, error.message);
+    if (error instanceof RangeError) throw new ManifestInvalidError(line, 'it is nested too deeply');
+    throw error;
+  }
 }
 
 /** The parser's words without the lines of the file it adds. */

@@ -1,6 +1,7 @@
 /** Snapshot files: written whole or not at all, named by node and time as k3s names its own. */
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { temporarySuffix, writeFileAtomic } from '../../shared/files/files.ts';
 import { verifySnapshot } from '../store/store.ts';
 import type { SnapshotFacts } from '../store/store.ts';
 
@@ -19,35 +20,27 @@ export function snapshotName(baseName: string, node: string, now: Date): string 
 
 /** Resolves when the file is on disk and its checksum has been compared. Readable by its owner alone: it holds Secrets. */
 export async function saveSnapshot(parts: AsyncIterable<Uint8Array>, path: string): Promise<SnapshotFacts> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const partial = `${path}.part`;
-  try {
-    const file = await open(partial, 'w', 0o600);
-    try {
-      for await (const part of parts) await file.writeFile(part);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    const facts = await verifySnapshot(partial);
-    await rename(partial, path);
-    return facts;
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  }
+  return await writeFileAtomic(path, 0o600, async (file, partial) => {
+    for await (const part of parts) await file.writeFile(part);
+    return await verifySnapshot(partial);
+  });
 }
 
 /** Oldest first; a folder that does not exist holds none. */
 export async function listSnapshots(dir: string): Promise<readonly SnapshotFile[]> {
   const names = await readdir(dir).catch(() => []);
   const files: SnapshotFile[] = [];
-  for (const name of names.filter((one) => !one.endsWith('.part'))) {
+  for (const name of names.filter((one) => !isPartial(one))) {
     const path = join(dir, name);
     const { size, mtime } = await stat(path);
     files.push({ name, path, sizeBytes: size, createdAt: mtime.toISOString() });
   }
   return files.toSorted((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
+}
+
+/** What a save that was broken off has left; `.part` is an earlier kagent's. */
+function isPartial(name: string): boolean {
+  return name.endsWith(temporarySuffix) || name.endsWith('.part');
 }
 
 /** Of those whose names begin so, removes all but the newest `keep`. @returns what was removed */

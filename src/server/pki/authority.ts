@@ -1,14 +1,19 @@
 import { createPrivateKey, createPublicKey, randomBytes, X509Certificate, type KeyObject } from 'node:crypto';
 import { join } from 'node:path';
-import { caHashOf, ecdsaP256, loadX509 } from '../../shared/certificates/certificates.ts';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  caHashOf,
+  ecdsaP256,
+  loadX509,
+  subjectFields,
+  subjectName,
+  uidOid,
+} from '../../shared/certificates/certificates.ts';
 import type { Clock } from '../../shared/clock.ts';
-import { readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
+import { keepMode, readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
 import { CaExpiredError, PkiFileInvalidError, PkiKeyMismatchError, PkiKeyMissingError } from './errors.ts';
 import { certMode, keepKey } from './files.ts';
 import type { CertificateAuthority, CertificateRequest, IssuedCertificate } from './pki.ts';
-
-/** Of a user's uid, in Kubernetes' own arc. */
-export const uidOid = '1.3.6.1.4.1.57683.2';
 
 const dayMs = 86_400_000;
 const caDays = 3650;
@@ -26,6 +31,7 @@ export async function openAuthority(dir: string, name: string, clock: Clock): Pr
   const caPem = known ?? (await selfSigned(`kagent-${name}@${Math.trunc(clock.now() / 1000)}`, key, clock));
   if (known === undefined) writeFileAtomicSync(certFile, caPem, certMode);
   else check(caPem, { certFile, keyFile, key, nowMs: clock.now() });
+  keepMode(certFile, certMode); // an earlier kagent's has another one
   return {
     caPem,
     caHash: caHashOf(caPem),
@@ -57,7 +63,7 @@ async function selfSigned(commonName: string, key: KeyObject, clock: Clock): Pro
   const keyUsage = x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign;
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(),
-    name: [{ CN: [commonName] }],
+    name: await subjectName({ commonName }),
     notBefore: new Date(clock.now() - backDatedMs),
     notAfter: new Date(clock.now() + caDays * dayMs),
     keys: { publicKey, privateKey: key.toCryptoKey(ecdsaP256, true, ['sign']) },
@@ -88,11 +94,7 @@ async function issue(
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),
     issuer: authority.subjectName,
-    subject: [
-      ...(request.organizations ?? []).map((name) => ({ O: [name] })),
-      { CN: [request.commonName] },
-      ...(request.uid === undefined ? [] : [{ [uidOid]: [request.uid] }]),
-    ],
+    subject: await subjectName(request),
     notBefore: new Date(ca.nowMs - backDatedMs),
     notAfter,
     publicKey,
@@ -107,7 +109,21 @@ async function issue(
       ...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names)]),
     ],
   });
-  return { certPem: `${certificate.toString('pem')}\n`, notAfter: notAfter.toISOString() };
+  const certPem = `${certificate.toString('pem')}\n`;
+  checkSubject(certPem, request);
+  return { certPem, notAfter: notAfter.toISOString() };
+}
+
+/** Whoever decided about these names decided about what the certificate says. */
+function checkSubject(certPem: string, { commonName, organizations = [], uid }: CertificateRequest): void {
+  const wanted = {
+    CN: [commonName],
+    ...(organizations.length > 0 && { O: [...organizations] }),
+    ...(uid !== undefined && { [uidOid]: [uid] }),
+  };
+  const said = subjectFields(new X509Certificate(certPem));
+  if (isDeepStrictEqual(said, wanted)) return;
+  throw new TypeError(`the certificate would say ${JSON.stringify(said)} for ${JSON.stringify(wanted)}`);
 }
 
 /** 127 random bits: positive, and never twice. */

@@ -4,7 +4,8 @@ import { readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.
 import { PkiFileInvalidError } from './errors.ts';
 
 export const keyMode = 0o600;
-export const certMode = 0o644;
+/** Only kagent and what it starts read them; others have a CA from its address. */
+export const certMode = 0o600;
 
 /** The key in the file, made on first use. @throws {PkiFileInvalidError} */
 export function keepKey(path: string): string {

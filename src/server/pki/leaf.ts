@@ -1,9 +1,9 @@
 import { createPublicKey, X509Certificate } from 'node:crypto';
 import { isIP, SocketAddress } from 'node:net';
 import { join } from 'node:path';
-import { isRenewalDue, matchingCertificate } from '../../shared/certificates/certificates.ts';
+import { isRenewalDue, matchingCertificate, subjectFields } from '../../shared/certificates/certificates.ts';
 import type { Clock } from '../../shared/clock.ts';
-import { readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
+import { keepMode, readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
 import { certMode, keepKey } from './files.ts';
 import type { CertificateAuthority, CertificateRequest } from './pki.ts';
 
@@ -33,6 +33,7 @@ export async function keepLeaf({ dir, authority, leaf, clock }: KeepLeafOptions)
   const keyPem = keepKey(keyFile);
   const known = matchingCertificate(readFileIfExists(certFile) ?? '', keyPem);
   if (known !== undefined && isGood(known, { authority, leaf, nowMs: clock.now() })) {
+    keepMode(certFile, certMode); // an earlier kagent's has another one
     return { certFile, keyFile, changed: false };
   }
   const { certPem } = await authority.issue({ ...leaf, publicKey: createPublicKey(keyPem) });
@@ -47,7 +48,7 @@ function isGood(
   return (
     !isRenewalDue(certificate, nowMs) &&
     certificate.verify(new X509Certificate(authority.caPem).publicKey) &&
-    sameSet(certificate.subject.split('\n'), subjectOf(leaf)) &&
+    sameSet(subjectOf(certificate), wantedSubject(leaf)) &&
     sameSet(alternativeNames(certificate), wantedNames(leaf)) &&
     sameSet(
       certificate.keyUsage,
@@ -58,7 +59,12 @@ function isGood(
 
 const usageOids = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' } as const;
 
-function subjectOf(leaf: LeafSpec): readonly string[] {
+function subjectOf(certificate: X509Certificate): readonly string[] {
+  const fields = Object.entries(subjectFields(certificate));
+  return fields.flatMap(([type, values]) => values.map((value) => `${type}=${value}`));
+}
+
+function wantedSubject(leaf: LeafSpec): readonly string[] {
   return [...(leaf.organizations ?? []).map((name) => `O=${name}`), `CN=${leaf.commonName}`];
 }
 

@@ -79,7 +79,6 @@ export async function openPki(dir: string, clock: Clock = systemClock): Promise<
 }
 
 export { publicKeyOfCsr } from './csr.ts';
-export { uidOid } from './authority.ts';
 export type { Leaf, LeafSpec } from './leaf.ts';
 export {
   CaExpiredError,

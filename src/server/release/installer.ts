@@ -17,7 +17,12 @@ export function installerFor(options: {
   if (!plainHost.test(host)) throw new HostHeaderError();
   return script
     .replace(/^RELEASE_ADDRESS=$/m, `RELEASE_ADDRESS=https://${host}/release`)
-    .replace(/^RELEASE_CA=$/m, () => `RELEASE_CA='${caPem.trim()}'`);
+    .replace(/^RELEASE_CA=$/m, () => `RELEASE_CA='${certificatesIn(caPem)}'`);
+}
+
+/** Without what stands between them, which is anybody's words, for people: base64 has no quote. */
+function certificatesIn(pem: string): string {
+  return (pem.match(/-----BEGIN CERTIFICATE-----[\w+/=\s]+-----END CERTIFICATE-----/g) ?? []).join('\n');
 }
 
 /** The CA is the right one by then: what is left is the name in the certificate, or the time. */

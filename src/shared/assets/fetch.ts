@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { constants, createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -63,10 +63,7 @@ async function removeOthers(data: string, finished: string): Promise<void> {
 
 async function downloadPart(part: string, { url, needed, signal }: FetchOptions): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
-    const file = await open(part, 'a').then(async (made) => {
-      await made.close();
-      return open(part, 'r+');
-    });
+    const file = await open(part, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
     try {
       await download({ url, file, sizeBytes: needed.sizeBytes, signal });
       return await file.sync();

@@ -5,12 +5,13 @@
  * file: the build puts both in as assets, a worker starts from its embedded text, and the addon is written out once.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { getAsset, isSea } from 'node:sea';
-import { threadId, Worker, type WorkerOptions } from 'node:worker_threads';
+import { Worker, type WorkerOptions } from 'node:worker_threads';
+import { writeFileAtomicSync } from '../files/files.ts';
 import { addonAsset, workerAsset } from './embedded.ts';
 
 /**
@@ -32,20 +33,13 @@ export function nativeAddonPath(libDir?: string): string {
   const content = Buffer.from(getAsset(addonAsset));
   const name = `better_sqlite3-${createHash('sha256').update(content).digest('hex').slice(0, 16)}.node`;
   const path = join(libDir ?? privateDir(), name);
-  if (!isFileWith(path, content)) writeWhole(path, content);
+  // Threads and processes may do this at the same time: the last rename wins.
+  if (!isFileWith(path, content)) writeFileAtomicSync(path, content, 0o700);
   return path;
 }
 
 function isFileWith(path: string, content: Buffer): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true && readFileSync(path).equals(content);
-}
-
-/** Threads and processes may do this at the same time: each writes its own, and the last rename wins. */
-function writeWhole(path: string, content: Buffer): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const temporary = `${path}.${process.pid}-${threadId}.tmp`;
-  writeFileSync(temporary, content, { mode: 0o700 });
-  renameSync(temporary, path);
 }
 
 function prebuiltAddon(): string {

@@ -4,10 +4,16 @@
  * Knows: P-256 keys, PKCS#10, validity. Leaves to others: signing (server/pki), where files lie (the rooms).
  */
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
-import { ecdsaP256, loadX509 } from './x509.ts';
+import { ecdsaP256, loadX509, subjectName } from './x509.ts';
 
 export { certificateTimer } from './certificate-timer.ts';
-export { ecdsaP256, loadX509 } from './x509.ts';
+/** Of a certificate's subject, as they are: its text form escapes signs. `{ O: ['dev'], CN: ['anna'] }` */
+export function subjectFields(certificate: X509Certificate): Readonly<Record<string, readonly string[]>> {
+  const fields = Object.entries(certificate.toLegacyObject().subject as Readonly<Record<string, string | string[]>>);
+  return Object.fromEntries(fields.map(([type, values]) => [type, Array.isArray(values) ? values : [values]]));
+}
+
+export { ecdsaP256, loadX509, subjectName, uidOid } from './x509.ts';
 
 /** A new P-256 key as `EC PRIVATE KEY`, the form every Kubernetes program reads. */
 export function createKeyPem(): string {
@@ -19,7 +25,7 @@ export function createKeyPem(): string {
 export async function createCsrPem(keyPem: string, commonName: string): Promise<string> {
   const x509 = await loadX509();
   const csr = await x509.Pkcs10CertificateRequestGenerator.create({
-    name: [{ CN: [commonName] }],
+    name: await subjectName({ commonName }),
     keys: {
       privateKey: createPrivateKey(keyPem).toCryptoKey(ecdsaP256, true, ['sign']),
       publicKey: createPublicKey(keyPem).toCryptoKey(ecdsaP256, true, ['verify']),

@@ -5,6 +5,7 @@ import { defaultDataDir, pathsOf, runPaths } from '../paths.ts';
 import { serviceCommand, type Readiness } from '../service/service.ts';
 import { version } from '../version/version.ts';
 import { completionScript, shells, type Shell } from './completion.ts';
+import { secretFlagsOf } from './secret-flags.ts';
 import { progressText } from './progress.ts';
 import { becomeTool, passedThrough, type PassedThrough } from './passthrough.ts';
 import { statusText } from './status.ts';
@@ -18,6 +19,7 @@ export function commonCommands(program: Command): readonly Command[] {
     serviceCommand({
       executable: process.execPath,
       env: process.env,
+      secretFlags: () => secretFlagsOf(program),
       readiness,
       print: (line) => void process.stdout.write(`${line}\n`),
       signal: new AbortController().signal,

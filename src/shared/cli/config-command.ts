@@ -13,9 +13,6 @@ export interface ConfigMode {
   readonly schema: z.ZodObject;
 }
 
-/** Settings whose values are for nobody's eyes. */
-const secrets: ReadonlySet<string> = new Set(['token', 'agentToken']);
-
 /** `kagent config show|validate|default`: what would apply, whether a file is sound, and what there is to set. */
 export function configCommand(modes: readonly ConfigMode[], env: Readonly<NodeJS.ProcessEnv> = process.env): Command {
   const config = new Command('config').description('The settings of a server or an agent');
@@ -75,8 +72,8 @@ function withoutOtherModes(source: Source, schema: z.ZodObject, known: readonly 
   return new Map([...source].filter(([name]) => !dropped.has(name)));
 }
 
-function shown({ name }: Setting, value: unknown): unknown {
-  return secrets.has(name) && value !== undefined ? '[redacted]' : value;
+function shown({ isSecret }: Setting, value: unknown): unknown {
+  return isSecret && value !== undefined ? '[redacted]' : value;
 }
 
 function textOf(value: unknown): string {

@@ -1,5 +1,6 @@
 import { CommanderError, Option, type Command } from 'commander';
 import type * as z from 'zod';
+import { SecretOption } from './secret-flags.ts';
 import { everySetting, foreignSettingsOf, settingsOf, type Said, type Setting, type Source } from '../config/config.ts';
 
 /** Adds a flag for each setting; lists may be given several times. */
@@ -24,12 +25,15 @@ export function flagSource(command: Command, schema: z.ZodObject): Source {
 }
 
 function optionOf(setting: Setting): Option {
-  const { key, kind, description, defaultValue, short, choices } = setting;
+  const { key, kind, isSecret, description, defaultValue, short, choices } = setting;
   const letter = short === undefined ? '' : `-${short}, `;
   const isMany = kind === 'list' || kind === 'args';
   const hasDefault = defaultValue !== undefined && defaultValue !== false && !isMany;
   const about = `${description}${hasDefault ? ` (default ${JSON.stringify(defaultValue).replaceAll('"', '')})` : ''} [$${setting.variable}]`;
-  const option = new Option(`${letter}--${key} ${kind === 'boolean' ? '[true|false]' : '<value>'}`, about);
+  const option = new (isSecret ? SecretOption : Option)(
+    `${letter}--${key} ${kind === 'boolean' ? '[true|false]' : '<value>'}`,
+    about,
+  );
   if (choices.length > 0) option.argChoices = [...choices]; // shown and completed; the schema is what refuses others
   if (kind === 'boolean') return option.preset('true');
   if (!isMany) return option;

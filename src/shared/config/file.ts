@@ -57,10 +57,11 @@ interface Entry {
 }
 
 function entriesOf(file: string, text: string): readonly Entry[] {
-  const { document, lineAt } = parseYaml(file, text);
+  const { document, toJS, lineAt } = parseYaml(file, text);
   if (document.contents === null) return [];
   if (!isMap(document.contents))
     throw new UnreadableConfigError(`${file} line 1`, 'it is not a list of `key: value` lines');
+  const values = toJS() as Readonly<Record<string, unknown>>;
   return document.contents.items.map((pair) => {
     const written = isScalar(pair.key) ? String(pair.key.value) : String(pair.key);
     const offset = isScalar(pair.key) ? (pair.key.range?.[0] ?? 0) : 0;
@@ -68,7 +69,7 @@ function entriesOf(file: string, text: string): readonly Entry[] {
     return {
       key: append ? written.slice(0, -1) : written,
       append,
-      value: (document.toJS() as Record<string, unknown>)[written],
+      value: values[written],
       line: lineAt(offset),
     };
   });

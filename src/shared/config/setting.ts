@@ -9,6 +9,8 @@ export interface Setting {
   readonly short: string | undefined;
   /** A list's value may hold several, separated by commas; `args` are values in which a comma is a comma. */
   readonly kind: 'text' | 'number' | 'boolean' | 'list' | 'args';
+  /** Not to be shown. */
+  readonly isSecret: boolean;
   readonly description: string;
   readonly defaultValue: unknown;
   /** The values there are, where they are few. */
@@ -34,7 +36,7 @@ export function foreignSettingsOf(schema: z.ZodObject): readonly ForeignSetting[
 export function everySetting(schema: z.ZodObject): readonly Setting[] {
   return Object.entries(schema.shape).map(([name, type]) => {
     const key = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    const { kind, defaultValue, description, choices } = inspectType(type as z.ZodType);
+    const { kind, isSecret, defaultValue, description, choices } = inspectType(type as z.ZodType);
     return {
       name,
       key,
@@ -42,6 +44,7 @@ export function everySetting(schema: z.ZodObject): readonly Setting[] {
       ...acceptsOf(type as z.ZodType),
       short: (type as z.ZodType).meta()?.['short'] as string | undefined,
       kind,
+      isSecret,
       description,
       defaultValue,
       choices,
@@ -66,14 +69,16 @@ function isForeign(setting: Setting): setting is ForeignSetting {
   return 'accepts' in setting;
 }
 
-function inspectType(type: z.ZodType): Pick<Setting, 'kind' | 'defaultValue' | 'description' | 'choices'> {
+function inspectType(type: z.ZodType): Pick<Setting, 'kind' | 'isSecret' | 'defaultValue' | 'description' | 'choices'> {
   const description = type.description ?? '';
   const isArgs = type.meta()?.['commas'] === 'kept';
+  const isSecret = type.meta()?.['secret'] === true;
   const { def } = type as unknown as { def: Definition };
   if (def.innerType !== undefined) {
     const inner = inspectType(def.innerType);
     return {
       kind: isArgs ? 'args' : inner.kind,
+      isSecret: isSecret || inner.isSecret,
       description: description || inner.description,
       defaultValue: def.type === 'default' ? def.defaultValue : inner.defaultValue,
       choices: inner.choices,
@@ -82,6 +87,7 @@ function inspectType(type: z.ZodType): Pick<Setting, 'kind' | 'defaultValue' | '
   const kinds: Record<string, Setting['kind']> = { array: 'list', boolean: 'boolean', number: 'number' };
   return {
     kind: kinds[def.type] ?? 'text',
+    isSecret,
     description,
     defaultValue: undefined,
     choices: Object.values(def.entries ?? {}),

@@ -10,6 +10,8 @@ export const port = z
 export const cidr4 = z.cidrv4("it must be an IPv4 range such as '10.42.0.0/16'");
 export const ipv4 = z.ipv4("it must be an IPv4 address such as '10.43.0.10'");
 export const list = z.array(z.string()).default([]);
+/** What nobody else may see: not shown, not kept where others read. */
+export const secret = z.string().meta({ secret: true });
 export const absolutePath = z.string().startsWith('/', 'it must be an absolute path');
 /** A file, or where to fetch it. */
 export const pathOrAddress = z

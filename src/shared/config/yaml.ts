@@ -5,6 +5,8 @@ import { UnreadableConfigError } from './errors.ts';
 
 /** A YAML file that knows on which line each of its keys is. */
 export interface YamlFile {
+  /** What the file says, with anchors and aliases resolved. @throws {UnreadableConfigError} where they have no end */
+  readonly toJS: () => unknown;
   readonly document: Document.Parsed;
   readonly lineAt: (offset: number) => number;
   /** Of the key at the end of `path`; of the nearest one above it that is there. */
@@ -17,14 +19,26 @@ export interface YamlFile {
  */
 export function parseYaml(file: string, text: string, schema: 'core' | 'failsafe' = 'core'): YamlFile {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, schema });
+  const document = refusing(file, () => parseDocument(text, { lineCounter: lines, schema }));
   const lineAt = (offset: number) => lines.linePos(offset).line;
   const [problem] = document.errors;
   if (problem !== undefined) {
     const [reason = ''] = problem.message.split(' at line');
     throw new UnreadableConfigError(`${file} line ${lineAt(problem.pos[0])}`, reason);
   }
-  return { document, lineAt, lineOf: (path) => lineAt(offsetOf(document, path)) };
+  const toJS = () => refusing(file, () => document.toJS() as unknown);
+  return { document, toJS, lineAt, lineOf: (path) => lineAt(offsetOf(document, path)) };
+}
+
+/** The library's own refusals: aliases of aliases that would fill the memory, one that is in itself, brackets without end. */
+function refusing<T>(file: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof ReferenceError) throw new UnreadableConfigError(file, error.message, { cause: error });
+    if (error instanceof RangeError) throw new UnreadableConfigError(file, 'it is nested too deeply', { cause: error });
+    throw error;
+  }
 }
 
 /** An empty text where the file is not there and need not be. @throws {UnreadableConfigError} */

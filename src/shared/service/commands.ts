@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { takeSecrets, type SecretFlag } from '../secret-arguments.ts';
 import { installService } from './install.ts';
 import { hostAt } from './host.ts';
 import { createServiceManager, detectServiceManager } from './managers.ts';
@@ -9,6 +10,8 @@ export interface ServiceCommandOptions {
   /** The installed executable, unless `--executable` names another. */
   readonly executable: string;
   readonly env: Readonly<NodeJS.ProcessEnv>;
+  /** Whose values go to the environment file, and nowhere else. */
+  readonly secretFlags: () => readonly SecretFlag[];
   readonly readiness: (signal: AbortSignal) => Promise<Readiness>;
   readonly print: (line: string) => void;
   readonly signal: AbortSignal;
@@ -61,6 +64,7 @@ export function serviceCommand(options: ServiceCommandOptions): Command {
           executable: flags.executable,
           args,
           env: options.env,
+          secretFlags: options.secretFlags(),
           skipEnable: !flags.enable,
           skipStart: !flags.start,
           forceRestart: flags.forceRestart,
@@ -79,7 +83,7 @@ export function serviceCommand(options: ServiceCommandOptions): Command {
   common(service.command('print').description("Print the unit or script that 'install' would write")).action(
     (args: string[], flags: Flags) => {
       const { manager } = managerOf(flags);
-      const complete = args.length === 0 ? ['server'] : args;
+      const complete = args.length === 0 ? ['server'] : takeSecrets(args, options.secretFlags()).args;
       const { executable, name = 'kagent' } = flags;
       options.print(manager.text({ name, executable, args: complete }).trimEnd());
     },

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, mkdirSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { readFileIfExists, writeFileAtomicSync, writeFileIfChanged } from '../files/files.ts';
+import { takeSecrets, variableOf, type SecretFlag } from '../secret-arguments.ts';
 import { claimOf, missingAbove, openJournal, type Made } from '../journal/journal.ts';
 import { configDir, pathsOf } from '../paths.ts';
 import { lookUntil } from '../look-until.ts';
@@ -22,6 +23,8 @@ export interface InstallOptions {
   readonly args: readonly string[];
   /** The installer's own environment. */
   readonly env: Readonly<NodeJS.ProcessEnv>;
+  /** Their values go to the environment file: definitions are readable by everybody. */
+  readonly secretFlags: readonly SecretFlag[];
   readonly skipEnable: boolean;
   readonly skipStart: boolean;
   readonly forceRestart: boolean;
@@ -41,9 +44,9 @@ export interface InstallOptions {
  */
 export async function installService(options: InstallOptions, signal: AbortSignal): Promise<void> {
   const { host, manager, print } = options;
-  const { name, args } = serviceOf(options);
+  const { name, args, env } = withoutSecrets(serviceOf(options), options);
   const files = manager.files(name);
-  const environment = mergeEnvironment(readFileIfExists(files.environment) ?? '', options.env);
+  const environment = mergeEnvironment(readFileIfExists(files.environment) ?? '', env);
   noteWhatIsThere(options, args, environment);
   mkdirSync(host.path(configDir), { recursive: true, mode: 0o755 }); // a kubeconfig there may be meant for others
   if (writeFileIfChanged(files.environment, environment, 0o600)) print(`wrote ${files.environment}`);
@@ -101,19 +104,41 @@ export function appliedFile(host: ServiceHost, name: string): string {
   return host.path(`/etc/kagent/${name}.applied`);
 }
 
-function serviceOf(options: InstallOptions): { readonly name: string; readonly args: readonly string[] } {
+interface Service {
+  readonly name: string;
+  readonly args: readonly string[];
+  /** Whether the arguments are those of the installed service. */
+  readonly isEarlier: boolean;
+}
+
+/**
+ * Secrets move from the arguments, also those of a definition that an earlier kagent wrote, to the environment. What is said
+ * now goes before what the service had; a secret that is now said as a file is not said any more.
+ */
+function withoutSecrets({ name, args, isEarlier }: Service, { env, secretFlags }: InstallOptions) {
+  const taken = takeSecrets(args, secretFlags);
+  const merged: Record<string, string | undefined> = isEarlier ? { ...taken.env, ...env } : { ...env, ...taken.env };
+  for (const { long } of isEarlier ? [] : secretFlags) {
+    const isFile = args.some((arg) => arg.split('=', 1)[0] === `${long}-file`);
+    if (isFile || (env[variableOf(`${long}-file`)] ?? '') !== '') merged[variableOf(long)] ??= '';
+  }
+  return { name, args: taken.args, env: merged } as const;
+}
+
+function serviceOf(options: InstallOptions): Service {
   const { manager, args, env } = options;
   const earlier = (name: string) => commandIn(readFileIfExists(manager.files(name).definition) ?? '')?.args;
   const before =
     options.name === undefined
       ? ['kagent', 'kagent-agent'].map(earlier).find((found) => found !== undefined)
       : earlier(options.name);
-  const wanted = args.length === 0 && env['KAGENT_URL'] === undefined ? (before ?? []) : args;
+  const isEarlier = args.length === 0 && env['KAGENT_URL'] === undefined;
+  const wanted = isEarlier ? (before ?? []) : args;
   const [first = '-'] = wanted;
   const hasUrl = (env['KAGENT_URL'] ?? '') !== '';
   const mode = hasUrl ? 'agent' : (before?.[0] ?? 'server'); // as k3s: who has an address to join is an agent
   const complete = first.startsWith('-') ? [mode, ...wanted] : wanted;
-  return { name: options.name ?? (complete[0] === 'agent' ? 'kagent-agent' : 'kagent'), args: complete };
+  return { name: options.name ?? (complete[0] === 'agent' ? 'kagent-agent' : 'kagent'), args: complete, isEarlier };
 }
 
 async function fingerprint(executable: string, texts: readonly string[]): Promise<string> {

@@ -49,6 +49,14 @@ test.each([
   ['a join token', `K10${'0'.repeat(64)}::node:secret!`, /^\[redacted\]$/],
   ['a bootstrap token', 'token abcdef.0123456789abcdef used', /^token \[redacted\] used$/],
   ['a service account token', 'got eyJhbGciOiJSUzI1NiIs.eyJpc3MiOiJrdWJlcm5l.abc_-', /^got \[redacted\]$/],
+  ['one in a file name', 'x-eyJhbGciOiJSUzI1NiIs.eyJpc3MiOiJrdWJlcm5l.abc_- y', /^x-\[redacted\] y$/],
+  [
+    'one after another',
+    'eyJhbGciOiJSUzI1.eyJpc3MiOiJr.a eyJhbGciOiJSUzI1.eyJpc3MiOiJr.b',
+    /^\[redacted\] \[redacted\]$/,
+  ],
+  ['a long flag', 'x --my-very-own-client-secret=abc', /^x --my-very-own-client-secret=\[redacted\]$/],
+  ['a key with dots', 'spring.datasource.password = abc', /^spring\.datasource\.password = \[redacted\]$/],
   ['a header', 'Authorization: Bearer abcdefghijkl', /^Authorization: \[redacted\]/],
   ['a password in an address', 'https://me:pass@proxy:3128/x', /^https:\/\/me:\[redacted\]@proxy:3128\/x$/],
   ['a flag', 'kagent agent --token abc --url https://x', /^kagent agent --token \[redacted\] --url https:\/\/x$/],
@@ -62,4 +70,40 @@ test.each([
 test('what is no secret stays readable', () => {
   const line = 'I1121 13:52:01 mounted secret "kube-system/web" token-file=/etc/x --token-file /etc/y took 5 s';
   expect(createRedactor(['ab']).clean(line)).toBe(line);
+});
+
+/** What a pod could write into a log, so that whoever asks for help waits for ever. */
+test.each([
+  '-',
+  '-e',
+  '-eyJ',
+  'eyJ',
+  'a-',
+  'a.',
+  'eyJaaaaaaaaaaaaa.',
+  '--token',
+  '--token ',
+  'password',
+  'password ',
+  'secret=',
+  'secret="',
+  'key-data ',
+  'Bearer ',
+  'Bearer  ',
+  '-----BEGIN ',
+  '-----BEGIN A PRIVATE KEY-----',
+  '-----END A',
+  '//a:',
+  '/',
+  'K10',
+  ' ',
+  '\n',
+  'abcdef.',
+])('four megabytes of %j are cleaned in no time', (unit) => {
+  const text = unit.repeat((4 * 1024 * 1024) / unit.length);
+  const startedMs = performance.now();
+  createRedactor(['correct horse']).clean(text);
+  redactEnvironment(text);
+  redactData({ text });
+  expect(performance.now() - startedMs).toBeLessThan(5000);
 });

@@ -140,7 +140,9 @@ interface Contrary extends Sysctl {
 function contrary(root: HostRoot): readonly Contrary[] {
   const last = new Map<string, Contrary>();
   for (const path of filesInOrder(root)) {
-    for (const [, key = '', text = ''] of (root.read(path) ?? '').matchAll(/^\s*-?([\w./-]+)\s*=\s*(\d+)\s*$/gm)) {
+    for (const [, key = '', text = ''] of (root.read(path) ?? '').matchAll(
+      /^[ \t]*-?([\w./-]+)[ \t]*=[ \t]*(\d+)[ \t]*$/gm,
+    )) {
       const wanted = nodeSysctls.find(({ name }) => name === key.replaceAll('.', '/'));
       if (wanted !== undefined) last.set(wanted.name, { ...wanted, path, said: Number(text) });
     }

@@ -164,7 +164,7 @@ export const networkChecks: readonly Check[] = [
     why: 'probes and many programs connect to that name, and would ask a server in the network for it',
     fix: "printf '127.0.0.1 localhost\\n::1 localhost\\n' >>/etc/hosts",
     look: ({ root }) =>
-      /^\s*127\.0\.0\.1\s.*\blocalhost\b/m.test(root.read('/etc/hosts') ?? '')
+      /^[ \t]*127\.0\.0\.1[ \t].*\blocalhost\b/m.test(root.read('/etc/hosts') ?? '')
         ? fine
         : warning('/etc/hosts has no 127.0.0.1 localhost'),
     async repair({ root }, hands) {

@@ -17,7 +17,13 @@ const facts: HostFacts = {
   iptablesFlavour: 'nft',
 };
 
-function configuration(changes: { readonly facts?: Partial<HostFacts>; readonly taints?: readonly string[] } = {}) {
+function configuration(
+  changes: {
+    readonly facts?: Partial<HostFacts>;
+    readonly taints?: readonly string[];
+    readonly isHardened?: boolean;
+  } = {},
+) {
   return kubeletConfiguration({
     facts: { ...facts, ...changes.facts },
     clusterDns: '10.43.0.10',
@@ -29,6 +35,7 @@ function configuration(changes: { readonly facts?: Partial<HostFacts>; readonly 
     volumePluginDir: '/volume-plugins',
     containerdSocket: '/run/kagent/containerd/containerd.sock',
     protectKernelDefaults: false,
+    isHardened: changes.isHardened ?? false,
     taints: changes.taints ?? [],
   });
 }
@@ -72,4 +79,11 @@ test('kube-proxy leaves conntrack limits alone where they are read-only, and els
     kubeProxyConfiguration({ facts: { ...facts, conntrackWritable }, settings, kubeconfigPath: '/k' });
   expect(of(false)).toMatchObject({ conntrack: { maxPerCore: 0, min: 0 } });
   expect(of(true)).not.toHaveProperty('conntrack');
+});
+
+test('the kubelet takes strong ciphers alone; limits that could break a pod come with --profile cis', () => {
+  expect(configuration()).toMatchObject({ tlsMinVersion: 'VersionTLS12' });
+  expect(configuration().tlsCipherSuites.filter((name) => !/^TLS_ECDHE_.*(GCM|CHACHA20)/.test(name))).toEqual([]);
+  expect(configuration()).not.toHaveProperty('podPidsLimit');
+  expect(configuration({ isHardened: true })).toMatchObject({ podPidsLimit: 4096, seccompDefault: true });
 });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { parseChallenges } from '../../../../src/agent/registries/challenge.ts';
+import { Secret } from '../../../../src/shared/secret.ts';
+import { answerChallenge, parseChallenges } from '../../../../src/agent/registries/challenge.ts';
 
 test.each([
   ['Basic realm="a b"', [{ scheme: 'basic', parameters: { realm: 'a b' } }]],
@@ -22,4 +23,18 @@ test.each([
   ['Negotiate', [{ scheme: 'negotiate', parameters: {} }]],
 ])('%s', (header, challenges) => {
   expect(parseChallenges(header)).toEqual(challenges);
+});
+
+test('a password that is asked for over TLS does not go to a realm without', async () => {
+  const credentials = { kind: 'password', username: 'u', password: new Secret('p') } as const;
+  const nobody = () => Promise.reject(new Error('somebody was asked'));
+  const header = 'Bearer realm="http://auth.example.com/token"';
+  expect(await answerChallenge(header, { credentials, isTls: true }, nobody)).toBeUndefined();
+  await expect(answerChallenge(header, { credentials, isTls: false }, nobody)).rejects.toThrow('somebody was asked');
+});
+
+test('a header that is all spaces or all one word is read at once', () => {
+  const startedMs = performance.now();
+  for (const filler of [' ', 'x', ', Basic']) parseChallenges(`Basic realm${filler.repeat(2_000_000)}`);
+  expect(performance.now() - startedMs).toBeLessThan(2000);
 });

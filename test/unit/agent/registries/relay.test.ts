@@ -141,6 +141,58 @@ test('a redirect elsewhere is followed without the password', async () => {
   expect(await (await ask('/a/blobs/sha256:1')).text()).toBe('GET /blob?signed=1 nobody');
 });
 
+test.each(['Basic realm="x"', 'Bearer realm="ELSEWHERE/token",service="x"'])(
+  'what a redirect leads to gets no password, although it asks for one: %s',
+  async (challenge) => {
+    const requests: string[] = [];
+    const elsewhere = await listening((request, response) => {
+      requests.push(seen(request));
+      response.writeHead(401, { 'www-authenticate': challenge.replace('ELSEWHERE', elsewhere) }).end();
+    });
+    const between = await listening((request, response) =>
+      response.writeHead(307, { location: `${elsewhere}${request.url}` }).end(),
+    );
+    for (const target of [elsewhere, between]) {
+      const url = await listening((request, response) =>
+        response.writeHead(307, { location: `${target}${request.url}` }).end(),
+      );
+      const { ask } = await relayTo({ url: new URL(`${url}/v2`), credentials: password });
+      const answer = await ask('/a/blobs/sha256:1');
+      // Nor is containerd asked, which may have a pull secret for the registry.
+      expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([401, null]);
+    }
+    expect(requests).toEqual(['GET /v2/a/blobs/sha256:1 nobody', 'GET /v2/a/blobs/sha256:1 nobody']);
+  },
+);
+
+test('a redirect within the registry may ask for the password', async () => {
+  const url = await listening((request, response) => {
+    if (request.url === '/v2/a/manifests/1') return response.writeHead(307, { location: '/other' }).end();
+    if (request.headers.authorization === basic) return response.end('manifest');
+    return response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+  });
+  const { ask } = await relayTo({ url: new URL(`${url}/v2`), credentials: password });
+  expect(await (await ask('/a/manifests/1')).text()).toBe('manifest');
+});
+
+test('an answer about a token that has no end, and says no length, is given up', async () => {
+  let sentBytes = 0;
+  const url = await listening((request, response) => {
+    if (!request.url?.startsWith('/token')) {
+      return response.writeHead(401, { 'www-authenticate': `Bearer realm="${url}/token"` }).end();
+    }
+    const more = (): void => {
+      while (!response.destroyed && response.write('x'.repeat(65_536))) sentBytes += 65_536;
+    };
+    response.on('drain', more);
+    return more();
+  });
+  const { ask } = await relayTo({ url: new URL(`${url}/v2`), credentials: password });
+  const answer = await ask('/a/manifests/1');
+  expect([answer.status, await answer.text()]).toEqual([502, expect.stringContaining('the answer is over')]);
+  expect(sentBytes).toBeLessThan(16 * 1024 * 1024);
+});
+
 test('nobody but containerd is served, and nothing is written', async () => {
   const url = await listening((_, response) => response.end('secret'));
   const { ask, url: relay } = await relayTo({ url: new URL(`${url}/v2`), credentials: password });

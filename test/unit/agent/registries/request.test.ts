@@ -47,7 +47,7 @@ async function ask(url: string, tls: Parameters<typeof agentsFor>[0]): Promise<s
     agents.https.destroy();
   });
   const request = { method: 'GET', url: new URL(url), headers: {} };
-  return await text(await follow(request, agents, AbortSignal.timeout(5000)));
+  return await text((await follow(request, agents, AbortSignal.timeout(5000))).response);
 }
 
 test('a registry is believed by the CA that is named, or without any if that is wanted', async () => {

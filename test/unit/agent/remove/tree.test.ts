@@ -77,3 +77,31 @@ test('mount points are read as the kernel writes them, with spaces as \\040', ()
   const mountinfo = '36 35 98:0 /a /mnt/my\\040disk rw - ext4 /dev/sda rw\n37 35 0:1 / /proc rw - proc proc rw\n';
   expect(parseMounts(mountinfo).map((mount) => mount.point)).toEqual(['/mnt/my disk', '/proc']);
 });
+
+test('of a folder that is a link to another disk, what is mounted inside keeps its files', async () => {
+  const top = tree();
+  const link = join(temporaryDir(), 'kubelet');
+  symlinkSync(top, link);
+  const volume = join(top, 'pods/a/volume');
+  const outcome = await emptyFolder(link, { mounts: [volume], kept: [join(link, 'pods/a/log')] });
+  expect(outcome).toEqual({ stayed: [`${volume}: something is mounted there`], failed: [] });
+  expect(readdirSync(top, { recursive: true })).toEqual([
+    'pods',
+    'pods/a',
+    'pods/a/log',
+    'pods/a/volume',
+    'pods/a/volume/data',
+  ]);
+});
+
+test('a folder that is a link is emptied; the link and the folder it leads to stay', async () => {
+  const top = tree();
+  const link = join(temporaryDir(), 'kubelet');
+  symlinkSync(top, link);
+  expect(await removeTree(link, { mounts: [] })).toEqual({
+    stayed: [`${link}: it is a link to ${top}, which is its owner's`],
+    failed: [],
+  });
+  expect(readdirSync(top)).toEqual([]);
+  expect(existsSync(link)).toBe(true);
+});

@@ -1,3 +1,5 @@
+import { symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
   hasRootFrom,
@@ -7,6 +9,7 @@ import {
   withDescendants,
 } from '../../../../src/agent/runtime/shims.ts';
 import { parseMounts } from '../../../../src/shared/mounts/mounts.ts';
+import { temporaryDir } from '../../../helpers/temporary.ts';
 
 const socket = '/run/kagent/containerd/containerd.sock';
 const shim = (...args: readonly string[]) => ['/data/bin/containerd-shim-runc-v2', '-namespace', 'k8s.io', ...args];
@@ -62,4 +65,12 @@ test('a process is in a container of ours if its root is one of our snapshots, n
   const others = overlay.replace(dir, '/var/lib/containerd');
   const volume = `900 800 254:0 / / rw - ext4 /dev/vda rw\n901 900 0:50 / /mnt rw - overlay x rw,upperdir=${dir}/snapshots/2/fs`;
   expect([overlay, native, others, volume].map((text) => hasRootFrom(text, dir))).toEqual([true, true, false, false]);
+});
+
+test('mounts below a folder that is a link to another disk are found by their real names', () => {
+  const disk = temporaryDir();
+  const link = join(temporaryDir(), 'kubelet');
+  symlinkSync(disk, link);
+  const info = `36 35 98:0 / ${disk}/pods/a/volumes/x rw - ext4 /dev/sda rw\n`;
+  expect(mountsBelow(parseMounts(info), [join(link, 'pods')])).toEqual([`${disk}/pods/a/volumes/x`]);
 });

@@ -36,3 +36,21 @@ test.each([
     "is a name for Kubernetes' own parts",
   );
 });
+
+/** Texts that the certificate library reads as other names. */
+const disguises = (name: string) => [
+  `#0c${Buffer.from([name.length]).toString('hex')}${Buffer.from(name).toString('hex')}`, // a UTF8String, in DER
+  `#13${Buffer.from([name.length]).toString('hex')}${Buffer.from(name).toString('hex')}`, // a PrintableString
+  `anna"${name}"`,
+  name.replace('system', String.raw`s\ystem`),
+];
+
+test.each(['system:masters', 'system:node:worker-1', 'system:kube-scheduler'].flatMap(disguises))(
+  'a person or a group called %j has exactly that name in the certificate',
+  async (name) => {
+    const { clientCa } = await openPki(temporaryDir());
+    const { certPem } = await issueUserCertificate({ clientCa }, { ...request, name, groups: ['dev', name] });
+    const subject: unknown = new X509Certificate(certPem).toLegacyObject().subject;
+    expect({ ...(subject as object) }).toEqual({ CN: name, O: ['dev', name] });
+  },
+);

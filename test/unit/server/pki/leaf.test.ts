@@ -82,3 +82,12 @@ test('a damaged certificate is replaced', async () => {
   writeFileSync(first.certFile, '-----BEGIN CERTIFICATE-----\n');
   expect((await keep()).changed).toBe(true);
 });
+
+test('a leaf whose names have signs of their own in a subject is made once, too', async () => {
+  const { keep } = await kept();
+  const names = { commonName: 'a "b", \\c+d', organizations: ['#0c0161', 'x=y'] };
+  const { certFile } = await keep(names);
+  const subject: unknown = new X509Certificate(readFileSync(certFile)).toLegacyObject().subject;
+  expect({ ...(subject as object) }).toEqual({ CN: names.commonName, O: names.organizations });
+  expect((await keep(names)).changed).toBe(false);
+});

@@ -1,5 +1,15 @@
 import { createHash, createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
-import { chmodSync, copyFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  lstatSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
@@ -24,6 +34,23 @@ test('a first start makes every authority, with keys that only their owner can r
     expect(statSync(join(dir, `${name}.key`)).mode & 0o777).toBe(0o600);
   }
   expect(statSync(join(dir, 'service.key')).mode & 0o777).toBe(0o600);
+});
+
+test('certificates are their owner’s alone, also those of an earlier kagent; a link to somebody’s own CA stays one', async () => {
+  const dir = temporaryDir();
+  await openPki(dir);
+  const elsewhere = join(temporaryDir(), 'ca.crt');
+  renameSync(join(dir, 'client-ca.crt'), elsewhere);
+  symlinkSync(elsewhere, join(dir, 'client-ca.crt'));
+  for (const path of [join(dir, 'server-ca.crt'), elsewhere]) chmodSync(path, 0o644);
+  const pki = await openPki(dir);
+  const leaf = { name: 'a', commonName: 'a', usages: ['client'] } as const;
+  const { certFile } = await pki.keepLeaf(pki.clientCa, leaf);
+  chmodSync(certFile, 0o644);
+  await pki.keepLeaf(pki.clientCa, leaf);
+  const modeOf = (path: string) => (lstatSync(path).mode & 0o777).toString(8);
+  expect([join(dir, 'server-ca.crt'), certFile, elsewhere].map(modeOf)).toEqual(['600', '600', '644']);
+  expect(lstatSync(join(dir, 'client-ca.crt')).isSymbolicLink()).toBe(true);
 });
 
 test('a second start loads what the first made', async () => {

@@ -4,13 +4,14 @@ import { parse } from 'yaml';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { configCommand } from '../../../../src/shared/cli/cli.ts';
+import { kinds } from '../../../../src/shared/config/config.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
 const modes = [
   {
     name: 'server',
     schema: z.strictObject({
-      token: z.string().optional().describe('Secret'),
+      token: kinds.secret.optional().describe('Secret'),
       port: z.int().min(1).default(6443).describe('Port'),
       tlsSan: z.array(z.string()).default([]).describe('Names'),
     }),

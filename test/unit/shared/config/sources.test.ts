@@ -33,6 +33,7 @@ const texts = [
   'quota-backend-bytes=1000',
   'a=b',
   'a=b:NoSchedule',
+  'cis',
   'word',
 ];
 
