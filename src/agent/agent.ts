@@ -245,6 +245,7 @@ function nodePrograms(
             ...inCluster(),
             kubeconfigPath: membership.identity.files.kubeProxyKubeconfig,
             extraArgs: config.kubeProxyArg,
+            log: options.log,
           }),
     ),
     flanneld: deferred('flanneld', afterApiserver, () =>
