@@ -6,7 +6,7 @@ import { readFileIfExists, writeFileAtomicSync, writeFileIfChanged } from '../fi
 import { claimOf, missingAbove, openJournal, type Made } from '../journal/journal.ts';
 import { configDir, pathsOf } from '../paths.ts';
 import { saidDataDir } from './data-dir.ts';
-import { commandIn } from './definition.ts';
+import { checkDefinition, checkServiceName, commandIn } from './definition.ts';
 import { mergeEnvironment } from './env-file.ts';
 import type { ServiceHost } from './host.ts';
 import type { Readiness, ServiceManager } from './service.ts';
@@ -40,7 +40,9 @@ export interface InstallOptions {
  */
 export async function installService(options: InstallOptions, signal: AbortSignal): Promise<void> {
   const { host, manager, print } = options;
+  if (options.name !== undefined) checkServiceName(options.name);
   const { name, args } = serviceOf(options);
+  checkDefinition({ name, executable: options.executable, args });
   const files = manager.files(name);
   const environment = mergeEnvironment(readFileIfExists(files.environment) ?? '', options.env);
   noteWhatIsThere(options, args, environment);
