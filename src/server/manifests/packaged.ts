@@ -1,4 +1,5 @@
 import { corednsManifest } from './packaged/coredns.ts';
+import { nodeRoutingManifest } from './packaged/node-routing.ts';
 import { rbacManifest } from './packaged/rbac.ts';
 
 export interface PackagedSettings {
@@ -13,6 +14,7 @@ export function packagedManifests(
 ): readonly { readonly name: string; readonly text: string }[] {
   return [
     { name: '00-kagent-rbac', text: rbacManifest() },
+    { name: '01-kagent-node-routing', text: nodeRoutingManifest() },
     { name: 'coredns', text: corednsManifest(settings) },
   ];
 }
