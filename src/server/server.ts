@@ -21,7 +21,7 @@ import { Secret } from '../shared/secret.ts';
 import { version } from '../shared/version/version.ts';
 import { createApi, localRoutes } from './api/api.ts';
 import type { ServerOnlyConfig } from './config.ts';
-import { apiserverNames, createControlPlane, labelOwnNode } from './control-plane/control-plane.ts';
+import { apiserverNames, createControlPlane, labelOwnNode, openAccounts } from './control-plane/control-plane.ts';
 import { datastoreComponent } from './datastore.ts';
 import { createJoinDoor, createNodePasswords, createWrongTokens, openTokens } from './join/join.ts';
 import { createManifests } from './manifests/manifests.ts';
@@ -85,9 +85,20 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const pki = await openPki(paths.server.tls);
   const tlsSans = () => [nodeName, nodeIp, ...options.addresses(), ...config.tlsSan];
   const names = () => apiserverNames({ ...config, advertiseAddress, tlsSans: tlsSans() });
+  const binDir = join(options.currentDir, 'bin');
+  const extraArgs = {
+    apiserver: config.kubeApiserverArg,
+    controllerManager: config.kubeControllerManagerArg,
+    scheduler: config.kubeSchedulerArg,
+  };
+  const accounts = openAccounts({ binDir, extraArgs, securePort: config.httpsListenPort });
+  for (const [program, { isRootBecause }] of Object.entries(accounts))
+    if (isRootBecause !== undefined) log.warn('a program runs as root', { component: program, reason: isRootBecause });
+  const { group } = accounts['kube-apiserver'];
   const datastore = datastoreComponent({
     dir: paths.server.db,
     socketPath: runPaths.datastoreSocket,
+    group,
     addonDir: join(paths.data, 'lib'),
     quotaBytes: quotaOf(config.etcdArg),
     log,
@@ -107,7 +118,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     supervisor,
     pki,
     paths,
-    binDir: join(options.currentDir, 'bin'),
+    binDir,
     after: ['datastore', ...options.after.assets],
     nodeCidrMaskSize,
     securePort: config.httpsListenPort,
@@ -117,11 +128,8 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       group: config.writeKubeconfigGroup,
     },
     egressSocket: runPaths.egressSocket,
-    extraArgs: {
-      apiserver: config.kubeApiserverArg,
-      controllerManager: config.kubeControllerManagerArg,
-      scheduler: config.kubeSchedulerArg,
-    },
+    extraArgs,
+    accounts,
   });
   const supervisorLeaf = () =>
     pki.keepLeaf(pki.serverCa, {
@@ -147,6 +155,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   });
   const tunnel = createTunnel({
     socketPath: runPaths.egressSocket,
+    group,
     nodes: () => nodes.objects(),
     session: (name) => nodes.session(name),
     ownNode,

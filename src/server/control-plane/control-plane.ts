@@ -9,6 +9,7 @@ import type { Component } from '../../shared/component/component.ts';
 import { adminKubeconfig, runPaths, type Paths } from '../../shared/paths.ts';
 import type { Supervisor } from '../../shared/process/process.ts';
 import type { Pki } from '../pki/pki.ts';
+import { openAccount, type Account, type ProgramName } from './account.ts';
 import { apiserverComponent } from './apiserver.ts';
 import { keepLeaves, kubeconfigPath, writeAdminKubeconfig, writeProgramKubeconfig } from './certificates.ts';
 import { controllerManagerComponent } from './controller-manager.ts';
@@ -40,8 +41,40 @@ export interface ControlPlaneOptions {
   /** Of the tunnel, through which kube-apiserver reaches nodes and pods; directly without one. */
   readonly egressSocket?: string;
   readonly extraArgs: ExtraArgs;
+  readonly accounts: Accounts;
   /** Ports of the controller manager and scheduler on loopback; Kubernetes' own unless said. */
   readonly localPorts?: LocalPorts;
+}
+
+export type Accounts = Readonly<Record<ProgramName, Account>>;
+
+/** Which user each program is: known before the datastore and the tunnel listen, since their sockets are for one of them. */
+export function openAccounts(
+  options: Pick<ControlPlaneOptions, 'binDir' | 'extraArgs' | 'securePort'> & { readonly runDir?: string },
+): Accounts {
+  const { binDir, extraArgs, securePort, runDir } = options;
+  const shared = { binDir, ...(runDir !== undefined && { runDir }) };
+  const unprivileged = 1024;
+  return {
+    'kube-apiserver': openAccount({
+      ...shared,
+      program: 'kube-apiserver',
+      extraArgs: extraArgs.apiserver,
+      port: securePort,
+    }),
+    'kube-controller-manager': openAccount({
+      ...shared,
+      program: 'kube-controller-manager',
+      extraArgs: extraArgs.controllerManager,
+      port: unprivileged,
+    }),
+    'kube-scheduler': openAccount({
+      ...shared,
+      program: 'kube-scheduler',
+      extraArgs: extraArgs.scheduler,
+      port: unprivileged,
+    }),
+  };
 }
 
 /** What the operator adds, `flag=value`. */
@@ -69,7 +102,7 @@ export interface ControlPlane {
 
 /** Makes certificates and kubeconfigs, so that everything is on disk before the first child starts. */
 export async function createControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { pki, paths, securePort } = options;
+  const { pki, paths, securePort, accounts } = options;
   const localUrl = `https://127.0.0.1:${securePort}`;
   const admin = options.adminKubeconfig ?? { path: adminKubeconfig, mode: 0o600 };
   const keep = async () => {
@@ -78,17 +111,30 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       ['kube-controller-manager', leaves.controllerManager],
       ['kube-scheduler', leaves.scheduler],
     ] as const) {
-      const path = kubeconfigPath(paths.server.cred, name);
-      writeProgramKubeconfig({ path, server: localUrl, user: `system:${name}`, caFile: pki.serverCa.certFile, leaf });
+      const { give } = accounts[name];
+      writeProgramKubeconfig({
+        path: kubeconfigPath(paths.server.cred, name),
+        server: localUrl,
+        user: `system:${name}`,
+        caFile: give(pki.serverCa.certFile),
+        leaf: { ...leaf, certFile: give(leaf.certFile), keyFile: give(leaf.keyFile) },
+      });
     }
+    for (const account of Object.values(accounts)) account.refresh();
     writeAdminKubeconfig({ ...admin, server: localUrl, caPem: pki.serverCa.caPem, leaf: leaves.admin });
     return leaves;
   };
   const leaves = await keep();
+  const kubeconfigOf = (name: 'kube-controller-manager' | 'kube-scheduler') =>
+    accounts[name].give(kubeconfigPath(paths.server.cred, name));
+  const kubeconfigs = {
+    'kube-controller-manager': kubeconfigOf('kube-controller-manager'),
+    'kube-scheduler': kubeconfigOf('kube-scheduler'),
+  };
   const kube = createKubeClient({ url: localUrl, caPem: pki.serverCa.caPem, leaf: leaves.kagent });
   const etcdServers = options.etcdServers ?? `unix://${runPaths.datastoreSocket}`;
   const ports = options.localPorts ?? { controllerManager: 10257, scheduler: 10259 };
-  const shared = { ...options, etcdServers, leaves, kube, ports };
+  const shared = { ...options, etcdServers, leaves, kubeconfigs, kube, ports };
   return {
     components: [apiserverComponent(shared), controllerManagerComponent(shared), schedulerComponent(shared)],
     kube,
@@ -104,6 +150,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
 export interface ProgramOptions extends ControlPlaneOptions {
   readonly etcdServers: string;
   readonly leaves: Awaited<ReturnType<typeof keepLeaves>>;
+  readonly kubeconfigs: Readonly<Record<'kube-controller-manager' | 'kube-scheduler', string>>;
   readonly kube: KubeClient;
   readonly ports: LocalPorts;
 }

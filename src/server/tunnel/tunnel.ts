@@ -23,6 +23,8 @@ import { nodeOf, targetOf, type RoutedNode, type Target } from './route.ts';
 export interface TunnelOptions {
   /** Where kube-apiserver asks. */
   readonly socketPath: string;
+  /** Of kube-apiserver; undefined if it is root. */
+  readonly group?: number | undefined;
   readonly nodes: () => readonly RoutedNode[];
   /** The way to an agent; undefined for one that is not connected. */
   readonly session: (nodeName: string) => { send(message: FromServer): void } | undefined;
@@ -98,7 +100,7 @@ export function createTunnel(options: TunnelOptions): Tunnel {
         if (head.length > 0) socket.unshift(head);
         void onConnect(socket, url);
       });
-      await listenPrivately(server, socketPath);
+      await listenPrivately(server, socketPath, { group: options.group });
       condition.set('True', 'Listening', '');
     },
     async stop() {

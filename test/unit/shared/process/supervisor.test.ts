@@ -12,6 +12,7 @@ import {
   endLeftOvers,
   type ProcessSpec,
 } from '../../../../src/shared/process/process.ts';
+import { isMapped } from '../../../../src/shared/process/privileges.ts';
 import { startTimeOf } from '../../../../src/shared/process/children.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 import { eventually } from '../../../helpers/wait.ts';
@@ -49,6 +50,57 @@ function groupIsGone(pid: number): boolean {
 }
 
 const forever = 'touch $DIR/ready; while :; do sleep 0.05; done';
+
+/** What /proc says of a child's rights. */
+async function rightsOf(securityContext?: ProcessSpec['securityContext']) {
+  const { supervisor, shell, never } = setUp();
+  const script = shell('while :; do sleep 0.05; done', { ready: async () => {} });
+  const child = await supervisor.supervise('rights', { ...script, ...(securityContext && { securityContext }) }, never);
+  const status = () => readFileSync(`/proc/${child.status().pid}/status`, 'utf8');
+  await eventually(
+    () =>
+      /^Name:\s+sh$/m.test(status()) &&
+      readFileSync(`/proc/${child.status().pid}/cmdline`, 'utf8').startsWith('/bin/sh\0-c\0while'),
+  );
+  const field = (name: string) => new RegExp(`^${name}:\\s+(\\S+)`, 'm').exec(status())?.[1];
+  const rights = {
+    uid: field('Uid'),
+    gid: field('Gid'),
+    groups: /^Groups:[ \t]*(.*?)[ \t]*$/m.exec(status())?.[1],
+    bounding: field('CapBnd'),
+    effective: field('CapEff'),
+    noNewPrivs: field('NoNewPrivs'),
+  };
+  await child.stop();
+  return rights;
+}
+
+test('a child gains nothing by the mode of what it starts, unless it starts containers', async () => {
+  expect(await rightsOf()).toMatchObject({ uid: '0', noNewPrivs: '1' });
+  expect(await rightsOf({ allowPrivilegeEscalation: true })).toMatchObject({ uid: '0', noNewPrivs: '0' });
+});
+
+test('a child that is another user has no groups and capabilities but those it was given', async () => {
+  const runAsUser = 2_109_345_001;
+  const none = '0000000000000000';
+  expect(await rightsOf({ runAsUser, allowPrivilegeEscalation: false })).toEqual({
+    uid: String(runAsUser),
+    gid: String(runAsUser),
+    groups: '',
+    bounding: none,
+    effective: none,
+    noNewPrivs: '1',
+  });
+  const lowPorts = { runAsUser, addCapabilities: ['net_bind_service'], allowPrivilegeEscalation: false };
+  expect(await rightsOf(lowPorts)).toMatchObject({ bounding: '0000000000000400', effective: '0000000000000400' });
+});
+
+test('a number that the user namespace does not have is no user here', () => {
+  expect(isMapped(2_109_345_001, '         0          0 4294967295\n')).toBe(true);
+  expect(isMapped(2_109_345_001, '         0     100000      65536\n')).toBe(false);
+  expect(isMapped(5, '0 100000 1\n1 5 10\n')).toBe(true);
+  expect(isMapped(5, undefined)).toBe(true);
+});
 
 test('a child is supervised once it is ready, and stop leaves nothing of its group', async () => {
   const { supervisor, shell, never } = setUp();
