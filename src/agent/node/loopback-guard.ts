@@ -28,11 +28,9 @@ export async function guardLoopback({ path, log }: { readonly path: string; read
       env: { PATH: path },
     });
     restore.stdin.on('error', () => {}); // it has ended; its code says why
-    const [[code], said] = await Promise.all([
-      once(restore, 'exit') as Promise<[number | null]>,
-      text(restore.stderr),
-      restore.stdin.end(rules),
-    ]);
+    restore.stdin.end(rules);
+    const exited = once(restore, 'exit') as Promise<[number | null]>;
+    const [[code], said] = await Promise.all([exited, text(restore.stderr)]);
     if (code !== 0) throw new Error(said.trim());
   } catch (error) {
     log.warn('127.0.0.1 is not closed to neighbours before kube-proxy starts', { reason: messageOf(error) });

@@ -8,9 +8,10 @@
  */
 import { chmodSync, chownSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { messageOf } from '../../shared/errors.ts';
 import { readFileIfExists } from '../../shared/files/files.ts';
 import { runDir } from '../../shared/paths.ts';
-import { canRunAsUser, type SecurityContext } from '../../shared/process/process.ts';
+import { whyNotAsUser, type SecurityContext } from '../../shared/process/process.ts';
 import { unreachableFile } from './reachable.ts';
 
 /**
@@ -32,11 +33,11 @@ export interface Account {
   /** Why it is root, for a person. */
   readonly isRootBecause: string | undefined;
   /** @returns where the program finds this file of root's */
-  give(path: string): string;
-  /** Where a file that is made for the program alone belongs; `path` is root's own. Give it when it is written. */
+  readonly give: (path: string) => string;
+  /** Its files; undefined if it is root. */
   readonly folder: string | undefined;
   /** Files that have changed since they were given are given again. */
-  refresh(): void;
+  readonly refresh: () => void;
 }
 
 export interface AccountOptions {
@@ -54,19 +55,17 @@ export function openAccount(options: AccountOptions): Account {
   const { program, port } = options;
   const uid = users[program];
   const folder = join(options.runDir ?? runDir, program);
-  const reason = reasonForRoot(options, uid);
+  const securityContext: SecurityContext = {
+    runAsUser: uid,
+    allowPrivilegeEscalation: false,
+    ...(port < 1024 && { addCapabilities: ['net_bind_service'] }),
+  };
   rmSync(folder, { recursive: true, force: true }); // of an earlier start, which may have given it more
+  const reason = whyNotAsUser(securityContext) ?? reasonInFiles(options, uid) ?? reasonInFolder(folder, uid);
   if (reason !== undefined) return rootAccount(reason);
-  mkdirSync(folder, { recursive: true, mode: 0o750 });
-  chownSync(folder, 0, uid);
-  chmodSync(dirname(folder), statSync(dirname(folder)).mode | 0o111);
   const given = new Map<string, string>();
   return {
-    securityContext: {
-      runAsUser: uid,
-      allowPrivilegeEscalation: false,
-      ...(port < 1024 && { addCapabilities: ['net_bind_service'] }),
-    },
+    securityContext,
     group: uid,
     isRootBecause: undefined,
     folder,
@@ -75,11 +74,11 @@ export function openAccount(options: AccountOptions): Account {
       const other = [...given].find(([from, to]) => to === copy && from !== path);
       if (other !== undefined) throw new TypeError(`${path} and ${other[0]} have one name`);
       given.set(path, copy);
-      if (path !== copy) writeForGroup(copy, readFileSync(path), uid);
+      writeForGroup(copy, readFileSync(path), uid);
       return copy;
     },
     refresh() {
-      for (const [path, copy] of given) if (path !== copy) writeForGroup(copy, readFileSync(path), uid);
+      for (const [path, copy] of given) writeForGroup(copy, readFileSync(path), uid);
     },
   };
 }
@@ -95,9 +94,21 @@ function rootAccount(reason: string): Account {
   };
 }
 
-function reasonForRoot({ program, extraArgs, binDir }: AccountOptions, uid: number): string | undefined {
-  const { reason } = canRunAsUser(uid);
-  if (reason !== undefined) return reason;
+/** Makes the program's folder. */
+function reasonInFolder(folder: string, uid: number): string | undefined {
+  const above = dirname(folder);
+  try {
+    mkdirSync(above, { recursive: true, mode: 0o755 });
+    chmodSync(above, statSync(above).mode | 0o111);
+    mkdirSync(folder, { mode: 0o750 });
+    chownSync(folder, 0, uid);
+    return undefined;
+  } catch (error) {
+    return `${folder} cannot be given to user ${uid}: ${messageOf(error)}`;
+  }
+}
+
+function reasonInFiles({ program, extraArgs, binDir }: AccountOptions, uid: number): string | undefined {
   const closed = unreachableFile([binDir], uid);
   if (closed !== undefined) return `${closed} is not open to other users, and ${program} is below it`;
   const named = unreachableFile(extraArgs.flatMap(pathsIn), uid);

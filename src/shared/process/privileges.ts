@@ -1,6 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { readFileIfExists } from '../files/files.ts';
 import type { SecurityContext } from './process.ts';
 
 /**
@@ -28,22 +28,15 @@ export function setprivArguments(context: SecurityContext): readonly string[] {
   ];
 }
 
-/** @returns why not, if a child cannot be this user here */
-export function canRunAsUser(uid: number): { readonly reason?: string } {
-  if (findSetpriv() === undefined) return { reason: 'this host has no setpriv of util-linux' };
-  return isMapped(uid, readFileIfExists('/proc/self/uid_map')) && isMapped(uid, readFileIfExists('/proc/self/gid_map'))
-    ? {}
-    : { reason: `the user namespace of this host has no user ${uid}` };
-}
-
-/** @param map of user_namespaces(7): lines of first id inside, first id outside, length */
-export function isMapped(id: number, map: string | undefined): boolean {
-  if (map === undefined) return true; // a kernel without user namespaces
-  return map
-    .trim()
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/).map(Number))
-    .some(([first = 0, , length = 0]) => id >= first && id < first + length);
+/** Tried, since a user namespace, a capability that root lacks or a filter of system calls may forbid it. @returns why not */
+export function whyNotAsUser(context: SecurityContext): string | undefined {
+  const setpriv = findSetpriv();
+  if (setpriv === undefined) return 'this host has no setpriv of util-linux';
+  const { status, stderr, error } = spawnSync(setpriv, [...setprivArguments(context), '--', '/bin/true'], {
+    encoding: 'utf8',
+    timeout: 5000,
+  });
+  return status === 0 ? undefined : `a child cannot be another user here: ${error?.message ?? stderr.trim()}`;
 }
 
 /** busybox has one of that name that can do little of it. */

@@ -56,7 +56,7 @@ export interface ProcessStatus {
 export { createSupervisor, type SupervisorOptions } from './supervisor.ts';
 export { processComponent } from './process-component.ts';
 export { childLogs, type ChildLog } from './child-log.ts';
-export { canRunAsUser } from './privileges.ts';
+export { whyNotAsUser } from './privileges.ts';
 export { childRegistry, endLeftOvers, processRun } from './children.ts';
 export { childCgroups, removeCgroups } from './cgroup.ts';
 export { addTools, childEnvironment } from './environment.ts';

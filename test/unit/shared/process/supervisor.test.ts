@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { onTestFinished, expect, test } from 'vitest';
 import { createEventLog } from '../../../../src/shared/events/events.ts';
 import { silentLog } from '../../../../src/shared/log/log.ts';
@@ -12,10 +12,12 @@ import {
   endLeftOvers,
   type ProcessSpec,
 } from '../../../../src/shared/process/process.ts';
-import { isMapped } from '../../../../src/shared/process/privileges.ts';
+import { whyNotAsUser } from '../../../../src/shared/process/privileges.ts';
 import { startTimeOf } from '../../../../src/shared/process/children.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 import { eventually } from '../../../helpers/wait.ts';
+
+const privileges = resolve(import.meta.dirname, '../../../../src/shared/process/privileges.ts');
 
 function setUp() {
   const dir = temporaryDir();
@@ -95,11 +97,12 @@ test('a child that is another user has no groups and capabilities but those it w
   expect(await rightsOf(lowPorts)).toMatchObject({ bounding: '0000000000000400', effective: '0000000000000400' });
 });
 
-test('a number that the user namespace does not have is no user here', () => {
-  expect(isMapped(2_109_345_001, '         0          0 4294967295\n')).toBe(true);
-  expect(isMapped(2_109_345_001, '         0     100000      65536\n')).toBe(false);
-  expect(isMapped(5, '0 100000 1\n1 5 10\n')).toBe(true);
-  expect(isMapped(5, undefined)).toBe(true);
+test('whether a child can be another user is tried: in a user namespace that has not that number it cannot', () => {
+  const context = { runAsUser: 2_109_345_001, allowPrivilegeEscalation: false };
+  expect(whyNotAsUser(context)).toBeUndefined();
+  const program = `import { whyNotAsUser } from '${privileges}'; console.log(whyNotAsUser(${JSON.stringify(context)}))`;
+  const unshare = ['--user', '--map-root-user', process.execPath, '--input-type=module', '-e', program];
+  expect(execFileSync('unshare', unshare, { encoding: 'utf8' })).toMatch(/^a child cannot be another user here: /);
 });
 
 test('a child is supervised once it is ready, and stop leaves nothing of its group', async () => {
