@@ -91,7 +91,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     controllerManager: config.kubeControllerManagerArg,
     scheduler: config.kubeSchedulerArg,
   };
-  const accounts = openAccounts({ binDir, extraArgs, securePort: config.httpsListenPort });
+  const accounts = openAccounts({ extraArgs, securePort: config.httpsListenPort });
   for (const [program, { isRootBecause }] of Object.entries(accounts))
     if (isRootBecause !== undefined) log.warn('a program runs as root', { component: program, reason: isRootBecause });
   const { group } = accounts['kube-apiserver'];

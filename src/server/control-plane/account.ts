@@ -44,7 +44,6 @@ export interface AccountOptions {
   readonly program: ProgramName;
   /** What the operator adds; a file that it names has to be the program's to read. */
   readonly extraArgs: readonly string[];
-  readonly binDir: string;
   /** The lowest port it listens on. */
   readonly port: number;
   readonly runDir?: string;
@@ -108,9 +107,7 @@ function reasonInFolder(folder: string, uid: number): string | undefined {
   }
 }
 
-function reasonInFiles({ program, extraArgs, binDir }: AccountOptions, uid: number): string | undefined {
-  const closed = unreachableFile([binDir], uid);
-  if (closed !== undefined) return `${closed} is not open to other users, and ${program} is below it`;
+function reasonInFiles({ program, extraArgs }: AccountOptions, uid: number): string | undefined {
   const named = unreachableFile(extraArgs.flatMap(pathsIn), uid);
   if (named === undefined) return undefined;
   return `an argument of yours leads to ${named}, which is closed to user ${uid}; ${program} runs as that user where the file, or a folder of its own for what it writes, is open to it`;

@@ -50,10 +50,10 @@ export type Accounts = Readonly<Record<ProgramName, Account>>;
 
 /** Which user each program is: known before the datastore and the tunnel listen, since their sockets are for one of them. */
 export function openAccounts(
-  options: Pick<ControlPlaneOptions, 'binDir' | 'extraArgs' | 'securePort'> & { readonly runDir?: string },
+  options: Pick<ControlPlaneOptions, 'extraArgs' | 'securePort'> & { readonly runDir?: string },
 ): Accounts {
-  const { binDir, extraArgs, securePort, runDir } = options;
-  const shared = { binDir, ...(runDir !== undefined && { runDir }) };
+  const { extraArgs, securePort, runDir } = options;
+  const shared = runDir === undefined ? {} : { runDir };
   const unprivileged = 1024;
   return {
     'kube-apiserver': openAccount({

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { childEnvironment } from '../../shared/process/process.ts';
 import type { Component } from '../../shared/component/component.ts';
 import { processComponent, type ProcessSpec, type Supervisor } from '../../shared/process/process.ts';
@@ -21,7 +20,9 @@ interface Program {
 export function programComponent(program: Program): Component {
   const { name, after, supervisor, binDir, flags, extraArgs, ready, account, stopTimeoutMs } = program;
   const spec: ProcessSpec = {
-    command: join(binDir, name),
+    // Found from its own folder, so that the folders above may be closed to the user that it is.
+    command: `./${name}`,
+    cwd: binDir,
     args: commandLine(flags, extraArgs),
     env: childEnvironment(name, {
       path: binDir,

@@ -8,6 +8,7 @@ export interface ProcessSpec {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>; // complete
+  readonly cwd?: string;
   readonly ready: (signal: AbortSignal) => Promise<void>; // retried; raced against an early exit
   readonly stopTimeoutMs: number; // SIGTERM, then SIGKILL to the group
   readonly backoff: { readonly minMs: number; readonly maxMs: number; readonly stableAfterMs: number };

@@ -33,6 +33,7 @@ export async function spawnChild(spec: ProcessSpec, options: SpawnOptions): Prom
     {
       env: { ...spec.env, KAGENT_CGROUPS: options.cgroups.join(' ') },
       stdio: ['ignore', 'pipe', 'pipe'],
+      ...(spec.cwd !== undefined && { cwd: spec.cwd }),
       detached: true, // a process group of its own
     },
   );

@@ -235,7 +235,7 @@ describe('a node that was taken over', () => {
 test('the control plane runs without rights, each program as a user of its own', async () => {
   const rights = new Map<string, readonly (string | undefined)[]>();
   for (const name of ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler']) {
-    const text = await nodes.server.sh(`cat /proc/$(pgrep -xf '.*/bin/${name} .*')/status`);
+    const text = await nodes.server.sh(`cat /proc/$(pgrep -f '^\\./${name} ')/status`);
     rights.set(
       name,
       ['Uid', 'CapBnd', 'NoNewPrivs'].map((field) => new RegExp(`^${field}:\\s+(\\S+)`, 'm').exec(text)?.[1]),

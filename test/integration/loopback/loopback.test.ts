@@ -38,7 +38,18 @@ reached 'without it'
 `;
 
 test("kube-proxy's opening of 127.0.0.1 reaches no neighbour, from the first moment on", () => {
-  const unshare = ['--user', '--map-root-user', '--net', '--mount', 'sh', '-ec', script, 'sh', program, process.execPath];
+  const unshare = [
+    '--user',
+    '--map-root-user',
+    '--net',
+    '--mount',
+    'sh',
+    '-ec',
+    script,
+    'sh',
+    program,
+    process.execPath,
+  ];
   const said = execFileSync('unshare', unshare, { encoding: 'utf8' });
   expect(said.trim().split('\n')).toEqual(['before: closed', 'with the guard: closed', 'without it: reached']);
 });

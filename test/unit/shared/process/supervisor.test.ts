@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { onTestFinished, expect, test } from 'vitest';
 import { createEventLog } from '../../../../src/shared/events/events.ts';
@@ -95,6 +95,25 @@ test('a child that is another user has no groups and capabilities but those it w
   });
   const lowPorts = { runAsUser, addCapabilities: ['net_bind_service'], allowPrivilegeEscalation: false };
   expect(await rightsOf(lowPorts)).toMatchObject({ bounding: '0000000000000400', effective: '0000000000000400' });
+});
+
+test('a child that is another user is found from its own folder, whoever may enter the folders above', async () => {
+  const { dir, supervisor, shell, never } = setUp();
+  mkdirSync(join(dir, 'bin'), { mode: 0o755 });
+  writeFileSync(join(dir, 'bin', 'program'), '#!/bin/sh\nid -u; while :; do sleep 0.05; done\n', { mode: 0o755 });
+  chmodSync(dir, 0o700);
+  const spec = shell('', { command: './program', args: [], cwd: join(dir, 'bin') });
+  const child = await supervisor.supervise(
+    'program',
+    {
+      ...spec,
+      securityContext: { runAsUser: 2_109_345_001, allowPrivilegeEscalation: false },
+      ready: async () => expect(readFileSync(join(dir, 'logs', 'program.log'), 'utf8')).toContain('2109345001'),
+    },
+    never,
+  );
+  expect(child.status().state).toBe('ready');
+  await child.stop();
 });
 
 test('whether a child can be another user is tried: in a user namespace that has not that number it cannot', () => {
