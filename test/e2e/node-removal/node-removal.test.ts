@@ -218,9 +218,8 @@ describe('a node that was taken over', () => {
       'flannel.alpha.coreos.com/kube-subnet-manager': 'true',
     };
     const spec = { podCIDR: range, podCIDRs: [range] };
-    await nodes.server.apply(
-      JSON.stringify({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'ghost', annotations }, spec }),
-    );
+    const ghost = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'ghost', annotations }, spec };
+    await nodes.server.apply(JSON.stringify(ghost, undefined, 2));
     await eventually(async () => (await neighbour()).includes('02:00:00:00:00:66'), { what: 'the route to the ghost' });
     await kubectl('delete', 'node', 'ghost');
     await eventually(async () => !(await neighbour()).includes('02:00:00:00:00:66'), { what: 'its end' });
