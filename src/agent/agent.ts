@@ -246,6 +246,7 @@ function nodePrograms(
             ...inCluster(),
             kubeconfigPath: membership.identity.files.kubeProxyKubeconfig,
             extraArgs: config.kubeProxyArg,
+            log: options.log,
           }),
     ),
     flanneld: deferred('flanneld', afterApiserver, () =>

@@ -26,6 +26,8 @@ export interface DatastoreOptions {
   /** `unix:///PATH`, `http://127.0.0.1:PORT` or `https://HOST:PORT`, which needs `tls`. */
   readonly listen: readonly string[];
   readonly tls?: ListenTls;
+  /** May use a unix socket beside root; by its number. */
+  readonly group?: number | undefined;
   /** How often an idle watch with `progress_notify` hears of the newest revision; etcd: 10 minutes. */
   readonly progressIntervalMs?: number;
   /** What the file may use, then NOSPACE; 0: etcd's default of 2 GiB. */
@@ -55,9 +57,14 @@ export async function startDatastore(options: DatastoreOptions): Promise<Datasto
     nativeBinding: nativeAddonPath(options.addonDir),
     port: port1,
   };
-  const { listen, tls, progressIntervalMs, quotaBytes = 0 } = options;
+  const { listen, tls, group, progressIntervalMs, quotaBytes = 0 } = options;
   const doorData: DatastoreWorkerData = {
-    door: { listen, ...(tls && { tls }), ...(progressIntervalMs !== undefined && { progressIntervalMs }) },
+    door: {
+      listen,
+      ...(tls && { tls }),
+      ...(group !== undefined && { group }),
+      ...(progressIntervalMs !== undefined && { progressIntervalMs }),
+    },
     store: { quotaBytes },
     writerPort: port2,
   };
@@ -150,6 +157,8 @@ class DatastoreThreads implements Datastore {
 export interface DatastoreComponentOptions {
   readonly dir: string;
   readonly socketPath: string;
+  /** Of kube-apiserver; undefined if it is root. */
+  readonly group?: number | undefined;
   readonly addonDir?: string;
   /** 0: etcd's default of 2 GiB. */
   readonly quotaBytes?: number;

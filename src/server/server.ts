@@ -21,7 +21,13 @@ import { Secret } from '../shared/secret.ts';
 import { version } from '../shared/version/version.ts';
 import { createApi, localRoutes } from './api/api.ts';
 import type { ServerOnlyConfig } from './config.ts';
-import { apiserverNames, createControlPlane, labelOwnNode, writeAuthorization } from './control-plane/control-plane.ts';
+import {
+  apiserverNames,
+  auditDir,
+  createControlPlane,
+  labelOwnNode,
+  openAccounts,
+} from './control-plane/control-plane.ts';
 import { datastoreComponent } from './datastore.ts';
 import { createNodeIdentities } from './identity/identity.ts';
 import { createJoinDoor, createWrongTokens, openTokens } from './join/join.ts';
@@ -90,9 +96,24 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const pki = await openPki(paths.server.tls);
   const tlsSans = () => [nodeName, nodeIp, ...options.addresses(), ...config.tlsSan];
   const names = () => apiserverNames({ ...config, advertiseAddress, tlsSans: tlsSans() });
+  const binDir = join(options.currentDir, 'bin');
+  const extraArgs = {
+    apiserver: config.kubeApiserverArg,
+    controllerManager: config.kubeControllerManagerArg,
+    scheduler: config.kubeSchedulerArg,
+  };
+  const accounts = openAccounts({
+    extraArgs,
+    securePort: config.httpsListenPort,
+    ...(options.isHardened && { auditDir: auditDir(paths.dataDir) }),
+  });
+  for (const [program, { isRootBecause }] of Object.entries(accounts))
+    if (isRootBecause !== undefined) log.warn('a program runs as root', { component: program, reason: isRootBecause });
+  const { group } = accounts['kube-apiserver'];
   const datastore = datastoreComponent({
     dir: paths.server.db,
     socketPath: runPaths.datastoreSocket,
+    group,
     addonDir: join(paths.data, 'lib'),
     quotaBytes: quotaOf(config.etcdArg),
     log,
@@ -113,7 +134,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     supervisor,
     pki,
     paths,
-    binDir: join(options.currentDir, 'bin'),
+    binDir,
     after: ['node-identities', ...options.after.assets],
     nodeCidrMaskSize,
     securePort: config.httpsListenPort,
@@ -124,11 +145,9 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     },
     egressSocket: runPaths.egressSocket,
     isHardened: options.isHardened,
-    extraArgs: {
-      apiserver: config.kubeApiserverArg,
-      controllerManager: config.kubeControllerManagerArg,
-      scheduler: config.kubeSchedulerArg,
-    },
+    extraArgs,
+    accounts,
+    supervisorUrl: addressesAt(loopbackOf(config.bindAddress), config).supervisorUrl,
   });
   const supervisorLeaf = () =>
     pki.keepLeaf(pki.serverCa, {
@@ -151,12 +170,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     ranges: settings,
     isConnected: (name) => nodes.heardAtMs(name).isConnected,
     onMoved: (moved) => nodes.addressMoved(moved),
-    onRevoked: (revoked) =>
-      writeAuthorization(paths.server.etc, {
-        supervisorUrl: addressesAt(loopbackOf(config.bindAddress), config).supervisorUrl,
-        caFile: pki.serverCa.certFile,
-        revoked,
-      }),
+    onRevoked: (revoked) => controlPlane.revoke(revoked),
     log,
   });
   const nodes: Nodes = createNodes({
@@ -170,6 +184,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   });
   const tunnel = createTunnel({
     socketPath: runPaths.egressSocket,
+    group,
     nodes: () => nodes.objects(),
     addresses: identities.addresses,
     session: (name) => nodes.session(name),

@@ -17,8 +17,10 @@ export function pathsOf(dataDir: string) {
   const agent = join(dataDir, 'agent');
   return {
     dataDir,
-    /** Held while a kagent runs on this data dir. */
-    lock: join(dataDir, 'kagent.lock'),
+    /** Locked while a kagent runs on this data dir. */
+    lock: join(dataDir, 'lock.db'),
+    /** Its pid. */
+    holder: join(dataDir, 'kagent.lock'),
     /** Which kagent wrote this data dir last. */
     version: join(dataDir, 'version.json'),
     /** What was made outside this folder, for its undoing. */

@@ -28,6 +28,7 @@ import (
 	"github.com/flannel-io/flannel/pkg/subnet"
 	"github.com/flannel-io/flannel/pkg/subnet/kube"
 	"github.com/flannel-io/flannel/pkg/version"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 
@@ -144,7 +145,11 @@ func newManager(ctx, lasting context.Context, opts options) (subnet.Manager, err
 	if err != nil {
 		return nil, fmt.Errorf("node %q: %w", opts.nodeName, err)
 	}
-	return manager, <-hasCIDR
+	client, err := kubernetes.NewForConfig(kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	return restoring{Manager: manager, leases: leasesOf(client)}, <-hasCIDR
 }
 
 // register repeats the backend's registration for a moment: the pod CIDR has

@@ -42,7 +42,7 @@ export { deviceKind, ownDevice } from './devices.ts';
 export { defaultRoute, isDefault, isRouted, routesOf, type Route } from './routes.ts';
 export { hostRoot, type HostRoot } from './root.ts';
 export { prepareHost, type PrepareOptions } from './prepare.ts';
-export { currentBoot, dotted, isWrong, nodeSysctls, restoreSysctl, type Sysctl } from './sysctl.ts';
+export { currentBoot, dotted, isWrong, nodeSysctls, restoreSysctl, routeLocalnet, type Sysctl } from './sysctl.ts';
 export { isGoingDown, removeScopeDropIn, shutdownGrace } from './shutdown.ts';
 export { portOwner, portProblems, type PortNeed } from './ports.ts';
 export {

@@ -12,12 +12,14 @@ export interface Sysctl {
   readonly atLeast?: boolean;
 }
 
+/** Opens 127.0.0.1 to the neighbours of this box; what closes it again is a rule of kube-proxy's and the kubelet's. */
+export const routeLocalnet = 'net/ipv4/conf/all/route_localnet';
+
 /** What a node needs. The kubelet and kube-proxy would set some of them on their own, but not remember the old value. */
 export const nodeSysctls: readonly Sysctl[] = [
   { name: 'net/ipv4/ip_forward', value: 1 },
   { name: 'net/bridge/bridge-nf-call-iptables', value: 1 },
   { name: 'net/bridge/bridge-nf-call-ip6tables', value: 1 },
-  { name: 'net/ipv4/conf/all/route_localnet', value: 1 }, // NodePorts on 127.0.0.1
   { name: 'fs/inotify/max_user_instances', value: 8192, atLeast: true },
   { name: 'fs/inotify/max_user_watches', value: 524_288, atLeast: true },
   { name: 'vm/overcommit_memory', value: 1 },
@@ -31,12 +33,13 @@ export const nodeSysctls: readonly Sysctl[] = [
 /** The kubelet sets these, too, and to exactly this: their old values are worth keeping though they may suit us. */
 const isKubelets = ({ name }: Sysctl): boolean => /^(vm|kernel)\//.test(name);
 
-/** kube-proxy sets these where it may, to values that it works out. */
-const kubeProxys = [
-  'net/netfilter/nf_conntrack_max',
-  'net/netfilter/nf_conntrack_tcp_timeout_established',
-  'net/netfilter/nf_conntrack_tcp_timeout_close_wait',
-  'net/netfilter/nf_conntrack_tcp_be_liberal',
+/** kube-proxy sets these where it may, most to values that it works out. */
+const kubeProxys: readonly { readonly name: string; readonly after?: string }[] = [
+  { name: routeLocalnet, after: '1' }, // NodePorts on 127.0.0.1
+  { name: 'net/netfilter/nf_conntrack_max' },
+  { name: 'net/netfilter/nf_conntrack_tcp_timeout_established' },
+  { name: 'net/netfilter/nf_conntrack_tcp_timeout_close_wait' },
+  { name: 'net/netfilter/nf_conntrack_tcp_be_liberal' },
 ];
 
 /** Sets what is not set, after writing down what was. A setting that cannot be made is a warning: it may not be needed. */
@@ -60,7 +63,7 @@ export function applySysctls(options: {
     ...sysctls
       .filter((sysctl) => changes.includes(sysctl) || isKubelets(sysctl))
       .flatMap(({ name, value }) => entryOf(name, String(value))),
-    ...kubeProxys.flatMap((name) => entryOf(name)),
+    ...kubeProxys.flatMap(({ name, after }) => entryOf(name, after)),
   );
   for (const { name, value } of changes) {
     const from = root.read(sysctlPath(name))?.trim();

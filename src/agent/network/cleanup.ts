@@ -9,7 +9,7 @@ import { readFileIfExists } from '../../shared/files/files.ts';
 import { runPaths } from '../../shared/paths.ts';
 import { bridgeName, ipamDir } from './cni.ts';
 import { bandwidthLinks, removeResults } from './cni-results.ts';
-import { idleChains, withoutOurRules } from './rules.ts';
+import { idleChains, loopbackGuard, withoutOurRules } from './rules.ts';
 import { removeServiceRoute } from './service-route.ts';
 
 /** What `removeNetwork` took away, and what it could not. */
@@ -19,11 +19,19 @@ export interface Removal {
   readonly left: readonly string[];
 }
 
+export interface NetworkRemoval {
+  /** `route_localnet` could not be put back: what keeps neighbours out of 127.0.0.0/8 stays, too. */
+  readonly keepLoopbackGuard?: boolean;
+}
+
 const ourLinks = [bridgeName, 'flannel.1', 'flannel-v6.1', 'flannel-wg', 'flannel-wg-v6'];
 const run = promisify(execFile);
 
-/** Links, packet rules and address records of pods and Services. Call it when no pod is left. Safe to repeat. */
-export async function removeNetwork(): Promise<Removal> {
+/**
+ * Links, packet rules and address records of pods and Services. Call it when no pod is left, and when the kernel's settings
+ * that rely on the rules are put back. Safe to repeat.
+ */
+export async function removeNetwork({ keepLoopbackGuard = false }: NetworkRemoval = {}): Promise<Removal> {
   const removed: string[] = [];
   const left: string[] = [];
   const attempt = async (what: string, work: () => Promise<boolean>) => {
@@ -38,7 +46,8 @@ export async function removeNetwork(): Promise<Removal> {
   }
   for (const route of await hostGatewayRoutes()) await attempt(`route ${route}`, () => deleteRoute(route));
   await attempt('route to Services', removeServiceRoute);
-  for (const command of firewallCommands()) await attempt(`rules of ${command}`, () => removeRules(command));
+  for (const command of firewallCommands())
+    await attempt(`rules of ${command}`, () => removeRules(command, keepLoopbackGuard ? [loopbackGuard] : []));
   for (const table of ['ip kube-proxy', 'ip6 kube-proxy'])
     await attempt(`nft table ${table}`, () => removeNftTable(table));
   removeResults();
@@ -96,10 +105,10 @@ function firewallCommands(): readonly string[] {
 }
 
 /** Reads all tables, leaves our chains and what jumps to them out, puts the rest back in one step a table. */
-async function removeRules(command: string): Promise<boolean> {
+async function removeRules(command: string, keptChains: readonly string[]): Promise<boolean> {
   const saved = await outputOf(`${command}-save`);
   if (saved === undefined) return false;
-  const kept = withoutOurRules(saved);
+  const kept = withoutOurRules(saved, keptChains);
   if (kept === undefined) return false;
   const restore = spawn(`${command}-restore`, [], { stdio: ['pipe', 'ignore', 'pipe'] });
   restore.stdin.end(kept);

@@ -1,25 +1,30 @@
 /** Chains of kube-proxy and the kubelet, of the CNI plugins, and of flannel. */
 const ourChain = /^(KUBE|CNI|FLANNEL)-/;
 
+/** Has one rule, which keeps neighbours of this box out of 127.0.0.0/8 while `route_localnet` would let them in. */
+export const loopbackGuard = 'KUBE-FIREWALL';
+
 /** Rules in others' chains that the CNI plugins or flannel add without a chain of their own. */
 const ourComment = /--comment "?(flanneld|cni|kagent)\b/i;
 
 /**
  * The text of `iptables-save` without our chains, their rules and the jumps to them, to be given to `iptables-restore`.
- * @returns undefined if nothing in it is ours
+ * @param keptChains stay, with what jumps to them
+ * @returns undefined if nothing in it is to go
  */
-export function withoutOurRules(saved: string): string | undefined {
+export function withoutOurRules(saved: string, keptChains: readonly string[] = []): string | undefined {
   const lines = saved.split('\n');
-  const kept = lines.filter((line) => !isOurs(line));
+  const goes = (chain: string) => ourChain.test(chain) && !keptChains.includes(chain);
+  const kept = lines.filter((line) => !isOurs(line, goes));
   return kept.length === lines.length ? undefined : kept.join('\n');
 }
 
-function isOurs(line: string): boolean {
-  if (line.startsWith(':')) return ourChain.test(line.slice(1));
+function isOurs(line: string, goes: (chain: string) => boolean): boolean {
+  if (line.startsWith(':')) return goes(/^:(\S*)/.exec(line)?.[1] ?? '');
   const rule = /^-A (\S+)/.exec(line);
   if (rule === null) return false;
   const target = / -[jg] (\S+)/.exec(line)?.[1] ?? '';
-  return ourChain.test(rule[1] ?? '') || ourChain.test(target) || ourComment.test(line);
+  return goes(rule[1] ?? '') || goes(target) || ourComment.test(line);
 }
 
 export interface IdleChains {

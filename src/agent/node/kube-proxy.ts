@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { writeFileIfChanged } from '../../shared/files/files.ts';
+import type { Log } from '../../shared/log/log.ts';
 import type { Paths } from '../../shared/paths.ts';
 import { childEnvironment } from '../../shared/process/process.ts';
 import { processComponent, type Supervisor } from '../../shared/process/process.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import type { HostFacts } from '../host/host.ts';
 import { healthz } from './healthz.ts';
+import { guardLoopback } from './loopback-guard.ts';
 
 export interface KubeProxyOptions {
   readonly after: readonly string[];
@@ -17,6 +19,7 @@ export interface KubeProxyOptions {
   readonly kubeconfigPath: string;
   /** `--kube-proxy-arg`, each without its dashes. */
   readonly extraArgs: readonly string[];
+  readonly log: Log;
 }
 
 const healthzPort = 10_256;
@@ -32,10 +35,12 @@ export function kubeProxyComponent(options: KubeProxyOptions) {
     specify: async () => {
       const configuration = kubeProxyConfiguration({ facts, settings, kubeconfigPath: options.kubeconfigPath });
       writeFileIfChanged(configPath, JSON.stringify(configuration, null, 2), 0o600);
+      const env = childEnvironment('kube-proxy', { path: binDir });
+      await guardLoopback({ path: env['PATH'] ?? '', log: options.log });
       return {
         command: join(binDir, 'kube-proxy'),
         args: [`--config=${configPath}`, ...options.extraArgs.map((arg) => `--${arg}`)],
-        env: childEnvironment('kube-proxy', { path: binDir }),
+        env,
         ready: (signal) => healthz(healthzPort, signal),
         stopTimeoutMs: 5000,
         backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 10_000 },

@@ -61,8 +61,10 @@ async function removeButOwners(
 const ownConfig = /^kagent[^/]*\.(yaml|env|start|applied)$/;
 
 function ownData(paths: Paths): ReadonlySet<string> {
-  const { lock, version, journal, data, logs, children, server, agent } = paths;
-  return new Set([lock, version, journal, data, logs, children, server.dir, agent.dir].map((path) => basename(path)));
+  const { lock, holder, version, journal, data, logs, children, server, agent } = paths;
+  return new Set(
+    [lock, holder, version, journal, data, logs, children, server.dir, agent.dir].map((path) => basename(path)),
+  );
 }
 
 /** The folder itself stays if it was there before, for its owner may have given it rights of his own. */

@@ -1,22 +1,41 @@
+import { openJournal, type Journal } from '../../shared/journal/journal.ts';
 import { endLeftOvers, removeCgroups } from '../../shared/process/process.ts';
-import { removeScopeDropIn, restoreSysctl } from '../host/host.ts';
-import { removeNetwork } from '../network/network.ts';
+import { hostRoot, removeScopeDropIn, restoreSysctl, routeLocalnet } from '../host/host.ts';
+import { removeNetwork as removeLinksAndRules } from '../network/network.ts';
 import { endPods } from '../runtime/runtime.ts';
 import type { BoxParts, Outcome, RemoveOptions } from './remove.ts';
 import { stopKagent } from './stop.ts';
 import { printOutcome, runSteps, type Step } from './steps.ts';
+import { undoNetworkSysctls } from './undo.ts';
 
-export const realParts: BoxParts = { endPods, removeNetwork, removeCgroups, restoreSysctl };
+export const realParts: BoxParts = {
+  endPods,
+  removeNetwork: removeLinksAndRules,
+  removeCgroups,
+  restoreSysctl,
+  routesLocalnet: () => hostRoot().read(`/proc/sys/${routeLocalnet}`)?.trim() === '1',
+};
 
-/** Ends kagent, its children and every pod, and takes their mounts, links, rules and cgroups away. Files stay. */
+/**
+ * Ends kagent, its children and every pod, and takes their mounts, links, rules and cgroups away. Files stay.
+ *
+ * The order is safe at each step: the kernel's settings for the network are put back before the rules go that keep them from
+ * opening this box to its neighbours.
+ */
 export async function runKillall(options: RemoveOptions): Promise<Outcome> {
   const outcome = await runSteps(killallSteps(options), options.print);
   printOutcome(outcome, options.print);
   return outcome;
 }
 
-export function killallSteps(options: RemoveOptions): readonly Step[] {
+export function killallSteps(
+  options: RemoveOptions,
+  journal: Journal = openJournal(options.paths.journal),
+): readonly Step[] {
   const { paths, host, managers, log, parts = realParts } = options;
+  const wasOpenBefore = journal
+    .entries()
+    .some((made) => made.kind === 'sysctl' && made.name === routeLocalnet && made.before === '1');
   return [
     {
       title: 'kagent stopped',
@@ -30,7 +49,11 @@ export function killallSteps(options: RemoveOptions): readonly Step[] {
       },
     },
     { title: 'pods ended', run: async () => ({ failed: (await parts.endPods(paths)).left }) },
-    { title: 'links and rules removed', run: async () => ({ failed: (await parts.removeNetwork()).left }) },
+    {
+      title: 'network settings put back',
+      run: () => undoNetworkSysctls(journal, { host, restoreSysctl: parts.restoreSysctl }),
+    },
+    { title: 'links and rules removed', run: () => removeNetwork(parts, wasOpenBefore) },
     {
       title: 'cgroups removed',
       run: async () => {
@@ -39,4 +62,17 @@ export function killallSteps(options: RemoveOptions): readonly Step[] {
       },
     },
   ];
+}
+
+async function removeNetwork(parts: BoxParts, wasOpenBefore: boolean): Promise<Partial<Outcome>> {
+  const keepLoopbackGuard = parts.routesLocalnet() && !wasOpenBefore;
+  const { left } = await parts.removeNetwork({ keepLoopbackGuard });
+  return {
+    failed: left,
+    stayed: keepLoopbackGuard
+      ? [
+          'the iptables chain KUBE-FIREWALL: net.ipv4.conf.all.route_localnet is 1, and without it neighbours would reach 127.0.0.1; set it to 0 and run this again',
+        ]
+      : [],
+  };
 }

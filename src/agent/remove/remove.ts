@@ -6,6 +6,7 @@
  */
 import type { MadeOf, Undone } from '../../shared/journal/journal.ts';
 import type { Log } from '../../shared/log/log.ts';
+import type { NetworkRemoval } from '../network/network.ts';
 import type { Paths } from '../../shared/paths.ts';
 import type { ServiceHost, ServiceManager } from '../../shared/service/service.ts';
 
@@ -24,9 +25,11 @@ export interface RemoveOptions {
 /** Each says what stayed, and why. */
 export interface BoxParts {
   endPods(paths: Paths): Promise<{ readonly left: readonly string[] }>;
-  removeNetwork(): Promise<{ readonly left: readonly string[] }>;
+  removeNetwork(removal: NetworkRemoval): Promise<{ readonly left: readonly string[] }>;
   removeCgroups(): readonly string[];
   readonly restoreSysctl: (made: MadeOf<'sysctl'>) => Undone;
+  /** Whether the kernel now lets neighbours of this box reach 127.0.0.0/8, where no rule keeps them out. */
+  routesLocalnet(): boolean;
 }
 
 /** What is left, in sentences. */

@@ -17,7 +17,16 @@ export async function undoKinds(
   kinds: readonly Made['kind'][],
   options: UndoOptions,
 ): Promise<Undone> {
-  const wanted = journal.entries().filter((made) => kinds.includes(made.kind));
+  return await undoThose(journal, (made) => kinds.includes(made.kind), options);
+}
+
+/** The kernel's settings for the network, which rely on rules and links that go next. */
+export async function undoNetworkSysctls(journal: Journal, options: UndoOptions): Promise<Undone> {
+  return await undoThose(journal, (made) => made.kind === 'sysctl' && made.name.startsWith('net/'), options);
+}
+
+async function undoThose(journal: Journal, isWanted: (made: Made) => boolean, options: UndoOptions): Promise<Undone> {
+  const wanted = journal.entries().filter(isWanted);
   const { left, ...undone } = await undoAll(wanted, options);
   journal.keepOnly(journal.entries().filter((made) => !wanted.includes(made) || left.includes(made)));
   return undone;

@@ -20,7 +20,8 @@ export interface UninstallOptions extends RemoveOptions {
 
 /** `killall`, and then everything the installer and kagent ever wrote. Run again, it finds nothing to do. */
 export async function runUninstall(options: UninstallOptions): Promise<Outcome> {
-  const steps = [...killallSteps(options), ...uninstallSteps(options)];
+  const journal = openJournal(options.paths.journal);
+  const steps = [...killallSteps(options, journal), ...uninstallSteps(options, journal)];
   const outcome = await runSteps(steps, options.print);
   printOutcome(outcome, options.print);
   return outcome;
@@ -30,10 +31,9 @@ export async function runUninstall(options: UninstallOptions): Promise<Outcome> 
  * What has a name of ours (services, links, rules, the executable) is looked for, as a crash may leave more than was noted;
  * what has not (settings, files of the box that were changed, whose a folder was) is read in the journal.
  */
-function uninstallSteps(options: UninstallOptions): readonly Step[] {
+function uninstallSteps(options: UninstallOptions, journal: Journal): readonly Step[] {
   const { paths, host, managers, executable, keepData, parts = realParts } = options;
   const services = installedServices(managers);
-  const journal = openJournal(paths.journal);
   const undoOptions = { host, restoreSysctl: parts.restoreSysctl };
   return [
     { title: 'settings put back', run: () => undoKinds(journal, ['sysctl', 'file', 'command'], undoOptions) },

@@ -69,6 +69,8 @@ export function containerdComponent(options: ContainerdOptions) {
         ready: (signal) => pingCri(socketPath, signal),
         stopTimeoutMs: 10_000,
         backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 10_000 },
+        // Its grandchildren are containers, whose images decide for themselves.
+        securityContext: { allowPrivilegeEscalation: true },
       };
     },
   });

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import type { Component } from '../../shared/component/component.ts';
 import { writeFileIfChanged } from '../../shared/files/files.ts';
 import { strongCipherSuites } from '../../shared/tls-cipher-suites.ts';
-import { authorizationFiles } from './authorization.ts';
 import type { Flags } from './arguments.ts';
 import { aggregatorUser } from './certificates.ts';
 import type { ProgramOptions } from './control-plane.ts';
@@ -12,6 +11,7 @@ import { answersOk } from './readiness.ts';
 
 export function apiserverComponent(options: ProgramOptions): Component {
   const { supervisor, binDir, after, extraArgs, securePort, pki, paths, egressSocket, isHardened = false } = options;
+  const account = options.accounts['kube-apiserver'];
   const authenticationFile = join(paths.server.etc, 'authentication.json');
   writeFileIfChanged(authenticationFile, authentication, 0o600);
   const egressFile = join(paths.server.etc, 'egress.json');
@@ -22,11 +22,12 @@ export function apiserverComponent(options: ProgramOptions): Component {
     supervisor,
     binDir,
     flags: {
-      ...apiserverFlags(options, authenticationFile),
-      ...(egressSocket !== undefined && { 'egress-selector-config-file': egressFile }),
-      ...(isHardened && hardening(paths)),
+      ...apiserverFlags(options, account.give(authenticationFile)),
+      ...(egressSocket !== undefined && { 'egress-selector-config-file': account.give(egressFile) }),
+      ...(isHardened && hardening(paths, account.give)),
     },
     extraArgs: extraArgs.apiserver,
+    account,
     // Not ready before the RBAC hook is done; a controller manager that starts earlier exits.
     ready: answersOk(`https://127.0.0.1:${securePort}/readyz`, pki.serverCa.caPem),
     // Requests in flight end in a moment; then it would only wait for pods to close their watches.
@@ -59,14 +60,15 @@ function egressSelection(socketPath: string): string {
 }
 
 /** What an operator sets in its place cannot stand beside the file. */
-function authorizationFlags({ extraArgs, paths }: ProgramOptions): Flags {
+function authorizationFlags({ extraArgs, authorization }: ProgramOptions): Flags {
   const isTheirs = extraArgs.apiserver.some((flag) => /^-*authorization-/.test(flag));
   if (isTheirs) return { 'authorization-mode': 'Node,RBAC' };
-  return { 'authorization-config': authorizationFiles(paths.server.etc).config };
+  return { 'authorization-config': authorization.configFile };
 }
 
 function apiserverFlags(options: ProgramOptions, authenticationFile: string): Flags {
   const { pki, leaves, etcdServers, bindAddress, securePort, advertiseAddress, clusterDomain } = options;
+  const { give } = options.accounts['kube-apiserver'];
   return {
     'advertise-address': advertiseAddress,
     'bind-address': bindAddress,
@@ -74,20 +76,20 @@ function apiserverFlags(options: ProgramOptions, authenticationFile: string): Fl
     'etcd-servers': etcdServers,
     'etcd-db-metric-poll-interval': '0', // `kagent datastore status` knows better
 
-    'tls-cert-file': leaves.apiserver.certFile,
-    'tls-private-key-file': leaves.apiserver.keyFile,
+    'tls-cert-file': give(leaves.apiserver.certFile),
+    'tls-private-key-file': give(leaves.apiserver.keyFile),
     'tls-min-version': 'VersionTLS12',
     'tls-cipher-suites': strongCipherSuites.join(','),
-    'client-ca-file': pki.clientCa.certFile,
+    'client-ca-file': give(pki.clientCa.certFile),
     'authentication-config': authenticationFile,
     ...authorizationFlags(options),
     'enable-admission-plugins': 'NodeRestriction',
     'allow-privileged': 'true',
     profiling: 'false',
 
-    'kubelet-certificate-authority': pki.kubeletCa.certFile,
-    'kubelet-client-certificate': leaves.kubeletClient.certFile,
-    'kubelet-client-key': leaves.kubeletClient.keyFile,
+    'kubelet-certificate-authority': give(pki.kubeletCa.certFile),
+    'kubelet-client-certificate': give(leaves.kubeletClient.certFile),
+    'kubelet-client-key': give(leaves.kubeletClient.keyFile),
     // By its name, which the tunnel knows and the kubelet's certificate has: no claim of an address leads elsewhere.
     'kubelet-preferred-address-types':
       options.egressSocket === undefined
@@ -95,18 +97,18 @@ function apiserverFlags(options: ProgramOptions, authenticationFile: string): Fl
         : 'Hostname,InternalIP,ExternalIP',
 
     'service-account-issuer': `https://kubernetes.default.svc.${clusterDomain}`,
-    'service-account-key-file': pki.serviceAccountKeyFile,
-    'service-account-signing-key-file': pki.serviceAccountKeyFile,
+    'service-account-key-file': give(pki.serviceAccountKeyFile),
+    'service-account-signing-key-file': give(pki.serviceAccountKeyFile),
     'service-cluster-ip-range': options.serviceCidr,
     'service-node-port-range': options.serviceNodePortRange,
 
-    'requestheader-client-ca-file': pki.requestHeaderCa.certFile,
+    'requestheader-client-ca-file': give(pki.requestHeaderCa.certFile),
     'requestheader-allowed-names': aggregatorUser,
     'requestheader-extra-headers-prefix': 'X-Remote-Extra-',
     'requestheader-group-headers': 'X-Remote-Group',
     'requestheader-username-headers': 'X-Remote-User',
-    'proxy-client-cert-file': leaves.aggregatorClient.certFile,
-    'proxy-client-key-file': leaves.aggregatorClient.keyFile,
+    'proxy-client-cert-file': give(leaves.aggregatorClient.certFile),
+    'proxy-client-key-file': give(leaves.aggregatorClient.keyFile),
     // Webhooks and aggregated APIs are reached at their pods: no kube-proxy is needed on this host for that.
     'enable-aggregator-routing': 'true',
 

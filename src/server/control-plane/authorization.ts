@@ -1,30 +1,50 @@
 import { join } from 'node:path';
 import { writeFileIfChanged } from '../../shared/files/files.ts';
+import type { Account } from './account.ts';
 import { flannelUserPrefix, type RevokedIdentity } from '../identity/identity.ts';
 
 /** Where kagent's supervisor says no: kube-apiserver asks there about those who have lost their identity, and only them. */
 export const revokedPath = '/v1/revoked';
 
-/** The files that tell kube-apiserver who may do what: nodes what they need, everybody what RBAC says, the revoked nothing. */
-export function authorizationFiles(dir: string): { readonly config: string; readonly kubeconfig: string } {
-  return { config: join(dir, 'authorization.json'), kubeconfig: join(dir, 'revoked.kubeconfig') };
+export interface AuthorizationOptions {
+  /** Where the files are written. */
+  readonly dir: string;
+  /** Of the supervisor on this host. */
+  readonly supervisorUrl: string;
+  readonly caPem: string;
+  readonly account: Pick<Account, 'give' | 'refresh'>;
+}
+
+/** What tells kube-apiserver who may do what: nodes what they need, everybody what RBAC says, the revoked nothing. */
+export interface Authorization {
+  /** For kube-apiserver. */
+  readonly configFile: string;
+  revoke(revoked: readonly RevokedIdentity[]): void;
 }
 
 /**
- * kube-apiserver reads it anew when it changes. There are no lists of revoked certificates in Kubernetes; a webhook that is
- * asked about some users alone, and always refuses, is one. If it cannot be asked, that is a no too.
+ * kube-apiserver reads its file anew when it changes. There are no lists of revoked certificates in Kubernetes; a webhook that
+ * is asked about some users alone, and always refuses, is one. If it cannot be asked, that is a no too.
  * @see Kubernetes "Authorization", AuthorizationConfiguration v1
  */
-export function writeAuthorization(
-  dir: string,
-  {
-    supervisorUrl,
-    caFile,
-    revoked,
-  }: { readonly supervisorUrl: string; readonly caFile: string; readonly revoked: readonly RevokedIdentity[] },
-): void {
-  const files = authorizationFiles(dir);
-  writeFileIfChanged(files.kubeconfig, kubeconfig(`${supervisorUrl}${revokedPath}`, caFile), 0o600);
+export function openAuthorization({ dir, supervisorUrl, caPem, account }: AuthorizationOptions): Authorization {
+  const kubeconfigFile = join(dir, 'revoked.kubeconfig');
+  writeFileIfChanged(kubeconfigFile, kubeconfig(`${supervisorUrl}${revokedPath}`, caPem), 0o600);
+  const kubeconfigGiven = account.give(kubeconfigFile);
+  const configFile = join(dir, 'authorization.json');
+  const write = (revoked: readonly RevokedIdentity[]) =>
+    writeFileIfChanged(configFile, configuration(revoked, kubeconfigGiven), 0o600);
+  write([]); // who they are the datastore says, before kube-apiserver starts
+  return {
+    configFile: account.give(configFile),
+    revoke(revoked) {
+      write(revoked);
+      account.refresh();
+    },
+  };
+}
+
+function configuration(revoked: readonly RevokedIdentity[], kubeConfigFile: string): string {
   const deny = {
     type: 'Webhook',
     name: 'revoked',
@@ -35,7 +55,7 @@ export function writeAuthorization(
       subjectAccessReviewVersion: 'v1',
       matchConditionSubjectAccessReviewVersion: 'v1',
       failurePolicy: 'Deny',
-      connectionInfo: { type: 'KubeConfigFile', kubeConfigFile: files.kubeconfig },
+      connectionInfo: { type: 'KubeConfigFile', kubeConfigFile },
       matchConditions: [{ expression: isRevoked(revoked) }],
     },
   };
@@ -48,15 +68,16 @@ export function writeAuthorization(
       { type: 'RBAC', name: 'rbac' },
     ],
   };
-  writeFileIfChanged(files.config, `${JSON.stringify(config)}\n`, 0o600);
+  return `${JSON.stringify(config)}\n`;
 }
 
 /** Nobody has to say who asks: the answer is the same for all. */
-function kubeconfig(server: string, caFile: string): string {
+function kubeconfig(server: string, caPem: string): string {
+  const authority = Buffer.from(caPem).toString('base64');
   return `${JSON.stringify({
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name: 'supervisor', cluster: { server, 'certificate-authority': caFile } }],
+    clusters: [{ name: 'supervisor', cluster: { server, 'certificate-authority-data': authority } }],
     contexts: [{ name: 'supervisor', context: { cluster: 'supervisor' } }],
     'current-context': 'supervisor',
   })}\n`;

@@ -9,6 +9,9 @@ import type { Component } from '../../shared/component/component.ts';
 import { adminKubeconfig, runPaths, type Paths } from '../../shared/paths.ts';
 import type { Supervisor } from '../../shared/process/process.ts';
 import type { Pki } from '../pki/pki.ts';
+import { openAccount, type Account, type ProgramName } from './account.ts';
+import { openAuthorization, type Authorization } from './authorization.ts';
+import type { RevokedIdentity } from '../identity/identity.ts';
 import { apiserverComponent } from './apiserver.ts';
 import { keepLeaves, kubeconfigPath, writeAdminKubeconfig, writeProgramKubeconfig } from './certificates.ts';
 import { controllerManagerComponent } from './controller-manager.ts';
@@ -42,8 +45,47 @@ export interface ControlPlaneOptions {
   readonly extraArgs: ExtraArgs;
   /** `--profile cis` */
   readonly isHardened?: boolean;
+  readonly accounts: Accounts;
+  /** Of kagent's own door on this host, which is asked about revoked identities. */
+  readonly supervisorUrl: string;
   /** Ports of the controller manager and scheduler on loopback; Kubernetes' own unless said. */
   readonly localPorts?: LocalPorts;
+}
+
+export type Accounts = Readonly<Record<ProgramName, Account>>;
+
+/** Which user each program is: known before the datastore and the tunnel listen, since their sockets are for one of them. */
+export function openAccounts(
+  options: Pick<ControlPlaneOptions, 'extraArgs' | 'securePort'> & {
+    readonly runDir?: string;
+    /** Where kube-apiserver writes its audit log. */
+    readonly auditDir?: string | undefined;
+  },
+): Accounts {
+  const { extraArgs, securePort, runDir } = options;
+  const shared = runDir === undefined ? {} : { runDir };
+  const unprivileged = 1024;
+  return {
+    'kube-apiserver': openAccount({
+      ...shared,
+      program: 'kube-apiserver',
+      extraArgs: extraArgs.apiserver,
+      ownDir: options.auditDir,
+      port: securePort,
+    }),
+    'kube-controller-manager': openAccount({
+      ...shared,
+      program: 'kube-controller-manager',
+      extraArgs: extraArgs.controllerManager,
+      port: unprivileged,
+    }),
+    'kube-scheduler': openAccount({
+      ...shared,
+      program: 'kube-scheduler',
+      extraArgs: extraArgs.scheduler,
+      port: unprivileged,
+    }),
+  };
 }
 
 /** What the operator adds, `flag=value`. */
@@ -67,11 +109,13 @@ export interface ControlPlane {
    * @returns the names of the certificates that were renewed
    */
   keepCertificates(): Promise<readonly string[]>;
+  /** Whoever shows a certificate of these is refused from now on; nobody else is. */
+  revoke(revoked: readonly RevokedIdentity[]): void;
 }
 
 /** Makes certificates and kubeconfigs, so that everything is on disk before the first child starts. */
 export async function createControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { pki, paths, securePort } = options;
+  const { pki, paths, securePort, accounts } = options;
   const localUrl = `https://127.0.0.1:${securePort}`;
   const admin = options.adminKubeconfig ?? { path: adminKubeconfig, mode: 0o600 };
   const keep = async () => {
@@ -80,20 +124,40 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       ['kube-controller-manager', leaves.controllerManager],
       ['kube-scheduler', leaves.scheduler],
     ] as const) {
-      const path = kubeconfigPath(paths.server.cred, name);
-      writeProgramKubeconfig({ path, server: localUrl, user: `system:${name}`, caFile: pki.serverCa.certFile, leaf });
+      const { give } = accounts[name];
+      writeProgramKubeconfig({
+        path: kubeconfigPath(paths.server.cred, name),
+        server: localUrl,
+        user: `system:${name}`,
+        caFile: give(pki.serverCa.certFile),
+        leaf: { ...leaf, certFile: give(leaf.certFile), keyFile: give(leaf.keyFile) },
+      });
     }
+    for (const account of Object.values(accounts)) account.refresh();
     writeAdminKubeconfig({ ...admin, server: localUrl, caPem: pki.serverCa.caPem, leaf: leaves.admin });
     return leaves;
   };
   const leaves = await keep();
+  const kubeconfigOf = (name: 'kube-controller-manager' | 'kube-scheduler') =>
+    accounts[name].give(kubeconfigPath(paths.server.cred, name));
+  const kubeconfigs = {
+    'kube-controller-manager': kubeconfigOf('kube-controller-manager'),
+    'kube-scheduler': kubeconfigOf('kube-scheduler'),
+  };
   const kube = createKubeClient({ url: localUrl, caPem: pki.serverCa.caPem, leaf: leaves.kagent });
   const etcdServers = options.etcdServers ?? `unix://${runPaths.datastoreSocket}`;
   const ports = options.localPorts ?? { controllerManager: 10257, scheduler: 10259 };
-  const shared = { ...options, etcdServers, leaves, kube, ports };
+  const authorization = openAuthorization({
+    dir: paths.server.etc,
+    supervisorUrl: options.supervisorUrl,
+    caPem: pki.serverCa.caPem,
+    account: accounts['kube-apiserver'],
+  });
+  const shared = { ...options, etcdServers, leaves, kubeconfigs, kube, ports, authorization };
   return {
     components: [apiserverComponent(shared), controllerManagerComponent(shared), schedulerComponent(shared)],
     kube,
+    revoke: (revoked) => authorization.revoke(revoked),
     async keepCertificates() {
       const renewed = Object.entries(await keep()).filter(([, leaf]) => leaf.changed);
       if (renewed.length > 0) kube.reconnect();
@@ -106,8 +170,10 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
 export interface ProgramOptions extends ControlPlaneOptions {
   readonly etcdServers: string;
   readonly leaves: Awaited<ReturnType<typeof keepLeaves>>;
+  readonly kubeconfigs: Readonly<Record<'kube-controller-manager' | 'kube-scheduler', string>>;
   readonly kube: KubeClient;
   readonly ports: LocalPorts;
+  readonly authorization: Authorization;
 }
 
 export { createKubeClient, KubeError, type KubeClient, type KubeObject, type WatchEvent } from './kube-client.ts';
@@ -115,6 +181,7 @@ export { kubeEvent, uniqueName, wholeSeconds, type EventFacts } from './event.ts
 export { kubeletClientUser } from './certificates.ts';
 export { labelOwnNode } from './own-node.ts';
 export { untilStopped } from './until-stopped.ts';
-export { revokedPath, writeAuthorization } from './authorization.ts';
+export { auditDir } from './hardening.ts';
+export { revokedPath } from './authorization.ts';
 export { apiserverNames } from './serving-names.ts';
 export { commandLine } from './arguments.ts';

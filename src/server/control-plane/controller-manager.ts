@@ -1,6 +1,5 @@
 import type { Component } from '../../shared/component/component.ts';
 import type { Flags } from './arguments.ts';
-import { kubeconfigPath } from './certificates.ts';
 import type { ProgramOptions } from './control-plane.ts';
 import { programComponent } from './program.ts';
 import { answersOk } from './readiness.ts';
@@ -16,6 +15,7 @@ export function controllerManagerComponent(options: ProgramOptions): Component {
     binDir,
     flags: controllerManagerFlags(options),
     extraArgs: extraArgs.controllerManager,
+    account: options.accounts[name],
     ready: answersOk(`https://127.0.0.1:${ports.controllerManager}/healthz`, pki.serverCa.caPem),
     stopTimeoutMs: 10_000,
   });
@@ -23,7 +23,8 @@ export function controllerManagerComponent(options: ProgramOptions): Component {
 
 function controllerManagerFlags(options: ProgramOptions): Flags {
   const { pki, leaves, paths, ports } = options;
-  const kubeconfig = kubeconfigPath(paths.server.cred, name);
+  const { give } = options.accounts[name];
+  const kubeconfig = options.kubeconfigs[name];
   const { clientCa, kubeletCa } = pki;
   return {
     kubeconfig,
@@ -31,8 +32,8 @@ function controllerManagerFlags(options: ProgramOptions): Flags {
     'authorization-kubeconfig': kubeconfig,
     'bind-address': '127.0.0.1',
     'secure-port': String(ports.controllerManager),
-    'tls-cert-file': leaves.controllerManagerServing.certFile,
-    'tls-private-key-file': leaves.controllerManagerServing.keyFile,
+    'tls-cert-file': give(leaves.controllerManagerServing.certFile),
+    'tls-private-key-file': give(leaves.controllerManagerServing.keyFile),
     'tls-min-version': 'VersionTLS12',
     'leader-elect': 'false', // one server; a lease would be written every two seconds
     profiling: 'false',
@@ -49,17 +50,17 @@ function controllerManagerFlags(options: ProgramOptions): Flags {
     'node-cidr-mask-size': String(options.nodeCidrMaskSize),
     'service-cluster-ip-range': options.serviceCidr,
 
-    'service-account-private-key-file': pki.serviceAccountKeyFile,
+    'service-account-private-key-file': give(pki.serviceAccountKeyFile),
     'flex-volume-plugin-dir': paths.agent.volumePlugins,
 
-    'root-ca-file': pki.serverCa.certFile,
-    'cluster-signing-kube-apiserver-client-cert-file': clientCa.certFile,
-    'cluster-signing-kube-apiserver-client-key-file': clientCa.keyFile,
-    'cluster-signing-kubelet-client-cert-file': clientCa.certFile,
-    'cluster-signing-kubelet-client-key-file': clientCa.keyFile,
-    'cluster-signing-kubelet-serving-cert-file': kubeletCa.certFile,
-    'cluster-signing-kubelet-serving-key-file': kubeletCa.keyFile,
-    'cluster-signing-legacy-unknown-cert-file': clientCa.certFile,
-    'cluster-signing-legacy-unknown-key-file': clientCa.keyFile,
+    'root-ca-file': give(pki.serverCa.certFile),
+    'cluster-signing-kube-apiserver-client-cert-file': give(clientCa.certFile),
+    'cluster-signing-kube-apiserver-client-key-file': give(clientCa.keyFile),
+    'cluster-signing-kubelet-client-cert-file': give(clientCa.certFile),
+    'cluster-signing-kubelet-client-key-file': give(clientCa.keyFile),
+    'cluster-signing-kubelet-serving-cert-file': give(kubeletCa.certFile),
+    'cluster-signing-kubelet-serving-key-file': give(kubeletCa.keyFile),
+    'cluster-signing-legacy-unknown-cert-file': give(clientCa.certFile),
+    'cluster-signing-legacy-unknown-key-file': give(clientCa.keyFile),
   };
 }

@@ -1,23 +1,27 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Paths } from '../../shared/paths.ts';
+import type { Account } from './account.ts';
 import type { Flags } from './arguments.ts';
 
+/** What kube-apiserver was asked; the folder is its own. */
+export function auditDir(dataDir: string): string {
+  return join(dataDir, 'audit');
+}
+
 /** Of kube-apiserver with `--profile cis`: it writes an audit log, and holds new Pods to the restricted standard. */
-export function hardening({ server, logs }: Pick<Paths, 'server' | 'logs'>): Flags {
+export function hardening({ server, dataDir }: Pick<Paths, 'server' | 'dataDir'>, give: Account['give']): Flags {
   const auditPolicyFile = join(server.etc, 'audit-policy.json');
   const admissionFile = join(server.etc, 'admission.json');
   writeFileIfChanged(auditPolicyFile, `${JSON.stringify(auditPolicy)}\n`, 0o600);
   writeFileIfChanged(admissionFile, `${JSON.stringify(admission)}\n`, 0o600);
-  mkdirSync(join(logs, 'audit'), { recursive: true, mode: 0o700 });
   return {
-    'audit-policy-file': auditPolicyFile,
-    'audit-log-path': join(logs, 'audit', 'audit.log'),
+    'audit-policy-file': give(auditPolicyFile),
+    'audit-log-path': join(auditDir(dataDir), 'audit.log'),
     'audit-log-maxage': '30', // days
     'audit-log-maxbackup': '10',
     'audit-log-maxsize': '100', // MiB
-    'admission-control-config-file': admissionFile,
+    'admission-control-config-file': give(admissionFile),
     'enable-admission-plugins': 'NodeRestriction,DenyServiceExternalIPs',
     'service-account-extend-token-expiration': 'false',
   };

@@ -1,7 +1,7 @@
-import { join } from 'node:path';
 import { childEnvironment } from '../../shared/process/process.ts';
 import type { Component } from '../../shared/component/component.ts';
 import { processComponent, type ProcessSpec, type Supervisor } from '../../shared/process/process.ts';
+import type { Account } from './account.ts';
 import { commandLine, type Flags } from './arguments.ts';
 
 interface Program {
@@ -12,19 +12,26 @@ interface Program {
   readonly flags: Flags;
   readonly extraArgs: readonly string[];
   readonly ready: ProcessSpec['ready'];
+  readonly account: Account;
   readonly stopTimeoutMs: number;
 }
 
 /** One of the control plane's programs as a component. */
 export function programComponent(program: Program): Component {
-  const { name, after, supervisor, binDir, flags, extraArgs, ready, stopTimeoutMs } = program;
+  const { name, after, supervisor, binDir, flags, extraArgs, ready, account, stopTimeoutMs } = program;
   const spec: ProcessSpec = {
-    command: join(binDir, name),
+    // Found from its own folder, so that the folders above may be closed to the user that it is.
+    command: `./${name}`,
+    cwd: binDir,
     args: commandLine(flags, extraArgs),
-    env: childEnvironment(name, { path: binDir }),
+    env: childEnvironment(name, {
+      path: binDir,
+      ...(account.folder !== undefined && { extra: { HOME: account.folder } }),
+    }),
     ready,
     stopTimeoutMs,
     backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 30_000 },
+    securityContext: account.securityContext,
   };
   return processComponent({ name, after, supervisor, specify: () => Promise.resolve(spec) });
 }

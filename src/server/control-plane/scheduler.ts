@@ -1,5 +1,4 @@
 import type { Component } from '../../shared/component/component.ts';
-import { kubeconfigPath } from './certificates.ts';
 import type { ProgramOptions } from './control-plane.ts';
 import { programComponent } from './program.ts';
 import { answersOk } from './readiness.ts';
@@ -7,8 +6,9 @@ import { answersOk } from './readiness.ts';
 const name = 'kube-scheduler';
 
 export function schedulerComponent(options: ProgramOptions): Component {
-  const { supervisor, binDir, extraArgs, pki, paths, leaves, ports } = options;
-  const kubeconfig = kubeconfigPath(paths.server.cred, name);
+  const { supervisor, binDir, extraArgs, pki, leaves, ports } = options;
+  const account = options.accounts[name];
+  const kubeconfig = options.kubeconfigs[name];
   return programComponent({
     name,
     after: ['kube-apiserver'],
@@ -20,13 +20,14 @@ export function schedulerComponent(options: ProgramOptions): Component {
       'authorization-kubeconfig': kubeconfig,
       'bind-address': '127.0.0.1',
       'secure-port': String(ports.scheduler),
-      'tls-cert-file': leaves.schedulerServing.certFile,
-      'tls-private-key-file': leaves.schedulerServing.keyFile,
+      'tls-cert-file': account.give(leaves.schedulerServing.certFile),
+      'tls-private-key-file': account.give(leaves.schedulerServing.keyFile),
       'tls-min-version': 'VersionTLS12',
       'leader-elect': 'false',
       profiling: 'false',
     },
     extraArgs: extraArgs.scheduler,
+    account,
     ready: answersOk(`https://127.0.0.1:${ports.scheduler}/readyz`, pki.serverCa.caPem),
     stopTimeoutMs: 10_000,
   });

@@ -35,6 +35,8 @@ export interface EtcdDoorOptions {
   /** `unix:///PATH`, `http://127.0.0.1:PORT` or `https://HOST:PORT`. */
   readonly listen: readonly string[];
   readonly tls?: ListenTls;
+  /** May use a unix socket beside root. */
+  readonly group?: number;
   readonly memberName?: string;
   readonly progressIntervalMs?: number;
 }
@@ -62,7 +64,7 @@ export async function openEtcdDoor(options: EtcdDoorOptions): Promise<EtcdDoor> 
     ...kagentMethods(store),
   ]);
   const doors: Door[] = [];
-  for (const address of listen.map(parseListenAddress)) doors.push(await openGrpcDoor(methods, address, options.tls));
+  for (const address of listen.map(parseListenAddress)) doors.push(await openGrpcDoor(methods, address, options));
   return {
     refuseNew: () => doors.forEach((door) => door.refuseNew()),
     close: async () => void (await Promise.all(doors.map((door) => door.close()))),

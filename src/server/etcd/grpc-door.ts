@@ -25,7 +25,11 @@ export interface Door {
 }
 
 /** @throws {InvalidListenAddressError} @throws {ListenAddressInUseError} */
-export async function openGrpcDoor(methods: GrpcMethods, address: ListenAddress, tls?: ListenTls): Promise<Door> {
+export async function openGrpcDoor(
+  methods: GrpcMethods,
+  address: ListenAddress,
+  { tls, group }: { readonly tls?: ListenTls | undefined; readonly group?: number | undefined } = {},
+): Promise<Door> {
   checkTls(address, tls);
   const sockets = new Map<Socket, Connection>();
   const server = serverFor(address, tls, (socket) => {
@@ -33,7 +37,7 @@ export async function openGrpcDoor(methods: GrpcMethods, address: ListenAddress,
     sockets.set(socket, connection);
     socket.on('close', () => sockets.delete(socket));
   });
-  await bindSocket(server, address);
+  await bindSocket(server, address, group);
   const closed = new Promise((resolve) => server.once('close', resolve));
   return {
     refuseNew: () => void server.close(),

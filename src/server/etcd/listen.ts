@@ -2,11 +2,12 @@
  * Where the door listens: `unix:///path`, `http://127.0.0.1:2379` or `https://HOST:2379`; never in the clear beyond this
  * host, and beyond it only for clients with a certificate.
  */
-import { chmod, lstat, mkdir, unlink } from 'node:fs/promises';
+import { lstat, mkdir, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import type { Server } from 'node:net';
 import { dirname } from 'node:path';
 import { systemCode } from '../../shared/errors.ts';
+import { listenPrivately } from '../../shared/listen/listen.ts';
 import { InvalidListenAddressError, ListenAddressInUseError } from './errors.ts';
 
 export type ListenAddress =
@@ -64,19 +65,21 @@ function isLoopback(host: string): boolean {
  */
 const backlog = 4096;
 
-/** @throws {ListenAddressInUseError} */
-export async function bindSocket(server: Server, address: ListenAddress): Promise<void> {
-  if (address.kind === 'unix') await removeStale(address.path);
+/** @param group may use a unix socket beside root @throws {ListenAddressInUseError} */
+export async function bindSocket(server: Server, address: ListenAddress, group?: number): Promise<void> {
+  if (address.kind === 'unix') {
+    await removeStale(address.path);
+    return listenPrivately(server, address.path, { group, backlog });
+  }
+  const { host, port } = address;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) =>
       reject(
         systemCode(error) === 'EADDRINUSE' ? new ListenAddressInUseError(nameOf(address), { cause: error }) : error,
       ),
     );
-    const where = address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port };
-    server.listen({ ...where, backlog }, resolve);
+    server.listen({ host, port, backlog }, resolve);
   });
-  if (address.kind === 'unix') await chmod(address.path, 0o600);
 }
 
 function nameOf(address: ListenAddress): string {

@@ -1,5 +1,6 @@
 import { corednsManifest } from './packaged/coredns.ts';
 import { nodeAddressesManifest, type NodeAddressSettings } from './packaged/node-addresses.ts';
+import { nodeRoutingManifest } from './packaged/node-routing.ts';
 import { rbacManifest } from './packaged/rbac.ts';
 
 export interface PackagedSettings extends NodeAddressSettings {
@@ -14,6 +15,7 @@ export function packagedManifests(
 ): readonly { readonly name: string; readonly text: string }[] {
   return [
     { name: '00-kagent-rbac', text: rbacManifest() },
+    { name: '01-kagent-node-routing', text: nodeRoutingManifest() },
     { name: '02-kagent-node-addresses', text: nodeAddressesManifest(settings) },
     { name: 'coredns', text: corednsManifest(settings) },
   ];

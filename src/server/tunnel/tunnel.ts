@@ -23,6 +23,8 @@ import { routeTo, targetOf, type NodeAddressBook, type RoutedNode, type Target }
 export interface TunnelOptions {
   /** Where kube-apiserver asks. */
   readonly socketPath: string;
+  /** Of kube-apiserver; undefined if it is root. */
+  readonly group?: number | undefined;
   readonly nodes: () => readonly RoutedNode[];
   readonly addresses: NodeAddressBook;
   /** The way to an agent; undefined for one that is not connected. */
@@ -100,7 +102,7 @@ export function createTunnel(options: TunnelOptions): Tunnel {
         if (head.length > 0) socket.unshift(head);
         void onConnect(socket, url);
       });
-      await listenPrivately(server, socketPath);
+      await listenPrivately(server, socketPath, { group: options.group });
       condition.set('True', 'Listening', '');
     },
     async stop() {

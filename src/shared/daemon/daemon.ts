@@ -23,8 +23,8 @@ import {
 import { settleAfterStart } from '../settle.ts';
 import { serviceNameOf, type Notifier } from '../service/service.ts';
 import { version } from '../version/version.ts';
-import { lockDataDir } from './lock.ts';
-import { serveLocally, type DaemonStatus, type LocalRequests } from './status.ts';
+import { DataDirInUseError, lockDataDir } from './lock.ts';
+import { askStatus, serveLocally, type DaemonStatus, type LocalRequests } from './status.ts';
 import { timeline, type Progress } from './timeline.ts';
 
 const childLogMaxBytes = 10 * 1024 * 1024;
@@ -66,7 +66,13 @@ export interface RunOptions {
 /** @throws {DataDirInUseError} @throws {NewerDataDirError} */
 export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const { mode, paths, log, nodeName, notifier } = options;
-  const release = await lockDataDir(paths);
+  const release = lockDataDir(paths);
+  try {
+    await refuseBesideEarlier(options);
+  } catch (error) {
+    release();
+    throw error;
+  }
   const events = createEventLog({ keep: eventsKept });
   await endLeftOvers(paths.children, log);
   const logs = childLogs(paths.logs, { maxBytes: childLogMaxBytes });
@@ -149,6 +155,16 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     log.info('stopped');
   };
   return { supervisor, events, fail: (error) => failure.abort(error), run };
+}
+
+/**
+ * A kagent of before the lock was a file has another lock; its children would be taken for left-over ones.
+ * @throws {DataDirInUseError}
+ */
+async function refuseBesideEarlier({ paths, statusSocket }: DaemonOptions): Promise<void> {
+  const running = await askStatus(statusSocket).catch(() => undefined); // nobody answers: the usual case
+  if (running === undefined || running.pid === process.pid || running.dataDir !== paths.dataDir) return;
+  throw new DataDirInUseError(paths.dataDir, running.pid);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -1,16 +1,17 @@
-import { once } from 'node:events';
-import { mkdirSync, realpathSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
 import { KagentError, systemCode } from '../errors.ts';
 import { readFileIfExists, writeFileAtomicSync } from '../files/files.ts';
 import type { Paths } from '../paths.ts';
+import { processStat } from '../process/process.ts';
 import { compareVersions, version } from '../version/version.ts';
 
 export class DataDirInUseError extends KagentError {
   readonly code = 'DATA_DIR_IN_USE';
   readonly fault = 'operator';
 
-  constructor(dataDir: string, holder: string) {
+  constructor(dataDir: string, pid: number | undefined) {
+    const holder = pid === undefined ? '' : ` (pid ${pid})`;
     super(
       `another kagent${holder} runs on ${dataDir}; see it with 'kagent status', stop it first, or choose another --data-dir`,
     );
@@ -29,31 +30,57 @@ export class NewerDataDirError extends KagentError {
 }
 
 /**
- * Takes the data dir for this process alone, for as long as it lives. The kernel holds the lock (a socket name without a
- * file), so that a killed kagent leaves none behind.
+ * Takes the data dir for this process alone, for as long as it lives. The kernel holds the lock and frees it when the process
+ * ends, however it ends; a child does not inherit it, and a reboot leaves none. It is on a file that root alone can open: a name
+ * that anybody can take, such as an abstract socket's, would let anybody keep kagent from starting. SQLite takes it because Node
+ * itself cannot.
  * @throws {DataDirInUseError} @throws {NewerDataDirError}
  */
-export async function lockDataDir(paths: Paths): Promise<() => void> {
+export function lockDataDir(paths: Paths): () => void {
   mkdirSync(paths.dataDir, { recursive: true, mode: 0o755 });
-  const lock = createServer();
-  lock.listen(`\0kagent:${realpathSync(paths.dataDir)}`);
-  try {
-    await once(lock, 'listening');
-  } catch (error) {
-    if (systemCode(error) !== 'EADDRINUSE') throw error;
-    const pid = readFileIfExists(paths.lock)?.trim();
-    throw new DataDirInUseError(paths.dataDir, pid === undefined ? '' : ` (pid ${pid})`);
-  }
-  lock.unref();
-  const release = () => void lock.close();
+  const release = lockFile(paths.lock);
+  if (release === undefined) throw new DataDirInUseError(paths.dataDir, livePid(paths.holder));
   try {
     checkVersion(paths);
+    writeFileAtomicSync(paths.holder, `${process.pid}\n`, 0o600);
   } catch (error) {
     release();
     throw error;
   }
-  writeFileAtomicSync(paths.lock, `${process.pid}\n`, 0o600);
   return release;
+}
+
+const sqliteBusy = 5;
+
+/** @returns undefined if another process has it */
+function lockFile(path: string): (() => void) | undefined {
+  makePrivateFile(path);
+  const database = new DatabaseSync(path);
+  try {
+    database.exec('PRAGMA journal_mode = OFF; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+  } catch (error) {
+    database.close();
+    if ((error as { readonly errcode?: number }).errcode === sqliteBusy) return undefined;
+    throw error;
+  }
+  return () => {
+    if (database.isOpen) database.close();
+  };
+}
+
+/** One that is there is not even opened: closing it would give up a lock that this process has on it. */
+function makePrivateFile(path: string): void {
+  try {
+    closeSync(openSync(path, 'ax', 0o600));
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error;
+  }
+}
+
+/** Of the process that wrote it last, unless it has ended since. */
+function livePid(path: string): number | undefined {
+  const pid = Number(readFileIfExists(path)?.trim());
+  return Number.isInteger(pid) && processStat(pid) !== undefined ? pid : undefined;
 }
 
 /** A newer kagent may have changed what is on disk in ways that this one does not know. */

@@ -3,19 +3,43 @@
  * Listening: on a socket file that is root's alone, or on a port that another program may have.
  */
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
 import type { Server } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { systemCode } from '../errors.ts';
 
-/** Takes the place of a file that an earlier process left; the caller knows that nobody listens there any more. */
-export async function listenPrivately(server: Server, path: string): Promise<void> {
+export interface PrivateSocket {
+  /** May connect beside root; by its number. */
+  readonly group?: number | undefined;
+  readonly backlog?: number;
+}
+
+/**
+ * Takes the place of a file that an earlier process left; the caller knows that nobody listens there any more.
+ * The socket is made in a folder that nobody else can enter and moved when it has its mode: it is never open to others, not for
+ * a moment. The umask would do that too, but it is the whole process's, and what other threads make meanwhile would have it.
+ */
+export async function listenPrivately(server: Server, path: string, options: PrivateSocket = {}): Promise<void> {
+  const { group, backlog } = options;
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-  rmSync(path, { force: true });
-  const before = process.umask(0o177); // the socket is never open to others, not for a moment
-  server.listen(path);
-  await once(server, 'listening').finally(() => process.umask(before));
-  chmodSync(path, 0o600);
+  const folder = mkdtempSync(join(dirname(path), '.'));
+  const made = join(folder, 's');
+  try {
+    server.listen({ path: made, ...(backlog !== undefined && { backlog }) });
+    await once(server, 'listening');
+    if (group !== undefined) chownSync(made, 0, group);
+    chmodSync(made, group === undefined ? 0o600 : 0o660);
+    renameSync(made, path);
+  } catch (error) {
+    server.close();
+    throw error;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  const { ino } = statSync(path);
+  server.once('close', () => {
+    if (statSync(path, { throwIfNoEntry: false })?.ino === ino) rmSync(path, { force: true });
+  });
 }
 
 /** @throws what `taken` makes of it where another program has the port */

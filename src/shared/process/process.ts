@@ -8,9 +8,22 @@ export interface ProcessSpec {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>; // complete
+  readonly cwd?: string;
   readonly ready: (signal: AbortSignal) => Promise<void>; // retried; raced against an early exit
   readonly stopTimeoutMs: number; // SIGTERM, then SIGKILL to the group
   readonly backoff: { readonly minMs: number; readonly maxMs: number; readonly stableAfterMs: number };
+  /** Root that gains nothing by a program's mode, unless said. */
+  readonly securityContext?: SecurityContext;
+}
+
+/** As a container's: what the child may do at most. Where the host has no `setpriv` it is root's. */
+export interface SecurityContext {
+  /** Its only group too; without capabilities but those of `addCapabilities`. Root unless said. */
+  readonly runAsUser?: number;
+  /** As capabilities(7) spells them, in lower case and without `cap_`. */
+  readonly addCapabilities?: readonly string[];
+  /** False sets no_new_privs, which what it starts inherits for good: not for what starts containers. */
+  readonly allowPrivilegeEscalation: boolean;
 }
 
 export interface Supervisor {
@@ -44,6 +57,7 @@ export interface ProcessStatus {
 export { createSupervisor, type SupervisorOptions } from './supervisor.ts';
 export { processComponent } from './process-component.ts';
 export { childLogs, type ChildLog } from './child-log.ts';
+export { whyNotAsUser } from './privileges.ts';
 export { childRegistry, endLeftOvers, processRun } from './children.ts';
 export { childCgroups, removeCgroups } from './cgroup.ts';
 export { addTools, childEnvironment } from './environment.ts';

@@ -1,8 +1,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import { existsSync, realpathSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { launchedWith } from './privileges.ts';
 import type { ProcessSpec } from './process.ts';
 
 /** How a life ended, in words: `exit code 1`, `signal SIGKILL`. */
@@ -30,10 +29,11 @@ export async function spawnChild(spec: ProcessSpec, options: SpawnOptions): Prom
   const launcher = 'for c in $KAGENT_CGROUPS; do echo $$ >"$c/cgroup.procs"; done; unset KAGENT_CGROUPS; exec "$@"';
   const child: ChildProcessByStdio<null, Readable, Readable> = spawn(
     '/bin/sh',
-    ['-c', launcher, 'sh', ...parentDeathSignal(), spec.command, ...spec.args],
+    ['-c', launcher, 'sh', ...launchedWith(spec.securityContext), spec.command, ...spec.args],
     {
       env: { ...spec.env, KAGENT_CGROUPS: options.cgroups.join(' ') },
       stdio: ['ignore', 'pipe', 'pipe'],
+      ...(spec.cwd !== undefined && { cwd: spec.cwd }),
       detached: true, // a process group of its own
     },
   );
@@ -58,14 +58,4 @@ export async function spawnChild(spec: ProcessSpec, options: SpawnOptions): Prom
       }
     },
   };
-}
-
-/** `setpriv` of util-linux; busybox's cannot do it, and then the next start's sweep is what is left. */
-function parentDeathSignal(): readonly string[] {
-  const setpriv = (process.env['PATH'] ?? '/usr/bin:/bin')
-    .split(delimiter)
-    .map((dir) => join(dir, 'setpriv'))
-    .find((path) => existsSync(path));
-  if (setpriv === undefined || realpathSync(setpriv).endsWith('busybox')) return [];
-  return [setpriv, '--pdeathsig', 'KILL', '--'];
 }

@@ -12,7 +12,7 @@ export function saidDataDir(said: {
 }): string {
   const { args, environment, host } = said;
   const flag = args.findIndex((arg) => /^(--data-dir|-d)(=|$)/.test(arg));
-  const byFlag = flag < 0 ? undefined : (args[flag]?.split('=')[1] ?? args[flag + 1]);
+  const byFlag = flag < 0 ? undefined : (/=(.*)/.exec(args[flag] ?? '')?.[1] ?? args[flag + 1]);
   const line = environment.split('\n').find((candidate) => candidate.startsWith('KAGENT_DATA_DIR='));
   const byVariable = line === undefined ? undefined : shellWords(line.slice('KAGENT_DATA_DIR='.length))[0];
   const byFile = saidInFiles(host.path(`${configDir}/config.yaml`), 'data-dir');

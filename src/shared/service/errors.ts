@@ -38,11 +38,18 @@ export class ServiceManagerError extends KagentError {
   }
 }
 
+export class ServiceDefinitionError extends KagentError {
+  readonly code = 'SERVICE_DEFINITION';
+  readonly fault = 'operator';
+}
+
 export class EnvironmentValueError extends KagentError {
   readonly code = 'SERVICE_ENVIRONMENT_VALUE';
   readonly fault = 'operator';
 
   constructor(name: string) {
-    super(`${name} has a line break in its value, which an environment file cannot hold; use config.yaml instead`);
+    super(
+      `${name} has a line break or another control character in its value, which an environment file cannot hold; use config.yaml instead`,
+    );
   }
 }

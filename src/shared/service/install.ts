@@ -7,7 +7,7 @@ import { claimOf, missingAbove, openJournal, type Made } from '../journal/journa
 import { configDir, pathsOf } from '../paths.ts';
 import { lookUntil } from '../look-until.ts';
 import { saidDataDir } from './data-dir.ts';
-import { commandIn } from './definition.ts';
+import { checkDefinition, checkServiceName, commandIn } from './definition.ts';
 import { mergeEnvironment } from './env-file.ts';
 import type { ServiceHost } from './host.ts';
 import { readyLooks } from './looks.ts';
@@ -44,7 +44,9 @@ export interface InstallOptions {
  */
 export async function installService(options: InstallOptions, signal: AbortSignal): Promise<void> {
   const { host, manager, print } = options;
+  if (options.name !== undefined) checkServiceName(options.name);
   const { name, args, env } = withoutSecrets(serviceOf(options), options);
+  checkDefinition({ name, executable: options.executable, args });
   const files = manager.files(name);
   const environment = mergeEnvironment(readFileIfExists(files.environment) ?? '', env);
   noteWhatIsThere(options, args, environment);

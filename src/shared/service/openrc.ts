@@ -1,13 +1,12 @@
 import { existsSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
 import { lookUntil } from '../look-until.ts';
 import { allocatorVariables } from './allocator.ts';
-import { definitionHead, serviceVariable } from './definition.ts';
+import { definitionHead, modeOf, serviceVariable } from './definition.ts';
 import { ServiceNotReadyError } from './errors.ts';
 import { must } from './host.ts';
 import { readyLooks } from './looks.ts';
-import { shellDoubleQuote, shellQuote } from './quote.ts';
+import { openrcWords, shellDoubleQuote, shellQuote } from './quote.ts';
 import type { ManagerOptions } from './managers.ts';
 import type { ServiceDefinition, ServiceManager } from './service.ts';
 import { lastLines, serviceLogVariable } from './service-log.ts';
@@ -86,7 +85,10 @@ function nextSigterm(withinMs: number): Promise<void> {
 
 /** supervise-daemon keeps it alive; on stop it signals kagent alone, so the pods go on. */
 export function rcScript(definition: ServiceDefinition, environmentFile: string, log: string): string {
-  const { name, executable, args } = definition;
+  const { name } = definition;
+  const command = openrcWords([definition.executable], 'kagent_executable');
+  const args = openrcWords(definition.args, 'kagent_argument');
+  const words = [...command.assignments, ...args.assignments].map((line) => `${line}\n`).join('');
   const allocation = Object.entries(allocatorVariables)
     .map(([key, value]) => `${key}=${value}`)
     .join('\n');
@@ -94,10 +96,10 @@ export function rcScript(definition: ServiceDefinition, environmentFile: string,
 ${definitionHead(definition)}
 
 name=${shellDoubleQuote(name)}
-description=${shellDoubleQuote(`Kubernetes by kagent (${args[0] ?? 'server'})`)}
+description="Kubernetes by kagent (${modeOf(definition)})"
 supervisor="supervise-daemon"
-command=${shellDoubleQuote(executable)}
-command_args=${shellDoubleQuote(args.map(shellQuote).join(' '))}
+${words}command=${command.line}
+command_args=${args.line}
 pidfile="/run/${name}.pid"
 output_log=${shellDoubleQuote(log)}
 error_log=${shellDoubleQuote(log)}

@@ -1,12 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { lookUntil } from '../look-until.ts';
 import { allocatorVariables } from './allocator.ts';
-import { definitionHead, serviceVariable } from './definition.ts';
+import { definitionHead, modeOf, serviceVariable } from './definition.ts';
 import { removedExitCode, wrongUsageExitCode } from './exit-codes.ts';
 import { ServiceNotReadyError } from './errors.ts';
 import { must, type ServiceHost } from './host.ts';
 import { readyLooks } from './looks.ts';
-import { systemdQuote } from './quote.ts';
+import { systemdExecutable, systemdPath, systemdQuote } from './quote.ts';
 import type { ServiceDefinition, ServiceManager } from './service.ts';
 
 /** Where administrators' units are; those of packages and images may be elsewhere. @see systemd.unit(5) */
@@ -95,13 +95,14 @@ async function unitState(host: ServiceHost, unit: string): Promise<UnitState> {
  * a node that was removed stays away.
  */
 export function unitText(definition: ServiceDefinition, environmentFile: string): string {
-  const command = [definition.executable, ...definition.args].map(systemdQuote).join(' ');
+  const { executable, args } = definition;
+  const command = [systemdExecutable(executable), ...args.map(systemdQuote)].join(' ');
   const allocation = Object.entries(allocatorVariables)
     .map(([name, value]) => `Environment=${name}=${value}`)
     .join('\n');
   return `${definitionHead(definition)}
 [Unit]
-Description=Kubernetes by kagent (${definition.args[0] ?? 'server'})
+Description=Kubernetes by kagent (${modeOf(definition)})
 Wants=network-online.target
 After=network-online.target
 
@@ -112,7 +113,7 @@ ${allocation}
 Environment=${serviceVariable}=%N
 EnvironmentFile=-/etc/default/%N
 EnvironmentFile=-/etc/sysconfig/%N
-EnvironmentFile=-${environmentFile}
+EnvironmentFile=-${systemdPath(environmentFile)}
 ExecStart=${command}
 KillMode=process
 Delegate=yes

@@ -90,6 +90,32 @@ test('an agent that is stopped with --drain has its pods on other nodes first, a
   await eventually(async () => (await unschedulable('a1')) === '', { withinMs: 30_000, what: 'an open node' });
 });
 
+test('after killall, neighbours of the box still do not reach its 127.0.0.1', async () => {
+  const neighbour = await nodes.addBox('n1', 31);
+  // A box of the attacker's own, which sends packets for a loopback address out of its card.
+  await neighbour.sh(`echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet
+ip rule add pref 2 lookup local && ip rule del pref 0
+ip rule add pref 1 to 127.0.0.77 lookup 77 && ip route add 127.0.0.77 via ${agent.host.address} table 77`);
+  const serve =
+    'use IO::Socket::INET; open my $f, ">", "/run/listener.pid"; print $f $$; close $f; our $s = IO::Socket::INET->new(LocalAddr => "127.0.0.77", LocalPort => 8099, Listen => 5) or die; ' +
+    'while (my $c = $s->accept) { print $c "open"; close $c }';
+  const reached = async () => (await neighbour.host.exec(['curl', '-s', '-m', '2', 'telnet://127.0.0.77:8099'])).stdout;
+  const localnet = '/proc/sys/net/ipv4/conf/all/route_localnet';
+
+  const whileItRuns = agent.run(['perl', '-e', serve]);
+  expect(await agent.sh(`cat ${localnet}`)).toBe('1\n');
+  expect(await reached()).toBe('');
+  expect(await agent.kagent(['killall'])).toMatchObject({ code: 0 });
+  expect(await agent.sh(`cat ${localnet}`)).toBe('0\n');
+  expect(await reached()).toBe('');
+  await agent.sh(`echo 1 >${localnet}`);
+  expect(await reached()).toBe('open'); // the attack works where it is let
+  await agent.sh(`echo 0 >${localnet}; kill $(cat /run/listener.pid); rm /run/listener.pid`);
+  await whileItRuns.exited;
+  await startAgain();
+  await untilNode(nodes, 'a1', { connected: true, status: 'Ready' });
+});
+
 test('a node that somebody had cordoned is still cordoned after a stop and a start', async () => {
   await server.kubectl('cordon', 'a1');
   expect(await agent.kagent(['stop', '--drain', '--timeout', '60s'])).toMatchObject({ code: 0 });

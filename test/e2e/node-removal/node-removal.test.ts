@@ -232,3 +232,80 @@ describe('a node', () => {
     });
   });
 });
+
+describe('a node that was taken over', () => {
+  const pki = '/var/lib/kagent/agent/pki';
+  /** With the rights of that node's kubelet. @returns the code and all that kubectl wrote */
+  const asKubelet = async (box: Box, command: string) => {
+    const script = `kagent kubectl --kubeconfig ${pki}/kubelet.kubeconfig ${command}`;
+    const { code, stdout, stderr } = await box.host.exec(['sh', '-c', script]);
+    return [code, stdout + stderr];
+  };
+
+  test("does not register with the range of another node's pods, nor say how it is reached", async () => {
+    const s1 = await kubectl('get', 'node', 's1', '-o', 'jsonpath={.spec.podCIDR}');
+    const registered = (name: string, more: string) =>
+      `create -f - <<'END'\n{"apiVersion":"v1","kind":"Node","metadata":{"name":"${name}"},${more}}\nEND`;
+    await kubectl('delete', 'node', 'a2');
+    const thief = await asKubelet(stranger, registered('a2', `"spec":{"podCIDR":"${s1}","podCIDRs":["${s1}"]}`));
+    expect(thief).toEqual([1, expect.stringContaining("a node does not choose its pods' range")]);
+    expect(await asKubelet(stranger, registered('a2', '"spec":{}'))).toEqual([0, 'node/a2 created\n']);
+    const note = await asKubelet(
+      stranger,
+      `annotate node a2 flannel.alpha.coreos.com/public-ip=${nodes.server.host.address}`,
+    );
+    expect(note).toEqual([1, expect.stringContaining("a kubelet does not write flannel's annotations")]);
+    await kubectl('delete', 'node', 'a2');
+  });
+
+  test('takes no route along when it goes, whatever its object had said', async () => {
+    const [range = '', mac = ''] = (
+      await kubectl(
+        'get',
+        'node',
+        's1',
+        '-o',
+        `jsonpath={.spec.podCIDR} {.metadata.annotations.flannel\\.alpha\\.coreos\\.com/backend-data}`,
+      )
+    ).split(' ');
+    const own = /..:..:..:..:..:../.exec(mac)?.[0] ?? '';
+    const neighbour = () => stranger.sh('ip -4 route show dev flannel.1; ip neigh show dev flannel.1');
+    expect(await neighbour()).toContain(own);
+    const annotations = {
+      'flannel.alpha.coreos.com/public-ip': '192.0.2.66',
+      'flannel.alpha.coreos.com/backend-type': 'vxlan',
+      'flannel.alpha.coreos.com/backend-data': '{"VNI":1,"VtepMAC":"02:00:00:00:00:66"}',
+      'flannel.alpha.coreos.com/kube-subnet-manager': 'true',
+    };
+    const spec = { podCIDR: range, podCIDRs: [range] };
+    const ghost = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'ghost', annotations }, spec };
+    await nodes.server.apply(JSON.stringify(ghost, undefined, 2));
+    await eventually(async () => (await neighbour()).includes('02:00:00:00:00:66'), { what: 'the route to the ghost' });
+    await kubectl('delete', 'node', 'ghost');
+    await eventually(async () => !(await neighbour()).includes('02:00:00:00:00:66'), { what: 'its end' });
+    const isBack = async () => {
+      const routes = await neighbour();
+      return [own, range].every((text) => routes.includes(text));
+    };
+    await eventually(isBack, { what: "the server's own route" });
+  });
+});
+
+test('the control plane runs without rights, each program as a user of its own', async () => {
+  const rights = new Map<string, readonly (string | undefined)[]>();
+  for (const name of ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler']) {
+    const text = await nodes.server.sh(`cat /proc/$(pgrep -f '^\\./${name} ')/status`);
+    rights.set(
+      name,
+      ['Uid', 'CapBnd', 'NoNewPrivs'].map((field) => new RegExp(`^${field}:\\s+(\\S+)`, 'm').exec(text)?.[1]),
+    );
+  }
+  const none = '0000000000000000';
+  expect(Object.fromEntries(rights)).toEqual({
+    'kube-apiserver': ['2109345001', none, '1'],
+    'kube-controller-manager': ['2109345002', none, '1'],
+    'kube-scheduler': ['2109345003', none, '1'],
+  });
+  // Pods' own setuid programs still work: what starts them has not given that up for them.
+  expect(await nodes.server.sh(`grep NoNewPrivs /proc/$(pidof -s containerd)/status`)).toMatch(/0$/m);
+});

@@ -1,8 +1,13 @@
 /** kagent under a real systemd: the boxes are Debians whose first process it is. */
 import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { mergeEnvironment } from '../../../src/shared/service/env-file.ts';
+import { unitText } from '../../../src/shared/service/systemd.ts';
 import { createServiceBoxes, toJoin, type ServiceBox, type ServiceBoxes } from '../../helpers/service-boxes.ts';
+import { serviceWord } from '../../helpers/service-words.ts';
 import { eventually } from '../../helpers/wait.ts';
 
 let boxes: ServiceBoxes;
@@ -196,6 +201,32 @@ describe('an agent', () => {
     expect(await agent.install()).toContain('kagent-agent is Ready');
     expect(await server.kubectl('get', 'nodes', '-o', 'name')).toBe('node/a1\nnode/s1\n');
   });
+});
+
+test('whatever a word has in it, systemd hands it to the program as it was, from ExecStart= and from an environment file', async () => {
+  const samples = fc.sample(serviceWord, 60);
+  await server.sh('mkdir -p /run/words');
+  const folder = server.path('/run/words');
+  const program = '#!/bin/sh\nprintf "%s\\0" "$KAGENT_WORD" "$@" >"/run/words/$OUT"\n';
+  writeFileSync(join(folder, 'program'), program, { mode: 0o755 });
+  const units = server.path('/run/systemd/system');
+  for (const [index, word] of samples.entries()) {
+    writeFileSync(join(folder, `${index}.env`), mergeEnvironment('', { KAGENT_WORD: word }));
+    const text = unitText(
+      { name: `words-${index}`, executable: '/run/words/program', args: [word, 'end'] },
+      `/run/words/${index}.env`,
+    );
+    writeFileSync(
+      join(units, `words-${index}.service`),
+      text.replace('Type=notify', `Type=oneshot\nEnvironment=OUT=${index}`).replace('Restart=always', 'Restart=no'),
+    );
+  }
+  await server.sh(
+    `systemctl daemon-reload && systemctl start ${samples.map((_, index) => `words-${index}`).join(' ')}`,
+  );
+  const read = samples.map((_, index) => readFileSync(join(folder, String(index)), 'utf8'));
+  await server.sh('rm -r /run/words /run/systemd/system/words-* && systemctl daemon-reload');
+  expect(read).toEqual(samples.map((word) => `${word}\0${word}\0end\0`));
 });
 
 test('uninstalled, systemd knows nothing of it any more', async () => {

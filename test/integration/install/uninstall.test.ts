@@ -10,14 +10,15 @@ import { createServiceManager, daemonPid, hostAt } from '../../../src/shared/ser
 import { link, makeBox, makeCheckout, type Box } from './box.ts';
 
 /** Pods, links and rules are the whole box's: other tests end those. */
-function fakeParts(asked: string[]): BoxParts {
+function fakeParts(asked: string[], routesLocalnet = false): BoxParts {
   return {
+    routesLocalnet: () => routesLocalnet,
     endPods: async () => {
       asked.push('endPods');
       return { left: [] };
     },
-    removeNetwork: async () => {
-      asked.push('removeNetwork');
+    removeNetwork: async ({ keepLoopbackGuard }) => {
+      asked.push(keepLoopbackGuard === true ? 'removeNetwork but for the guard' : 'removeNetwork');
       return { left: [] };
     },
     removeCgroups: () => {
@@ -194,6 +195,37 @@ test('killall stops the daemon and leaves every file', async () => {
   expect(daemonPid(box.path('run/kagent/kagent.pid'))).toBeUndefined();
   expect(files(box).filter((path) => !path.startsWith('run/'))).toEqual(before);
   expect(asked.lines[0]).toMatch(/^kagent stopped \(/);
+});
+
+const sysctl = (name: string, before: string) => ({ kind: 'sysctl', name, before, after: '1', bootId: 'x' }) as const;
+
+test('killall closes what the rules kept closed before it takes the rules away, and leaves other settings', async () => {
+  const box = makeBox();
+  const asked = options(box);
+  mkdirSync(asked.paths.dataDir, { recursive: true });
+  openJournal(asked.paths.journal).record(
+    sysctl('net/ipv4/conf/all/route_localnet', '0'),
+    sysctl('net/ipv4/ip_forward', '0'),
+    sysctl('vm/panic_on_oom', '0'),
+  );
+  await runKillall(asked);
+  const [pods, ...then] = asked.asked;
+  expect(pods).toBe('endPods');
+  expect(then).toEqual(['net/ipv4/ip_forward', 'net/ipv4/conf/all/route_localnet', 'removeNetwork', 'removeCgroups']);
+  expect(openJournal(asked.paths.journal).entries()).toEqual([sysctl('vm/panic_on_oom', '0')]);
+});
+
+test.each([
+  ['0', 'removeNetwork but for the guard', 1],
+  ['1', 'removeNetwork', 0], // its owner had opened 127.0.0.1 before kagent came
+])('where route_localnet was %s and is 1 in the end, killall does: %s', async (before, expected, sentences) => {
+  const box = makeBox();
+  const asked = options(box);
+  mkdirSync(asked.paths.dataDir, { recursive: true });
+  openJournal(asked.paths.journal).record(sysctl('net/ipv4/conf/all/route_localnet', before));
+  const { stayed } = await runKillall({ ...asked, parts: fakeParts(asked.asked, true) });
+  expect(asked.asked).toContain(expected);
+  expect(stayed.filter((one) => one.includes('KUBE-FIREWALL'))).toHaveLength(sentences);
 });
 
 test('what others had in a customary folder stays and is named; kept data stays too', async () => {

@@ -27,13 +27,15 @@ export async function cisBox(paths: Paths): Promise<CisBox> {
     string,
     unknown
   >;
+  const flag: CisBox['flag'] = (component, name) => {
+    const word = words.get(component)?.findLast((one) => one.startsWith(`--${name}=`));
+    if (word !== undefined) return word.slice(name.length + 3);
+    return name === 'authorization-mode' ? modesIn(flag(component, 'authorization-config')) : undefined;
+  };
   return {
     paths,
     isRunning: (component) => words.has(component),
-    flag(component, name) {
-      const word = words.get(component)?.findLast((one) => one.startsWith(`--${name}=`));
-      return word?.slice(name.length + 3);
-    },
+    flag,
     kubelet: (key) => kubelet[key],
     files: (wanted) =>
       wanted.flatMap((path) => {
@@ -45,6 +47,14 @@ export async function cisBox(paths: Paths): Promise<CisBox> {
         .filter((name) => suffixes.some((suffix) => name.endsWith(suffix)))
         .map((name) => join(dir, name)),
   };
+}
+
+/** As `--authorization-mode` has them. @param path of an AuthorizationConfiguration */
+function modesIn(path: string | undefined): string | undefined {
+  const text = path === undefined ? undefined : readFileIfExists(path);
+  if (text === undefined) return undefined;
+  const { authorizers } = JSON.parse(text) as { readonly authorizers: readonly { readonly type: string }[] };
+  return authorizers.map(({ type }) => type).join(',');
 }
 
 function namesBelow(dir: string): readonly string[] {

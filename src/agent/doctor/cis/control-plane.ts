@@ -208,7 +208,7 @@ const ofApiserver: readonly CisItem[] = [
   flagFits(
     apiserver,
     'audit-log-path',
-    { id: '1.2.16', title: 'an audit log', by: 'profile', why: 'logs/audit/audit.log in the data dir' },
+    { id: '1.2.16', title: 'an audit log', by: 'profile', why: 'audit/audit.log in the data dir' },
     isFile,
   ),
   flagFits(

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { applySysctls, restoreSysctl } from '../../../../src/agent/host/sysctl.ts';
+import { applySysctls, nodeSysctls, restoreSysctl } from '../../../../src/agent/host/sysctl.ts';
 import type { HostRoot } from '../../../../src/agent/host/root.ts';
 import { openJournal } from '../../../../src/shared/journal/journal.ts';
 import { silentLog } from '../../../../src/shared/log/log.ts';
@@ -68,6 +68,17 @@ test('what somebody has changed since stays theirs, and is named', () => {
     'net.ipv4.ip_forward is 2: kagent had set 1 (0 before), and somebody changed it since',
   );
   expect(valueOf(root, forward)).toBe('2');
+});
+
+test('127.0.0.1 is opened by kube-proxy alone, which guards it; what was before is remembered', () => {
+  const localnet = { name: 'net/ipv4/conf/all/route_localnet' };
+  const root = box({ '/proc/sys/net/ipv4/conf/all/route_localnet': '0\n' });
+  const { start, restore } = life(root);
+  start(...nodeSysctls);
+  expect(valueOf(root, localnet)).toBe('0');
+  write(root, '/proc/sys/net/ipv4/conf/all/route_localnet', '1'); // by kube-proxy
+  restore();
+  expect(valueOf(root, localnet)).toBe('0');
 });
 
 test('what the kubelet will set is remembered though it suits kagent, and kube-proxy’s too', () => {

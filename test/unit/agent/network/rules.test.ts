@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { idleChains, withoutOurRules } from '../../../../src/agent/network/rules.ts';
+import { idleChains, loopbackGuard, withoutOurRules } from '../../../../src/agent/network/rules.ts';
 
 const others = `*filter
 :INPUT DROP [0:0]
@@ -28,6 +28,16 @@ COMMIT
 
 test('our chains, their rules and the jumps to them go; others’ rules stay to the letter', () => {
   expect(withoutOurRules(mixed)).toBe(others);
+});
+
+test('a chain that is kept stays with its rules and the jumps to it', () => {
+  const guard = `:KUBE-FIREWALL - [0:0]
+-A INPUT -j KUBE-FIREWALL
+-A KUBE-FIREWALL ! -s 127.0.0.0/8 -d 127.0.0.0/8 -j DROP
+`;
+  const text = `*filter\n${guard}-A INPUT -j KUBE-NODEPORTS\nCOMMIT\n`;
+  expect(withoutOurRules(text, [loopbackGuard])).toBe(`*filter\n${guard}COMMIT\n`);
+  expect(withoutOurRules(text)).toBe('*filter\nCOMMIT\n');
 });
 
 test('where nothing is ours nothing is to be done', () => {

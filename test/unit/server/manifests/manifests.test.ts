@@ -80,7 +80,12 @@ const signal = new AbortController().signal;
 test('a start writes the packaged files and applies them, rights first', async () => {
   const { dir, manifests, kube, names } = room();
   await manifests.start(signal);
-  expect(readdirSync(dir)).toEqual(['00-kagent-rbac.yaml', '02-kagent-node-addresses.yaml', 'coredns.yaml']);
+  expect(readdirSync(dir)).toEqual([
+    '00-kagent-rbac.yaml',
+    '01-kagent-node-routing.yaml',
+    '02-kagent-node-addresses.yaml',
+    'coredns.yaml',
+  ]);
   expect(names()[0]).toBe('kagent:kube-apiserver-kubelet-client');
   const service = kube.applied.find(({ path }) => path.endsWith('/kube-dns'))?.object;
   expect(service).toMatchObject({ spec: { clusterIP: '10.43.0.10' } });

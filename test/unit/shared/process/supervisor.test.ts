@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { onTestFinished, expect, test } from 'vitest';
 import { createEventLog } from '../../../../src/shared/events/events.ts';
 import { silentLog } from '../../../../src/shared/log/log.ts';
@@ -12,9 +12,12 @@ import {
   endLeftOvers,
   type ProcessSpec,
 } from '../../../../src/shared/process/process.ts';
+import { whyNotAsUser } from '../../../../src/shared/process/privileges.ts';
 import { startTimeOf } from '../../../../src/shared/process/children.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 import { eventually } from '../../../helpers/wait.ts';
+
+const privileges = resolve(import.meta.dirname, '../../../../src/shared/process/privileges.ts');
 
 function setUp() {
   const dir = temporaryDir();
@@ -49,6 +52,77 @@ function groupIsGone(pid: number): boolean {
 }
 
 const forever = 'touch $DIR/ready; while :; do sleep 0.05; done';
+
+/** What /proc says of a child's rights. */
+async function rightsOf(securityContext?: ProcessSpec['securityContext']) {
+  const { supervisor, shell, never } = setUp();
+  const script = shell('while :; do sleep 0.05; done', { ready: async () => {} });
+  const child = await supervisor.supervise('rights', { ...script, ...(securityContext && { securityContext }) }, never);
+  const status = () => readFileSync(`/proc/${child.status().pid}/status`, 'utf8');
+  await eventually(
+    () =>
+      /^Name:\s+sh$/m.test(status()) &&
+      readFileSync(`/proc/${child.status().pid}/cmdline`, 'utf8').startsWith('/bin/sh\0-c\0while'),
+  );
+  const field = (name: string) => new RegExp(`^${name}:\\s+(\\S+)`, 'm').exec(status())?.[1];
+  const rights = {
+    uid: field('Uid'),
+    gid: field('Gid'),
+    groups: /^Groups:[ \t]*(.*?)[ \t]*$/m.exec(status())?.[1],
+    bounding: field('CapBnd'),
+    effective: field('CapEff'),
+    noNewPrivs: field('NoNewPrivs'),
+  };
+  await child.stop();
+  return rights;
+}
+
+test('a child gains nothing by the mode of what it starts, unless it starts containers', async () => {
+  expect(await rightsOf()).toMatchObject({ uid: '0', noNewPrivs: '1' });
+  expect(await rightsOf({ allowPrivilegeEscalation: true })).toMatchObject({ uid: '0', noNewPrivs: '0' });
+});
+
+test('a child that is another user has no groups and capabilities but those it was given', async () => {
+  const runAsUser = 2_109_345_001;
+  const none = '0000000000000000';
+  expect(await rightsOf({ runAsUser, allowPrivilegeEscalation: false })).toEqual({
+    uid: String(runAsUser),
+    gid: String(runAsUser),
+    groups: '',
+    bounding: none,
+    effective: none,
+    noNewPrivs: '1',
+  });
+  const lowPorts = { runAsUser, addCapabilities: ['net_bind_service'], allowPrivilegeEscalation: false };
+  expect(await rightsOf(lowPorts)).toMatchObject({ bounding: '0000000000000400', effective: '0000000000000400' });
+});
+
+test('a child that is another user is found from its own folder, whoever may enter the folders above', async () => {
+  const { dir, supervisor, shell, never } = setUp();
+  mkdirSync(join(dir, 'bin'), { mode: 0o755 });
+  writeFileSync(join(dir, 'bin', 'program'), '#!/bin/sh\nid -u; while :; do sleep 0.05; done\n', { mode: 0o755 });
+  chmodSync(dir, 0o700);
+  const spec = shell('', { command: './program', args: [], cwd: join(dir, 'bin') });
+  const child = await supervisor.supervise(
+    'program',
+    {
+      ...spec,
+      securityContext: { runAsUser: 2_109_345_001, allowPrivilegeEscalation: false },
+      ready: async () => expect(readFileSync(join(dir, 'logs', 'program.log'), 'utf8')).toContain('2109345001'),
+    },
+    never,
+  );
+  expect(child.status().state).toBe('ready');
+  await child.stop();
+});
+
+test('whether a child can be another user is tried: in a user namespace that has not that number it cannot', () => {
+  const context = { runAsUser: 2_109_345_001, allowPrivilegeEscalation: false };
+  expect(whyNotAsUser(context)).toBeUndefined();
+  const program = `import { whyNotAsUser } from '${privileges}'; console.log(whyNotAsUser(${JSON.stringify(context)}))`;
+  const unshare = ['--user', '--map-root-user', process.execPath, '--input-type=module', '-e', program];
+  expect(execFileSync('unshare', unshare, { encoding: 'utf8' })).toMatch(/^a child cannot be another user here: /);
+});
 
 test('a child is supervised once it is ready, and stop leaves nothing of its group', async () => {
   const { supervisor, shell, never } = setUp();

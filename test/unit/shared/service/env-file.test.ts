@@ -32,6 +32,12 @@ test('a shell that reads the file gets each value as it was', () => {
   expect(execFileSync('sh', ['-c', `. ${path}; printf %s "$KAGENT_TOKEN"`], { encoding: 'utf8' })).toBe(value);
 });
 
+test("a line of an earlier kagent's that systemd and a shell read differently is written anew, as the shell had it", () => {
+  const before = "# mine\nKAGENT_A='it'\\''s'\nKAGENT_B='a b'\nOTHER=it\\'s\n";
+  expect(mergeEnvironment(before, {})).toBe("# mine\nKAGENT_A=\"it's\"\nKAGENT_B='a b'\nOTHER=it\\'s\n");
+});
+
 test('a value with a line break is refused by name', () => {
+  expect(() => mergeEnvironment('', { KAGENT_TOKEN: 'a\rb' })).toThrow(/KAGENT_TOKEN has a line break/);
   expect(() => mergeEnvironment('', { KAGENT_TOKEN: 'a\nb' })).toThrow(/KAGENT_TOKEN has a line break/);
 });

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { commandIn } from '../../../../src/shared/service/definition.ts';
@@ -9,6 +9,7 @@ import {
   saidDataDir,
   detectServiceManager,
   hostAt,
+  installService,
   installedServices,
 } from '../../../../src/shared/service/service.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
@@ -25,6 +26,50 @@ describe.each(['systemd', 'openrc', 'none'] as const)('the text for %s', (kind) 
   test('says whose it is and gives its command back', () => {
     expect(commandIn(textOf(kind))).toEqual({ executable: '/usr/local/bin/kagent', args });
   });
+});
+
+describe.each(['systemd', 'openrc', 'none'] as const)('for %s', (kind) => {
+  const readiness = async () => ({ ready: true, text: '', unknown: [] });
+  const text = (definition: { readonly name?: string; readonly args?: readonly string[] }) =>
+    createServiceManager(kind, { host: hostAt('/'), readiness }).text({
+      name: 'kagent',
+      executable: '/usr/local/bin/kagent',
+      args: ['server'],
+      ...definition,
+    });
+
+  test.each(['\n', '\r', '\0', '\u001b'])('an argument with the character %j gets no line of its own', (character) => {
+    const args = ['server', `--node-name=a${character}touch /tmp/owned`];
+    expect(() => text({ args })).toThrow(/a line break or another control character.*use config.yaml/);
+  });
+
+  test.each(['../../tmp/x', 'a/b', '', '.hidden', 'a b', 'a\nb', '%n', "a'b", '-x'])('%j is no name', (name) => {
+    expect(() => text({ name })).toThrow(`${JSON.stringify(name)} is no name of a service`);
+  });
+});
+
+test('an installation under a name that leads elsewhere writes nothing', async () => {
+  const root = temporaryDir();
+  const host = hostAt(root);
+  const readiness = async () => ({ ready: true, text: '', unknown: [] });
+  const installation = {
+    host,
+    manager: createServiceManager('none', { host, readiness }),
+    name: '../../outside',
+    executable: '/bin/kagent',
+    args: ['server'],
+    env: {},
+    skipEnable: true,
+    skipStart: true,
+    forceRestart: false,
+    timeoutMs: 1000,
+    made: [],
+    readiness,
+    secretFlags: [],
+    print: () => {},
+  };
+  await expect(installService(installation, new AbortController().signal)).rejects.toThrow(/is no name of a service/);
+  expect(readdirSync(root)).toEqual([]);
 });
 
 test("somebody else's unit has no command of ours", () => {

@@ -1,0 +1,143 @@
+/**
+ * Which user each program of the control plane is, and how it gets its files.
+ *
+ *   data dir, root's alone ──copied──▶ /run/kagent/<program>/, which that user reads and root alone writes
+ *
+ * So nothing in the data dir has another owner than before: an upgrade changes no file, another version starts on it, a
+ * data dir below a folder of root's alone will do, and what is in /run goes with kagent or the next boot.
+ */
+import { chmodSync, chownSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { messageOf } from '../../shared/errors.ts';
+import { readFileIfExists } from '../../shared/files/files.ts';
+import { runDir } from '../../shared/paths.ts';
+import { whyNotAsUser, type SecurityContext } from '../../shared/process/process.ts';
+import { unreachableFile } from './reachable.ts';
+
+/**
+ * Above the numbers that directories (LDAP, Active Directory) hand out, below those that systemd sets apart, and in no range
+ * of containers' users. Nothing is written to /etc/passwd: a number needs no name.
+ */
+const users = {
+  'kube-apiserver': 2_109_345_001,
+  'kube-controller-manager': 2_109_345_002,
+  'kube-scheduler': 2_109_345_003,
+} as const;
+
+export type ProgramName = keyof typeof users;
+
+export interface Account {
+  readonly securityContext: SecurityContext;
+  /** May use sockets that are for this program; undefined if it is root. */
+  readonly group: number | undefined;
+  /** Why it is root, for a person. */
+  readonly isRootBecause: string | undefined;
+  /** @returns where the program finds this file of root's */
+  readonly give: (path: string) => string;
+  /** Its files; undefined if it is root. */
+  readonly folder: string | undefined;
+  /** Files that have changed since they were given are given again. */
+  readonly refresh: () => void;
+}
+
+export interface AccountOptions {
+  readonly program: ProgramName;
+  /** What the operator adds; a file that it names has to be the program's to read. */
+  readonly extraArgs: readonly string[];
+  /** The lowest port it listens on. */
+  readonly port: number;
+  /** A folder that becomes its own, for what it writes. */
+  readonly ownDir?: string | undefined;
+  readonly runDir?: string;
+}
+
+/** The account exists as soon as its folder does; root's where this host or an argument of the operator's needs that. */
+export function openAccount(options: AccountOptions): Account {
+  const { program, port } = options;
+  const uid = users[program];
+  const folder = join(options.runDir ?? runDir, program);
+  const securityContext: SecurityContext = {
+    runAsUser: uid,
+    allowPrivilegeEscalation: false,
+    ...(port < 1024 && { addCapabilities: ['net_bind_service'] }),
+  };
+  rmSync(folder, { recursive: true, force: true }); // of an earlier start, which may have given it more
+  const reason =
+    whyNotAsUser(securityContext) ??
+    reasonInOwnDir(options, uid) ??
+    reasonInFiles(options, uid) ??
+    reasonInFolder(folder, uid);
+  if (reason !== undefined) return rootAccount(reason);
+  const given = new Map<string, string>();
+  return {
+    securityContext,
+    group: uid,
+    isRootBecause: undefined,
+    folder,
+    give(path) {
+      const copy = join(folder, basename(path));
+      const other = [...given].find(([from, to]) => to === copy && from !== path);
+      if (other !== undefined) throw new TypeError(`${path} and ${other[0]} have one name`);
+      given.set(path, copy);
+      writeForGroup(copy, readFileSync(path), uid);
+      return copy;
+    },
+    refresh() {
+      for (const [path, copy] of given) writeForGroup(copy, readFileSync(path), uid);
+    },
+  };
+}
+
+function rootAccount(reason: string): Account {
+  return {
+    securityContext: { allowPrivilegeEscalation: false },
+    group: undefined,
+    isRootBecause: reason,
+    folder: undefined,
+    give: (path) => path,
+    refresh() {},
+  };
+}
+
+/** Makes the program's folder. */
+function reasonInFolder(folder: string, uid: number): string | undefined {
+  const above = dirname(folder);
+  try {
+    mkdirSync(above, { recursive: true, mode: 0o755 });
+    chmodSync(above, statSync(above).mode | 0o111);
+    mkdirSync(folder, { mode: 0o750 });
+    chownSync(folder, 0, uid);
+    return undefined;
+  } catch (error) {
+    return `${folder} cannot be given to user ${uid}: ${messageOf(error)}`;
+  }
+}
+
+function reasonInOwnDir({ program, ownDir }: AccountOptions, uid: number): string | undefined {
+  if (ownDir === undefined) return undefined;
+  mkdirSync(ownDir, { recursive: true, mode: 0o700 });
+  chownSync(ownDir, uid, uid);
+  const closed = unreachableFile([ownDir], uid);
+  return closed === undefined ? undefined : `${program} writes to ${ownDir}, and ${closed} is closed to user ${uid}`;
+}
+
+function reasonInFiles({ program, extraArgs }: AccountOptions, uid: number): string | undefined {
+  const named = unreachableFile(extraArgs.flatMap(pathsIn), uid);
+  if (named === undefined) return undefined;
+  return `an argument of yours leads to ${named}, which is closed to user ${uid}; ${program} runs as that user where the file, or a folder of its own for what it writes, is open to it`;
+}
+
+/** `name=/a/file`, `name=file:///a/socket`, `name=a=/file,b=/file`. */
+function pathsIn(argument: string): readonly string[] {
+  return argument.match(/(?<=^|[=,:]|\/\/)\/[^,:]+/g) ?? [];
+}
+
+/** Whole or not there, and readable from its first moment on; /run is gone after a power cut, so nothing is synced. */
+function writeForGroup(path: string, content: Uint8Array, gid: number): void {
+  if (readFileIfExists(path) === Buffer.from(content).toString('utf8')) return;
+  const temporary = `${path}.tmp`;
+  writeFileSync(temporary, content, { mode: 0o600 });
+  chownSync(temporary, 0, gid);
+  chmodSync(temporary, 0o640);
+  renameSync(temporary, path);
+}
