@@ -29,6 +29,7 @@ import {
 import { KagentError } from './shared/errors.ts';
 import { noteOfFile } from './shared/journal/journal.ts';
 import { silentLog } from './shared/log/log.ts';
+import { plainText } from './shared/plain-text/plain-text.ts';
 import { addExamples, manCommand } from './shared/manual/manual.ts';
 import {
   createNotifier,
@@ -197,7 +198,7 @@ function calledAs(argv0: string): readonly string[] {
 
 /** The last words, for whoever reads them: a person, or a service's log. */
 function say(message: string): void {
-  process.stderr.write(`${journalPrefix('error')}kagent: ${message}\n`);
+  process.stderr.write(`${journalPrefix('error')}kagent: ${plainText(message)}\n`);
 }
 
 async function main(argv: readonly string[]): Promise<number> {
