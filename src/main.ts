@@ -144,7 +144,7 @@ async function runServer(config: ServerConfig): Promise<void> {
     signal: foreground.signal,
     onProgress: foreground.onProgress,
     onReady: () => foreground.say(readyScreen(server, facts)),
-    notes: () => addressNotes(facts),
+    notes: () => [...addressNotes(facts), ...server.notes()],
     localRequests: server.localRequests,
   });
 }
@@ -169,9 +169,7 @@ function serverPlan(config: ServerConfig): BoxOptions {
 
 function readyScreen(server: Server, facts: HostFacts): string {
   const { nodeName } = facts;
-  const notes = addressNotes(facts)
-    .map((note) => `\n${note}\n`)
-    .join('');
+  const notes = [...addressNotes(facts), ...server.notes()].map((note) => `\n${note}\n`).join('');
   return `kagent is ready after ${process.uptime().toFixed(1)} s: ${nodeName} runs a cluster.
 
   kagent kubectl get nodes      look at the cluster

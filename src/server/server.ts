@@ -65,6 +65,8 @@ export interface Server {
   readonly joinUrl: string;
   readonly joinToken: Secret;
   readonly settings: ClusterSettings;
+  /** What its operator should know, in sentences. */
+  readonly notes: () => readonly string[];
   /** What `kagent token`, `kagent node` and `kagent kubeconfig` ask. */
   readonly localRequests: LocalRequests;
 }
@@ -100,6 +102,10 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     ...(options.token !== undefined && { serverSecret: options.token }),
     ...(options.agentToken !== undefined && { agentSecret: options.agentToken }),
   });
+  for (const message of tokens.weaknesses()) {
+    log.warn('a token is weak', { message });
+    options.events.record({ type: 'Warning', reason: 'WeakToken', regarding: 'supervisor-api', message });
+  }
   const controlPlane = await createControlPlane({
     ...config,
     advertiseAddress,
@@ -223,6 +229,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     joinUrl,
     joinToken: tokens.agentToken,
     settings,
+    notes: () => tokens.weaknesses(),
     localRequests: getRequestListener(
       localRoutes({ tokens, nodes, joinUrl, names: namesText, ...address, pki, log }).fetch,
     ),

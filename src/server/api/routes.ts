@@ -13,9 +13,18 @@ import type { Release } from '../release/release.ts';
 import type { JoinDoor, Joiner } from '../join/join.ts';
 import type { Probes } from '../probe/probe.ts';
 import type { Nodes } from '../nodes/nodes.ts';
-import { BodyInvalidError, BodyTooLargeError, NoCertificateError, NoTokenError } from './errors.ts';
+import {
+  BodyInvalidError,
+  BodyTooLargeError,
+  DrainBusyError,
+  NoCertificateError,
+  NoTokenError,
+  RequestAbortedError,
+} from './errors.ts';
+import type { DownloadLimits } from './downloads.ts';
 import { peerNode, plainAddress } from './peer.ts';
 import { problemResponse } from './problem.ts';
+import { Rate } from './rate.ts';
 import { releaseRoutes } from './release-routes.ts';
 
 /** Four signing requests and some names take 3 KiB. */
@@ -25,6 +34,7 @@ export function apiRoutes(options: {
   readonly caPem: string;
   readonly joinDoor: JoinDoor;
   readonly release: Release;
+  readonly downloads: DownloadLimits;
   readonly probes: Probes;
   readonly nodes: Pick<Nodes, 'drain'>;
   readonly isReady: () => boolean;
@@ -53,7 +63,7 @@ export function apiRoutes(options: {
     return context.json(await joinDoor.join(await bodyOf(context, JoinRequest), from));
   });
 
-  app.route('/', releaseRoutes(options.release));
+  app.route('/', releaseRoutes(options.release, options.downloads));
   app.post('/v1/probes', limit, async (context) => {
     const from = await authenticated(context);
     const localAddress = plainAddress(context.env.incoming.socket.localAddress);
@@ -65,11 +75,25 @@ export function apiRoutes(options: {
   });
 
   // For itself alone: which node it is, its certificate says.
+  const draining = new Set<string>();
+  const drainRate = new Rate({ burst: 5, perSecond: 0.1 });
   app.post(drainPath, limit, async (context) => {
-    const nodeName = peerNode(context.env.incoming.socket);
+    const { socket } = context.env.incoming;
+    const { signal } = context.req.raw;
+    const nodeName = peerNode(socket);
     if (nodeName === undefined) throw new NoCertificateError();
     const request = await bodyOf(context, DrainRequest);
-    return context.json(await nodes.drain(nodeName, request, context.req.raw.signal));
+    if (draining.has(nodeName) || !drainRate.take(nodeName)) throw new DrainBusyError(nodeName);
+    draining.add(nodeName);
+    socket.setTimeout(0); // it is silent for as long as pods take to end
+    try {
+      return context.json(await nodes.drain(nodeName, request, signal));
+    } catch (error) {
+      if (signal.aborted) throw new RequestAbortedError();
+      throw error;
+    } finally {
+      draining.delete(nodeName);
+    }
   });
 
   app.notFound(() => new Response('not found', { status: 404 }));
@@ -79,7 +103,8 @@ export function apiRoutes(options: {
 
 /** What a request that fails is answered; what is our own failure is logged. */
 export function refusal(error: Error, log: Log): Response {
-  if (!(error instanceof KagentError) || error.fault !== 'peer') log.error('request failed', { error });
+  if (error.name === 'AbortError') log.debug('request ended', { error }); // by a stop of this server
+  else if (!(error instanceof KagentError) || error.fault !== 'peer') log.error('request failed', { error });
   else log.debug('request refused', { code: error.code, error });
   return problemResponse(error);
 }

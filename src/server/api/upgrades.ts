@@ -15,7 +15,10 @@ import {
 } from '../../shared/protocol/channel.ts';
 import type { Nodes, NodeSession } from '../nodes/nodes.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
+import { Flow } from './flow.ts';
 import { peerNode, plainAddress } from './peer.ts';
+import { Rate } from './rate.ts';
+import { Shares } from './shares.ts';
 
 export interface Upgrades {
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void;
@@ -24,6 +27,10 @@ export interface Upgrades {
 }
 
 const closeWithinMs = 1000;
+/** Of one node at once: the present one, one that takes its place, and one that lingers. */
+const mostChannels = 4;
+/** Each is a line in the log and two writes; an agent that finds no rest waits longer and longer. */
+const channelRate = { burst: 20, perSecond: 1 };
 
 /** What a node has connected for: its channel, or a stream it was asked to bring. Nobody else gets so far. */
 export function createUpgrades(options: {
@@ -33,6 +40,8 @@ export function createUpgrades(options: {
 }): Upgrades {
   const { nodes, tunnel, log } = options;
   const sockets = new Set<Duplex>();
+  const channels = new Shares<Duplex>();
+  const rate = new Rate(channelRate);
   const websockets = new WebSocketServer({
     noServer: true,
     maxPayload: maxMessageBytes,
@@ -47,7 +56,11 @@ export function createUpgrades(options: {
       const nodeName = peerNode(socket);
       const path = (request.url ?? '').split('?', 1).join('');
       if (nodeName === undefined) return refuse(socket, 401);
+      request.socket.setTimeout(0); // a stream may be silent for long; a channel has deadlines of its own
       if (path === channelPath) {
+        if (channels.of(nodeName) >= mostChannels || !rate.take(nodeName)) return refuse(socket, 429);
+        channels.add(nodeName, socket);
+        socket.on('close', () => channels.delete(nodeName, socket));
         websockets.handleUpgrade(request, socket, head, (link) =>
           serveChannel(link, { nodeName, reachedAt: plainAddress(request.socket.localAddress), nodes, log }),
         );
@@ -68,7 +81,7 @@ function refuse(socket: Duplex, status: number): void {
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
-/** The first message is the hello; what comes while its answer is being made waits. */
+/** The first message is the hello; while its answer is being made nothing more is read. */
 function serveChannel(
   link: WebSocket,
   options: {
@@ -79,19 +92,21 @@ function serveChannel(
   },
 ): void {
   const { nodeName, reachedAt, nodes, log } = options;
+  const flow = new Flow(link);
   let connection: Promise<NodeSession | undefined> | undefined;
   const noHello = setTimeout(() => link.close(closeCodes.silent, 'no hello came in time'), silenceMs);
   link.on('message', (data: Buffer) => {
+    flow.received(data.length);
     const message = readMessage(FromAgent, data.toString('utf8'));
-    if (message === undefined) return; // of a newer version
     if (connection === undefined) {
-      if (message.type !== 'hello') return link.close(closeCodes.unreadable, 'the first message must be a hello');
+      if (message?.type !== 'hello') return link.close(closeCodes.unreadable, 'the first message must be a hello');
       clearTimeout(noHello);
+      flow.hold('connecting');
       connection = nodes.connect(
         nodeName,
         {
           reachedAt,
-          send: (answer) => link.send(JSON.stringify(answer)),
+          send: (answer) => flow.send(answer),
           close(code, reason) {
             link.close(code, reason);
             setTimeout(() => link.terminate(), closeWithinMs).unref(); // the other end may have no power
@@ -99,12 +114,15 @@ function serveChannel(
         },
         message,
       );
-      connection.catch((error: unknown) => {
-        log.warn('a node is not connected', { node: nodeName, error });
-        link.close(1011, 'the server cannot take connections now');
-      });
+      connection
+        .catch((error: unknown) => {
+          log.warn('a node is not connected', { node: nodeName, error });
+          link.close(1011, 'the server cannot take connections now');
+        })
+        .finally(() => flow.release('connecting'));
       return;
     }
+    if (message === undefined) return; // of a newer version
     void connection.then((known) => known?.handle(message)).catch(() => {}); // said above
   });
   link.on('error', (error) => log.debug('the channel of a node failed', { node: nodeName, error }));

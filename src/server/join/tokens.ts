@@ -1,7 +1,14 @@
 import { systemClock, type Clock } from '../../shared/clock.ts';
 import { writeFileAtomicSync } from '../../shared/files/files.ts';
 import type { Secret } from '../../shared/secret.ts';
-import { bareSecret, bootstrapText, parseToken, tokenText } from '../../shared/token/token.ts';
+import {
+  bareSecret,
+  bitsAtMost,
+  bootstrapText,
+  leastTokenBits,
+  parseToken,
+  tokenText,
+} from '../../shared/token/token.ts';
 import { TokenStaticError, TokenUnknownError, TokenWrongError } from './errors.ts';
 import { createIssuedTokens, IssuedToken, type NewToken } from './issued-tokens.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
@@ -20,6 +27,8 @@ export interface TokenStore {
   readonly serverToken: Secret;
   /** The whole text by which agents join. */
   readonly agentToken: Secret;
+  /** A sentence for each token that an operator has chosen too short. */
+  weaknesses(): readonly string[];
   /** @returns the new token's whole text beside its facts. @throws {TokenExistsError} @throws {TokenSecretInvalidError} */
   create(token: NewToken): Promise<{ readonly token: IssuedToken; readonly text: Secret }>;
   /** The server's and agents' own first, which have no end and cannot be deleted. */
@@ -76,6 +85,11 @@ export function openTokens(options: OpenTokensOptions): TokenStore {
     get agentToken() {
       return own.agentText;
     },
+    weaknesses: () =>
+      staticTokens().flatMap(({ id, secret }) => {
+        const bits = bitsAtMost(secret);
+        return bits < leastTokenBits ? [weakness(id, bits)] : [];
+      }),
     async create(asked) {
       const { token, secret } = await issued.create(asked);
       return { token, text: bootstrapText(caHash, secret) };
@@ -96,4 +110,8 @@ export function openTokens(options: OpenTokensOptions): TokenStore {
       return known.id === 'server' ? own.serverText : own.agentText;
     },
   };
+}
+
+function weakness(id: string, bits: number): string {
+  return `the ${id} token has at most ${bits} bits, and fewer than ${leastTokenBits} can be guessed by whoever reaches the supervisor's port: replace it with 'kagent token rotate', and leave --token and --agent-token out`;
 }

@@ -1,0 +1,30 @@
+export interface RateOptions {
+  /** At once. */
+  readonly burst: number;
+  readonly perSecond: number;
+}
+
+const holdersKept = 4096;
+
+/** How often each may do something. */
+export class Rate {
+  readonly #options: RateOptions;
+  readonly #budgets = new Map<string, { readonly left: number; readonly atMs: number }>();
+
+  constructor(options: RateOptions) {
+    this.#options = options;
+  }
+
+  /** @returns false for one too many */
+  take(holder: string): boolean {
+    const { burst, perSecond } = this.#options;
+    const nowMs = performance.now();
+    const before = this.#budgets.get(holder) ?? { left: burst, atMs: nowMs };
+    const left = Math.min(burst, before.left + ((nowMs - before.atMs) / 1000) * perSecond) - 1;
+    this.#budgets.delete(holder);
+    this.#budgets.set(holder, { left: Math.max(left, 0), atMs: nowMs });
+    const [oldest] = this.#budgets.keys();
+    if (this.#budgets.size > holdersKept && oldest !== undefined) this.#budgets.delete(oldest);
+    return left >= 0;
+  }
+}
