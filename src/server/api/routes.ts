@@ -8,6 +8,7 @@ import type { Log } from '../../shared/log/log.ts';
 import { drainPath, DrainRequest } from '../../shared/protocol/drain.ts';
 import { JoinRequest } from '../../shared/protocol/join.ts';
 import { ProbeRequest } from '../../shared/protocol/probe.ts';
+import { Rate } from '../../shared/rate/rate.ts';
 import { Secret } from '../../shared/secret.ts';
 import type { Release } from '../release/release.ts';
 import type { JoinDoor, Joiner } from '../join/join.ts';
@@ -24,7 +25,6 @@ import {
 import type { DownloadLimits } from './downloads.ts';
 import { peerNode, plainAddress } from './peer.ts';
 import { problemResponse } from './problem.ts';
-import { Rate } from './rate.ts';
 import { releaseRoutes } from './release-routes.ts';
 
 /** Four signing requests and some names take 3 KiB. */

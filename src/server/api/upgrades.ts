@@ -13,11 +13,11 @@ import {
   tunnelPathPrefix,
   tunnelProtocol,
 } from '../../shared/protocol/channel.ts';
+import { Rate } from '../../shared/rate/rate.ts';
 import type { Nodes, NodeSession } from '../nodes/nodes.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 import { Flow } from './flow.ts';
 import { peerNode, plainAddress } from './peer.ts';
-import { Rate } from './rate.ts';
 import { Shares } from './shares.ts';
 
 export interface Upgrades {

@@ -28,6 +28,8 @@ export const closeCodes = { replaced: 4001, silent: 4002, notJoined: 4003, twin:
 
 /** What a node may answer to a command, in characters; a log is cut before. */
 export const maxResultChars = 1024 * 1024;
+/** Why something was not done. */
+export const maxReasonChars = 1024;
 
 const url = z.url().max(2048);
 const Server = z.object({ supervisorUrl: url, apiserverUrl: url });
@@ -98,7 +100,7 @@ const Result = z.object({
   /** What was asked for, or why not. */
   text: prose(maxResultChars),
 });
-const OpenFailed = z.object({ type: z.literal('open-failed'), id: word(), reason: sentence() });
+const OpenFailed = z.object({ type: z.literal('open-failed'), id: word(), reason: sentence(maxReasonChars) });
 
 export const FromAgent = z.discriminatedUnion('type', [Hello, Beat, Result, OpenFailed]);
 export type FromAgent = Readonly<z.infer<typeof FromAgent>>;

@@ -1,7 +1,7 @@
 /** A node that was taken over does not fill its server's memory, time, log or Nodes. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import type { NodeIdentity } from '../../../src/agent/join/join.ts';
 import { channelPath, channelProtocol, closeCodes } from '../../../src/shared/protocol/channel.ts';
@@ -129,4 +129,24 @@ test('a node that connects again and again is told to wait, and has few connecti
   );
   expect(answers.filter((status) => status === 101)).toHaveLength(4);
   expect(answers.filter((status) => status === 429)).toHaveLength(36);
+});
+
+test('a node whose components go up and down with each beat fills neither the events nor the datastore', async () => {
+  const server = await channelServer();
+  server.kube.put({ metadata: { name: 'a' } });
+  const writes = vi.spyOn(server.kube, 'strategicPatch');
+  const socket = open(server.url, await server.identity('a'));
+  const beats = Array.from({ length: 200 }, (_, index) => ({
+    ...beat,
+    seq: index,
+    children: [
+      { name: 'kubelet', state: index % 2 === 0 ? 'ready' : 'failed', restarts: index, lastExit: `code ${index}` },
+    ],
+  }));
+  await say(socket, hello, ...beats);
+  await eventually(() => server.nodes.session('a')?.beat?.seq === 199, { what: 'the last one' });
+  expect(server.kube.events.length).toBeGreaterThan(20);
+  expect(server.kube.events.length).toBeLessThan(40);
+  expect(writes.mock.calls.length).toBeLessThan(10);
+  await eventually(() => server.kube.conditions('a').includes('kagent.sh/ChildrenHealthy False ComponentDown'));
 });

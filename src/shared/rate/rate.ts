@@ -1,3 +1,9 @@
+/**
+ * @module
+ * How often each of many may do something: some times at once, then so many a second.
+ */
+import { systemClock, type Clock } from '../clock.ts';
+
 export interface RateOptions {
   /** At once. */
   readonly burst: number;
@@ -9,16 +15,18 @@ const holdersKept = 4096;
 /** How often each may do something. */
 export class Rate {
   readonly #options: RateOptions;
+  readonly #clock: Clock;
   readonly #budgets = new Map<string, { readonly left: number; readonly atMs: number }>();
 
-  constructor(options: RateOptions) {
+  constructor(options: RateOptions, clock: Clock = systemClock) {
     this.#options = options;
+    this.#clock = clock;
   }
 
   /** @returns false for one too many */
   take(holder: string): boolean {
     const { burst, perSecond } = this.#options;
-    const nowMs = performance.now();
+    const nowMs = this.#clock.monotonicMs();
     const before = this.#budgets.get(holder) ?? { left: burst, atMs: nowMs };
     const left = Math.min(burst, before.left + ((nowMs - before.atMs) / 1000) * perSecond) - 1;
     this.#budgets.delete(holder);
