@@ -94,32 +94,27 @@ function serveChannel(
   const { nodeName, reachedAt, nodes, log } = options;
   const flow = new Flow(link);
   let connection: Promise<NodeSession | undefined> | undefined;
-  const noHello = setTimeout(() => link.close(closeCodes.silent, 'no hello came in time'), silenceMs);
+  const end = (code: number, reason: string): void => {
+    link.close(code, reason);
+    setTimeout(() => link.terminate(), closeWithinMs).unref(); // the other end may have no power, and this one not read
+  };
+  const tooLong = setTimeout(() => end(closeCodes.silent, 'no hello came in time'), silenceMs);
   link.on('message', (data: Buffer) => {
     flow.received(data.length);
     const message = readMessage(FromAgent, data.toString('utf8'));
     if (connection === undefined) {
-      if (message?.type !== 'hello') return link.close(closeCodes.unreadable, 'the first message must be a hello');
-      clearTimeout(noHello);
+      if (message?.type !== 'hello') return end(closeCodes.unreadable, 'the first message must be a hello');
       flow.hold('connecting');
-      connection = nodes.connect(
-        nodeName,
-        {
-          reachedAt,
-          send: (answer) => flow.send(answer),
-          close(code, reason) {
-            link.close(code, reason);
-            setTimeout(() => link.terminate(), closeWithinMs).unref(); // the other end may have no power
-          },
-        },
-        message,
-      );
+      connection = nodes.connect(nodeName, { reachedAt, send: (answer) => flow.send(answer), close: end }, message);
       connection
         .catch((error: unknown) => {
           log.warn('a node is not connected', { node: nodeName, error });
-          link.close(1011, 'the server cannot take connections now');
+          end(1011, 'the server cannot take connections now');
         })
-        .finally(() => flow.release('connecting'));
+        .finally(() => {
+          clearTimeout(tooLong);
+          flow.release('connecting');
+        });
       return;
     }
     if (message === undefined) return; // of a newer version
@@ -127,7 +122,7 @@ function serveChannel(
   });
   link.on('error', (error) => log.debug('the channel of a node failed', { node: nodeName, error }));
   link.on('close', () => {
-    clearTimeout(noHello);
+    clearTimeout(tooLong);
     void connection?.then((known) => known?.ended()).catch(() => {}); // said above
   });
 }
