@@ -2,6 +2,7 @@ import type { Server } from 'node:https';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Log } from '../../shared/log/log.ts';
+import { Rate } from '../../shared/rate/rate.ts';
 import { peerNode, plainAddress } from './peer.ts';
 import { Shares } from './shares.ts';
 
@@ -14,6 +15,8 @@ const most = 1024;
 const mostOfAddress = 256;
 /** Its channel, and the streams that kube-apiserver has asked it for. */
 const mostOfNode = 512;
+/** New ones of an address that is no node's; a box that joins needs some ten. */
+const newRate = { burst: 512, perSecond: 50 };
 const addressesKept = 4096;
 const tellEveryMs = 60_000;
 
@@ -26,24 +29,24 @@ export function shareConnections(server: Server, log: Log): void {
   const strangers = new Shares<Socket>();
   const reserved = new Shares<Socket>();
   const ofNodes = new Shares<Socket>();
+  const rate = new Rate(newRate);
   /** Addresses from which nodes have come, the newest last. */
   const known = new Set<string>();
   /** How each connection leaves the strangers. */
   const leaving = new Map<string, () => void>();
   let toldAtMs = Number.NEGATIVE_INFINITY;
 
-  const end = (socket: Socket, holder: string): void => {
-    socket.destroy();
+  const tell = (peer: string): void => {
     if (performance.now() - toldAtMs < tellEveryMs) return;
     toldAtMs = performance.now();
-    log.warn('connections are ended: one peer has too many', { peer: holder });
+    log.warn('connections are ended: one peer has too many', { peer });
   };
   const makeRoom = (shares: Shares<Socket>, address: string): void => {
     const own = shares.of(address) >= mostOfAddress ? address : undefined;
     const holder = own ?? (shares.size >= most ? shares.largest() : undefined);
     if (holder === undefined) return;
-    const oldest = shares.takeOldest(holder);
-    if (oldest !== undefined) end(oldest, holder);
+    shares.takeOldest(holder)?.destroy();
+    tell(holder);
   };
   const remember = (address: string): void => {
     known.delete(address);
@@ -52,8 +55,15 @@ export function shareConnections(server: Server, log: Log): void {
     if (known.size > addressesKept && oldest !== undefined) known.delete(oldest);
   };
 
+  // Before TLS takes the socket over, which is most of what a connection costs.
+  const listeners = server.listeners('connection');
+  server.removeAllListeners('connection');
   server.on('connection', (socket: Socket) => {
     const address = plainAddress(socket.remoteAddress);
+    if (!known.has(address) && !rate.take(address)) {
+      socket.resetAndDestroy();
+      return tell(address);
+    }
     const shares = known.has(address) ? reserved : strangers;
     const id = idOf(socket);
     makeRoom(shares, address);
@@ -64,13 +74,17 @@ export function shareConnections(server: Server, log: Log): void {
     };
     leaving.set(id, leave);
     socket.once('close', leave);
+    for (const listener of listeners) listener.call(server, socket);
   });
   server.on('secureConnection', (socket: TLSSocket) => {
     const nodeName = peerNode(socket);
     if (nodeName === undefined) return;
     remember(plainAddress(socket.remoteAddress));
     leaving.get(idOf(socket))?.();
-    if (ofNodes.of(nodeName) >= mostOfNode) return end(socket, nodeName);
+    if (ofNodes.of(nodeName) >= mostOfNode) {
+      socket.destroy();
+      return tell(nodeName);
+    }
     ofNodes.add(nodeName, socket);
     socket.once('close', () => ofNodes.delete(nodeName, socket));
   });
