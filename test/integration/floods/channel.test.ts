@@ -71,7 +71,8 @@ test('a node that does not read what it is told is dropped, and may come again',
     { what: 'its end' },
   );
   await agentChannel(identity, server.url);
-  await eventually(() => server.nodes.session('a')?.generation === 2, { what: 'its next session' });
+  const next = await eventually(() => server.nodes.session('a'), { what: 'its next session' });
+  expect(next.generation).toBe(2);
 });
 
 test('a node that sends ten thousand beats at once is heard as often as one that sends some', async () => {

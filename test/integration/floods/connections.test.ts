@@ -114,5 +114,5 @@ test('a hundred agents behind one address come back at once after the server was
   await server.api.stop();
   await eventually(() => names.every((name) => server.nodes.session(name) === undefined), { what: 'their end' });
   await server.api.start(new AbortController().signal);
-  await eventually(() => connected(2), { withinMs: 30_000, what: 'all of them again' });
+  expect(await eventually(() => connected(2), { withinMs: 30_000, what: 'all of them again' })).toBe(true);
 }, 120_000);

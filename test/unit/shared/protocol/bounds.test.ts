@@ -131,11 +131,9 @@ test.each(messages)(
     for (const one of long) expect(isShort(schema.safeParse(one))).toBe(true);
     const many = variants(message, (part) => (Array.isArray(part) ? Array<unknown>(20_000).fill(part[0]) : part));
     for (const one of many) expect(schema.safeParse(one).success).toBe(false);
-    // What is no PEM is refused where it is used.
+    // A PEM of one letter stays: what is none is refused where it is used.
     const acting = variants(message, (part) => (typeof part === 'string' && part.length > 1 ? escape : part));
-    for (const one of acting) {
-      const read = schema.safeParse(one);
-      expect(!read.success || !/[\u0000-\u001f]/.test(Object.values(read.data as object).join(''))).toBe(true);
-    }
+    for (const one of acting)
+      expect(JSON.stringify(schema.safeParse(one).data ?? '')).not.toContain(JSON.stringify(escape));
   },
 );
