@@ -15,6 +15,7 @@ import { labCommand } from './lab/lab.ts';
 import { serverCommands } from './server/commands.ts';
 import { serverSettings } from './server/config.ts';
 import { checkNetworks } from './server/networks.ts';
+import type { Server } from './server/server.ts';
 import {
   commonCommands,
   configCommand,
@@ -30,6 +31,7 @@ import {
 import { KagentError, systemCode } from './shared/errors.ts';
 import { noteOfFile } from './shared/journal/journal.ts';
 import { silentLog } from './shared/log/log.ts';
+import { plainText } from './shared/plain-text/plain-text.ts';
 import { addExamples, manCommand } from './shared/manual/manual.ts';
 import {
   createNotifier,
@@ -144,8 +146,8 @@ async function runServer(config: ServerConfig): Promise<void> {
   await daemon.run([box.assets, ...server.components, ...node], {
     signal: foreground.signal,
     onProgress: foreground.onProgress,
-    onReady: () => foreground.say(readyScreen(facts)),
-    notes: () => addressNotes(facts),
+    onReady: () => foreground.say(readyScreen(server, facts)),
+    notes: () => [...addressNotes(facts), ...server.notes()],
     localRequests: server.localRequests,
   });
 }
@@ -168,11 +170,9 @@ function serverPlan(config: ServerConfig): BoxOptions {
   };
 }
 
-function readyScreen(facts: HostFacts): string {
+function readyScreen(server: Server, facts: HostFacts): string {
   const { nodeName } = facts;
-  const notes = addressNotes(facts)
-    .map((note) => `\n${note}\n`)
-    .join('');
+  const notes = [...addressNotes(facts), ...server.notes()].map((note) => `\n${note}\n`).join('');
   return `kagent is ready after ${process.uptime().toFixed(1)} s: ${nodeName} runs a cluster.
 
   kagent kubectl get nodes      look at the cluster
@@ -197,7 +197,7 @@ function calledAs(argv0: string): readonly string[] {
 
 /** The last words, for whoever reads them: a person, or a service's log. */
 function say(message: string): void {
-  process.stderr.write(`${journalPrefix('error')}kagent: ${message}\n`);
+  process.stderr.write(`${journalPrefix('error')}kagent: ${plainText(message)}\n`);
 }
 
 /** As they were given; a secret among them is seen by nobody else from here on. */

@@ -1,7 +1,7 @@
 /** The commands of a node alone: `agent`, and taking kagent off a box. */
 import { Command } from 'commander';
 import type * as z from 'zod';
-import { settingsCommand } from '../shared/cli/cli.ts';
+import { print, settingsCommand } from '../shared/cli/cli.ts';
 import { secretSetting } from '../shared/cli/cli.ts';
 import { KagentError } from '../shared/errors.ts';
 import { usualRanges, type ClusterSettings } from '../shared/protocol/join.ts';
@@ -113,7 +113,6 @@ export function removeCommands(): readonly Command[] {
   const shared = async (flags: RemoveFlags) => {
     const host = hostAt('/');
     const managers = everyServiceManager({ host, readiness: neverAsked });
-    const print = (line: string) => void process.stdout.write(`${line}\n`);
     const running = await askStatus(runPaths.statusSocket).catch(() => undefined);
     const [installed] = installedServices(managers).map((service) => dataDirOf(service, host));
     const unsaid = saidDataDir({ args: [], environment: '', host });

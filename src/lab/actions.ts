@@ -1,5 +1,6 @@
 /** What the commands do. */
 import { join } from 'node:path';
+import { print } from '../shared/cli/cli.ts';
 import type { LabActions, Where } from './commands.ts';
 import { labDown } from './down.ts';
 import { LabFailedError, LabHostNotFoundError, LabHostStateError, LabNotFoundError } from './errors.ts';
@@ -9,8 +10,6 @@ import { labRecords, labsDir } from './records.ts';
 import { labScript } from './script.ts';
 import { requireTools, thisBox, toolsFor } from './tools.ts';
 import { labUp, startKagent } from './up.ts';
-
-const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 export function labActions(): LabActions {
   const records = labRecords();

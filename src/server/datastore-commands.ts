@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import { age, mebibytes, table } from '../shared/cli/cli.ts';
+import { age, mebibytes, print, table } from '../shared/cli/cli.ts';
 import { KagentError } from '../shared/errors.ts';
 import { defaultDataDir, runPaths } from '../shared/paths.ts';
 import { connectDatastore, EtcdCallError } from './etcd/etcd.ts';
@@ -47,7 +47,6 @@ interface Where {
   readonly output?: string;
 }
 
-const print = (text: string): void => void process.stdout.write(`${text}\n`);
 const json = (value: unknown): void => print(JSON.stringify(value, null, 2));
 
 export function operatorCommands(): readonly Command[] {

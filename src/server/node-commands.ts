@@ -141,7 +141,7 @@ function logs(): Command {
     .option('--tail <lines>', 'how many lines of each', Number, 100)
     .action(async (name: string, component: string | undefined, { tail }: { readonly tail: number }) => {
       const only = component === undefined ? {} : { component };
-      process.stdout.write(await ask(name, { kind: 'logs', lines: tail, ...only }));
+      print((await ask(name, { kind: 'logs', lines: tail, ...only })).replace(/\n$/, ''));
     });
 }
 

@@ -76,6 +76,8 @@ export interface Server {
   /** How this box's own node joins. */
   readonly ownNodeToken: Secret;
   readonly settings: ClusterSettings;
+  /** What its operator should know, in sentences. */
+  readonly notes: () => readonly string[];
   /** What `kagent token`, `kagent node` and `kagent kubeconfig` ask. */
   readonly localRequests: LocalRequests;
 }
@@ -127,6 +129,10 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     ...(options.token !== undefined && { serverSecret: options.token }),
     ...(options.agentToken !== undefined && { agentSecret: options.agentToken }),
   });
+  for (const message of tokens.weaknesses()) {
+    log.warn('a token is weak', { message });
+    options.events.record({ type: 'Warning', reason: 'WeakToken', regarding: 'supervisor-api', message });
+  }
   const controlPlane = await createControlPlane({
     ...config,
     advertiseAddress,
@@ -262,6 +268,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     joinToken: tokens.agentToken,
     ownNodeToken: tokens.ownNodeToken,
     settings,
+    notes: () => tokens.weaknesses(),
     localRequests: getRequestListener(
       localRoutes({ tokens, nodes, joinUrl, names: namesText, ...address, pki, log }).fetch,
     ),

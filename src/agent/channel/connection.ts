@@ -2,12 +2,15 @@ import { readFileSync } from 'node:fs';
 import { WebSocket } from 'ws';
 import { systemClock, type Clock } from '../../shared/clock.ts';
 import { messageOf } from '../../shared/errors.ts';
+import { plainLine } from '../../shared/plain-text/plain-text.ts';
 import {
   beatEveryMs,
   channelPath,
   channelProtocol,
   FromServer,
   maxMessageBytes,
+  maxReasonChars,
+  maxResultChars,
   readMessage,
   silenceMs,
   type Command,
@@ -71,7 +74,7 @@ export class Connection {
     signal.addEventListener('abort', stop, { once: true });
     const ending = await new Promise<Ending>((resolve) => {
       this.#socket.once('close', (code: number, reason: Buffer) => {
-        const said = reason.toString('utf8') || this.#failure || `the connection ended (${code})`;
+        const said = plainLine(reason.toString('utf8')) || this.#failure || `the connection ended (${code})`;
         resolve({ code, reason: said });
       });
     });
@@ -115,7 +118,7 @@ export class Connection {
       case 'open':
         void this.#open(message).catch((error: unknown) => {
           log.debug('a stream was not opened', { host: message.host, port: message.port, error });
-          this.#send({ type: 'open-failed', id: message.id, reason: messageOf(error) });
+          this.#send({ type: 'open-failed', id: message.id, reason: messageOf(error).slice(0, maxReasonChars) });
         });
     }
   }
@@ -151,9 +154,10 @@ export class Connection {
 
   async #carryOut(id: string, command: Command): Promise<void> {
     try {
-      this.#send({ type: 'result', id, ok: true, text: await this.#options.carryOut(command) });
+      const text = (await this.#options.carryOut(command)).slice(-maxResultChars); // of logs the newest
+      this.#send({ type: 'result', id, ok: true, text });
     } catch (error) {
-      this.#send({ type: 'result', id, ok: false, text: messageOf(error) });
+      this.#send({ type: 'result', id, ok: false, text: messageOf(error).slice(0, maxReasonChars) });
     }
   }
 

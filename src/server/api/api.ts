@@ -17,9 +17,21 @@ import type { Nodes } from '../nodes/nodes.ts';
 import type { Release } from '../release/release.ts';
 import type { Probes } from '../probe/probe.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
+import { shareConnections } from './connections.ts';
+import { downloadLimits, type DownloadLimits } from './downloads.ts';
 import { createUpgrades, type Upgrades } from './upgrades.ts';
 import { PortTakenError } from './errors.ts';
 import { apiRoutes } from './routes.ts';
+
+/** Whoever says nothing holds a connection for some seconds. An agent gives each of these ten. */
+const deadlines = {
+  handshakeTimeout: 5000,
+  headersTimeout: 5000,
+  requestTimeout: 15_000,
+  connectionsCheckingInterval: 1000,
+};
+/** An answer that is not read. */
+const idleMs = 60_000;
 
 export interface ApiOptions {
   readonly address: string;
@@ -34,6 +46,7 @@ export interface ApiOptions {
   readonly nodes: Pick<Nodes, 'connect' | 'drain'>;
   readonly tunnel: Pick<Tunnel, 'accept'>;
   readonly release: Release;
+  readonly downloads?: DownloadLimits;
   /** Whether this server can serve joiners: the datastore is up. */
   readonly isReady: () => boolean;
   readonly after: readonly string[];
@@ -65,15 +78,15 @@ export function createApi(options: ApiOptions): Api {
       const serverOptions = {
         ...credentials(),
         minVersion: 'TLSv1.2' as const,
-        headersTimeout: 10_000,
-        requestTimeout: 60_000,
+        ...deadlines,
         maxHeaderSize: 16 * 1024,
         requestCert: true,
         rejectUnauthorized: false,
       };
-      const routes = apiRoutes(options);
+      const routes = apiRoutes({ ...options, downloads: options.downloads ?? downloadLimits });
       server = createAdaptorServer({ fetch: routes.fetch, createServer, serverOptions }) as Server;
-      server.maxConnections = 4096;
+      server.timeout = idleMs;
+      shareConnections(server, log);
       upgrades = createUpgrades(options);
       server.on('upgrade', (request, socket, head) => upgrades?.handle(request, socket, head));
       // Plain HTTP and foreign TLS at this port are nobody's failure.

@@ -43,3 +43,21 @@ export class NoCertificateError extends KagentError {
     super('only a node of this cluster may ask for this, and who asks shows no certificate of one');
   }
 }
+
+/** Nobody waits for the answer. */
+export class RequestAbortedError extends KagentError {
+  readonly code = 'API_REQUEST_ABORTED';
+  readonly fault = 'peer';
+  constructor() {
+    super('whoever asked has gone before there was an answer');
+  }
+}
+
+/** A node is drained once at a time. */
+export class DrainBusyError extends KagentError {
+  readonly code = 'API_DRAIN_BUSY';
+  readonly fault = 'peer';
+  constructor(nodeName: string) {
+    super(`${nodeName} is being drained already, or has asked for it very often; wait a minute, then try again`);
+  }
+}

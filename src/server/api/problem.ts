@@ -13,8 +13,10 @@ export interface Problem {
 const statuses: Readonly<Record<string, number>> = {
   API_BODY_INVALID: 400,
   API_BODY_TOO_LARGE: 413,
+  API_DRAIN_BUSY: 429,
   API_NO_CERTIFICATE: 401,
   API_NO_TOKEN: 401,
+  API_REQUEST_ABORTED: 400,
   CSR_INVALID: 400,
   JOIN_VERSION_SKEW: 409,
   NODE_ADDRESS_INVALID: 400,
@@ -53,11 +55,16 @@ export function problemOf(error: unknown): Problem {
   const status = statuses[error.code] ?? 400;
   return {
     type: 'about:blank',
-    title: error.name.replace(/Error$/, ''),
+    title: titleOf(error.code),
     status,
     code: error.code,
     detail: error.message,
   };
+}
+
+/** `NODE_NAME_TAKEN` gives `NodeNameTaken`: a class's own name is the bundler's to change. */
+function titleOf(code: string): string {
+  return code.toLowerCase().replaceAll(/(?:^|_)(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 export function problemResponse(error: unknown): Response {

@@ -1,13 +1,15 @@
-import { finished, Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { HttpBindings } from '@hono/node-server';
 import { Hono, type Context } from 'hono';
 import type { Release, ReleaseFile } from '../release/release.ts';
 import { byteRange } from './byte-range.ts';
+import { Downloads, type DownloadLimits } from './downloads.ts';
+import { plainAddress } from './peer.ts';
 
 type Bindings = { Bindings: HttpBindings };
 
-/** At once; each takes a connection and two buffers. A joiner beyond it is told to come again. */
-const maxDownloads = 64;
+/** What is no longer fits into a socket's buffer, and is no download. */
+const smallBytes = 256 * 1024;
 
 /**
  * For boxes that have not joined yet, and may not even have kagent: nothing here is secret.
@@ -18,25 +20,25 @@ const maxDownloads = 64;
  *     /release/v0.1.0/kagent-amd64
  *     /v1/files  /v1/files/<sha256>                    the same files, and images, by content
  */
-export function releaseRoutes(release: Release): Hono<Bindings> {
+export function releaseRoutes(release: Release, limits: DownloadLimits): Hono<Bindings> {
   const app = new Hono<Bindings>();
-  let downloads = 0;
+  const downloads = new Downloads(limits);
 
-  /** Ends also when the box goes away; it may come again for the rest. */
-  const download = (file: ReleaseFile, start: number, end: number): ReadableStream => {
-    const stream = file.read(start, end);
-    downloads += 1;
-    finished(stream, () => (downloads -= 1));
-    return Readable.toWeb(stream) as ReadableStream;
-  };
   const send = async (context: Context<Bindings>, file: ReleaseFile | undefined): Promise<Response> => {
     if (file === undefined) return context.notFound();
-    if (downloads >= maxDownloads) return context.text('too many downloads at once', 503, { 'retry-after': '5' });
     const range = byteRange(context.req.header('range'), file.sizeBytes);
     if (range === 'unsatisfiable') return context.body(null, 416, { 'content-range': `bytes */${file.sizeBytes}` });
     const { start, end } = range ?? { start: 0, end: file.sizeBytes - 1 };
-    const body = context.req.method === 'HEAD' ? null : download(file, start, end);
-    return new Response(body, {
+    const { socket } = context.env.incoming;
+    const address = plainAddress(socket.remoteAddress);
+    const isDownload = context.req.method !== 'HEAD' && end - start >= smallBytes;
+    // A joiner beyond them is told to come again.
+    if (isDownload && !downloads.makeRoom(address))
+      return context.text('too many downloads at once', 503, { 'retry-after': '5' });
+    const stream = context.req.method === 'HEAD' ? undefined : file.read(start, end);
+    // It ends also when the box goes away, which may come again for the rest.
+    if (isDownload && stream !== undefined) downloads.begin(address, { stream, socket });
+    return new Response(stream === undefined ? null : (Readable.toWeb(stream) as ReadableStream), {
       status: range === undefined ? 200 : 206,
       headers: {
         'content-type': 'application/octet-stream',

@@ -9,6 +9,7 @@ import type { Log } from '../../shared/log/log.ts';
 import { drainPath, DrainRequest } from '../../shared/protocol/drain.ts';
 import { JoinRequest } from '../../shared/protocol/join.ts';
 import { ProbeRequest } from '../../shared/protocol/probe.ts';
+import { Rate } from '../../shared/rate/rate.ts';
 import { Secret } from '../../shared/secret.ts';
 import type { Release } from '../release/release.ts';
 import type { Peer } from '../identity/identity.ts';
@@ -16,7 +17,15 @@ import type { JoinDoor, Joiner } from '../join/join.ts';
 import { revokedPath } from '../control-plane/control-plane.ts';
 import type { Probes } from '../probe/probe.ts';
 import type { Nodes } from '../nodes/nodes.ts';
-import { BodyInvalidError, BodyTooLargeError, NoCertificateError, NoTokenError } from './errors.ts';
+import {
+  BodyInvalidError,
+  BodyTooLargeError,
+  DrainBusyError,
+  NoCertificateError,
+  NoTokenError,
+  RequestAbortedError,
+} from './errors.ts';
+import type { DownloadLimits } from './downloads.ts';
 import { peerNode, peerNodeOrExpired, plainAddress } from './peer.ts';
 import { problemResponse } from './problem.ts';
 import { releaseRoutes } from './release-routes.ts';
@@ -29,6 +38,7 @@ export function apiRoutes(options: {
   readonly clientCaPem: string;
   readonly joinDoor: JoinDoor;
   readonly release: Release;
+  readonly downloads: DownloadLimits;
   readonly probes: Probes;
   readonly nodes: Pick<Nodes, 'drain'>;
   readonly isReady: () => boolean;
@@ -60,7 +70,7 @@ export function apiRoutes(options: {
     return context.json(await joinDoor.join(await bodyOf(context, JoinRequest), from));
   });
 
-  app.route('/', releaseRoutes(options.release));
+  app.route('/', releaseRoutes(options.release, options.downloads));
   app.post('/v1/probes', limit, async (context) => {
     const from = await authenticated(context);
     const localAddress = plainAddress(context.env.incoming.socket.localAddress);
@@ -72,12 +82,27 @@ export function apiRoutes(options: {
   });
 
   // For itself alone: which node it is, its certificate says.
+  const draining = new Set<string>();
+  const drainRate = new Rate({ burst: 5, perSecond: 0.1 });
   app.post(drainPath, limit, async (context) => {
-    const peer = peerNode(context.env.incoming.socket);
+    const { socket } = context.env.incoming;
+    const { signal } = context.req.raw;
+    const peer = peerNode(socket);
     if (peer === undefined) throw new NoCertificateError();
+    const { nodeName } = peer;
     await joinDoor.authenticate({ ...peer, address: addressOf(context) });
     const request = await bodyOf(context, DrainRequest);
-    return context.json(await nodes.drain(peer.nodeName, request, context.req.raw.signal));
+    if (draining.has(nodeName) || !drainRate.take(nodeName)) throw new DrainBusyError(nodeName);
+    draining.add(nodeName);
+    socket.setTimeout(0); // it is silent for as long as pods take to end
+    try {
+      return context.json(await nodes.drain(nodeName, request, signal));
+    } catch (error) {
+      if (signal.aborted) throw new RequestAbortedError();
+      throw error;
+    } finally {
+      draining.delete(nodeName);
+    }
   });
 
   // What kube-apiserver asks about those alone who have lost their identity: the answer is always no.
@@ -96,7 +121,8 @@ export function apiRoutes(options: {
 
 /** What a request that fails is answered; what is our own failure is logged. */
 export function refusal(error: Error, log: Log): Response {
-  if (!(error instanceof KagentError) || error.fault !== 'peer') log.error('request failed', { error });
+  if (error.name === 'AbortError') log.debug('request ended', { error }); // by a stop of this server
+  else if (!(error instanceof KagentError) || error.fault !== 'peer') log.error('request failed', { error });
   else log.debug('request refused', { code: error.code, error });
   return problemResponse(error);
 }

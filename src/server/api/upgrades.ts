@@ -13,11 +13,14 @@ import {
   tunnelPathPrefix,
   tunnelProtocol,
 } from '../../shared/protocol/channel.ts';
+import { Rate } from '../../shared/rate/rate.ts';
 import type { Peer } from '../identity/identity.ts';
 import type { JoinDoor } from '../join/join.ts';
 import type { Nodes, NodeSession } from '../nodes/nodes.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
+import { Flow } from './flow.ts';
 import { peerNode, plainAddress } from './peer.ts';
+import { Shares } from './shares.ts';
 
 export interface Upgrades {
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void;
@@ -26,6 +29,10 @@ export interface Upgrades {
 }
 
 const closeWithinMs = 1000;
+/** Of one node at once: the present one, one that takes its place, and one that lingers. */
+const mostChannels = 4;
+/** Each is a line in the log and two writes; an agent that finds no rest waits longer and longer. */
+const channelRate = { burst: 20, perSecond: 1 };
 
 /** What a node has connected for: its channel, or a stream it was asked to bring. Nobody else gets so far. */
 export function createUpgrades(options: {
@@ -36,6 +43,8 @@ export function createUpgrades(options: {
 }): Upgrades {
   const { nodes, tunnel, joinDoor, log } = options;
   const sockets = new Set<Duplex>();
+  const channels = new Shares<Duplex>();
+  const rate = new Rate(channelRate);
   const websockets = new WebSocketServer({
     noServer: true,
     maxPayload: maxMessageBytes,
@@ -50,7 +59,12 @@ export function createUpgrades(options: {
       const peer = peerNode(socket);
       const path = (request.url ?? '').split('?', 1).join('');
       if (peer === undefined) return refuse(socket, 401);
+      const { nodeName } = peer;
+      request.socket.setTimeout(0); // a stream may be silent for long; a channel has deadlines of its own
       if (path === channelPath) {
+        if (channels.of(nodeName) >= mostChannels || !rate.take(nodeName)) return refuse(socket, 429);
+        channels.add(nodeName, socket);
+        socket.on('close', () => channels.delete(nodeName, socket));
         websockets.handleUpgrade(
           request,
           socket,
@@ -87,7 +101,7 @@ function addressesOf({ socket }: IncomingMessage): { readonly reachedAt: string;
   return { reachedAt: plainAddress(socket.localAddress), seenAs: plainAddress(socket.remoteAddress) };
 }
 
-/** The first message is the hello; what comes while its answer is being made waits. */
+/** The first message is the hello; while its answer is being made nothing more is read. */
 function serveChannel(
   link: WebSocket,
   options: {
@@ -100,38 +114,37 @@ function serveChannel(
 ): void {
   const { peer, reachedAt, seenAs, nodes, log } = options;
   const { nodeName } = peer;
+  const flow = new Flow(link);
   let connection: Promise<NodeSession | undefined> | undefined;
-  const noHello = setTimeout(() => link.close(closeCodes.silent, 'no hello came in time'), silenceMs);
+  const end = (code: number, reason: string): void => {
+    link.close(code, reason);
+    setTimeout(() => link.terminate(), closeWithinMs).unref(); // the other end may have no power, and this one not read
+  };
+  const tooLong = setTimeout(() => end(closeCodes.silent, 'no hello came in time'), silenceMs);
   link.on('message', (data: Buffer) => {
+    flow.received(data.length);
     const message = readMessage(FromAgent, data.toString('utf8'));
-    if (message === undefined) return; // of a newer version
     if (connection === undefined) {
-      if (message.type !== 'hello') return link.close(closeCodes.unreadable, 'the first message must be a hello');
-      clearTimeout(noHello);
-      connection = nodes.connect(
-        peer,
-        {
-          reachedAt,
-          seenAs,
-          send: (answer) => link.send(JSON.stringify(answer)),
-          close(code, reason) {
-            link.close(code, reason);
-            setTimeout(() => link.terminate(), closeWithinMs).unref(); // the other end may have no power
-          },
-        },
-        message,
-      );
-      connection.catch((error: unknown) => {
-        log.warn('a node is not connected', { node: nodeName, error });
-        link.close(1011, 'the server cannot take connections now');
-      });
+      if (message?.type !== 'hello') return end(closeCodes.unreadable, 'the first message must be a hello');
+      flow.hold('connecting');
+      connection = nodes.connect(peer, { reachedAt, seenAs, send: (answer) => flow.send(answer), close: end }, message);
+      connection
+        .catch((error: unknown) => {
+          log.warn('a node is not connected', { node: nodeName, error });
+          end(1011, 'the server cannot take connections now');
+        })
+        .finally(() => {
+          clearTimeout(tooLong);
+          flow.release('connecting');
+        });
       return;
     }
+    if (message === undefined) return; // of a newer version
     void connection.then((known) => known?.handle(message)).catch(() => {}); // said above
   });
   link.on('error', (error) => log.debug('the channel of a node failed', { node: nodeName, error }));
   link.on('close', () => {
-    clearTimeout(noHello);
+    clearTimeout(tooLong);
     void connection?.then((known) => known?.ended()).catch(() => {}); // said above
   });
 }

@@ -115,18 +115,15 @@ function shownOf({ internalIps, externalIps }: DecidedAddresses, { address }: Jo
 function tokenCheck(options: JoinDoorOptions) {
   const { tokens, wrongTokens, events, log, clock = systemClock } = options;
   return async ({ secret, address }: { readonly secret: Secret; readonly address: string }): Promise<JoinToken> => {
-    wrongTokens.check(address);
-    const token = await tokens.find(secret);
+    const { found: token, waitSeconds } = await wrongTokens.attempt(address, () => tokens.find(secret));
     if (token === undefined) {
       log.warn('wrong token', { address });
-      const waitSeconds = wrongTokens.record(address);
       if (waitSeconds > 0) {
         const message = `${address} has shown too many wrong tokens and has to wait ${waitSeconds} s`;
         events.record({ type: 'Warning', reason: 'WrongTokens', regarding: 'supervisor-api', message });
       }
       throw new TokenWrongError();
     }
-    wrongTokens.forget(address);
     if (token.expiresAt !== undefined && Date.parse(token.expiresAt) <= clock.now()) {
       throw new TokenExpiredError(token.id, token.expiresAt);
     }

@@ -1,7 +1,14 @@
 import { systemClock, type Clock } from '../../shared/clock.ts';
 import { writeFileAtomicSync } from '../../shared/files/files.ts';
 import { Secret } from '../../shared/secret.ts';
-import { bareSecret, bootstrapText, parseToken, tokenText } from '../../shared/token/token.ts';
+import {
+  bareSecret,
+  bitsAtMost,
+  bootstrapText,
+  leastTokenBits,
+  parseToken,
+  tokenText,
+} from '../../shared/token/token.ts';
 import { TokenStaticError, TokenUnknownError, TokenWrongError } from './errors.ts';
 import { createIssuedTokens, IssuedToken, type NewToken } from './issued-tokens.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
@@ -24,6 +31,8 @@ export interface TokenStore {
   readonly agentToken: Secret;
   /** By which this server's own node joins, and nobody else: it is in no file, and another one at each start. */
   readonly ownNodeToken: Secret;
+  /** A sentence for each token that an operator has chosen too short. */
+  weaknesses(): readonly string[];
   /** @returns the new token's whole text beside its facts. @throws {TokenExistsError} @throws {TokenSecretInvalidError} */
   create(token: NewToken): Promise<{ readonly token: IssuedToken; readonly text: Secret }>;
   /** The server's and agents' own first, which have no end and cannot be deleted. */
@@ -86,6 +95,11 @@ export function openTokens(options: OpenTokensOptions): TokenStore {
       return own.agentText;
     },
     ownNodeToken: new Secret(tokenText(caHash, 'node', ownNodeSecret)),
+    weaknesses: () =>
+      staticTokens().flatMap(({ id, secret }) => {
+        const bits = bitsAtMost(secret);
+        return bits < leastTokenBits ? [weakness(id, bits)] : [];
+      }),
     async create(asked) {
       const { token, secret } = await issued.create(asked);
       return { token, text: bootstrapText(caHash, secret) };
@@ -106,4 +120,8 @@ export function openTokens(options: OpenTokensOptions): TokenStore {
       return known.id === 'server' ? own.serverText : own.agentText;
     },
   };
+}
+
+function weakness(id: string, bits: number): string {
+  return `the ${id} token has at most ${bits} bits, and fewer than ${leastTokenBits} can be guessed by whoever reaches the supervisor's port: replace it with 'kagent token rotate', and leave --token and --agent-token out`;
 }

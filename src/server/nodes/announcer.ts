@@ -1,5 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../shared/clock.ts';
 import type { Log } from '../../shared/log/log.ts';
+import { Rate } from '../../shared/rate/rate.ts';
 import {
   kubeEvent,
   KubeError,
@@ -28,6 +30,10 @@ const retryMs = 2000;
 /** The same sentence is not told again within this time. */
 const repeatMs = 60_000;
 const toldKept = 1000;
+/** A node whose state changes with each of its beats is written down once in so long: the first change at once. */
+const writeEveryMs = 1000;
+/** Events of one node: some at once, then one in ten seconds. More than that nobody reads, and the datastore keeps them all. */
+const eventRate = { burst: 25, perSecond: 0.1 };
 
 export function createAnnouncer(options: {
   readonly kube: KubeClient;
@@ -39,6 +45,8 @@ export function createAnnouncer(options: {
   const wanted = new Map<string, readonly NodeCondition[]>();
   const told = new Map<string, number>();
   const working = new Map<string, Promise<void>>();
+  const askedAgain = new Set<string>();
+  const rate = new Rate(eventRate, clock);
   const stopping = new AbortController();
 
   /** The conditions to write now; none where the API has them, or has no such Node. */
@@ -69,10 +77,15 @@ export function createAnnouncer(options: {
     }
   };
 
-  /** One write a node at a time; the watch tells of its result, which checks again. */
+  /** One write a node at a time, and then a rest; the watch tells of its result, which checks again. */
   const check = (nodeName: string): void => {
-    if (working.has(nodeName) || stopping.signal.aborted || missing(nodeName).length === 0) return;
-    const done = write(nodeName).finally(() => working.delete(nodeName));
+    if (working.has(nodeName)) return void askedAgain.add(nodeName);
+    if (stopping.signal.aborted || missing(nodeName).length === 0) return;
+    const rest = delay(writeEveryMs, undefined, { signal: stopping.signal, ref: false }).catch(() => {}); // a stop ends it
+    const done = Promise.all([write(nodeName), rest]).then(() => {
+      working.delete(nodeName);
+      if (askedAgain.delete(nodeName)) check(nodeName);
+    });
     working.set(nodeName, done);
   };
 
@@ -88,6 +101,7 @@ export function createAnnouncer(options: {
     const key = `${nodeName} ${event.reason} ${event.message}`;
     const nowMs = clock.monotonicMs();
     if ((told.get(key) ?? -repeatMs) + repeatMs > nowMs) return;
+    if (!rate.take(nodeName)) return;
     told.delete(key);
     told.set(key, nowMs);
     const [oldest] = told.keys();

@@ -14,6 +14,9 @@ export const podNetworkType = 'kagent.sh/PodNetworkReachable';
 /** Leases and certificates bear a second or two; what waits for time to pass does not bear much more. */
 const clockToleranceMs = 2000;
 
+/** What a node says of itself is written to its Node, which is kept and watched. */
+const maxMessageChars = 4096;
+
 /** A node that speaks. */
 export function conditionsOf(beat: Beat, nowMs: number, podNetwork?: NodeCondition): readonly NodeCondition[] {
   return [
@@ -49,7 +52,7 @@ function childrenHealthy({ children }: Beat): NodeCondition {
   const parts = down.map(
     ({ name, state, lastExit }) => `${name} is ${state}${lastExit === undefined ? '' : ` (${lastExit})`}`,
   );
-  return { type, status: 'False', reason: 'ComponentDown', message: parts.join('; ') };
+  return { type, status: 'False', reason: 'ComponentDown', message: parts.join('; ').slice(0, maxMessageChars) };
 }
 
 function clockSynced({ clockSkewMs }: Beat): NodeCondition {
@@ -76,7 +79,7 @@ function certificatesValid({ certificates }: Beat, nowMs: number): NodeCondition
       type,
       status: 'False',
       reason: 'Expired',
-      message: `expired: ${expired.map(({ name }) => name).join(', ')}`,
+      message: `expired: ${expired.map(({ name }) => name).join(', ')}`.slice(0, maxMessageChars),
     };
   }
   return { type, status: 'True', reason: 'Valid', message: 'renewed in time by kagent' };

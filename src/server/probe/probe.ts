@@ -3,7 +3,7 @@
  * The server's end of `kagent doctor --from`: sends some UDP packets back to the box that asks, and counts those that come
  * from it.
  * Knows: how many, and for how long. Nobody is flooded: packets go to the asker's own address, which a TLS connection
- * has proven, some forty at a time. Leaves to others: who may ask (api/, join/), the packets (shared/probe).
+ * has proven, some hundred and sixty at a time. Leaves to others: who may ask (api/, join/), the packets (shared/probe).
  */
 import { rfc3339, systemClock, type Clock } from '../../shared/clock.ts';
 import { localTunnel, mtuOf, openProbeSocket, probeSizes, type ProbeSocket } from '../../shared/probe/probe.ts';
@@ -20,9 +20,10 @@ export interface ProbeOptions {
   readonly clock?: Clock;
 }
 
-/** The connection that asks: both its addresses. */
+/** The connection that asks: both its addresses, and the node whose certificate it shows. */
 export interface Asker {
   readonly address: string;
+  readonly nodeName?: string;
   readonly localAddress: string;
 }
 
@@ -33,7 +34,8 @@ export interface Probes {
   seen(id: string, asker: Pick<Asker, 'address'>): ProbeSeen;
 }
 
-const mostAtOnce = 4;
+/** Of nodes, and of those that show a token: neither waits for the other. */
+const mostAtOnce = 8;
 const lifeMs = 5000;
 
 interface Open {
@@ -44,17 +46,20 @@ interface Open {
 export function createProbes(options: ProbeOptions): Probes {
   const { version, servers, settings, clock = systemClock } = options;
   const byId = new Map<string, Open>();
-  const asking = new Set<string>(); // each address waits until its last one is over
+  // Each node, and each address, waits until its last one is over.
+  const askingNodes = new Set<string>();
+  const askingAddresses = new Set<string>();
   return {
-    async open({ id, port, mtu: theirMtu, tunnel: theirTunnel }, { address, localAddress }) {
-      if (asking.size >= mostAtOnce || asking.has(address) || byId.has(id)) throw new ProbeBusyError();
-      asking.add(address);
+    async open({ id, port, mtu: theirMtu, tunnel: theirTunnel }, { address, localAddress, nodeName }) {
+      const [asking, asker] = nodeName === undefined ? [askingAddresses, address] : [askingNodes, nodeName];
+      if (asking.size >= mostAtOnce || asking.has(asker) || byId.has(id)) throw new ProbeBusyError();
+      asking.add(asker);
       const end = new AbortController();
       const over = () => {
         end.abort();
         byId.get(id)?.socket.close();
         byId.delete(id);
-        asking.delete(address);
+        asking.delete(asker);
       };
       setTimeout(over, lifeMs).unref();
       const socket = await openProbeSocket(id);

@@ -5,11 +5,10 @@
  * Knows: which files there are, their checksums, the installer's text. Leaves to others: HTTP, ranges (api/).
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, open as openFile, read as readFile, type ReadStream } from 'node:fs';
 import { open, readdir, type FileHandle } from 'node:fs/promises';
 import { isSea } from 'node:sea';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { openBundle, readEmbedded, type Bundle } from '../../shared/assets/assets.ts';
 import { systemCode } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
@@ -24,7 +23,7 @@ export interface ReleaseFile {
   readonly sha256: string;
   readonly sizeBytes: number;
   /** Bytes `start` to `end`, both included. */
-  read(start: number, end: number): Readable;
+  read(start: number, end: number): ReadStream;
 }
 
 export interface Release {
@@ -138,11 +137,17 @@ async function namesIn(dir: string): Promise<readonly string[]> {
   return (await readdir(dir).catch(() => [])).filter((name) => name.endsWith('.tar')).toSorted();
 }
 
+/**
+ * A stream that is destroyed closes its file, `autoClose` or not: the next download would read whatever else the process
+ * has opened under that number.
+ */
+const keptOpen = { open: openFile, read: readFile, close: (_: number, done: (error: null) => void) => done(null) };
+
 /** From `offset` to the file's end. */
 async function partOf(file: FileHandle, name: string, offset = 0): Promise<ReleaseFile> {
   const { size } = await file.stat();
-  const read = (start: number, end: number): Readable =>
-    createReadStream('', { fd: file.fd, start: offset + start, end: offset + end, autoClose: false });
+  const read = (start: number, end: number): ReadStream =>
+    createReadStream('', { fd: file.fd, start: offset + start, end: offset + end, autoClose: false, fs: keptOpen });
   const hash = createHash('sha256');
   for await (const chunk of read(0, size - offset - 1)) hash.update(chunk as Buffer);
   return { name, sha256: hash.digest('hex'), sizeBytes: size - offset, read };

@@ -15,6 +15,7 @@ import type { Component } from '../../shared/component/component.ts';
 import { conditionTracker } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
+import { plainLine } from '../../shared/plain-text/plain-text.ts';
 import { dial, joinStreams } from '../../shared/streams/streams.ts';
 import { listenPrivately } from '../../shared/listen/listen.ts';
 import type { FromServer } from '../../shared/protocol/channel.ts';
@@ -89,7 +90,7 @@ export function createTunnel(options: TunnelOptions): Tunnel {
       await joinStreams(client, stream);
     } catch (error) {
       log.debug('a stream was not opened', { target: authority, error });
-      client.end(`HTTP/1.1 502 ${messageOf(error).replaceAll(/[\r\n]+/g, ' ')}\r\n\r\n`);
+      client.end(`HTTP/1.1 502 ${plainLine(messageOf(error))}\r\n\r\n`);
     }
   };
 

@@ -5,6 +5,7 @@ import { defaultDataDir, pathsOf, runPaths } from '../paths.ts';
 import { serviceCommand, type Readiness } from '../service/service.ts';
 import { version } from '../version/version.ts';
 import { completionScript, shells, type Shell } from './completion.ts';
+import { print } from './options.ts';
 import { secretFlagsOf } from './secret-flags.ts';
 import { progressText } from './progress.ts';
 import { becomeTool, passedThrough, type PassedThrough } from './passthrough.ts';
@@ -21,7 +22,7 @@ export function commonCommands(program: Command): readonly Command[] {
       env: process.env,
       secretFlags: () => secretFlagsOf(program),
       readiness,
-      print: (line) => void process.stdout.write(`${line}\n`),
+      print,
       signal: new AbortController().signal,
     }),
     versionCommand(),
@@ -50,7 +51,7 @@ function statusCommand(): Command {
     .option('-o, --output <form>', "'json' for programs")
     .action(async ({ output }: { readonly output?: string }) => {
       const status = await askStatus(runPaths.statusSocket);
-      process.stdout.write(output === 'json' ? `${JSON.stringify(status, null, 2)}\n` : statusText(status, Date.now()));
+      print(output === 'json' ? JSON.stringify(status, null, 2) : statusText(status, Date.now()).trimEnd());
     });
 }
 

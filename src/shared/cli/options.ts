@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../duration.ts';
+import { plainText } from '../plain-text/plain-text.ts';
 
 /** `-o json`, which every command that shows something has. */
 export function jsonOption(): Option {
@@ -13,6 +14,7 @@ export function duration(text: string): number {
   return ms;
 }
 
+/** What a person or a program reads: nothing that a node or a server has said acts on the terminal. */
 export function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(`${plainText(text)}\n`);
 }

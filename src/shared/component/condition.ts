@@ -1,10 +1,14 @@
 import { rfc3339, systemClock, type Clock } from '../clock.ts';
+import { plainText } from '../plain-text/plain-text.ts';
 import type { Condition } from './component.ts';
 
 export interface ConditionTracker {
   set(status: Condition['status'], reason: string, message: string): void;
   current(): Condition;
 }
+
+/** As Kubernetes allows. */
+const maxMessageChars = 32_768;
 
 /** Keeps `lastTransitionTime` as Kubernetes does: it moves only when `status` does. */
 export function conditionTracker(clock: Clock = systemClock): ConditionTracker {
@@ -17,7 +21,7 @@ export function conditionTracker(clock: Clock = systemClock): ConditionTracker {
   return {
     set(status, reason, message) {
       const lastTransitionTime = status === condition.status ? condition.lastTransitionTime : rfc3339(clock.now());
-      condition = { status, reason, message, lastTransitionTime };
+      condition = { status, reason, message: plainText(message.slice(0, maxMessageChars)), lastTransitionTime };
     },
     current: () => condition,
   };

@@ -4,6 +4,7 @@
  * Knows: Kubernetes' event fields. Leaves to others: writing them to the cluster, showing them.
  */
 import { EventEmitter, on } from 'node:events';
+import { plainText } from '../plain-text/plain-text.ts';
 import { rfc3339, systemClock, type Clock } from '../clock.ts';
 
 export interface KagentEvent {
@@ -26,7 +27,7 @@ export function createEventLog(options: { readonly keep: number; readonly clock?
   const emitter = new EventEmitter().setMaxListeners(0);
   return {
     record(event) {
-      const full = { ...event, eventTime: rfc3339(clock.now()) };
+      const full = { ...event, message: plainText(event.message), eventTime: rfc3339(clock.now()) };
       kept.push(full);
       if (kept.length > keep) kept.shift();
       emitter.emit('event', full);

@@ -42,6 +42,9 @@ export async function listenPrivately(server: Server, path: string, options: Pri
   });
 }
 
+/** Many that come at once wait here, and not for their next packet; the kernel lowers it to its own most. */
+const backlog = 4096;
+
 /** @throws what `taken` makes of it where another program has the port */
 export function listenOnPort(
   server: Server,
@@ -50,6 +53,6 @@ export function listenOnPort(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(systemCode(error) === 'EADDRINUSE' ? taken(error) : error));
-    server.listen(port, address, resolve);
+    server.listen({ port, host: address, backlog }, resolve);
   });
 }

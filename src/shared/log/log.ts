@@ -1,9 +1,10 @@
 /**
  * @module
  * The log: a constant lower-case sentence and the facts as fields.
- * Knows: levels, the two line formats. Leaves to others: where children's lines go (process/), events for people (events/).
+ * Knows: levels, the two line formats, that nothing in a line acts on a terminal or pushes all other lines out. Leaves to others: where children's lines go (process/), events for people (events/).
  */
 import { pino } from 'pino';
+import { plainText } from '../plain-text/plain-text.ts';
 import { toText } from './text.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -33,6 +34,11 @@ export interface RootLog extends Log {
   setLevel(level: LogLevel): void;
 }
 
+/** Of one field: an error's chain of causes has room. */
+const maxFieldChars = 8192;
+
+const cut = (value: unknown): unknown => (typeof value === 'string' ? value.slice(0, maxFieldChars) : value);
+
 export function createLog(options: LogOptions): RootLog {
   const current = { level: options.level };
   const engine = pino(
@@ -40,10 +46,14 @@ export function createLog(options: LogOptions): RootLog {
       level: 'debug',
       base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
-      formatters: { level: (label) => ({ level: label }) },
-      serializers: { error: (error: unknown) => (error instanceof Error ? error.message : error) },
+      formatters: {
+        level: (label) => ({ level: label }),
+        log: (fields) => Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, cut(value)])),
+      },
+      serializers: { error: (error: unknown) => cut(error instanceof Error ? error.message : error) },
     },
-    { write: (line: string) => options.write(options.format === 'json' ? line : toText(line)) },
+    // In JSON too: `\u009b` is how it writes that character.
+    { write: (line: string) => options.write(plainText(options.format === 'json' ? line : toText(line))) },
   );
   const wrap = (target: pino.Logger): Log => {
     const at =

@@ -9,6 +9,7 @@
  * `/v1/tunnel/<id>`, which the agent opens when it is asked to: TCP holds back a sender by itself.
  */
 import * as z from 'zod';
+import { prose, sentence, word } from './text.ts';
 
 export const channelPath = '/v1/connect';
 export const channelProtocol = 'kagent.v1';
@@ -25,33 +26,42 @@ export const maxMessageBytes = 4 * 1024 * 1024;
 /** Close codes, of the range that is free for use (RFC 6455, 7.4.2). */
 export const closeCodes = { replaced: 4001, silent: 4002, notJoined: 4003, twin: 4004, unreadable: 4005 } as const;
 
-const Server = z.object({ supervisorUrl: z.url(), apiserverUrl: z.url() });
+/** What a node may answer to a command, in characters; a log is cut before. */
+export const maxResultChars = 1024 * 1024;
+/** Why something was not done. */
+export const maxReasonChars = 1024;
+
+const url = z.url().max(2048);
+const Server = z.object({ supervisorUrl: url, apiserverUrl: url });
 /** Where a server of the cluster is reached. */
 export type ServerAddress = Readonly<z.infer<typeof Server>>;
 
 export const Facts = z.object({
-  os: z.string(),
-  kernel: z.string(),
-  arch: z.string(),
+  os: sentence(256),
+  kernel: sentence(256),
+  arch: word(),
   cpus: z.int(),
   memoryBytes: z.number(),
-  virtual: z.string().optional(),
+  virtual: word().optional(),
 });
 export type Facts = Readonly<z.infer<typeof Facts>>;
 
+/** Of one kind; they are written to the Node. */
+const addresses = z.array(word()).max(32);
+
 export const Hello = z.object({
   type: z.literal('hello'),
-  version: z.string(),
-  kubernetesVersion: z.string(),
+  version: word(),
+  kubernetesVersion: word(),
   /** Tells a machine from its copy. */
-  machineId: z.string(),
-  bootId: z.string(),
+  machineId: word(),
+  bootId: word(),
   /** Tells this run of kagent from the one before. */
-  run: z.string().optional(),
-  internalIps: z.array(z.string()),
-  externalIps: z.array(z.string()).default([]),
-  internalDns: z.array(z.string()).default([]),
-  externalDns: z.array(z.string()).default([]),
+  run: word().optional(),
+  internalIps: addresses,
+  externalIps: addresses.default([]),
+  internalDns: addresses.default([]),
+  externalDns: addresses.default([]),
   facts: Facts,
   /** Whether it answers and sends probes through the pods' network. */
   probesPods: z.boolean().optional(),
@@ -59,23 +69,23 @@ export const Hello = z.object({
 export type Hello = Readonly<z.infer<typeof Hello>>;
 
 const Child = z.object({
-  name: z.string(),
-  state: z.string(),
+  name: word(),
+  state: word(),
   restarts: z.int(),
-  lastExit: z.string().optional(),
+  lastExit: sentence(512).optional(),
 });
 
 export const Beat = z.object({
   type: z.literal('beat'),
   seq: z.int(),
-  children: z.array(Child),
+  children: z.array(Child).max(64),
   /** Share of the last ten seconds in which something waited, in percent; absent where the kernel does not say. */
   pressure: z.object({ cpu: z.number(), memory: z.number(), io: z.number() }).optional(),
   memory: z.object({ totalBytes: z.number(), availableBytes: z.number() }),
-  disk: z.object({ path: z.string(), sizeBytes: z.number(), freeBytes: z.number() }),
+  disk: z.object({ path: sentence(), sizeBytes: z.number(), freeBytes: z.number() }),
   load1: z.number(),
   uptimeSeconds: z.number(),
-  certificates: z.array(z.object({ name: z.string(), notBefore: z.string(), notAfter: z.string() })),
+  certificates: z.array(z.object({ name: word(), notBefore: word(), notAfter: word() })).max(64),
   /** The node's clock minus the server's; absent until it was measured. */
   clockSkewMs: z.number().optional(),
   /** From a beat to its ack. */
@@ -85,25 +95,25 @@ export type Beat = Readonly<z.infer<typeof Beat>>;
 
 const Result = z.object({
   type: z.literal('result'),
-  id: z.string(),
+  id: word(),
   ok: z.boolean(),
   /** What was asked for, or why not. */
-  text: z.string(),
+  text: prose(maxResultChars),
 });
-const OpenFailed = z.object({ type: z.literal('open-failed'), id: z.string(), reason: z.string() });
+const OpenFailed = z.object({ type: z.literal('open-failed'), id: word(), reason: sentence(maxReasonChars) });
 
 export const FromAgent = z.discriminatedUnion('type', [Hello, Beat, Result, OpenFailed]);
 export type FromAgent = Readonly<z.infer<typeof FromAgent>>;
 
 const ProbeTarget = z.object({
-  nodeName: z.string(),
+  nodeName: word(),
   /** In the pods' network: of flannel's device on that node. */
   address: z.ipv4(),
 });
 export type PodProbeTarget = Readonly<z.infer<typeof ProbeTarget>>;
 
 const ProbeResult = z.object({
-  nodeName: z.string(),
+  nodeName: word(),
   answers: z.boolean(),
   /** Also to packets as large as pods may send. */
   answersLarge: z.boolean(),
@@ -112,13 +122,13 @@ const ProbeResult = z.object({
 });
 export type PodProbeResult = Readonly<z.infer<typeof ProbeResult>>;
 /** What a node answers to the command `probe`, as JSON. */
-export const PodProbeResults = z.array(ProbeResult);
+export const PodProbeResults = z.array(ProbeResult).max(64);
 
 /** What an operator or the server has a node do. */
 export const Command = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('logs'), component: z.string().optional(), lines: z.int().positive().max(10_000) }),
+  z.object({ kind: z.literal('logs'), component: word().optional(), lines: z.int().positive().max(10_000) }),
   z.object({ kind: z.literal('log-level'), level: z.enum(['debug', 'info', 'warn', 'error']) }),
-  z.object({ kind: z.literal('restart'), component: z.string() }),
+  z.object({ kind: z.literal('restart'), component: word() }),
   /** The node was removed from the cluster: end, and forget who you were. */
   z.object({ kind: z.literal('leave') }),
   /** Ask these nodes for an answer through the pods' network. */
@@ -126,18 +136,20 @@ export const Command = z.discriminatedUnion('kind', [
 ]);
 export type Command = Readonly<z.infer<typeof Command>>;
 
+const servers = z.array(Server).max(64);
+
 const Welcome = z.object({
   type: z.literal('welcome'),
   /** Counts this node's connections. */
   session: z.int(),
   nowMs: z.number(),
-  servers: z.array(Server),
+  servers,
 });
 const Ack = z.object({ type: z.literal('ack'), seq: z.int(), nowMs: z.number() });
-const Servers = z.object({ type: z.literal('servers'), servers: z.array(Server) });
-const CommandMessage = z.object({ type: z.literal('command'), id: z.string(), command: Command });
+const Servers = z.object({ type: z.literal('servers'), servers });
+const CommandMessage = z.object({ type: z.literal('command'), id: word(), command: Command });
 /** Connect to an address of this node or one of its pods, and bring the stream to `/v1/tunnel/<id>`. */
-const Open = z.object({ type: z.literal('open'), id: z.string(), host: z.string(), port: z.int() });
+const Open = z.object({ type: z.literal('open'), id: word(), host: word(), port: z.int() });
 
 export const FromServer = z.discriminatedUnion('type', [Welcome, Ack, Servers, CommandMessage, Open]);
 export type FromServer = Readonly<z.infer<typeof FromServer>>;

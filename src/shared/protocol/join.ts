@@ -5,16 +5,17 @@
  * Messages are open objects: a newer peer may say more.
  */
 import * as z from 'zod';
+import { pem, urls, word } from './text.ts';
 
 /** A cluster's, unless it was made with others. */
 export const usualRanges = { clusterCidr: '10.42.0.0/16', serviceCidr: '10.43.0.0/16' } as const;
 
 /** Certificate signing requests, PEM. The private keys stay on the node. */
 const NodeCsrs = z.object({
-  kubelet: z.string(),
-  kubeletServing: z.string(),
-  kubeProxy: z.string(),
-  flannel: z.string(),
+  kubelet: pem(),
+  kubeletServing: pem(),
+  kubeProxy: pem(),
+  flannel: pem(),
 });
 
 export const JoinRequest = z.object({
@@ -22,11 +23,11 @@ export const JoinRequest = z.object({
   /** Made by the node on its first join; keeps another machine from taking the name. */
   nodePassword: z.string().min(32).max(256),
   /** The node's IP addresses: what its serving certificate is for. */
-  addresses: z.array(z.string()).min(1),
+  addresses: z.array(word()).min(1).max(64),
   /** The node's kagent version. */
-  version: z.string(),
+  version: word(),
   /** What its kubelet is: `v1.37.1`. */
-  kubernetesVersion: z.string().optional(),
+  kubernetesVersion: word().optional(),
   role: z.enum(['agent', 'server']).optional(),
   /** The machine that had the name is gone. */
   replace: z.boolean().optional(),
@@ -36,10 +37,10 @@ export type JoinRequest = Readonly<z.infer<typeof JoinRequest>>;
 
 /** What all nodes of a cluster have in common. */
 export const ClusterSettings = z.object({
-  clusterCidr: z.string(),
-  serviceCidr: z.string(),
-  clusterDns: z.string(),
-  clusterDomain: z.string(),
+  clusterCidr: word(),
+  serviceCidr: word(),
+  clusterDns: word(),
+  clusterDomain: word(),
   flannelBackend: z.enum(['vxlan', 'host-gw', 'wireguard-native', 'none']),
   /** Something else sees to Services. */
   disableKubeProxy: z.boolean().optional(),
@@ -52,15 +53,15 @@ export const JoinResponse = z.object({
   /** Certificates for the CSRs, PEM. */
   certificates: NodeCsrs,
   /** What the node trusts kube-apiserver and the supervisor by. */
-  serverCaPem: z.string(),
+  serverCaPem: pem(256 * 1024),
   /** What the kubelet trusts its clients by. */
-  clientCaPem: z.string(),
+  clientCaPem: pem(256 * 1024),
   /** `https://host:port`, one for each kube-apiserver. */
-  apiserverUrls: z.array(z.url()).min(1),
+  apiserverUrls: urls.min(1),
   /** `https://host:port`, one for each server's supervisor. */
-  supervisorUrls: z.array(z.url()).default([]),
+  supervisorUrls: urls.default([]),
   settings: ClusterSettings,
   /** The server's kagent version. */
-  version: z.string(),
+  version: word(),
 });
 export type JoinResponse = Readonly<z.infer<typeof JoinResponse>>;

@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import { Beat, Facts } from './channel.ts';
+import { pem, sentence, word } from './text.ts';
 
 export const Token = z.object({
   id: z.string(),
@@ -20,11 +21,11 @@ export type TokenList = z.infer<typeof TokenList>;
 
 export const NewTokenRequest = z.object({
   role: z.enum(['server', 'agent']),
-  description: z.string().max(200),
+  description: z.string().max(200).pipe(sentence()),
   /** 0: until deleted. */
   ttlMs: z.number().min(0),
-  secret: z.string().optional(),
-  nodeName: z.string().max(253).optional(),
+  secret: word().optional(),
+  nodeName: word(253).optional(),
 });
 export const TokenCreated = z.object({
   token: Token,
@@ -35,7 +36,7 @@ export const TokenCreated = z.object({
 });
 export type TokenCreated = z.infer<typeof TokenCreated>;
 
-export const RotateRequest = z.object({ old: z.string(), next: z.string().optional() });
+export const RotateRequest = z.object({ old: word(4096), next: word(4096).optional() });
 export const Rotated = z.object({ text: z.string() });
 
 const userOrGroup = z
@@ -44,10 +45,10 @@ const userOrGroup = z
   .regex(/^\P{C}+$/u);
 export const NewUserRequest = z.object({
   name: userOrGroup,
-  groups: z.array(userOrGroup),
+  groups: z.array(userOrGroup).max(64),
   ttlMs: z.number().min(60_000),
   /** P-256. */
-  publicKeyPem: z.string(),
+  publicKeyPem: pem(),
 });
 export type NewUserRequest = z.infer<typeof NewUserRequest>;
 export const UserCreated = z.object({

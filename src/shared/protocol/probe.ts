@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import { ClusterSettings } from './join.ts';
+import { urls, word } from './text.ts';
 
 /** The pods' network device of a box, at which packets can be sent through UDP 8472 though the kernel holds the port. */
 export const TunnelEnd = z.object({ address: z.ipv4(), mac: z.string().regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/) });
@@ -29,14 +30,14 @@ export const ProbeOpened = z.object({
   mtu: z.int(),
   tunnel: TunnelEnd.optional(),
   /** As the server sees the asking box. */
-  yourAddress: z.string(),
-  time: z.string(), // RFC 3339
-  version: z.string(),
-  apiserverUrls: z.array(z.url()),
+  yourAddress: word(),
+  time: word(), // RFC 3339
+  version: word(),
+  apiserverUrls: urls,
   settings: ClusterSettings,
 });
 export type ProbeOpened = Readonly<z.infer<typeof ProbeOpened>>;
 
 /** Sizes of the packets that came, as IP counts them. */
-export const ProbeSeen = z.object({ sizes: z.array(z.int()) });
+export const ProbeSeen = z.object({ sizes: z.array(z.int()).max(1024) });
 export type ProbeSeen = Readonly<z.infer<typeof ProbeSeen>>;

@@ -74,6 +74,27 @@ export function splitBootstrapSecret(secret: Secret): { readonly id: string } | 
   return id === undefined ? undefined : { id };
 }
 
+/** Fewer, and a secret is within the reach of who tries for long; those that kagent makes have 82 and 192. */
+export const leastTokenBits = 80;
+
+/** What a secret has if each of its characters was drawn by lot from its kinds; one that a person chose has less. */
+export function bitsAtMost(secret: Secret): number {
+  const text = secret.reveal();
+  return Math.floor(text.length * Math.log2(kindsOf(text)));
+}
+
+function kindsOf(text: string): number {
+  if (/^\d*$/.test(text)) return 10;
+  if (/^[0-9a-f]*$/.test(text)) return 16;
+  const kinds = [
+    [/[a-z]/, 26],
+    [/[A-Z]/, 26],
+    [/\d/, 10],
+    [/[^A-Za-z0-9]/, 33],
+  ] as const;
+  return kinds.reduce((sum, [kind, count]) => sum + (kind.test(text) ? count : 0), 0);
+}
+
 /** `<id6>.<secret16>` from 31 and 82 random bits. */
 export function newBootstrapSecret(): Secret {
   return new Secret(`${randomText(6)}.${randomText(16)}`);

@@ -21,6 +21,12 @@ test.each([new Error('password is hunter2'), new PortTakenError('0.0.0.0', 1, un
   },
 );
 
+test('a title comes from the code, since a bundler may give a class another name', () => {
+  const error = new NodeNameTakenError('box');
+  error.name = 'NodeNameTakenError2';
+  expect(problemOf(error).title).toBe('NodeNameTaken');
+});
+
 test('a response says its type and when to come back', async () => {
   const response = problemResponse(new TooManyAttemptsError(4));
   expect(response.headers.get('content-type')).toBe('application/problem+json');

@@ -147,3 +147,31 @@ test('after a rotation the new token joins and the old one does not, and a resta
   expect(open().serverToken.equals(next)).toBe(true);
   expect(() => tokens.rotate(old, undefined)).toThrow(TokenWrongError);
 });
+
+test.each([
+  ['12345', 16],
+  ['s3cret', 31],
+  ['0123456789abcdef', 64],
+])('a token that an operator has chosen as short as %s is told of, with its %i bits at most', (given, bits) => {
+  const files = filesIn(temporaryDir());
+  const tokens = openTokens({ ownNode: 's1', caHash, store: memoryKeyValue(), files, agentSecret: new Secret(given) });
+  expect(tokens.weaknesses()).toEqual([expect.stringContaining(`the agent token has at most ${bits} bits`)]);
+  expect(tokens.weaknesses().join('')).not.toContain(given);
+  const again = openTokens({ ownNode: 's1', caHash, store: memoryKeyValue(), files }); // from its file, without the flag
+  expect(again.weaknesses()).toHaveLength(1);
+});
+
+test.each([undefined, 'abcdef.0123456789abcdef', 'correct-Horse9battery'])(
+  'a token like %s is strong enough',
+  (given) => {
+    const secret = given === undefined ? {} : { serverSecret: new Secret(given) };
+    const tokens = openTokens({
+      ownNode: 's1',
+      caHash,
+      store: memoryKeyValue(),
+      files: filesIn(temporaryDir()),
+      ...secret,
+    });
+    expect(tokens.weaknesses()).toEqual([]);
+  },
+);

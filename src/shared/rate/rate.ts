@@ -1,0 +1,38 @@
+/**
+ * @module
+ * How often each of many may do something: some times at once, then so many a second.
+ */
+import { systemClock, type Clock } from '../clock.ts';
+
+export interface RateOptions {
+  /** At once. */
+  readonly burst: number;
+  readonly perSecond: number;
+}
+
+const holdersKept = 4096;
+
+/** How often each may do something. */
+export class Rate {
+  readonly #options: RateOptions;
+  readonly #clock: Clock;
+  readonly #budgets = new Map<string, { readonly left: number; readonly atMs: number }>();
+
+  constructor(options: RateOptions, clock: Clock = systemClock) {
+    this.#options = options;
+    this.#clock = clock;
+  }
+
+  /** @returns false for one too many */
+  take(holder: string): boolean {
+    const { burst, perSecond } = this.#options;
+    const nowMs = this.#clock.monotonicMs();
+    const before = this.#budgets.get(holder) ?? { left: burst, atMs: nowMs };
+    const left = Math.min(burst, before.left + ((nowMs - before.atMs) / 1000) * perSecond) - 1;
+    this.#budgets.delete(holder);
+    this.#budgets.set(holder, { left: Math.max(left, 0), atMs: nowMs });
+    const [oldest] = this.#budgets.keys();
+    if (this.#budgets.size > holdersKept && oldest !== undefined) this.#budgets.delete(oldest);
+    return left >= 0;
+  }
+}
