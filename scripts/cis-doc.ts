@@ -18,7 +18,7 @@ What kagent does about each item of the benchmark (numbers as in version 1.10). 
 applicable, or to be looked at by a person, why, and the next step; \`-o json\` is for programs.
 
 \`--profile cis\`, on servers and agents, switches on what would break somebody: an audit log (who did what to which object, never a content;
-\`logs/audit/audit.log\`, ten files of 100 MB, 30 days), Pod Security \`restricted\` for every namespace without a label of its own but
+\`audit/audit.log\`, ten files of 100 MB, 30 days), Pod Security \`restricted\` for every namespace without a label of its own but
 kube-system, no Services with externalIPs, service accounts' tokens that end when they say, 4096 processes a Pod, seccomp for every
 Pod, and a kubelet that ends when the kernel's settings are not what it expects (kagent sets them).
 
