@@ -1,3 +1,5 @@
+import { bindingTo, eachNode, otherIsReady } from './policy.ts';
+
 export interface NodeAddressSettings {
   readonly clusterCidr: string;
   readonly serviceCidr: string;
@@ -10,7 +12,6 @@ export interface NodeAddressSettings {
  */
 export function nodeAddressesManifest({ clusterCidr, serviceCidr }: NodeAddressSettings): string {
   const ofRange = `isIP(a.address) && (cidr('${clusterCidr}').containsIP(a.address) || cidr('${serviceCidr}').containsIP(a.address))`;
-  const isReady = `params.?status.?conditions.orValue([]).exists(c, c.type == 'Ready' && c.status == 'True')`;
   const theirs = `params.?status.?addresses.orValue([]).exists(b, b.type == 'InternalIP' && b.address == a.address)`;
   const isInternal = `a.type == 'InternalIP'`;
   return `# Written by kagent at each start; changes here are lost.
@@ -40,14 +41,11 @@ spec:
     kind: Node
 ${ofKubelets}
   validations:
-  - expression: "params.metadata.name == object.metadata.name || !(${isReady}) || !variables.addresses.exists(a, ${isInternal} && ${theirs})"
+  - expression: "params.metadata.name == object.metadata.name || !(${otherIsReady}) || !variables.addresses.exists(a, ${isInternal} && ${theirs})"
     reason: Forbidden
     message: the address is that of another node that is Ready
 ---
-${bindingTo('kagent-node-addresses-others')}
-  paramRef:
-    selector: {}
-    parameterNotFoundAction: Allow
+${bindingTo('kagent-node-addresses-others', eachNode)}
 `;
 }
 
@@ -71,13 +69,3 @@ const ofKubelets = `  failurePolicy: Fail
   variables:
   - name: addresses
     expression: "object.?status.?addresses.orValue([])"`;
-
-function bindingTo(policy: string): string {
-  return `apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicyBinding
-metadata:
-  name: ${policy}
-spec:
-  policyName: ${policy}
-  validationActions: [Deny]`;
-}

@@ -1,11 +1,11 @@
 import { flannelGroup } from '../../join/join.ts';
+import { bindingTo, eachNode, otherIsReady } from './policy.ts';
 
 const flannelPrefix = 'flannel.alpha.coreos.com/';
 /** Which flanneld writes; the others of its prefix are people's. */
 const flannels = ['backend-data', 'backend-type', 'kube-subnet-manager', 'public-ip'];
 
-const isReady = `params.?status.?conditions.orValue([]).exists(c, c.type == 'Ready' && c.status == 'True')`;
-const isOther = `params.metadata.name != object.metadata.name && ${isReady}`;
+const isOther = `params.metadata.name != object.metadata.name && ${otherIsReady}`;
 
 /** Quoted for YAML, which needs no more of a CEL expression without line breaks. */
 const yaml = (expression: string) => JSON.stringify(expression);
@@ -128,13 +128,7 @@ ${annotationVariables}
     reason: Forbidden
     message: backend-data has the address or key of another node that is Ready
 ---
-${bindingTo(
-  'kagent-flannel-others',
-  `
-  paramRef:
-    selector: {}
-    parameterNotFoundAction: Allow`,
-)}
+${bindingTo('kagent-flannel-others', eachNode)}
 `;
 }
 
@@ -168,14 +162,4 @@ function unchanged(parent: string): (field: string) => string {
 function changedValue(name: string): string {
   const value = (map: string) => `variables.${map}[?'${flannelPrefix}${name}'].orValue('')`;
   return `${value('new')} == ${value('old')} ? '' : ${value('new')}`;
-}
-
-function bindingTo(policy: string, more = ''): string {
-  return `apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicyBinding
-metadata:
-  name: ${policy}
-spec:
-  policyName: ${policy}
-  validationActions: [Deny]${more}`;
 }

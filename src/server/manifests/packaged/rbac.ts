@@ -1,6 +1,7 @@
 import { kubeletClientUser } from '../../control-plane/control-plane.ts';
 import { flannelUserPrefix } from '../../identity/identity.ts';
 import { flannelGroup } from '../../join/join.ts';
+import { bindingTo } from './policy.ts';
 
 /**
  * Rights of kagent's own users. flannel reads all nodes and writes annotations by way of their status; the policy keeps
@@ -65,12 +66,6 @@ spec:
   - expression: "request.userInfo.username == '${flannelUserPrefix}' + object.metadata.name"
     message: flannel may change its own node only
 ---
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicyBinding
-metadata:
-  name: kagent-flannel-own-node
-spec:
-  policyName: kagent-flannel-own-node
-  validationActions: [Deny]
+${bindingTo('kagent-flannel-own-node')}
 `;
 }
