@@ -32,12 +32,16 @@ export async function openAuthority(dir: string, name: string, clock: Clock): Pr
   if (known === undefined) writeFileAtomicSync(certFile, caPem, certMode);
   else check(caPem, { certFile, keyFile, key, nowMs: clock.now() });
   keepMode(certFile, certMode); // an earlier kagent's has another one
+  let issuer: Promise<Issuer> | undefined; // read when it first signs: most starts sign nothing
   return {
     caPem,
     caHash: caHashOf(caPem),
     certFile,
     keyFile,
-    issue: (request) => issue(request, { caPem, key, nowMs: clock.now() }),
+    async issue(request) {
+      issuer ??= readIssuer(caPem, key);
+      return await issue(request, await issuer, clock.now());
+    },
   };
 }
 
@@ -77,12 +81,21 @@ async function selfSigned(commonName: string, key: KeyObject, clock: Clock): Pro
   return `${certificate.toString('pem')}\n`;
 }
 
-async function issue(
-  request: CertificateRequest,
-  ca: { readonly caPem: string; readonly key: KeyObject; readonly nowMs: number },
-): Promise<IssuedCertificate> {
+type Issuer = Awaited<ReturnType<typeof readIssuer>>;
+
+async function readIssuer(caPem: string, key: KeyObject) {
   const x509 = await loadX509();
-  const authority = new x509.X509Certificate(ca.caPem);
+  const certificate = new x509.X509Certificate(caPem);
+  return {
+    name: certificate.subjectName,
+    notAfter: certificate.notAfter,
+    keyIdentifier: await x509.AuthorityKeyIdentifierExtension.create(certificate),
+    signingKey: key.toCryptoKey(ecdsaP256, true, ['sign']),
+  };
+}
+
+async function issue(request: CertificateRequest, issuer: Issuer, nowMs: number): Promise<IssuedCertificate> {
+  const x509 = await loadX509();
   const publicKey = request.publicKey.toCryptoKey(ecdsaP256, true, ['verify']);
   const usages = { server: x509.ExtendedKeyUsage.serverAuth, client: x509.ExtendedKeyUsage.clientAuth };
   const names = [
@@ -90,22 +103,22 @@ async function issue(
     ...(request.ipAddresses ?? []).map((value) => ({ type: 'ip' as const, value })),
   ];
   // No leaf outlives its CA: clients would see a chain that is good and then, at once, not.
-  const notAfter = new Date(Math.min(ca.nowMs + (request.validMs ?? leafDays * dayMs), authority.notAfter.getTime()));
+  const notAfter = new Date(Math.min(nowMs + (request.validMs ?? leafDays * dayMs), issuer.notAfter.getTime()));
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),
-    issuer: authority.subjectName,
+    issuer: issuer.name,
     subject: await subjectName(request),
-    notBefore: new Date(ca.nowMs - backDatedMs),
+    notBefore: new Date(nowMs - backDatedMs),
     notAfter,
     publicKey,
-    signingKey: ca.key.toCryptoKey(ecdsaP256, true, ['sign']),
+    signingKey: issuer.signingKey,
     signingAlgorithm: ecdsaP256,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       new x509.ExtendedKeyUsageExtension(request.usages.map((usage) => usages[usage])),
       await x509.SubjectKeyIdentifierExtension.create(publicKey),
-      await x509.AuthorityKeyIdentifierExtension.create(authority),
+      issuer.keyIdentifier,
       ...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names)]),
     ],
   });
