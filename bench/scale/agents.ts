@@ -3,7 +3,7 @@
  * Each node joins as a real one does, with a data dir, keys and a password of its own; then HOLLOW runs their kubelets,
  * and a line on stdout says so. Each keeps a channel to the server and sends its beats. Goes on until it is ended.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
@@ -15,13 +15,17 @@ import { Secret } from '../../src/shared/secret.ts';
 import { version } from '../../src/shared/version/version.ts';
 
 const [, , url = '', token = '', hollow = '', ...names] = process.argv;
-const address = networkInterfaces()['eth0']?.find(({ family }) => family === 'IPv4')?.address ?? '';
+const ownAddress = networkInterfaces()['eth0']?.find(({ family }) => family === 'IPv4')?.address ?? '';
+/** Each node has an address of its own, as boxes have: the 100th of the host's network for the first, and so on. */
+const addressOf = (nodeName: string) => ownAddress.replace(/\d+$/, String(100 + Number(/\d+$/.exec(nodeName)?.[0])));
 const living = new AbortController();
 
 const nodes = [];
 for (const nodeName of names) {
   const paths = pathsOf(`/var/lib/hollow/${nodeName}`);
   const kubernetesVersion = 'v1.37.1';
+  const address = addressOf(nodeName);
+  execFileSync('ip', ['address', 'add', `${address}/32`, 'dev', 'eth0']);
   const of = { url, token: new Secret(token), nodeName, addresses: [address], paths, version, kubernetesVersion };
   nodes.push(await join({ ...of, log: silentLog }, living.signal));
 }
@@ -38,7 +42,7 @@ for (const { nodeName, files } of nodes) {
       kubernetesVersion: 'v1.37.1',
       machineId: nodeName,
       bootId: nodeName,
-      internalIps: [address],
+      internalIps: [addressOf(nodeName)],
       externalIps: [],
       internalDns: [],
       externalDns: [],
@@ -61,7 +65,7 @@ for (const { nodeName, files } of nodes) {
 const log = openSync(`/var/log/${names[0]}.log`, 'a');
 const kubelets = spawn(
   hollow,
-  nodes.map(({ nodeName, files }) => `${nodeName}=${files.kubeletKubeconfig}`),
+  nodes.map(({ nodeName, files }) => `${nodeName}=${files.kubeletKubeconfig}=${addressOf(nodeName)}`),
   { stdio: ['ignore', log, log] },
 );
 process.stdout.write('started\n');

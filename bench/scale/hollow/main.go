@@ -2,7 +2,7 @@
 // a container runtime and a cadvisor that only pretend, as in upstream's
 // kubemark. Kubemark itself runs one of them in a process.
 //
-//	hollow NAME=KUBECONFIG…
+//	hollow NAME=KUBECONFIG=ADDRESS…
 //
 // It ends with a signal. Each node is labelled and tainted `hollow=true`.
 package main
@@ -17,7 +17,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -38,13 +37,13 @@ func main() {
 	letKubeletsShareMetrics()
 	ctx := context.Background()
 	for _, argument := range os.Args[1:] {
-		name, kubeconfig, found := strings.Cut(argument, "=")
-		if !found {
-			klog.Fatalf("%q is not NAME=KUBECONFIG", argument)
+		parts := strings.Split(argument, "=")
+		if len(parts) != 3 {
+			klog.Fatalf("%q is not NAME=KUBECONFIG=ADDRESS", argument)
 		}
-		kubelet, err := newKubelet(name, kubeconfig)
+		kubelet, err := newKubelet(parts[0], parts[1], parts[2])
 		if err != nil {
-			klog.Fatalf("%s: %v", name, err)
+			klog.Fatalf("%s: %v", parts[0], err)
 		}
 		go kubelet.Run(ctx)
 		time.Sleep(50 * time.Millisecond) // boxes do not boot in the same instant
@@ -52,7 +51,7 @@ func main() {
 	select {}
 }
 
-func newKubelet(name, kubeconfig string) (*kubemark.HollowKubelet, error) {
+func newKubelet(name, kubeconfig, address string) (*kubemark.HollowKubelet, error) {
 	flags, config := kubemark.GetHollowKubeletConfig(&kubemark.HollowKubeletOptions{
 		NodeName:           name,
 		MaxPods:            110,
@@ -67,11 +66,7 @@ func newKubelet(name, kubeconfig string) (*kubemark.HollowKubelet, error) {
 	config.MakeIPTablesUtilChains = false
 
 	// Said, because a kubelet that is not told asks the DNS for its name, again and again.
-	address, err := net.ChooseHostInterface()
-	if err != nil {
-		return nil, fmt.Errorf("this host's address: %w", err)
-	}
-	flags.NodeIP = address.String()
+	flags.NodeIP = address
 
 	client, heartbeats, err := newClients(kubeconfig, config.NodeStatusUpdateFrequency.Duration)
 	if err != nil {
