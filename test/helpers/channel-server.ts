@@ -21,7 +21,7 @@ export interface ChannelServer extends JoinServer {
   readonly egressSocket: string;
   /** The cluster's Nodes, as the API has them. */
   readonly kube: FakeNodes;
-  /** Gives a machine the identity of a node. */
+  /** Gives a machine the identity of a node, with an address of its own: 10.0.0.5 for the first. */
   identity(nodeName: string, paths?: Paths, address?: string): Promise<NodeIdentity>;
 }
 
@@ -54,6 +54,12 @@ export async function channelServer(): Promise<ChannelServer> {
     ownNode: undefined,
     log: silentLog,
   });
+  const known: string[] = [];
+  const addressOf = (nodeName: string): string => {
+    if (!known.includes(nodeName)) known.push(nodeName);
+    const index = known.indexOf(nodeName);
+    return index === 0 ? '10.0.0.5' : `10.0.1.${index}`;
+  };
   const { signal } = new AbortController();
   await nodes.start(signal);
   await tunnel.start(signal);
@@ -69,7 +75,7 @@ export async function channelServer(): Promise<ChannelServer> {
     tunnel,
     egressSocket,
     kube,
-    identity: (nodeName, paths = pathsOf(temporaryDir()), address = '10.0.0.5') =>
+    identity: (nodeName, paths = pathsOf(temporaryDir()), address = addressOf(nodeName)) =>
       join(
         {
           url: server.url,

@@ -36,7 +36,7 @@ async function honestWork(server: ChannelServer, name: string): Promise<void> {
 
 async function serverWithNode(): Promise<{ readonly server: ChannelServer; readonly identity: NodeIdentity }> {
   const server = await channelServer();
-  server.kube.put({ metadata: { name: 'a' }, status: { addresses: [{ type: 'InternalIP', address: '127.0.0.1' }] } });
+  server.kube.put({ metadata: { name: 'a' }, spec: { podCIDRs: ['127.0.0.0/16'] } });
   const identity = await server.identity('a');
   await agentChannel(identity, server.url);
   await eventually(() => server.nodes.session('a') !== undefined && server.nodes.objects().length === 1);
