@@ -53,8 +53,7 @@ export function fakeNodes(): FakeNodes {
     mergePatch(path, patch) {
       const node = nodes.get(nameOf(path));
       if (node === undefined) return nobody(path);
-      const { metadata, spec } = merged(node, patch) as Pick<NodeObject, 'metadata' | 'spec'>;
-      put({ ...node, metadata, ...(spec !== undefined && { spec }) });
+      put(merged(node, patch) as NodeObject);
       return Promise.resolve(node);
     },
     apply: nobody,
@@ -90,7 +89,7 @@ export function fakeNodes(): FakeNodes {
 
 /** RFC 7386. */
 function merged(target: unknown, patch: unknown): unknown {
-  if (typeof patch !== 'object' || patch === null) return patch;
+  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
   const before = Object.entries((target ?? {}) as Readonly<Record<string, unknown>>);
   const result = new Map(before);
   for (const [key, value] of Object.entries(patch)) {

@@ -90,11 +90,8 @@ function apiserverFlags(options: ProgramOptions, authenticationFile: string): Fl
     'kubelet-certificate-authority': give(pki.kubeletCa.certFile),
     'kubelet-client-certificate': give(leaves.kubeletClient.certFile),
     'kubelet-client-key': give(leaves.kubeletClient.keyFile),
-    // By its name, which the tunnel knows and the kubelet's certificate has: no claim of an address leads elsewhere.
-    'kubelet-preferred-address-types':
-      options.egressSocket === undefined
-        ? 'InternalIP,ExternalIP,InternalDNS,ExternalDNS,Hostname'
-        : 'Hostname,InternalIP,ExternalIP',
+    // Addresses first: a node's name need not resolve, and for its proxy kube-apiserver looks it up. Which node has an address the tunnel knows.
+    'kubelet-preferred-address-types': 'InternalIP,ExternalIP,InternalDNS,ExternalDNS,Hostname',
 
     'service-account-issuer': `https://kubernetes.default.svc.${clusterDomain}`,
     'service-account-key-file': give(pki.serviceAccountKeyFile),

@@ -17,7 +17,7 @@ export function keepAddresses(options: {
   readonly helloOf: (nodeName: string) => Hello | undefined;
   readonly decided: (nodeName: string) => DecidedAddresses | undefined;
   readonly log: Log;
-}): { check(nodeName: string): void } {
+}): { check(nodeName: string): void; take(nodeName: string, address: string): void } {
   const { kube, directory, helloOf, decided, log } = options;
   const write = async (nodeName: string, addresses: readonly NodeAddress[]): Promise<void> => {
     const path = `/api/v1/nodes/${nodeName}`;
@@ -26,6 +26,17 @@ export function keepAddresses(options: {
     await kube.mergePatch(path, { spec: { taints } });
   };
   return {
+    /** The address is another node's now: whoever asks for this one must not be led there. Its kubelet, when it is back, says where it is. */
+    take(nodeName, address) {
+      const known = directory.get(nodeName)?.status?.addresses ?? [];
+      const kept = known.filter((one) => one.address !== address);
+      if (kept.length === known.length) return;
+      kube
+        .mergePatch(`/api/v1/nodes/${nodeName}/status`, { status: { addresses: kept } })
+        .catch((error: unknown) =>
+          log.warn('an address was not taken from a Node', { node: nodeName, address, error }),
+        );
+    },
     check(nodeName) {
       const hello = helloOf(nodeName);
       const node = directory.get(nodeName);

@@ -279,6 +279,7 @@ export function createNodes(options: NodesOptions): Nodes {
     addressMoved({ address, from, to }) {
       const message = `${address} was the address of ${from}, which is not connected, and is the address of ${to} now`;
       for (const name of [from, to]) announcer.event(name, { type: 'Warning', reason: 'AddressMoved', message });
+      addresses.take(from, address);
       log.warn('an address has moved to another node', { address, from, to });
     },
     all: () => {

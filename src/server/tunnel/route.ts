@@ -33,8 +33,8 @@ export function targetOf(authority: string): Target | undefined {
 }
 
 /**
- * To a kubelet by its node's name, so that no claim of an address matters; else to the node that has the address, or whose
- * pods have it. @returns undefined for what belongs to no node
+ * To a node by its name; else to the one that has the address by the server's record, whatever Nodes say, or whose pods have
+ * it. @returns undefined for what belongs to no node
  */
 export function routeTo(
   target: Target,

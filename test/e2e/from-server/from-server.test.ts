@@ -92,7 +92,7 @@ describe('a server from a release', () => {
   });
 
   test('a disk without room is said before anything is changed', async () => {
-    await server.sh('mount -t tmpfs -o size=64m tmpfs /usr/local/bin');
+    await server.sh('mount -t tmpfs -o size=64m,mode=755 tmpfs /usr/local/bin');
     const said = await failToInstallOn(server);
     expect(said).toMatch(/has 64 MiB free and kagent needs \d+ MiB there[^]*Nothing was changed/);
     expect(await server.sh('ls -A /usr/local/bin; umount /usr/local/bin')).toBe('');
@@ -226,7 +226,7 @@ describe('a server from the folder of a release, without any network', () => {
   });
 
   test('a folder for programs that cannot be written is said before anything is changed', async () => {
-    await box.sh('mount -t tmpfs -o ro tmpfs /usr/local/bin');
+    await box.sh('mount -t tmpfs -o ro,mode=755 tmpfs /usr/local/bin');
     const said = await failToInstallFrom('v0.1.0');
     expect(said).toMatch(
       /\/usr\/local\/bin cannot be written.*INSTALL_KAGENT_BIN_DIR=\/opt\/kagent\/bin.*Nothing was changed/,

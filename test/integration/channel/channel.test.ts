@@ -298,3 +298,18 @@ test('a node does not get the address of another by saying that it has it', asyn
   expect(server.identities.addresses.of('0')?.internalIps).toEqual(['10.0.0.66']);
   await eventually(() => server.kube.events.some(({ reason }) => reason === 'AddressRefused'), { what: 'an event' });
 });
+
+test('an address that moves to another box is taken out of the Node that had it', async () => {
+  const server = await channelServer();
+  const addresses = [
+    { type: 'InternalIP', address: '10.0.0.5' },
+    { type: 'Hostname', address: 'old' },
+  ];
+  server.kube.put({ metadata: { name: 'old' }, status: { addresses, conditions: [ready] } });
+  await eventually(() => server.nodes.objects().length === 1, { what: 'the Node' });
+  const claim = { internalIps: ['10.0.0.5'], externalIps: [], seenAs: '10.0.0.5' };
+  await server.identities.addresses.decide({ ...claim, nodeName: 'old' });
+  await server.identities.addresses.decide({ ...claim, nodeName: 'new' });
+  await eventually(() => server.kube.node('old')?.status?.addresses?.length === 1, { what: 'the Node without it' });
+  expect(server.kube.events.map(({ reason }) => reason)).toContain('AddressMoved');
+});
