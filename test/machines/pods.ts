@@ -63,7 +63,7 @@ spec:
   containers:
     - name: looks
       image: ${image}
-      command: [cat, /proc/self/attr/current, /proc/self/uid_map]
+      command: [sh, -c, cat /proc/self/attr/current; cat /proc/self/uid_map]
 `;
 
 /** What a pod sees of itself: the profile it is confined by, and whose its users are; or why it did not start. */
