@@ -27,7 +27,7 @@ interface PodListObject {
   readonly items: readonly { readonly status?: { readonly phase?: string } }[];
 }
 
-const looks = { leastMs: 50, mostMs: 2000, timesLook: 2 };
+const looks = { leastMs: 50, mostMs: 1000, timesLook: 4 };
 const reportedWithinMs = 8000;
 
 /** Resolves with this node's pod addresses when kube-controller-manager has given it some. */

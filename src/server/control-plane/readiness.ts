@@ -2,7 +2,7 @@ import { httpsAgent, httpsRequest } from '../../shared/https/https.ts';
 import { lookUntil } from '../../shared/look-until.ts';
 
 /** Start-up waits for the answer, so it is asked for often; over one connection that costs little, where there is one already. */
-const looks = { leastMs: 30, mostMs: 1000, timesLook: 2 };
+const looks = { leastMs: 30, mostMs: 500, timesLook: 4 };
 const looksForMs = 5000;
 
 /**
