@@ -90,7 +90,7 @@ export async function unitMemory(machine: Machine) {
   const cgroup = '/sys/fs/cgroup/system.slice/kagent.service';
   const [max = '', used = '', ...components] = (
     await machine.sh(
-      `cd ${cgroup} && cat memory.max memory.current && for dir in */; do [ ! -s $dir/cgroup.procs ] || echo $dir; done`,
+      `cd ${cgroup} && cat memory.max memory.current && for dir in */; do [ -z "$(cat $dir/cgroup.procs)" ] || echo $dir; done`,
     )
   )
     .trim()
