@@ -84,9 +84,9 @@ done; true`;
 const fileLines = `find / /run -xdev \\( -type d -printf '%p folder %m %U:%G\\n' -o -printf '%p %y %m %U:%G %s %l\\n' \\)
 find /etc -xdev -type f -exec sha256sum {} +`;
 
-/** What a machine that is only up writes: logs, the clock's file, systemd's notes of what runs. */
+/** What a machine that is only up writes: logs, the clock's file, systemd's notes of what runs, ldconfig's own cache. */
 const changesByItself =
-  /^\/(var\/log\/(journal|wtmp|lastlog|btmp)|var\/lib\/(systemd|private)|run\/(systemd|udev|log|user|utmp|credentials)|tmp|root)\b/;
+  /^\/(var\/cache\/ldconfig|var\/log\/(journal|wtmp|lastlog|btmp)|var\/lib\/(systemd|private)|run\/(systemd|udev|log|user|utmp|credentials)|tmp|root)\b/;
 
 /**
  * What is in one and not in the other, by kind: `+` came, `-` went. `except`: kinds that the machine's other hosts change

@@ -63,7 +63,7 @@ spec:
   containers:
     - name: looks
       image: ${image}
-      command: [cat, /proc/self/attr/current, /proc/self/uid_map]
+      command: [sh, -c, cat /proc/self/attr/current; cat /proc/self/uid_map]
 `;
 
 /** What a pod sees of itself: the profile it is confined by, and whose its users are; or why it did not start. */
@@ -90,7 +90,7 @@ export async function unitMemory(machine: Machine) {
   const cgroup = '/sys/fs/cgroup/system.slice/kagent.service';
   const [max = '', used = '', ...components] = (
     await machine.sh(
-      `cd ${cgroup} && cat memory.max memory.current && for dir in */; do [ ! -s $dir/cgroup.procs ] || echo $dir; done`,
+      `cd ${cgroup} && cat memory.max memory.current && for dir in */; do [ -z "$(cat $dir/cgroup.procs)" ] || echo $dir; done`,
     )
   )
     .trim()

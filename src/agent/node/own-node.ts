@@ -27,8 +27,9 @@ interface PodListObject {
   readonly items: readonly { readonly status?: { readonly phase?: string } }[];
 }
 
-const looks = { leastMs: 50, mostMs: 2000, timesLook: 2 };
+const looks = { leastMs: 50, mostMs: 1000, timesLook: 4 };
 const reportedWithinMs = 8000;
+const answersWithinMs = 30_000; // of a slow host's kube-apiserver that starts
 
 /** Resolves with this node's pod addresses when kube-controller-manager has given it some. */
 export function podCidr(options: OwnNodeOptions, signal: AbortSignal): Promise<string> {
@@ -90,7 +91,7 @@ async function withCredentials<T>(options: OwnNodeOptions, work: (get: Get) => P
     return await work(async <Found>(path: string, signal: AbortSignal) => {
       try {
         const url = `${options.apiserverUrl}${path}`;
-        const { status, body } = await httpsRequest({ url, agent, timeoutMs: 5000 }, signal);
+        const { status, body } = await httpsRequest({ url, agent, timeoutMs: answersWithinMs }, signal);
         return status === 200 ? (JSON.parse(body) as Found) : undefined;
       } catch {
         return undefined; // kube-apiserver is not up, or not again

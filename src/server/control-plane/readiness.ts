@@ -2,12 +2,14 @@ import { httpsAgent, httpsRequest } from '../../shared/https/https.ts';
 import { lookUntil } from '../../shared/look-until.ts';
 
 /** Start-up waits for the answer, so it is asked for often; over one connection that costs little, where there is one already. */
-const looks = { leastMs: 30, mostMs: 1000, timesLook: 2 };
+const looks = { leastMs: 30, mostMs: 500, timesLook: 4 };
 const looksForMs = 5000;
+/** On a slow host that starts, an answer takes longer than that: cut short, it would never come. */
+const answersWithinMs = 30_000;
 
 /**
  * Resolves as soon as `url` answers 200 to a client that verifies it: a page that merely contains `ok` is not enough.
- * Rejects with the last answer after five seconds, so that who waits can say what it waits for.
+ * Rejects with the last answer after five seconds, or when it comes later, so that who waits can say what it waits for.
  */
 export function answersOk(url: string, caPem: string): (signal: AbortSignal) => Promise<void> {
   return async (signal) => {
@@ -16,7 +18,7 @@ export function answersOk(url: string, caPem: string): (signal: AbortSignal) => 
     try {
       const untilMs = performance.now() + looksForMs;
       const isOk = async () => {
-        const failure = await failureOf({ url, agent, timeoutMs: looksForMs }, signal);
+        const failure = await failureOf({ url, agent, timeoutMs: answersWithinMs }, signal);
         if (failure === undefined) return true;
         if (performance.now() > untilMs) throw failure;
         return undefined;

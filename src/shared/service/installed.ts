@@ -39,6 +39,7 @@ export async function removeService(service: InstalledService, host: ServiceHost
   const { definition, environment } = manager.files(name);
   for (const path of [definition, environment, appliedFile(host, name)]) await rm(path, { force: true });
   await manager.reload();
+  await manager.forget(name);
 }
 
 function filesIn(dir: string): readonly string[] {

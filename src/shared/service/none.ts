@@ -23,6 +23,7 @@ export function daemonManager(host: ServiceHost): ServiceManager {
     async reload() {},
     enable: (name) => bootHook(host).add(name, files(name).definition),
     disable: (name) => bootHook(host).remove(name),
+    async forget() {},
     async isRunning() {
       return daemonPid(pidFile) !== undefined;
     },

@@ -35,6 +35,7 @@ export function openrcManager({ host, readiness }: ManagerOptions): ServiceManag
       await host.run('rc-update', ['del', name, 'default']); // fails where it was not added
       await rm(host.path(`/etc/runlevels/default/${name}`), { force: true }); // or there is no rc-update any more
     },
+    async forget() {},
     isRunning,
     async restart(name, { onStatus, timeoutMs }, signal) {
       const log = logOf(name);

@@ -40,6 +40,8 @@ export interface ServiceManager {
   enable(name: string): Promise<string>;
   disable(name: string): Promise<void>;
   isRunning(name: string): Promise<boolean>;
+  /** After its definition has gone: systemd lists a unit that failed, or was killed as it took too long to stop, until it is told. */
+  forget(name: string): Promise<void>;
   /** Ends a running one first; resolves when the node is Ready. @throws {ServiceNotReadyError} with its last lines */
   restart(name: string, options: StartOptions, signal: AbortSignal): Promise<void>;
   stop(name: string): Promise<void>;

@@ -39,6 +39,9 @@ export function systemdManager(host: ServiceHost, unitDir: string = usualUnitDir
       await host.run('systemctl', ['--quiet', 'disable', unit(name)]); // fails where there is no such unit
       await rm(host.path(`${usualUnitDir}/multi-user.target.wants/${unit(name)}`), { force: true }); // or no systemctl any more
     },
+    async forget(name) {
+      await host.run('systemctl', ['reset-failed', unit(name)]); // fails where it is not listed
+    },
     async isRunning(name) {
       return (await host.run('systemctl', ['--quiet', 'is-active', unit(name)])).code === 0;
     },

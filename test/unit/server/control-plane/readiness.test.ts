@@ -21,3 +21,10 @@ test('who answers with the certificate of another authority is not believed', as
   const other = await openPki(temporaryDir());
   await expect(answersOk(`${url}/readyz`, other.serverCa.caPem)(within())).rejects.toThrow(/abort|certificate/);
 });
+
+test('an answer that takes longer than the looking is waited for: on a slow host each takes so long', async () => {
+  const { url, caPem } = await kubeServer((_asked, response) => {
+    setTimeout(() => response.end('ok'), 5500);
+  });
+  await expect(answersOk(`${url}/readyz`, caPem)(AbortSignal.timeout(20_000))).resolves.toBeUndefined();
+}, 20_000);
