@@ -174,7 +174,6 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     onAttempt: (attempt) => nodes.nameClaimed(attempt),
     ownAddresses: () => [nodeIp, advertiseAddress, ...options.addresses()],
     ranges: settings,
-    isConnected: (name) => nodes.heardAtMs(name).isConnected,
     onMoved: (moved) => nodes.addressMoved(moved),
     onRevoked: (revoked) => controlPlane.revoke(revoked),
     log,

@@ -9,7 +9,7 @@ import type { Beat, Hello } from '../../src/shared/protocol/channel.ts';
 import type { NodeIdentities } from '../../src/server/identity/identity.ts';
 import { fakeNodes, type FakeNodes } from './fake-nodes.ts';
 import { nodeIdentities } from './identities.ts';
-import { joinServer, type JoinServer } from './join-server.ts';
+import { joinServer, nodeJoin, type JoinServer } from './join-server.ts';
 import { memoryKeyValue } from './key-value.ts';
 import { temporaryDir } from './temporary.ts';
 import { join as joinPath } from 'node:path';
@@ -31,7 +31,6 @@ export async function channelServer(): Promise<ChannelServer> {
   const { identities } = nodeIdentities({
     store,
     heardAtMs: (name) => nodes.heardAtMs(name),
-    isConnected: (name) => nodes.heardAtMs(name).isConnected,
     onAttempt: (attempt) => nodes.nameClaimed(attempt),
     onMoved: (moved) => nodes.addressMoved(moved),
   });
@@ -76,19 +75,7 @@ export async function channelServer(): Promise<ChannelServer> {
     egressSocket,
     kube,
     identity: (nodeName, paths = pathsOf(temporaryDir()), address = addressOf(nodeName)) =>
-      join(
-        {
-          url: server.url,
-          token: server.tokens.agentToken,
-          nodeName,
-          addresses: [address],
-          paths,
-          version: '1',
-          kubernetesVersion: 'v1.37.1',
-          log: silentLog,
-        },
-        signal,
-      ),
+      join(nodeJoin(server, { nodeName, address, paths }), signal),
   };
 }
 

@@ -20,7 +20,6 @@ export function nodeIdentities(changes: Partial<NodeIdentitiesOptions> = {}) {
     onAttempt: (attempt) => void attempts.push(attempt),
     ownAddresses: () => ['10.0.0.9'],
     ranges: { clusterCidr: '10.42.0.0/16', serviceCidr: '10.43.0.0/16' },
-    isConnected: () => false,
     onMoved: (one) => void moved.push(one),
     onRevoked: (all) => void (revoked = all),
     log: silentLog,

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { JoinOptions } from '../../src/agent/join/join.ts';
 import { onTestFinished } from 'vitest';
 import { createApi, type Api, type ApiOptions } from '../../src/server/api/api.ts';
 import {
@@ -13,7 +14,7 @@ import { openPki, type Pki } from '../../src/server/pki/pki.ts';
 import { systemClock, type Clock } from '../../src/shared/clock.ts';
 import { createEventLog } from '../../src/shared/events/events.ts';
 import { silentLog } from '../../src/shared/log/log.ts';
-import { pathsOf } from '../../src/shared/paths.ts';
+import { pathsOf, type Paths } from '../../src/shared/paths.ts';
 import type { ClusterSettings } from '../../src/shared/protocol/join.ts';
 import { Secret } from '../../src/shared/secret.ts';
 import { createProbes } from '../../src/server/probe/probe.ts';
@@ -80,6 +81,16 @@ export async function joinDoorOptions(changes: JoinDoorChanges = {}) {
     clock,
   } satisfies JoinDoorOptions;
   return { ...door, tokens: opened, joinDoor: createJoinDoor(door), store };
+}
+
+/** What a node says to join this server, with a data dir of its own unless one is given. */
+export function nodeJoin(
+  { url, tokens }: Pick<JoinServer, 'url' | 'tokens'>,
+  node: { readonly nodeName: string; readonly address?: string; readonly paths?: Paths },
+): JoinOptions {
+  const { nodeName, address = '10.0.0.5', paths = pathsOf(temporaryDir()) } = node;
+  const versions = { version: '1', kubernetesVersion: 'v1.37.1' };
+  return { url, token: tokens.agentToken, nodeName, addresses: [address], paths, ...versions, log: silentLog };
 }
 
 export interface JoinServer {

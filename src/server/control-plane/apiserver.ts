@@ -90,7 +90,8 @@ function apiserverFlags(options: ProgramOptions, authenticationFile: string): Fl
     'kubelet-certificate-authority': give(pki.kubeletCa.certFile),
     'kubelet-client-certificate': give(leaves.kubeletClient.certFile),
     'kubelet-client-key': give(leaves.kubeletClient.keyFile),
-    // Addresses first: a node's name need not resolve, and for its proxy kube-apiserver looks it up. Which node has an address the tunnel knows.
+    // Addresses first: a node's name need not resolve, and before it proxies to a node kube-apiserver looks its name up. Which
+    // node has an address the tunnel knows.
     'kubelet-preferred-address-types': 'InternalIP,ExternalIP,InternalDNS,ExternalDNS,Hostname',
 
     'service-account-issuer': `https://kubernetes.default.svc.${clusterDomain}`,

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { contains } from '../../shared/ipv4/ipv4.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
 import { canonical, isNodeAddress } from './address.ts';
+import type { NameRules } from './names.ts';
 import { NodeAddressInvalidError, NodeAddressReservedError, NodeAddressTakenError } from './errors.ts';
 
 export interface AddressClaim {
@@ -22,12 +23,10 @@ const Decided = z.object({
 /** What belongs to a node, by this server's decision. */
 export type DecidedAddresses = Readonly<z.infer<typeof Decided>>;
 
-export interface AddressRules {
-  readonly ownNode: string | undefined;
+export interface AddressRules extends Pick<NameRules, 'ownNode' | 'heardAtMs'> {
   /** Every address of this server, as they are now. */
   readonly ownAddresses: () => readonly string[];
   readonly ranges: { readonly clusterCidr: string; readonly serviceCidr: string };
-  readonly isConnected: (nodeName: string) => boolean;
   /** A node that is not connected has lost an address to one whose connection came from it. */
   readonly onMoved: (moved: { readonly address: string; readonly from: string; readonly to: string }) => void;
 }
@@ -75,7 +74,7 @@ export class NodeAddresses {
       const other = this.#otherOwner(address, nodeName);
       if (other === undefined) continue;
       const isShown = internalIps.includes(address) && seenAs === address;
-      if (!isShown || this.#rules.isConnected(other)) throw new NodeAddressTakenError(address, other, seenAs);
+      if (!isShown || this.#rules.heardAtMs(other).isConnected) throw new NodeAddressTakenError(address, other, seenAs);
     }
   }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../../shared/clock.ts';
+import { Rate } from '../../shared/rate/rate.ts';
 import { TooManyAttemptsError } from './errors.ts';
 
 /**
@@ -29,6 +30,7 @@ const forgottenAfterMs = 60 * 60 * 1000;
 const addressesKept = 16_384;
 /** Wrong ones of all addresses together: people who mistype are far below. */
 const overall = { burst: 100, perSecond: 1 };
+const everybody = 'everybody';
 
 interface Wrong {
   readonly count: number;
@@ -39,14 +41,8 @@ interface Wrong {
 export function createWrongTokens(clock: Clock): WrongTokens {
   const byAddress = new Map<string, Wrong>();
   const turns = new Map<string, Promise<unknown>>();
-  let left = overall.burst;
-  let leftAtMs = clock.monotonicMs();
+  const together = new Rate(overall, clock);
 
-  const isCrowded = (nowMs: number): boolean => {
-    left = Math.min(overall.burst, left + ((nowMs - leftAtMs) / 1000) * overall.perSecond);
-    leftAtMs = nowMs;
-    return left < 1;
-  };
   const wrongOf = (address: string, nowMs: number): Wrong | undefined => {
     const wrong = byAddress.get(address);
     return wrong === undefined || nowMs - wrong.lastMs > forgottenAfterMs ? undefined : wrong;
@@ -56,7 +52,7 @@ export function createWrongTokens(clock: Clock): WrongTokens {
     const nowMs = clock.monotonicMs();
     const wrong = wrongOf(address, nowMs);
     if (wrong === undefined) return;
-    const waitMs = (isCrowded(nowMs) ? wrong.lastMs + longestWaitMs : wrong.untilMs) - nowMs;
+    const waitMs = (together.isSpent(everybody) ? wrong.lastMs + longestWaitMs : wrong.untilMs) - nowMs;
     if (waitMs > 0) throw new TooManyAttemptsError(Math.ceil(waitMs / 1000));
   };
   /** @returns seconds to wait */
@@ -64,8 +60,7 @@ export function createWrongTokens(clock: Clock): WrongTokens {
     const nowMs = clock.monotonicMs();
     const count = (wrongOf(address, nowMs)?.count ?? 0) + 1;
     const ownMs = count < allowed ? 0 : Math.min(firstWaitMs * 2 ** (count - allowed), longestWaitMs);
-    const waitMs = isCrowded(nowMs) ? longestWaitMs : ownMs;
-    left = Math.max(0, left - 1);
+    const waitMs = together.take(everybody) ? ownMs : longestWaitMs;
     byAddress.delete(address); // so that it is the newest again
     byAddress.set(address, { count, lastMs: nowMs, untilMs: nowMs + ownMs });
     const [oldest] = byAddress.keys();

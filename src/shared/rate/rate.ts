@@ -23,16 +23,25 @@ export class Rate {
     this.#clock = clock;
   }
 
+  /** Whether the next would be one too many. */
+  isSpent(holder: string): boolean {
+    return this.#left(holder) < 1;
+  }
+
   /** @returns false for one too many */
   take(holder: string): boolean {
-    const { burst, perSecond } = this.#options;
-    const nowMs = this.#clock.monotonicMs();
-    const before = this.#budgets.get(holder) ?? { left: burst, atMs: nowMs };
-    const left = Math.min(burst, before.left + ((nowMs - before.atMs) / 1000) * perSecond) - 1;
+    const left = this.#left(holder) - 1;
     this.#budgets.delete(holder);
-    this.#budgets.set(holder, { left: Math.max(left, 0), atMs: nowMs });
+    this.#budgets.set(holder, { left: Math.max(left, 0), atMs: this.#clock.monotonicMs() });
     const [oldest] = this.#budgets.keys();
     if (this.#budgets.size > holdersKept && oldest !== undefined) this.#budgets.delete(oldest);
     return left >= 0;
+  }
+
+  #left(holder: string): number {
+    const { burst, perSecond } = this.#options;
+    const before = this.#budgets.get(holder);
+    if (before === undefined) return burst;
+    return Math.min(burst, before.left + ((this.#clock.monotonicMs() - before.atMs) / 1000) * perSecond);
   }
 }

@@ -8,9 +8,7 @@ import { readFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { join } from '../../../src/agent/join/join.ts';
 import { silentLog, type Log } from '../../../src/shared/log/log.ts';
-import { pathsOf } from '../../../src/shared/paths.ts';
-import { joinServer } from '../../helpers/join-server.ts';
-import { temporaryDir } from '../../helpers/temporary.ts';
+import { joinServer, nodeJoin } from '../../helpers/join-server.ts';
 import { eventually } from '../../helpers/wait.ts';
 
 /** A server whose pods take long to end, and a node's way to ask. */
@@ -28,20 +26,9 @@ async function server() {
       return { done: true, moved: 0, left: [] };
     },
   };
-  const { url, tokens } = await joinServer({ api: { log, nodes } });
-  const { files } = await join(
-    {
-      url,
-      token: tokens.agentToken,
-      nodeName: 'a',
-      addresses: ['10.0.0.5'],
-      paths: pathsOf(temporaryDir()),
-      version: '1',
-      kubernetesVersion: 'v1.37.1',
-      log: silentLog,
-    },
-    new AbortController().signal,
-  );
+  const server = await joinServer({ api: { log, nodes } });
+  const { url } = server;
+  const { files } = await join(nodeJoin(server, { nodeName: 'a' }), new AbortController().signal);
   const { certPath, keyPath } = files.pairs.kubelet;
   const [ca, cert, key] = [files.serverCa, certPath, keyPath].map((path) => readFileSync(path));
   const ask = (): ClientRequest => {

@@ -1,4 +1,4 @@
-import { bindingTo, eachNode, otherIsReady } from './policy.ts';
+import { bindingTo, byKubelet, eachNode, otherIsReady, policyHead, type PolicyHead } from './policy.ts';
 
 export interface NodeAddressSettings {
   readonly clusterCidr: string;
@@ -15,12 +15,8 @@ export function nodeAddressesManifest({ clusterCidr, serviceCidr }: NodeAddressS
   const theirs = `params.?status.?addresses.orValue([]).exists(b, b.type == 'InternalIP' && b.address == a.address)`;
   const isInternal = `a.type == 'InternalIP'`;
   return `# Written by kagent at each start; changes here are lost.
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicy
-metadata:
-  name: kagent-node-addresses
-spec:
-${ofKubelets}
+${policyHead({ name: 'kagent-node-addresses', ...ofKubelets })}
+${variables}
   validations:
   - expression: "variables.addresses.all(a, a.type != 'Hostname' || a.address == object.metadata.name)"
     reason: Forbidden
@@ -31,15 +27,8 @@ ${ofKubelets}
 ---
 ${bindingTo('kagent-node-addresses')}
 ---
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicy
-metadata:
-  name: kagent-node-addresses-others
-spec:
-  paramKind:
-    apiVersion: v1
-    kind: Node
-${ofKubelets}
+${policyHead({ name: 'kagent-node-addresses-others', paramKind: 'Node', ...ofKubelets })}
+${variables}
   validations:
   - expression: "params.metadata.name == object.metadata.name || !(${otherIsReady}) || !variables.addresses.exists(a, ${isInternal} && ${theirs})"
     reason: Forbidden
@@ -50,22 +39,20 @@ ${bindingTo('kagent-node-addresses-others', eachNode)}
 }
 
 /** Asked where a kubelet registers its node or changes the addresses. */
-const ofKubelets = `  failurePolicy: Fail
-  matchConstraints:
-    resourceRules:
-    - apiGroups: [""]
-      apiVersions: [v1]
-      operations: [CREATE]
-      resources: [nodes]
-    - apiGroups: [""]
-      apiVersions: [v1]
-      operations: [UPDATE]
-      resources: [nodes/status]
-  matchConditions:
-  - name: node
-    expression: "'system:nodes' in request.userInfo.groups"
-  - name: changed
-    expression: "oldObject == null || object.?status.?addresses.orValue([]) != oldObject.?status.?addresses.orValue([])"
-  variables:
+const ofKubelets: Pick<PolicyHead, 'rules' | 'conditions'> = {
+  rules: [
+    { operations: 'CREATE', resources: 'nodes' },
+    { operations: 'UPDATE', resources: 'nodes/status' },
+  ],
+  conditions: [
+    byKubelet,
+    [
+      'changed',
+      'oldObject == null || object.?status.?addresses.orValue([]) != oldObject.?status.?addresses.orValue([])',
+    ],
+  ],
+};
+
+const variables = `  variables:
   - name: addresses
     expression: "object.?status.?addresses.orValue([])"`;

@@ -1,5 +1,4 @@
-import { flannelGroup } from '../../join/join.ts';
-import { bindingTo, eachNode, otherIsReady } from './policy.ts';
+import { bindingTo, byFlannel, byKubelet, eachNode, otherIsReady, policyHead } from './policy.ts';
 
 const flannelPrefix = 'flannel.alpha.coreos.com/';
 /** Which flanneld writes; the others of its prefix are people's. */
@@ -22,21 +21,11 @@ const yaml = (expression: string) => JSON.stringify(expression);
  */
 export function nodeRoutingManifest(): string {
   return `# Written by kagent at each start; changes here are lost.
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicy
-metadata:
-  name: kagent-kubelet-routing
-spec:
-  failurePolicy: Fail
-  matchConstraints:
-    resourceRules:
-    - apiGroups: [""]
-      apiVersions: [v1]
-      operations: [CREATE, UPDATE]
-      resources: [nodes, nodes/status]
-  matchConditions:
-  - name: node
-    expression: "'system:nodes' in request.userInfo.groups"
+${policyHead({
+  name: 'kagent-kubelet-routing',
+  rules: [{ operations: 'CREATE, UPDATE', resources: 'nodes, nodes/status' }],
+  conditions: [byKubelet],
+})}
   variables:
 ${annotationVariables}
   - name: oldCIDR
@@ -53,21 +42,11 @@ ${annotationVariables}
 ---
 ${bindingTo('kagent-kubelet-routing')}
 ---
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicy
-metadata:
-  name: kagent-flannel-annotations
-spec:
-  failurePolicy: Fail
-  matchConstraints:
-    resourceRules:
-    - apiGroups: [""]
-      apiVersions: [v1]
-      operations: [UPDATE]
-      resources: [nodes, nodes/status]
-  matchConditions:
-  - name: flannel
-    expression: "'${flannelGroup}' in request.userInfo.groups"
+${policyHead({
+  name: 'kagent-flannel-annotations',
+  rules: [{ operations: 'UPDATE', resources: 'nodes, nodes/status' }],
+  conditions: [byFlannel],
+})}
   variables:
 ${annotationVariables}
   - name: own
@@ -94,24 +73,12 @@ ${annotationVariables}
 ---
 ${bindingTo('kagent-flannel-annotations')}
 ---
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicy
-metadata:
-  name: kagent-flannel-others
-spec:
-  failurePolicy: Fail
-  paramKind:
-    apiVersion: v1
-    kind: Node
-  matchConstraints:
-    resourceRules:
-    - apiGroups: [""]
-      apiVersions: [v1]
-      operations: [UPDATE]
-      resources: [nodes, nodes/status]
-  matchConditions:
-  - name: flannel
-    expression: "'${flannelGroup}' in request.userInfo.groups"
+${policyHead({
+  name: 'kagent-flannel-others',
+  paramKind: 'Node',
+  rules: [{ operations: 'UPDATE', resources: 'nodes, nodes/status' }],
+  conditions: [byFlannel],
+})}
   variables:
 ${annotationVariables}
   - name: theirs

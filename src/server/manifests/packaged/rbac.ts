@@ -1,7 +1,7 @@
 import { kubeletClientUser } from '../../control-plane/control-plane.ts';
 import { flannelUserPrefix } from '../../identity/identity.ts';
 import { flannelGroup } from '../../join/join.ts';
-import { bindingTo } from './policy.ts';
+import { bindingTo, byFlannel, policyHead } from './policy.ts';
 
 /**
  * Rights of kagent's own users. flannel reads all nodes and writes annotations by way of their status; the policy keeps
@@ -47,21 +47,11 @@ subjects:
   kind: Group
   name: ${flannelGroup}
 ---
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicy
-metadata:
-  name: kagent-flannel-own-node
-spec:
-  failurePolicy: Fail
-  matchConstraints:
-    resourceRules:
-    - apiGroups: [""]
-      apiVersions: [v1]
-      operations: [UPDATE]
-      resources: [nodes, nodes/status]
-  matchConditions:
-  - name: flannel
-    expression: "'${flannelGroup}' in request.userInfo.groups"
+${policyHead({
+  name: 'kagent-flannel-own-node',
+  rules: [{ operations: 'UPDATE', resources: 'nodes, nodes/status' }],
+  conditions: [byFlannel],
+})}
   validations:
   - expression: "request.userInfo.username == '${flannelUserPrefix}' + object.metadata.name"
     message: flannel may change its own node only

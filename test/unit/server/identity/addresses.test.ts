@@ -39,7 +39,7 @@ test("the server's own node has the server's address", async () => {
 
 test('a node does not get the address of another, whatever its name and whether the other is there', async () => {
   let isConnected = true;
-  const { addresses } = nodeIdentities({ isConnected: () => isConnected }).identities;
+  const { addresses } = nodeIdentities({ heardAtMs: () => ({ isConnected, ms: 0 }) }).identities;
   await addresses.decide(claimOf('a', '10.0.0.5'));
   const claims = [
     claimOf('0', '10.0.0.5', { seenAs: '10.0.0.66' }),
