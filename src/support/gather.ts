@@ -10,7 +10,8 @@ import { parts } from './parts.ts';
 import { createRedactor } from './redact.ts';
 import { readSettings } from './settings.ts';
 
-const limits = { timeoutMs: 10_000, maxPartBytes: 8 * 1024 * 1024, maxBytes: 50 * 1024 * 1024 };
+// Who asks for help has a box that is slow to answer more often than not; what it has to say is worth waiting for.
+const limits = { timeoutMs: 30_000, maxPartBytes: 8 * 1024 * 1024, maxBytes: 50 * 1024 * 1024 };
 
 export interface GatherOptions {
   readonly paths: Paths;

@@ -41,9 +41,9 @@ function ofKagent(options: PartOptions): readonly Part[] {
     { name: 'kagent/version.txt', read: versionText },
     {
       name: 'kagent/status.json',
-      read: async () => JSON.stringify(await askStatus(runPaths.statusSocket), null, 2),
+      read: async () => JSON.stringify(await askStatus(runPaths.statusSocket, options.timeoutMs), null, 2),
     },
-    { name: 'kagent/children.txt', read: commandLines },
+    { name: 'kagent/children.txt', read: () => commandLines(options.timeoutMs) },
     { name: 'kagent/certificates.txt', read: () => certificates(options.paths) },
     ...['server', 'agent'].map((mode) =>
       self(options, `kagent/config-${mode}.json`, 'config', 'show', mode, '-o', 'json'),
@@ -75,8 +75,8 @@ function ifThere(wanted: Part): Part {
 }
 
 /** What kagent's children were told. */
-async function commandLines(): Promise<string> {
-  const { components } = await askStatus(runPaths.statusSocket);
+async function commandLines(timeoutMs: number): Promise<string> {
+  const { components } = await askStatus(runPaths.statusSocket, timeoutMs);
   const lines = components.flatMap(({ name, pid }) => {
     if (pid === undefined) return [];
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
