@@ -107,7 +107,11 @@ export class NotServerError extends KagentError {
 
 /** @throws {NotRunningError} also when there is no answer within `timeoutMs` */
 export async function askStatus(socketPath: string, timeoutMs?: number): Promise<DaemonStatus> {
-  const { body } = await ask(socketPath, { method: 'GET', path: '/status', ...(timeoutMs !== undefined && { timeoutMs }) });
+  const { body } = await ask(socketPath, {
+    method: 'GET',
+    path: '/status',
+    ...(timeoutMs !== undefined && { timeoutMs }),
+  });
   try {
     return DaemonStatus.parse(JSON.parse(body));
   } catch (error) {
