@@ -8,7 +8,10 @@
 interface ExactJson {
   rawJSON(text: string): object;
   isRawJSON(value: unknown): boolean;
-  parse(text: string, reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown): unknown;
+  parse(
+    text: string,
+    reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown,
+  ): unknown;
 }
 const exact = JSON as unknown as ExactJson;
 
