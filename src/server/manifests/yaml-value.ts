@@ -66,7 +66,7 @@ class Reader {
     if (isMap(node)) return this.#object(node);
     if (isSeq(node)) return node.items.map((item) => this.value(item));
     if (!isScalar(node)) return null; // a key without a value
-    const text = node.source ?? String(node.value ?? '');
+    const text = node.source ?? '';
     const isPlain = node.type === undefined || node.type === 'PLAIN';
     return asError(node, () => scalarValue(text, node.tag, isPlain));
   }

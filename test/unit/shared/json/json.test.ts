@@ -16,7 +16,7 @@ test('an integer of 64 bits is written as it was read', () => {
 test('every other document is what JSON.parse makes of it', () => {
   fc.assert(
     fc.property(fc.json(), (text) => {
-      expect(parseJson(text)).toEqual(JSON.parse(text));
+      expect(JSON.stringify(parseJson(text))).toBe(JSON.stringify(JSON.parse(text)));
     }),
   );
   expect(() => parseJson('{"a":')).toThrow(SyntaxError);
