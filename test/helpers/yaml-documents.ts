@@ -66,8 +66,8 @@ const block = fc
     fc.array(matching(/^[a-z0-9:#-]( ?[a-z0-9:#-]){0,6}$/), { minLength: 1, maxLength: 4 }),
   )
   .map(([mark, lines]) => `${mark}\n${indent(lines.join('\n'))}`);
-/** In brackets a dash alone is a list to some, and nothing is nothing. */
-const inFlow = (one: string) => (['', '-'].includes(one) ? '~' : one);
+/** Without a dash alone, tagged or not, which the library refuses in brackets; and nothing is no item there. */
+const inFlow = (one: string) => (/^$|(^| )-$/.test(one) ? '~' : one);
 const flow = fc.array(scalar, { maxLength: 4 }).map((items) => `[${items.map(inFlow).join(', ')}]`);
 const list = fc
   .array(scalar, { minLength: 1, maxLength: 4 })
