@@ -29,8 +29,8 @@ export const nodeSettings = {
     .array(z.ipv4("it must be an IPv4 address such as '203.0.113.5'"))
     .default([])
     .describe('Addresses by which this node is reached from outside the cluster'),
-  nodeInternalDns: kinds.list.describe('Names by which this node is reached inside the cluster'),
-  nodeExternalDns: kinds.list.describe('Names by which this node is reached from outside the cluster'),
+  nodeInternalDns: kinds.dnsNames.describe('Names by which this node is reached inside the cluster'),
+  nodeExternalDns: kinds.dnsNames.describe('Names by which this node is reached from outside the cluster'),
   withNodeId: z.boolean().default(false).describe("Append an id that stays with this box to the node's name"),
   nodeLabel: kinds.label.describe('Labels of this node, set when it registers'),
   nodeTaint: kinds.taint.describe('Taints of this node, set when it registers'),

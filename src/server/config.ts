@@ -30,7 +30,7 @@ export const serverSettings = {
   httpsListenPort: kinds.port.default(6443).describe('Port of kube-apiserver'),
   supervisorPort: kinds.port.default(9345).describe('Port at which nodes join'),
   advertiseAddress: kinds.ipv4.optional().describe("kube-apiserver's address in the cluster (the node's)"),
-  tlsSan: kinds.list.describe(
+  tlsSan: kinds.hosts.describe(
     "Further names and addresses in the server's certificates, beside the host's name and every address of its network cards",
   ),
   clusterCidr: kinds.cidr4.default(usualRanges.clusterCidr).describe('Pod addresses'),
@@ -52,7 +52,7 @@ export const serverSettings = {
     .meta({ short: 'o' }),
   writeKubeconfigMode: z
     .string()
-    .regex(/^0?[0-7]{3}$/, "it must be an octal mode such as '0640'")
+    .regex(/^(0o?)?[0-7]{3}$/, "it must be an octal mode such as '0640'")
     .default('0600')
     .describe('Mode of that file'),
   writeKubeconfigGroup: z.string().optional().describe('Group of that file, a name or a number (root)'),

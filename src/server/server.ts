@@ -146,7 +146,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     securePort: config.httpsListenPort,
     adminKubeconfig: {
       path: config.writeKubeconfig,
-      mode: Number.parseInt(config.writeKubeconfigMode, 8),
+      mode: Number.parseInt(config.writeKubeconfigMode.replace('o', ''), 8),
       group: config.writeKubeconfigGroup,
     },
     egressSocket: runPaths.egressSocket,

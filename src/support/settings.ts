@@ -40,14 +40,17 @@ interface ReadFile {
   readonly secrets: readonly string[];
 }
 
+/** As kagent reads them: a secret that looks like a number is found in logs as it was written. */
+const asWritten = { schema: 'failsafe' } as const;
+
 /** Comments are left out: a token that is commented out is a token. */
 function yamlFile(path: string): readonly ReadFile[] {
   const [text] = textOf(path);
   if (text === undefined) return [];
   const name = join('settings', path);
   try {
-    const { value, secrets } = redactData(parse(text) as unknown);
-    return [{ part: { name, read: () => stringify(value) }, secrets }];
+    const { value, secrets } = redactData(parse(text, asWritten) as unknown);
+    return [{ part: { name, read: () => stringify(value, asWritten) }, secrets }];
   } catch (error) {
     const [reason] = messageOf(error).split('\n'); // the rest shows the file
     const read = () => {
@@ -99,7 +102,7 @@ function secretsInFlags(args: readonly string[]): readonly string[] {
 }
 
 function tokenFileOf(text: string): readonly string[] {
-  const settings = orUndefined(() => parse(text) as Readonly<Record<string, unknown>> | null);
+  const settings = orUndefined(() => parse(text, asWritten) as Readonly<Record<string, unknown>> | null);
   const path = settings?.['token-file'];
   return typeof path === 'string' ? textOf(path) : [];
 }

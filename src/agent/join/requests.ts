@@ -7,6 +7,7 @@ import { httpsAgent, httpsRequest, type HttpsReply, type HttpsRequest } from '..
 import { Refusal } from '../../shared/protocol/refusal.ts';
 import { JoinResponse, type JoinRequest } from '../../shared/protocol/join.ts';
 import type { Secret } from '../../shared/secret.ts';
+import { bearerOf } from '../../shared/token/token.ts';
 import {
   CaHashDiffersError,
   ClockSkewError,
@@ -78,7 +79,7 @@ export async function askSupervisor<T>(question: Question<T>, signal: AbortSigna
   const { url, caPem, proof, path, schema, timeoutMs = usualTimeoutMs } = question;
   const agent = httpsAgent({ ca: caPem, ...('cert' in proof && proof) });
   try {
-    const bearer = 'secret' in proof ? { authorization: `Bearer ${proof.secret.reveal()}` } : {};
+    const bearer = 'secret' in proof ? { authorization: bearerOf(proof.secret) } : {};
     const headers = { ...bearer, 'content-type': 'application/json' };
     const sent = question.body === undefined ? {} : { method: 'POST', body: JSON.stringify(question.body) };
     const reply = await ask(url, { url: `${url}${path}`, headers, ...sent, agent, timeoutMs }, signal);

@@ -1,5 +1,6 @@
 /** What kube-apiserver would answer, as far as the memory reaches. Nothing here knows of sockets. */
 import { rfc3339, type Clock } from '../../shared/clock.ts';
+import { parseJson } from '../../shared/json/json.ts';
 import type { Copy } from './copy.ts';
 import { isJson, keyOf, objectKey, type Json, type KubeObject } from './kube.ts';
 import { merged } from './merge.ts';
@@ -193,7 +194,7 @@ function write(resource: Resource, target: Target, question: Question, options: 
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return undefined;
   }

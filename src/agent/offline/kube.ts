@@ -1,3 +1,5 @@
+import { isExactNumber } from '../../shared/json/json.ts';
+
 /** An object of the API as its JSON has it; what is inside is looked at where it is needed. */
 export interface KubeObject {
   readonly apiVersion?: string;
@@ -19,7 +21,7 @@ export interface KubeObject {
 export type Json = Readonly<Record<string, unknown>>;
 
 export function isJson(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isExactNumber(value);
 }
 
 /** The array there, or none. */

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
+import { parseJson } from '../../shared/json/json.ts';
 import { isJson, keyOf, type KubeObject } from './kube.ts';
 import type { Resource } from './resources.ts';
 
@@ -45,7 +46,7 @@ export function createMemory(options: {
     const text = readFileIfExists(pathOf(resource));
     if (text === undefined) return undefined;
     try {
-      const file = MemoryFile.parse(JSON.parse(text));
+      const file = MemoryFile.parse(parseJson(text));
       const { caHash, nodeName } = cluster();
       return file.cluster === caHash && file.nodeName === nodeName ? file : undefined;
     } catch {

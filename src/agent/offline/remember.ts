@@ -5,6 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { conditionTracker, type Component } from '../../shared/component/component.ts';
 import { httpsAgent, httpsRequest, openHttps } from '../../shared/https/https.ts';
+import { parseJson } from '../../shared/json/json.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { isJson, keyOf, type KubeObject } from './kube.ts';
 import type { Memory, Remembered } from './memory.ts';
@@ -105,7 +106,7 @@ function createReader(options: RememberOptions, signal: AbortSignal): Reader {
     const { status, body } = await httpsRequest({ url: `${apiserverUrl}${path}`, agent, timeoutMs: requestMs }, signal);
     if (status === 404) return undefined;
     if (status !== 200) throw new ReadError(`GET ${path} answers ${status}`);
-    return JSON.parse(body);
+    return parseJson(body);
   };
   return {
     async list(resource, query) {

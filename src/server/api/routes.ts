@@ -10,7 +10,7 @@ import { drainPath, DrainRequest } from '../../shared/protocol/drain.ts';
 import { JoinRequest } from '../../shared/protocol/join.ts';
 import { ProbeRequest } from '../../shared/protocol/probe.ts';
 import { Rate } from '../../shared/rate/rate.ts';
-import { Secret } from '../../shared/secret.ts';
+import { secretOfBearer } from '../../shared/token/token.ts';
 import type { Release } from '../release/release.ts';
 import type { Peer } from '../identity/identity.ts';
 import type { JoinDoor, Joiner } from '../join/join.ts';
@@ -134,8 +134,8 @@ function joinerOf(
 ): Joiner {
   const address = addressOf(context);
   const reachedAt = plainAddress(context.env.incoming.socket.localAddress);
-  const secret = /^Bearer (\S+)$/.exec(context.req.header('authorization') ?? '')?.[1];
-  if (secret !== undefined) return { address, reachedAt, secret: new Secret(secret) };
+  const secret = secretOfBearer(context.req.header('authorization'));
+  if (secret !== undefined) return { address, reachedAt, secret };
   const peer = peerOf(context.env.incoming.socket);
   if (peer === undefined) throw new NoTokenError();
   return { address, reachedAt, ...peer };

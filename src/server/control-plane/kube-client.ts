@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { KagentError } from '../../shared/errors.ts';
 import { httpsAgent, httpsRequest, openHttps } from '../../shared/https/https.ts';
+import { parseJson } from '../../shared/json/json.ts';
 
 /** What every Kubernetes object has. */
 export interface KubeObject {
@@ -79,7 +80,7 @@ export function createKubeClient(options: {
     const request = { url: url + path, method, headers, agent, timeoutMs: 30_000, ...body };
     const reply = await httpsRequest(request, signal);
     if (reply.status >= 400) throw new KubeError(`${method} ${path}`, reply.status, statusMessage(reply.body));
-    return JSON.parse(reply.body) as unknown;
+    return parseJson(reply.body);
   };
 
   return {
@@ -116,7 +117,7 @@ export function createKubeClient(options: {
       }
       try {
         for await (const line of createInterface({ input: reply })) {
-          const event = JSON.parse(line) as WatchEvent | { readonly type: 'ERROR'; readonly object: unknown };
+          const event = parseJson(line) as WatchEvent | { readonly type: 'ERROR'; readonly object: unknown };
           if (event.type === 'ERROR')
             throw new KubeError(`WATCH ${path}`, 410, statusMessage(JSON.stringify(event.object)));
           yield event;

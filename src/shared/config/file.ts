@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { isMap, isScalar } from 'yaml';
+import { isMap, isScalar, visit, type Document } from 'yaml';
 import type * as z from 'zod';
 import { systemCode } from '../errors.ts';
 import type { Said, Source } from './config.ts';
@@ -57,10 +57,12 @@ interface Entry {
 }
 
 function entriesOf(file: string, text: string): readonly Entry[] {
-  const { document, toJS, lineAt } = parseYaml(file, text);
+  // Every scalar is the text that was written: a token may look like a number.
+  const { document, toJS, lineAt } = parseYaml(file, text, 'failsafe');
   if (document.contents === null) return [];
   if (!isMap(document.contents))
     throw new UnreadableConfigError(`${file} line 1`, 'it is not a list of `key: value` lines');
+  nothingIsNull(document);
   const values = toJS() as Readonly<Record<string, unknown>>;
   return document.contents.items.map((pair) => {
     const written = isScalar(pair.key) ? String(pair.key.value) : String(pair.key);
@@ -75,8 +77,18 @@ function entriesOf(file: string, text: string): readonly Entry[] {
   });
 }
 
+/** `key:` and `key: ~` say nothing; a quoted text is a text. */
+function nothingIsNull(document: Document): void {
+  visit(document, {
+    Scalar(_key, node) {
+      const isNothing = node.type === 'PLAIN' && ['', '~', 'null', 'Null', 'NULL'].includes(String(node.source));
+      if (isNothing) node.value = null;
+    },
+  });
+}
+
 function toList(value: unknown): readonly unknown[] {
-  return value === undefined ? [] : Array.isArray(value) ? value : [value];
+  return value === undefined || value === null ? [] : Array.isArray(value) ? value : [value];
 }
 
 function dropIns(dir: string): readonly string[] {

@@ -67,6 +67,7 @@ export function openHttps(request: Omit<HttpsRequest, 'timeoutMs'>, signal: Abor
     const outgoing = openRequest(url, { method, headers: { ...headers, ...length }, agent, signal }, resolve);
     // Node reports an abort as an error without the reason of the signal.
     outgoing.on('error', (error) => reject(signal.aborted ? signal.reason : error));
-    outgoing.end(body);
+    // As bytes: Node writes headers together with a text in the text's encoding, and so changes what is not ASCII in them.
+    outgoing.end(body === undefined ? undefined : Buffer.from(body));
   });
 }

@@ -3,6 +3,7 @@
  * The text of a join token: `K10<sha256 of the CA's PEM>::<role>:<secret>`, `K10…::<id6>.<secret16>`, or the secret alone.
  * Knows: the text forms. Leaves to others: which tokens exist (server/join), comparing the hash (agent/join).
  */
+import { isUtf8 } from 'node:buffer';
 import { randomInt } from 'node:crypto';
 import { KagentError } from '../errors.ts';
 import { Secret } from '../secret.ts';
@@ -51,6 +52,19 @@ export function parseToken(text: string): ParsedToken {
     throw new TokenFormatError("after '::' there must be server:<secret>, node:<secret> or <id>.<secret>");
   }
   return { caHash, secret: new Secret(secret) };
+}
+
+/** The value of `Authorization`: UTF-8, in a header whose characters are bytes. */
+export function bearerOf(secret: Secret): string {
+  return `Bearer ${Buffer.from(secret.reveal(), 'utf8').toString('latin1')}`;
+}
+
+/** @returns undefined where there is none; bytes that are no UTF-8 are latin-1, as other clients may send them. */
+export function secretOfBearer(header: string | undefined): Secret | undefined {
+  const shown = /^Bearer ([^ \t]+)$/.exec(header ?? '')?.[1];
+  if (shown === undefined) return undefined;
+  const bytes = Buffer.from(shown, 'latin1');
+  return new Secret(isUtf8(bytes) ? bytes.toString('utf8') : shown);
 }
 
 /** The whole token: for a 0600 file or the operator's terminal. */

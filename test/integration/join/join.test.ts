@@ -51,6 +51,15 @@ test('a node joins with the token: its identity is on disk and its keys are its 
   expect(serving.subjectAltName).toBe('DNS:box, IP Address:10.0.0.5');
 });
 
+test.each(['pässwörd-of-this-cluster', 'пароль-этого-кластера', 'à☃😀-0123456789'])(
+  'a node joins with the token %s',
+  async (secret) => {
+    const { url, seen } = await server({ secret });
+    await agent.join(joinOptions(newPaths(), url, new Secret(secret)), signal);
+    expect(seen).toContain(secret);
+  },
+);
+
 test('a box that boots without its server has its identity, and needs no token for it', async () => {
   const { url, tokens, api } = await server();
   const paths = newPaths();

@@ -2,8 +2,10 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { KubeObject } from '../../../../src/agent/offline/kube.ts';
+import { merged } from '../../../../src/agent/offline/merge.ts';
 import { createMemory } from '../../../../src/agent/offline/memory.ts';
 import { resources } from '../../../../src/agent/offline/resources.ts';
+import { parseJson } from '../../../../src/shared/json/json.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
 const node = (resourceVersion: string, beat: string, ready = 'True'): KubeObject => ({
@@ -49,4 +51,15 @@ test('what is too large is not kept, and what was known before is not either', (
   const huge = { resourceVersion: '2', items: [item(33 * 1024 * 1024)], absent: [] };
   expect(() => memory.save(resources.secrets, huge)).toThrow(/would take/);
   expect(memory.load(resources.secrets)).toBeUndefined();
+});
+
+test('a pod whose numbers fill 64 bits is remembered as the server said it', () => {
+  const memory = memoryIn(temporaryDir());
+  const text =
+    '{"metadata":{"name":"p","namespace":"default"},"spec":{"terminationGracePeriodSeconds":9223372036854775807}}';
+  const pod = parseJson(text) as KubeObject;
+  memory.save(resources.pods, { resourceVersion: '1', items: [pod], absent: [] });
+  expect(JSON.stringify(memory.load(resources.pods)?.items)).toBe(`[${text}]`);
+  const patched = merged(pod, parseJson('{"spec":{"a":-9223372036854775808}}') as KubeObject);
+  expect(JSON.stringify(patched)).toBe(text.replace('7}}', '7,"a":-9223372036854775808}}'));
 });

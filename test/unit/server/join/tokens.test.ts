@@ -175,3 +175,32 @@ test.each([undefined, 'abcdef.0123456789abcdef', 'correct-Horse9battery'])(
     expect(tokens.weaknesses()).toEqual([]);
   },
 );
+
+test.each([
+  ['00112233445566', '112233445566'],
+  ['1e10', '10000000000'],
+  ['0x1F', '31'],
+  ['3.10', '3.1'],
+])(
+  'a cluster whose settings say %s and that was made with %s takes both, also after a restart',
+  async (written, made) => {
+    const files = filesIn(temporaryDir());
+    const open = (secret: string) =>
+      openTokens({ ownNode: 's1', caHash, store: memoryKeyValue(), files, serverSecret: new Secret(secret) });
+    open(made);
+    for (const tokens of [open(written), open(written)]) {
+      for (const shown of [made, written]) expect(await tokens.find(new Secret(shown))).toMatchObject({ id: 'server' });
+      expect(tokens.serverToken.reveal()).toBe(`K10${caHash}::server:${made}`);
+    }
+  },
+);
+
+test('a cluster that is made now has the token as it was written alone', async () => {
+  const files = filesIn(temporaryDir());
+  const options = { ownNode: 's1', caHash, store: memoryKeyValue(), files };
+  const tokens = openTokens({ ...options, serverSecret: new Secret('00112233445566') });
+  expect(await tokens.find(new Secret('00112233445566'))).toMatchObject({ id: 'server' });
+  expect(await tokens.find(new Secret('112233445566'))).toBeUndefined();
+  const other = openTokens({ ...options, serverSecret: new Secret('another') });
+  expect(await other.find(new Secret('00112233445566'))).toBeUndefined();
+});

@@ -90,3 +90,11 @@ test('an object waits for the definition of its kind in the same file', async ()
   expect((await applied).failures).toEqual([]);
   expect(kube.applied.map(({ path }) => path.split('/').at(-1))).toEqual(['toys.example.com', 't']);
 });
+
+test.each(['namespace:', 'namespace: ""', 'namespace: ~'])('%s is none, as for kubectl', async (written) => {
+  const kube = fakeKube();
+  await apply(kube, `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  ${written}\n`);
+  const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } };
+  expect(kube.applied).toMatchObject([{ path: '/api/v1/namespaces/default/configmaps/a', object }]);
+  expect(JSON.stringify(kube.applied[0]?.object)).not.toContain('namespace');
+});

@@ -72,7 +72,7 @@ test('validate takes a file that all modes share', async () => {
 
 test.each([
   ['prot: 1\n', /line 1: there is no setting 'prot'; did you mean 'port'\?/],
-  ['port: 0\n', /port is 0 \(.*line 1\)/],
+  ['port: 0\n', /port is "0" \(.*line 1\)/],
   ['port: [\n', /config\.yaml line/],
 ])('validate refuses %j with its line', async (text, said) => {
   await expect(say({}, 'validate', file(text))).rejects.toThrow(said);

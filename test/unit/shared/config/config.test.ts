@@ -80,3 +80,72 @@ test('every setting says what it is', () => {
     expect(silent.map(([name]) => name)).toEqual([]);
   }
 });
+
+test.each(['00112233445566', '1e10', '0x1F', '3.10', '0o640', '2024-01-01', 'True', 'pässwörd'])(
+  '%s for a text is that text, with quotes and without, in a file, a variable and a flag',
+  (text) => {
+    const sources = [
+      file(`node-name: ${text}\n`),
+      file(`node-name: "${text}"\n`),
+      environmentSource(Config, { KAGENT_NODE_NAME: text }),
+      flags({ nodeName: text }),
+    ];
+    for (const source of sources) expect(loadConfig(Config, [source]).config.nodeName).toBe(text);
+  },
+);
+
+test('numbers and switches in a file are what they were', () => {
+  const load = (text: string) => loadConfig(Config, [file(text)]).config;
+  expect(load('port: 0x50\ndisable-agent: True\n')).toMatchObject({ port: 80, disableAgent: true });
+  expect(() => load('port: many\n')).toThrow(/port is "many"/);
+  expect(() => load('disable-agent: maybe\n')).toThrow(/disable-agent is "maybe"/);
+});
+
+test.each([
+  'tls-san: ["a.example, b.example"]',
+  'tls-san: "a.example,b.example"',
+  'tls-san: [" a.example ", "", "b.example,", ~]',
+  'tls-san:\n  - a.example\ntls-san+: b.example',
+])('%j is a list of two, as in a flag and a variable', (text) => {
+  const expected = { tlsSan: ['a.example', 'b.example'] };
+  const sources = [
+    file(`${text}\n`),
+    environmentSource(Config, { KAGENT_TLS_SAN: 'a.example, b.example,' }),
+    flags({ tlsSan: ['a.example', ' b.example,'] }),
+  ];
+  for (const source of sources) expect(loadConfig(Config, [source]).config).toMatchObject(expected);
+});
+
+test('a list of nothing is empty', () => {
+  for (const text of ['tls-san:', 'tls-san: ""', 'tls-san: [","]']) {
+    expect(loadConfig(Config, [file(`${text}\n`)]).config.tlsSan).toEqual([]);
+  }
+});
+
+test.each([
+  [
+    'tlsSan',
+    'https://k.example.com:6443',
+    /tls-san is "https:\/\/k.example.com:6443" \(--x\): each must be a name or an address.*write/,
+  ],
+  ['tlsSan', '10.0.0.300', /tls-san is "10.0.0.300"/],
+  ['tlsSan', 'a b.example', /tls-san is "a b.example"/],
+])('in a list of %s, %s is named with what it must be', (name, wrong, said) => {
+  const source: Source = new Map([
+    [name, { value: ['k.example.com', '*.example.com', '2001:db8::1', wrong], origin: '--x' }],
+  ]);
+  expect(() => loadConfig(ServerOnlyConfig, [source])).toThrow(said);
+});
+
+test.each([
+  ['nodeExternalDns', 'n.example.com', 'https://n.example.com', /node-external-dns is "https/],
+  ['nodeExternalIp', '203.0.113.5', '203.0.113.5/24', /node-external-ip is "203.0.113.5\/24"/],
+  ['nodeLabel', 'example.com/tier=web', 'tier=a b', /node-label is "tier=a b".*key=value/],
+  ['nodeLabel', 'tier=', '-tier=web', /node-label is "-tier=web"/],
+  ['nodeTaint', 'tier=web:NoSchedule', 'tier=a/b:NoSchedule', /node-taint is "tier=a\/b:NoSchedule"/],
+  ['nodeTaint', 'tier:NoExecute', 'tier=web:Never', /node-taint is "tier=web:Never"/],
+])('%s takes %s and refuses %s by name', (name, right, wrong, said) => {
+  const source = (...value: readonly string[]): Source => new Map([[name, { value, origin: '--x' }]]);
+  expect(loadConfig(AgentConfig, [source(` ${right}`)]).config).toMatchObject({ [name]: [right] });
+  expect(() => loadConfig(AgentConfig, [source(right, wrong)])).toThrow(said);
+});

@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Secret } from '../../../../src/shared/secret.ts';
-import { bareSecret, parseToken, TokenFormatError, tokenText } from '../../../../src/shared/token/token.ts';
+import {
+  bareSecret,
+  bearerOf,
+  parseToken,
+  secretOfBearer,
+  TokenFormatError,
+  tokenText,
+} from '../../../../src/shared/token/token.ts';
 
 const hash = 'ab'.repeat(32);
 
@@ -43,4 +50,21 @@ test('a token that is written is the token that is read', () => {
   const read = parseToken(tokenText(hash, 'node', secret));
   expect(read.caHash).toBe(hash);
   expect(bareSecret(read.secret).equals(secret)).toBe(true);
+});
+
+test('a token of any characters is the same at the other end of a header, which has bytes', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', minLength: 1 }), (text) => {
+      fc.pre(!/[\s\p{Cc}\uD800-\uDFFF]/u.test(text));
+      const header = bearerOf(new Secret(text));
+      expect(header).toMatch(/^[\x20-\x7E\x80-\xFF]+$/);
+      expect(secretOfBearer(header)?.reveal()).toBe(text);
+    }),
+  );
+});
+
+test('a client that sends latin-1 is understood', () => {
+  expect(secretOfBearer('Bearer p\xE4ssw\xF6rd')?.reveal()).toBe('p\xE4ssw\xF6rd');
+  expect(secretOfBearer('Basic x')).toBeUndefined();
+  expect(secretOfBearer(undefined)).toBeUndefined();
 });
