@@ -9,7 +9,7 @@ export { foreground, type Foreground } from './foreground.ts';
 export { configCommand, type ConfigMode } from './config-command.ts';
 export { duration, jsonOption, print } from './options.ts';
 export { passedThrough } from './passthrough.ts';
-export { hideSecretArguments, secretArguments, secretFlagsOf, SecretOption } from './secret-flags.ts';
+export { becomeClean, secretArguments, secretFlagsOf, SecretOption } from './secret-flags.ts';
 export { secretSetting } from './secret-setting.ts';
 export { configFileOption, loadSettings, settingsCommand } from './settings-command.ts';
 export { age, mebibytes, table } from './table.ts';
