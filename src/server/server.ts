@@ -290,6 +290,7 @@ function datastoreSnapshots({ config, paths, nodeName, log }: ServerOptions): Co
     endpoint: `unix://${runPaths.datastoreSocket}`,
     nodeName,
     dir: config.etcdSnapshotDir ?? join(paths.server.db, 'snapshots'),
+    storeDir: paths.server.db,
     baseName: config.etcdSnapshotName,
     schedule: config.etcdSnapshotScheduleCron,
     retention: config.etcdSnapshotRetention,
