@@ -15,7 +15,7 @@ function box() {
   return {
     root,
     write: (name: string, text: string) => writeFileSync(join(root, 'etc/kagent', name), text),
-    install(name: string, args: readonly string[], environment = '') {
+    install: (name: string, args: readonly string[], environment = '') => {
       const files = manager.files(name);
       writeFileSync(files.definition, manager.text({ name, executable: '/bin/kagent', args }));
       writeFileSync(files.environment, environment);
@@ -85,8 +85,14 @@ test('a kagent that runs says itself where its data is, whatever was installed',
   const { root, install, settings } = box();
   install('kagent', ['server', '-d', '/mnt/server']);
   const status = {
-    ...{ mode: 'server', version: '1', pid: process.pid, since: '', dataDir: '/mnt/running', isReady: true },
-    ...{ components: [], events: [] },
+    mode: 'server',
+    version: '1',
+    pid: process.pid,
+    since: '',
+    dataDir: '/mnt/running',
+    isReady: true,
+    components: [],
+    events: [],
   };
   const server = createServer((_, response) => response.end(JSON.stringify(status)));
   server.listen(join(root, 'kagent.sock'));
