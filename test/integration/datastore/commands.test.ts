@@ -171,7 +171,14 @@ test('prune removes what was saved here alone, and names what it leaves', async 
   copyFileSync(join(snapshots, 'nightly-2'), join(snapshots, 'nightly-of-another-node'));
   const pruned = await promisify(execFile)(process.execPath, [
     main,
-    ...['etcd-snapshot', 'prune', '--name', 'nightly', '--snapshot-retention', '1', '--data-dir', dir],
+    'etcd-snapshot',
+    'prune',
+    '--name',
+    'nightly',
+    '--snapshot-retention',
+    '1',
+    '--data-dir',
+    dir,
   ]);
   expect(pruned.stdout).toBe(`removed ${join(snapshots, 'nightly-1')}\n`);
   expect(pruned.stderr).toContain(`${join(snapshots, 'nightly-of-another-node')} stays`);
