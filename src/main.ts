@@ -17,9 +17,9 @@ import { serverSettings } from './server/config.ts';
 import { checkNetworks } from './server/networks.ts';
 import type { Server } from './server/server.ts';
 import {
+  becomeClean,
   commonCommands,
   configCommand,
-  hideSecretArguments,
   passedThrough,
   loadSettings,
   secretFlagsOf,
@@ -200,11 +200,11 @@ function say(message: string): void {
   process.stderr.write(`${journalPrefix('error')}kagent: ${plainText(message)}\n`);
 }
 
-/** As they were given; a secret among them is seen by nobody else from here on. */
+/** As they were given; a secret among them is seen by nobody else from here on, and nothing of this process is set for Node. */
 function argumentsOf(kagent: Command): readonly string[] {
   const argv = [...calledAs(process.argv0), ...process.argv.slice(2)];
   const isTool = passedThrough.some((tool) => tool === argv[0]); // becomes that tool, with the tool's arguments
-  return isTool ? argv : hideSecretArguments(argv, secretFlagsOf(kagent), process.env);
+  return isTool ? argv : becomeClean(argv, secretFlagsOf(kagent), process.env);
 }
 
 async function main(): Promise<number> {

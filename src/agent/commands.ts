@@ -1,15 +1,14 @@
 /** The commands of a node alone: `agent`, and taking kagent off a box. */
 import { Command } from 'commander';
 import type * as z from 'zod';
-import { print, settingsCommand } from '../shared/cli/cli.ts';
+import { print, settingsCommand, settingsOfBox } from '../shared/cli/cli.ts';
 import { secretSetting } from '../shared/cli/cli.ts';
 import { KagentError } from '../shared/errors.ts';
 import { usualRanges, type ClusterSettings } from '../shared/protocol/join.ts';
 import { silentLog } from '../shared/log/log.ts';
-import { askStatus } from '../shared/daemon/daemon.ts';
-import { pathsOf, runPaths } from '../shared/paths.ts';
+import { pathsOf } from '../shared/paths.ts';
 import { addTools } from '../shared/process/process.ts';
-import { everyServiceManager, dataDirOf, hostAt, installedServices, saidDataDir } from '../shared/service/service.ts';
+import { everyServiceManager, hostAt } from '../shared/service/service.ts';
 import { addressNotes, kubeletPort, openBox, type BoxOptions } from './box.ts';
 import { AgentConfig } from './config.ts';
 import { stopCommand } from './stop-command.ts';
@@ -113,13 +112,12 @@ export function removeCommands(): readonly Command[] {
   const shared = async (flags: RemoveFlags) => {
     const host = hostAt('/');
     const managers = everyServiceManager({ host, readiness: neverAsked });
-    const running = await askStatus(runPaths.statusSocket).catch(() => undefined);
-    const [installed] = installedServices(managers).map((service) => dataDirOf(service, host));
-    const unsaid = saidDataDir({ args: [], environment: '', host });
-    const path = flags.dataDir ?? running?.dataDir ?? installed ?? unsaid;
-    const paths = pathsOf(path);
+    // What is removed is what was installed, and not what a variable of this shell may still say.
+    const box = await settingsOfBox({ host, env: {} });
+    const paths = pathsOf(flags.dataDir ?? box.dataDir);
     addTools(paths.bin);
-    return { paths, host, managers, log: silentLog, print };
+    const snapshotDir = box.said('etcd-snapshot-dir');
+    return { paths, host, managers, log: silentLog, print, ...(snapshotDir !== undefined && { snapshotDir }) };
   };
   return [
     stopCommand(() => shared({}), conclude),

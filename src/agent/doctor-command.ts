@@ -9,6 +9,7 @@ import {
   print,
   SecretOption,
   secretSetting,
+  settingsOfBox,
 } from '../shared/cli/cli.ts';
 import { askStatus } from '../shared/daemon/daemon.ts';
 import { openJournal } from '../shared/journal/journal.ts';
@@ -36,6 +37,8 @@ import {
 import { joinedSettings } from './join/join.ts';
 
 interface Flags {
+  readonly dataDir?: string;
+  readonly config?: string;
   readonly fix?: boolean;
   readonly cis?: boolean;
   readonly from?: string;
@@ -77,6 +80,9 @@ export function doctorCommand(options: DoctorOptions): Command {
     .addOption(jsonOption())
     .option('--json', 'the same as -o json');
   return command.action(async (mode: BoxOptions['mode'] | undefined, startFlags: readonly string[], flags: Flags) => {
+    // As the kagent of this box has it, unless the caller says where.
+    if (flags.dataDir === undefined && flags.config === undefined)
+      command.setOptionValue('dataDir', (await settingsOfBox()).dataDir);
     if (flags.cis === true) return await printCis(command, flags, options);
     const settings = startFlags.length === 0 ? command : startOf(mode, startFlags, options);
     const diagnosis = await run(settings, mode, flags, options);

@@ -6,7 +6,8 @@ import { nodeCommand } from './node-commands.ts';
 import { tokenCommand } from './token-commands.ts';
 import { kubeconfigCommand } from './user-commands.ts';
 import { runDatastoreServe } from './datastore.ts';
-import { operatorCommands, snapshotCommand } from './datastore-commands.ts';
+import { operatorCommands } from './datastore-commands.ts';
+import { snapshotCommand } from './snapshot-commands.ts';
 import type { ListenTls } from './etcd/etcd.ts';
 
 interface ServeFlags {

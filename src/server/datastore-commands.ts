@@ -1,24 +1,16 @@
 /** `kagent datastore …` for operators: what each prints. What they do is in operations/. */
-import { hostname } from 'node:os';
-import { join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Command, InvalidArgumentError } from 'commander';
-import { age, mebibytes, print, table } from '../shared/cli/cli.ts';
+import { Command } from 'commander';
+import { mebibytes, print, table } from '../shared/cli/cli.ts';
 import { KagentError } from '../shared/errors.ts';
-import { defaultDataDir, runPaths } from '../shared/paths.ts';
-import { connectDatastore, EtcdCallError } from './etcd/etcd.ts';
-import type { DatastoreClient, DatastoreFacts } from './etcd/etcd.ts';
-import {
-  checkDatastore,
-  listSnapshots,
-  pruneSnapshots,
-  restoreDatastore,
-  saveSnapshot,
-  snapshotName,
-  storeDirOf,
-} from './operations/operations.ts';
+import { connected, count, json, offline, online, placeOf, type PlaceFlags, type Where } from './datastore-place.ts';
+import type { DatastoreFacts } from './etcd/etcd.ts';
+import { checkDatastore, findSnapshot } from './operations/operations.ts';
+import { snapshotCommand } from './snapshot-commands.ts';
 import type { PrefixUsage } from './store/store.ts';
-import { storeFileName, verifySnapshot } from './store/store.ts';
+import { storeFileName } from './store/store.ts';
 
 /** A check that found damage has said so already; the exit code says it to programs. */
 export class DatastoreDamagedError extends KagentError {
@@ -31,52 +23,16 @@ export class DatastoreDamagedError extends KagentError {
   }
 }
 
-export class DatastoreNotServedError extends KagentError {
-  readonly code = 'DATASTORE_NOT_SERVED';
+export class DatastoreMissingError extends KagentError {
+  readonly code = 'DATASTORE_MISSING';
   readonly fault = 'operator';
-  constructor(endpoint: string, options: { readonly cause: unknown }) {
-    super(
-      `no datastore answers at ${endpoint}; start it (systemctl start kagent), or say where it is with --endpoint`,
-      options,
-    );
+  constructor(path: string) {
+    super(`there is no datastore ${path}; say which data dir is meant with --data-dir`);
   }
 }
-
-interface Where {
-  readonly endpoint: string;
-  readonly output?: string;
-}
-
-const json = (value: unknown): void => print(JSON.stringify(value, null, 2));
 
 export function operatorCommands(): readonly Command[] {
   return [statusCommand(), topCommand(), compactCommand(), defragCommand(), snapshotCommand(), checkCommand()];
-}
-
-function online(name: string, description: string): Command {
-  return new Command(name)
-    .description(description)
-    .option('--endpoint <url>', 'unix://PATH or http://127.0.0.1:PORT', `unix://${runPaths.datastoreSocket}`)
-    .option('-o, --output <form>', "'json' for programs");
-}
-
-function offline(name: string, description: string): Command {
-  return new Command(name)
-    .description(description)
-    .option('--data-dir <dir>', "kagent's data dir, or that of `datastore serve`", defaultDataDir);
-}
-
-async function connected<T>({ endpoint }: Where, use: (client: DatastoreClient) => Promise<T>): Promise<T> {
-  const client = connectDatastore(endpoint);
-  try {
-    return await use(client);
-  } catch (error) {
-    if (error instanceof EtcdCallError && error.isConnectionLost)
-      throw new DatastoreNotServedError(endpoint, { cause: error });
-    throw error;
-  } finally {
-    await client.close();
-  }
 }
 
 function statusCommand(): Command {
@@ -167,10 +123,13 @@ function defragCommand(): Command {
 
 function checkCommand(): Command {
   return offline('check', 'Check the whole file of a datastore, or of a snapshot')
-    .argument('[file]', 'a snapshot instead of the datastore')
+    .argument('[file]', 'a snapshot, by path or name, instead of the datastore')
     .option('-o, --output <form>', "'json' for programs")
-    .action(async (file: string | undefined, options: { readonly dataDir: string; readonly output?: string }) => {
-      const report = await checkDatastore(file ?? join(storeDirOf(options.dataDir), storeFileName));
+    .action(async (file: string | undefined, options: PlaceFlags & { readonly output?: string }) => {
+      const { storeDir, snapshotDir } = await placeOf(options);
+      const report = await checkDatastore(
+        file === undefined ? storeIn(storeDir) : await findSnapshot(file, snapshotDir),
+      );
       if (options.output === 'json') json(report);
       else
         for (const { what, problem } of report.findings)
@@ -179,86 +138,8 @@ function checkCommand(): Command {
     });
 }
 
-interface PruneOptions {
-  readonly dataDir: string;
-  readonly name: string;
-  readonly snapshotRetention: number;
-}
-
-/** As k3s names what was not saved by schedule. */
-const onDemand = 'on-demand';
-
-/** k3s has the same words below `etcd-snapshot`. */
-export function snapshotCommand(name = 'snapshot'): Command {
-  const snapshot = new Command(name).description('Save the datastore to a file and take it back');
-  const inDataDir = (dataDir: string): string => join(storeDirOf(dataDir), 'snapshots');
-  snapshot.addCommand(
-    online('save', 'Save the running datastore')
-      .argument('[file]', 'where to (a new name in the folder for snapshots)')
-      .option('--data-dir <dir>', "kagent's data dir", defaultDataDir)
-      .option('--name <prefix>', 'what a new name begins with', onDemand)
-      .action(async (file: string | undefined, where: Where & { readonly dataDir: string; readonly name: string }) => {
-        const path = resolve(file ?? join(inDataDir(where.dataDir), snapshotName(where.name, hostname(), new Date())));
-        const facts = await connected(where, (client) => saveSnapshot(client.snapshot(), path));
-        if (where.output === 'json') json({ path, ...facts });
-        else print(`${path} (${mebibytes(facts.sizeBytes)}, sha256 ${facts.sha256})`);
-      }),
-  );
-  snapshot.addCommand(
-    offline('ls', 'List the saved snapshots')
-      .alias('list')
-      .action(async ({ dataDir }: { readonly dataDir: string }) => {
-        const files = await listSnapshots(inDataDir(dataDir));
-        const rows = files.map(({ name: file, sizeBytes, createdAt, path }) => [
-          file,
-          mebibytes(sizeBytes),
-          age(Date.now() - Date.parse(createdAt)),
-          path,
-        ]);
-        print(table([['NAME', 'SIZE', 'AGE', 'PATH'], ...rows]));
-      }),
-  );
-  snapshot.addCommand(
-    new Command('verify')
-      .description('Compare a snapshot with its checksum')
-      .argument('<file>')
-      .action(async (file: string) => {
-        const { sha256, sizeBytes } = await verifySnapshot(file);
-        print(`${file} is sound (${mebibytes(sizeBytes)}, sha256 ${sha256})`);
-      }),
-  );
-  snapshot.addCommand(
-    offline('restore', 'Make a snapshot the datastore; kagent must be stopped')
-      .argument('<file>')
-      .option(
-        '--bump-revision <number>',
-        'how far revisions jump, so that no client trusts what it remembers',
-        count,
-        1_000_000_000,
-      )
-      .action(async (file: string, options: { readonly dataDir: string; readonly bumpRevision: number }) => {
-        const { bumpRevision } = options;
-        const dir = storeDirOf(options.dataDir);
-        const { revision, setAside } = await restoreDatastore(file, dir, { bumpRevision, now: new Date() });
-        print(`${join(dir, storeFileName)} is restored, at revision ${revision}`);
-        if (setAside !== undefined) print(`what was there is kept as ${setAside}`);
-      }),
-  );
-  snapshot.addCommand(
-    offline('prune', 'Remove all but the newest snapshots')
-      .option('--name <prefix>', 'of those whose names begin so', onDemand)
-      .option('--snapshot-retention <number>', 'how many stay', count, 5)
-      .action(async (options: PruneOptions) => {
-        const { dataDir, name: prefix, snapshotRetention } = options;
-        for (const { path } of await pruneSnapshots(inDataDir(dataDir), prefix, snapshotRetention)) {
-          print(`removed ${path}`);
-        }
-      }),
-  );
-  return snapshot;
-}
-
-function count(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is no whole number.');
-  return Number(text);
+function storeIn(dir: string): string {
+  const path = join(dir, storeFileName);
+  if (!existsSync(path)) throw new DatastoreMissingError(path);
+  return path;
 }

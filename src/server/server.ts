@@ -2,7 +2,7 @@
  * @module
  * A server: builds the rooms and joins them, no logic of its own.
  *
- *   datastore ─▶ node-identities ─▶ supervisor-api (nodes join and connect)
+ *   datastore ─▶ cluster-settings ─▶ node-identities ─▶ supervisor-api (nodes join and connect)
  *                node-identities ─▶ kube-apiserver ─▶ kube-controller-manager, kube-scheduler, manifests, nodes, own-node, user-namespace-events
  *   tunnel: kube-apiserver's way to nodes and pods
  */
@@ -20,6 +20,7 @@ import type { ClusterSettings } from '../shared/protocol/join.ts';
 import { Secret } from '../shared/secret.ts';
 import { version } from '../shared/version/version.ts';
 import { createApi, localRoutes } from './api/api.ts';
+import { keepClusterSettings } from './cluster-settings.ts';
 import type { ServerOnlyConfig } from './config.ts';
 import {
   apiserverNames,
@@ -229,16 +230,20 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     after: ['node-identities'],
     log,
   });
+  const kept = keepClusterSettings({ store: datastore.keys, kube: controlPlane.kube, settings });
   return {
     components: [
       datastore,
-      task('node-identities', ['datastore'], () => identities.load()),
+      kept.compared,
+      task('node-identities', [kept.compared.name], () => identities.load()),
       api,
       tunnel,
       nodes,
       ...(config.etcdDisableSnapshots ? [] : [datastoreSnapshots(options)]),
       ...controlPlane.components,
+      kept.recorded,
       createManifests({
+        after: [kept.recorded.name],
         kube: controlPlane.kube,
         store: datastore.keys,
         nodeName,
@@ -284,6 +289,7 @@ function datastoreSnapshots({ config, paths, nodeName, log }: ServerOptions): Co
     endpoint: `unix://${runPaths.datastoreSocket}`,
     nodeName,
     dir: config.etcdSnapshotDir ?? join(paths.server.db, 'snapshots'),
+    storeDir: paths.server.db,
     baseName: config.etcdSnapshotName,
     schedule: config.etcdSnapshotScheduleCron,
     retention: config.etcdSnapshotRetention,

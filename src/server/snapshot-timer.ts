@@ -5,14 +5,16 @@ import type { Component } from '../shared/component/component.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Log } from '../shared/log/log.ts';
 import { connectDatastore } from './etcd/etcd.ts';
-import { listSnapshots, pruneSnapshots, saveSnapshot, snapshotName } from './operations/operations.ts';
+import { saveSnapshot, snapshotName, SnapshotRecords } from './operations/operations.ts';
 
 export interface SnapshotTimerOptions {
   /** The datastore's address. */
   readonly endpoint: string;
   readonly nodeName: string;
   readonly dir: string;
-  /** What the names of the files begin with; others in the folder are left alone. */
+  /** Where the datastore's file is, and the record of its snapshots. */
+  readonly storeDir: string;
+  /** What the names of the files begin with. */
   readonly baseName: string;
   /** A cron schedule, in the box's time zone. */
   readonly schedule: string;
@@ -26,9 +28,13 @@ export interface SnapshotTimerOptions {
 /** Not at once: a box that starts has better things to do. */
 const defaultCatchUpMs = 5 * 60_000;
 
-/** Saves the datastore on a schedule, as k3s does with its etcd, so that a damaged file has a good copy beside it. */
+/**
+ * Saves the datastore on a schedule, as k3s does with its etcd, so that a damaged file has a good copy beside it. What it has
+ * saved itself goes when it is old, whatever node and schedule were called then and wherever it was kept; nothing else does.
+ */
 export function snapshotTimer(options: SnapshotTimerOptions): Component {
   const { endpoint, nodeName, dir, baseName, schedule, retention, catchUpMs = defaultCatchUpMs, log } = options;
+  const records = new SnapshotRecords(options.storeDir);
   const condition = conditionTracker();
   let cron: Cron | undefined;
   let catchUp: NodeJS.Timeout | undefined;
@@ -37,8 +43,9 @@ export function snapshotTimer(options: SnapshotTimerOptions): Component {
     const path = join(dir, snapshotName(baseName, nodeName, new Date()));
     const client = connectDatastore(endpoint);
     try {
+      records.add({ path, isScheduled: true });
       const { sizeBytes } = await saveSnapshot(client.snapshot(), path);
-      const removed = await pruneSnapshots(dir, `${baseName}-${nodeName}-`, retention);
+      const removed = await records.prune(({ isScheduled }) => isScheduled, retention);
       condition.set('True', 'Saved', '');
       log.info('datastore snapshot saved', { path, sizeBytes, removed: removed.map(({ name }) => name) });
     } catch (error) {
@@ -51,7 +58,7 @@ export function snapshotTimer(options: SnapshotTimerOptions): Component {
 
   /** No snapshot since the schedule last wanted one: boxes that are switched off at night would never have any. */
   const isMissed = async (running: Cron): Promise<boolean> => {
-    const last = (await listSnapshots(dir)).findLast(({ name }) => name.startsWith(`${baseName}-${nodeName}-`));
+    const last = (await records.list(({ isScheduled }) => isScheduled)).at(-1);
     const due = last === undefined ? undefined : running.nextRun(new Date(last.createdAt));
     return last === undefined || (due !== undefined && due !== null && due.getTime() < Date.now());
   };
@@ -60,6 +67,7 @@ export function snapshotTimer(options: SnapshotTimerOptions): Component {
     name: 'datastore-snapshots',
     after: ['datastore'],
     async start() {
+      await records.adopt({ dir, baseName, nodeName });
       cron = new Cron(schedule, { protect: true, unref: true }, save);
       if (await isMissed(cron)) catchUp = setTimeout(() => void cron?.trigger(), catchUpMs).unref();
       condition.set('True', 'Scheduled', '');

@@ -7,10 +7,10 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { duration, mebibytes, print } from '../shared/cli/cli.ts';
+import { duration, mebibytes, print, settingsOfBox } from '../shared/cli/cli.ts';
 import { rfc3339, systemClock } from '../shared/clock.ts';
 import { askStatus } from '../shared/daemon/daemon.ts';
-import { defaultDataDir, pathsOf, runPaths } from '../shared/paths.ts';
+import { pathsOf, runPaths } from '../shared/paths.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
 
@@ -25,14 +25,14 @@ export function supportCommand(): Command {
     .description('Write an archive with status, settings, logs and the state of box and cluster; secrets are left out')
     .option('-o, --output <file>', 'the archive (kagent-support-HOST-TIME.tar.gz in this folder)')
     .addOption(new Option('--since <time>', 'logs written within this time').default(dayMs, '24h').argParser(duration))
-    .option('--data-dir <path>', "where kagent keeps its data (the running kagent's)")
+    .option('--data-dir <path>', "where kagent keeps its data (the running kagent's, or the installed service's)")
     .action(async ({ output, since, dataDir }: SupportFlags) => {
       const nowMs = systemClock.now();
       const time = rfc3339(nowMs).replaceAll(/[-:]|\.\d+/g, '');
       const root = `kagent-support-${hostname()}-${time}`;
       const path = resolve(output ?? `${root}.tar.gz`);
       const running = await askStatus(runPaths.statusSocket).catch(() => undefined);
-      const dir = dataDir ?? running?.dataDir ?? process.env['KAGENT_DATA_DIR'] ?? defaultDataDir;
+      const dir = dataDir ?? (await settingsOfBox()).dataDir;
       const { gather } = await import('./gather.ts'); // other commands have no use for it
       const asked = { paths: pathsOf(dir), pid: running?.pid, sinceMs: nowMs - since, path, root };
       const { fileCount, sizeBytes, errors } = await gather(asked);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { WebSocket } from 'ws';
 import { systemClock, type Clock } from '../../shared/clock.ts';
 import { messageOf } from '../../shared/errors.ts';
+import { verified } from '../../shared/https/https.ts';
 import { plainLine } from '../../shared/plain-text/plain-text.ts';
 import {
   beatEveryMs,
@@ -183,9 +184,10 @@ export interface ChannelTls {
   readonly ca: Buffer;
   readonly cert: Buffer;
   readonly key: Buffer;
+  readonly rejectUnauthorized: true;
 }
 
 function tlsOf({ credentials }: ChannelOptions): ChannelTls {
   const { caPath, certPath, keyPath } = credentials();
-  return { ca: readFileSync(caPath), cert: readFileSync(certPath), key: readFileSync(keyPath) };
+  return { ca: readFileSync(caPath), cert: readFileSync(certPath), key: readFileSync(keyPath), ...verified };
 }

@@ -12,10 +12,12 @@ export interface DataOptions {
   readonly host: ServiceHost;
   readonly journal: Journal;
   readonly keepData: boolean;
+  readonly snapshotDir?: string | undefined;
 }
 
 /** kagent's folders with what is in them, but for the journal, which is needed until the end. */
-export async function removeData({ paths, host, journal, keepData }: DataOptions): Promise<Outcome> {
+export async function removeData(options: DataOptions): Promise<Outcome> {
+  const { paths, host, journal, keepData } = options;
   const config = host.path(configDir);
   const outcomes = [
     await removeTree(host.path(runPaths.dir)),
@@ -29,7 +31,17 @@ export async function removeData({ paths, host, journal, keepData }: DataOptions
   const data = ownData(paths);
   const isOurs = (name: string) => data.has(name);
   outcomes.push(await removeButOwners(paths.dataDir, journal, { isOurs, kept: [paths.journal] }));
+  outcomes.push(snapshotsStay(options));
   return together(outcomes);
+}
+
+/** A folder that somebody chose for copies of the cluster is somebody's. */
+function snapshotsStay({ paths, snapshotDir }: DataOptions): Outcome {
+  if (snapshotDir === undefined || isEmptyOrMissing(snapshotDir)) return nothing;
+  if (snapshotDir.startsWith(`${paths.dataDir}/`)) return nothing;
+  return stays(
+    `${snapshotDir}: snapshots were kept there, which hold the cluster's Secrets; remove them if nobody needs them`,
+  );
 }
 
 /** A folder that another Kubernetes had filled before is none of ours. */

@@ -15,6 +15,8 @@ export interface RemoveOptions {
   readonly host: ServiceHost;
   /** Of every kind: a box may have been installed on under another one. */
   readonly managers: readonly ServiceManager[];
+  /** Where snapshots are kept, if not below the data dir. */
+  readonly snapshotDir?: string;
   readonly log: Log;
   /** What is the whole box's, and not below a root of a test's own. */
   readonly parts?: BoxParts;

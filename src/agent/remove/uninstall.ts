@@ -32,13 +32,13 @@ export async function runUninstall(options: UninstallOptions): Promise<Outcome> 
  * what has not (settings, files of the box that were changed, whose a folder was) is read in the journal.
  */
 function uninstallSteps(options: UninstallOptions, journal: Journal): readonly Step[] {
-  const { paths, host, managers, executable, keepData, parts = realParts } = options;
+  const { paths, host, managers, executable, keepData, snapshotDir, parts = realParts } = options;
   const services = installedServices(managers);
   const undoOptions = { host, restoreSysctl: parts.restoreSysctl };
   return [
     { title: 'settings put back', run: () => undoKinds(journal, ['sysctl', 'file', 'command'], undoOptions) },
     { title: 'service removed', run: () => removeServices(services, options) },
-    { title: 'data removed', run: () => removeData({ paths, host, journal, keepData }) },
+    { title: 'data removed', run: () => removeData({ paths, host, journal, keepData, snapshotDir }) },
     {
       title: 'executable removed',
       run: async () => {

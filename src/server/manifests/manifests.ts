@@ -26,6 +26,7 @@ import { createPruner } from './prune.ts';
 import { openRecords, type Records } from './records.ts';
 
 export interface ManifestsOptions {
+  readonly after: readonly string[];
   readonly kube: KubeClient;
   /** Where is kept what goes with its file. */
   readonly store: KeyValue;
@@ -80,7 +81,7 @@ export function createManifests(options: ManifestsOptions): Component {
 
   return {
     name: 'manifests',
-    after: ['kube-apiserver'],
+    after: options.after,
     async start(signal) {
       const isNewFolder = mkdirSync(dir, { recursive: true, mode: 0o700 }) !== undefined;
       const { records, folder } = await open();

@@ -5,7 +5,8 @@
  */
 export { checkDatastore } from './check.ts';
 export type { CheckReport } from './check.ts';
-export { listSnapshots, pruneSnapshots, saveSnapshot, snapshotName } from './snapshots.ts';
+export { findSnapshot, listSnapshots, saveSnapshot, snapshotName } from './snapshots.ts';
+export { isIn, SnapshotRecords } from './snapshot-records.ts';
 export type { SnapshotFile } from './snapshots.ts';
 export { restoreDatastore } from './restore.ts';
 export { storeDirOf } from './place.ts';

@@ -1,9 +1,20 @@
 /** Snapshot files: written whole or not at all, named by node and time as k3s names its own. */
-import { readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { KagentError } from '../../shared/errors.ts';
 import { temporarySuffix, writeFileAtomic } from '../../shared/files/files.ts';
 import { verifySnapshot } from '../store/store.ts';
 import type { SnapshotFacts } from '../store/store.ts';
+
+export class SnapshotMissingError extends KagentError {
+  readonly code = 'SNAPSHOT_MISSING';
+  readonly fault = 'operator';
+  constructor(places: readonly string[]) {
+    super(
+      `there is no snapshot ${places.join(', nor ')}; 'kagent etcd-snapshot ls' lists those there are, by name and path`,
+    );
+  }
+}
 
 export interface SnapshotFile {
   readonly name: string;
@@ -29,24 +40,25 @@ export async function saveSnapshot(parts: AsyncIterable<Uint8Array>, path: strin
 /** Oldest first; a folder that does not exist holds none. */
 export async function listSnapshots(dir: string): Promise<readonly SnapshotFile[]> {
   const names = await readdir(dir).catch(() => []);
-  const files: SnapshotFile[] = [];
-  for (const name of names.filter((one) => !isPartial(one))) {
-    const path = join(dir, name);
-    const { size, mtime } = await stat(path);
-    files.push({ name, path, sizeBytes: size, createdAt: mtime.toISOString() });
-  }
-  return files.toSorted((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
+  const files = await Promise.all(names.filter((one) => !isPartial(one)).map((name) => snapshotAt(join(dir, name))));
+  return files.filter((file) => file !== undefined).toSorted((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
+}
+
+/** undefined where there is no file. */
+export async function snapshotAt(path: string): Promise<SnapshotFile | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined || !found.isFile()) return undefined;
+  return { name: basename(path), path, sizeBytes: found.size, createdAt: found.mtime.toISOString() };
+}
+
+/** A file, or the name of one in `dir`, as `ls` shows it. @throws {SnapshotMissingError} */
+export async function findSnapshot(pathOrName: string, dir: string): Promise<string> {
+  const places = pathOrName.includes('/') ? [resolve(pathOrName)] : [resolve(pathOrName), join(dir, pathOrName)];
+  for (const path of places) if ((await snapshotAt(path)) !== undefined) return path;
+  throw new SnapshotMissingError(places);
 }
 
 /** What a save that was broken off has left; `.part` is an earlier kagent's. */
 function isPartial(name: string): boolean {
   return name.endsWith(temporarySuffix) || name.endsWith('.part');
-}
-
-/** Of those whose names begin so, removes all but the newest `keep`. @returns what was removed */
-export async function pruneSnapshots(dir: string, prefix: string, keep: number): Promise<readonly SnapshotFile[]> {
-  const files = (await listSnapshots(dir)).filter(({ name }) => name.startsWith(prefix));
-  const old = files.slice(0, Math.max(files.length - keep, 0));
-  for (const { path } of old) await rm(path);
-  return old;
 }

@@ -6,7 +6,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { get as getHttp, Agent as HttpAgent, type IncomingMessage } from 'node:http';
 import { get as getHttps, Agent as HttpsAgent } from 'node:https';
 import { systemCode } from '../errors.ts';
-import { publicCas } from '../https/https.ts';
+import { publicCas, verified } from '../https/https.ts';
 
 /** A server that sends nothing for so long is given up. */
 const silenceMs = 30_000;
@@ -76,7 +76,7 @@ function request(url: string, from: number, signal: AbortSignal): Promise<Incomi
     const headers = from > 0 ? { range: `bytes=${from}-` } : {};
     const proxyEnv = process.env;
     const outgoing = url.startsWith('https:')
-      ? getHttps(url, { headers, signal, agent: new HttpsAgent({ proxyEnv, ca: publicCas() }) }, resolve)
+      ? getHttps(url, { headers, signal, agent: new HttpsAgent({ proxyEnv, ca: publicCas(), ...verified }) }, resolve)
       : getHttp(url, { headers, signal, agent: new HttpAgent({ proxyEnv }) }, resolve);
     outgoing.setTimeout(silenceMs, () => outgoing.destroy(silent())); // until the answer begins
     outgoing.on('error', (error) => reject(signal.aborted ? signal.reason : error));

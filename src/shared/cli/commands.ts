@@ -1,9 +1,10 @@
 import { Argument, Command } from 'commander';
 import { bundlePath, findBundle, openBundle, unpack, type Bundle } from '../assets/assets.ts';
 import { askStatus } from '../daemon/daemon.ts';
-import { defaultDataDir, pathsOf, runPaths } from '../paths.ts';
+import { adminKubeconfig, pathsOf, runPaths } from '../paths.ts';
 import { serviceCommand, type Readiness } from '../service/service.ts';
 import { version } from '../version/version.ts';
+import { settingsOfBox, type BoxSettings } from './box-settings.ts';
 import { completionScript, shells, type Shell } from './completion.ts';
 import { print } from './options.ts';
 import { secretFlagsOf } from './secret-flags.ts';
@@ -70,14 +71,14 @@ function toolCommand(tool: PassedThrough): Command {
 
 /** Never returns. */
 export async function becomeBundledTool(tool: PassedThrough, args: readonly string[]): Promise<never> {
-  return becomeTool(tool, args, await binDir());
+  const box = await settingsOfBox();
+  const kubeconfig = box.said('write-kubeconfig') ?? adminKubeconfig;
+  return becomeTool(tool, args, { binDir: await binDir(box), kubeconfig });
 }
 
 /** Where the tools are; unpacked first if no server or agent has run here yet. */
-async function binDir(): Promise<string> {
-  const dataDir = process.env['KAGENT_DATA_DIR'] ?? defaultDataDir;
-  const running = await askStatus(runPaths.statusSocket).catch(() => undefined);
-  if (running !== undefined) return pathsOf(running.dataDir).bin;
+async function binDir({ dataDir, isRunning }: BoxSettings): Promise<string> {
+  if (isRunning) return pathsOf(dataDir).bin;
   const signal = new AbortController().signal; // Ctrl-C ends this process, and its next run goes on
   const bundle = await findBundle({ asked: undefined, env: process.env, dataDir, signal });
   await unpack({ bundle, dataDir, signal: AbortSignal.timeout(120_000) });

@@ -1,14 +1,18 @@
 import { join } from 'node:path';
-import { adminKubeconfig, runPaths } from '../paths.ts';
+import { runPaths } from '../paths.ts';
 
 export const passedThrough = ['kubectl', 'crictl', 'ctr'] as const;
 export type PassedThrough = (typeof passedThrough)[number];
 
 /** Becomes the bundled tool, with what it needs to find this box's cluster unless the caller says otherwise. Never returns. */
-export function becomeTool(tool: PassedThrough, args: readonly string[], binDir: string): never {
+export function becomeTool(
+  tool: PassedThrough,
+  args: readonly string[],
+  { binDir, kubeconfig }: { readonly binDir: string; readonly kubeconfig: string },
+): never {
   const socket = runPaths.containerdSocket;
   const defaults: Record<PassedThrough, Record<string, string>> = {
-    kubectl: { KUBECONFIG: adminKubeconfig },
+    kubectl: { KUBECONFIG: kubeconfig },
     crictl: { CONTAINER_RUNTIME_ENDPOINT: `unix://${socket}`, IMAGE_SERVICE_ENDPOINT: `unix://${socket}` },
     ctr: { CONTAINERD_ADDRESS: socket, CONTAINERD_NAMESPACE: 'k8s.io' },
   };

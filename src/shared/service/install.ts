@@ -6,11 +6,11 @@ import { takeSecrets, variableOf, type SecretFlag } from '../secret-arguments.ts
 import { claimOf, missingAbove, openJournal, type Made } from '../journal/journal.ts';
 import { configDir, pathsOf } from '../paths.ts';
 import { lookUntil } from '../look-until.ts';
-import { saidDataDir } from './data-dir.ts';
 import { checkDefinition, checkServiceName, commandIn } from './definition.ts';
 import { mergeEnvironment } from './env-file.ts';
 import type { ServiceHost } from './host.ts';
 import { readyLooks } from './looks.ts';
+import { environmentIn, saidDataDir } from './said.ts';
 import type { Readiness, ServiceManager } from './service.ts';
 
 export interface InstallOptions {
@@ -96,7 +96,7 @@ async function untilKnown({ readiness, print }: InstallOptions, signal: AbortSig
 
 /** Before the first file is written. What has a mark of ours in it needs no note: it is found by that. */
 function noteWhatIsThere({ host, made }: InstallOptions, args: readonly string[], environment: string): void {
-  const { dataDir, journal } = pathsOf(saidDataDir({ args, environment, host }));
+  const { dataDir, journal } = pathsOf(saidDataDir({ args, environment: environmentIn(environment), host }));
   const claims = [dataDir, host.path(configDir)].map(claimOf);
   openJournal(journal).record(...made, ...missingAbove(dataDir), ...claims);
 }

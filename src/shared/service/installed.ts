@@ -1,11 +1,12 @@
 import { readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { systemCode } from '../errors.ts';
 import { readFileIfExists } from '../files/files.ts';
-import { saidDataDir } from './data-dir.ts';
 import { commandIn, type ServiceCommandLine } from './definition.ts';
 import type { ServiceHost } from './host.ts';
 import { appliedFile } from './install.ts';
+import { environmentIn, saidDataDir } from './said.ts';
 import type { ServiceManager } from './service.ts';
 
 export interface InstalledService extends ServiceCommandLine {
@@ -28,8 +29,18 @@ export function installedServices(managers: readonly ServiceManager[]): readonly
   });
 }
 
-export function dataDirOf({ name, manager, args }: InstalledService, host: ServiceHost): string {
-  return saidDataDir({ args, environment: readFileIfExists(manager.files(name).environment) ?? '', host });
+export function dataDirOf(service: InstalledService, host: ServiceHost): string {
+  return saidDataDir({ args: service.args, environment: environmentOf(service), host });
+}
+
+/** By its environment file; nothing for somebody who may not read it. */
+export function environmentOf({ name, manager }: InstalledService): Readonly<NodeJS.ProcessEnv> {
+  try {
+    return environmentIn(readFileIfExists(manager.files(name).environment) ?? '');
+  } catch (error) {
+    if (systemCode(error) === 'EACCES') return {};
+    throw error;
+  }
 }
 
 /** Takes the service away: not at boot any more, and none of its files. It is stopped before. */

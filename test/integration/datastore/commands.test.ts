@@ -1,6 +1,15 @@
 /** `kagent datastore …` as a person types it: the real command line against a datastore that is being served. */
 import { execFile } from 'node:child_process';
-import { copyFileSync, openSync, readdirSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -108,10 +117,78 @@ test('a snapshot that was saved is found, verified and restored, and revisions g
   expect(readdirSync(dir).filter((name) => name.includes('.replaced-')).length).toBeGreaterThan(0);
 });
 
+/** As `kagent()`, by a config.yaml with these settings and one more file beside it. */
+async function configured(settings: Readonly<Record<string, string>>, ...words: string[]): Promise<Outcome> {
+  const file = join(temporaryDir(), 'config.yaml');
+  const [first = '', ...rest] = Object.entries(settings).map(([key, value]) => `${key}: ${value}\n`);
+  writeFileSync(file, first);
+  mkdirSync(`${file}.d`);
+  writeFileSync(join(`${file}.d`, '10-more.yaml'), rest.join(''));
+  const env = { ...process.env, KAGENT_CONFIG_FILE: file };
+  const { code, stdout, stderr } = await promisify(execFile)(process.execPath, [main, ...words], { env }).then(
+    (done) => ({ code: 0, ...done }),
+    (error: { readonly code: number; readonly stdout: string; readonly stderr: string }) => error,
+  );
+  return { code, text: stdout + stderr };
+}
+
+test('snapshots are saved, listed, verified and restored where config.yaml and its drop-ins say', async () => {
+  await fill();
+  const snapshots = join(temporaryDir(), 'snapshots');
+  const settings = { 'data-dir': dir, 'etcd-snapshot-dir': snapshots };
+  const saved = await configured(settings, 'etcd-snapshot', 'save', '--endpoint', server.address);
+  const [name = ''] = readdirSync(snapshots);
+  expect(saved.text).toContain(join(snapshots, name));
+  const listed = await configured(settings, 'etcd-snapshot', 'ls');
+  expect(listed.text).toContain(join(snapshots, name));
+  expect(listed.text).toContain(`data dir ${dir} (said by`);
+  expect((await configured(settings, 'etcd-snapshot', 'verify', name)).text).toContain('is sound');
+  expect((await configured(settings, 'datastore', 'check', name)).code).toBe(0);
+  await client.put('/after', 'the snapshot');
+  await stop();
+  const restored = await configured(settings, 'etcd-snapshot', 'restore', name);
+  expect(restored).toMatchObject({ code: 0, text: expect.stringContaining(`${join(dir, 'store.db')} is restored`) });
+  expect((await configured(settings, 'datastore', 'check')).text).toContain('ok ');
+  await start();
+  expect((await client.range('/after')).kvs).toHaveLength(0);
+});
+
+test('a snapshot or a datastore that is not there is a sentence', async () => {
+  for (const words of [['snapshot', 'restore'], ['snapshot', 'verify'], ['check']]) {
+    const { code, text } = await offline(...words, 'no-such');
+    expect([words, code, text]).toEqual([words, 1, expect.stringContaining(join(dir, 'snapshots', 'no-such'))]);
+    expect(text).not.toMatch(/^ +at /m);
+  }
+  const { text } = await kagent('datastore', 'check', '--data-dir', join(dir, 'elsewhere'));
+  expect(text).toMatch(/there is no datastore \S+elsewhere\S+; say .* --data-dir/);
+  expect(text).not.toMatch(/^ +at /m);
+});
+
+test('prune removes what was saved here alone, and names what it leaves', async () => {
+  const snapshots = join(dir, 'snapshots');
+  for (const name of ['nightly-1', 'nightly-2'])
+    await online('snapshot', 'save', join(snapshots, name), '--data-dir', dir);
+  copyFileSync(join(snapshots, 'nightly-2'), join(snapshots, 'nightly-of-another-node'));
+  const pruned = await promisify(execFile)(process.execPath, [
+    main,
+    'etcd-snapshot',
+    'prune',
+    '--name',
+    'nightly',
+    '--snapshot-retention',
+    '1',
+    '--data-dir',
+    dir,
+  ]);
+  expect(pruned.stdout).toBe(`removed ${join(snapshots, 'nightly-1')}\n`);
+  expect(pruned.stderr).toContain(`${join(snapshots, 'nightly-of-another-node')} stays`);
+  expect(readdirSync(snapshots).toSorted()).toEqual(['nightly-2', 'nightly-of-another-node']);
+});
+
 test('k3s’s words for snapshots work', async () => {
   await fill();
   for (const name of ['nightly-one', 'nightly-two', 'on-demand-one']) {
-    await online('snapshot', 'save', join(dir, 'snapshots', name));
+    await online('snapshot', 'save', join(dir, 'snapshots', name), '--data-dir', dir);
   }
   const prune = ['etcd-snapshot', 'prune', '--name', 'nightly', '--snapshot-retention', '1', '--data-dir', dir];
   expect((await kagent(...prune)).text).toBe(`removed ${join(dir, 'snapshots', 'nightly-one')}\n`);
@@ -139,7 +216,7 @@ test('check finds a sound file sound, and a damaged one damaged without touching
 test('a damaged datastore does not start, is left as it is, and the newest snapshot is offered', async () => {
   for (let i = 0; i < 300; i += 1) await client.put(`/k${i}`, 'x'.repeat(2000));
   const snapshot = join(dir, 'snapshots', 'good');
-  await online('snapshot', 'save', snapshot);
+  await online('snapshot', 'save', snapshot, '--data-dir', dir);
   await stop();
   const path = join(dir, 'store.db');
   writeSync(openSync(path, 'r+'), Buffer.alloc(20_000, 0xab), 0, 20_000, 100_000);
@@ -162,7 +239,7 @@ test('a file that is no datastore at all does not start either', async () => {
 test('a snapshot that was changed or cut off is refused', async () => {
   await fill();
   const path = join(dir, 'good');
-  await online('snapshot', 'save', path);
+  await online('snapshot', 'save', path, '--data-dir', dir);
   const cut = join(dir, 'cut');
   writeFileSync(cut, readFileSync(path).subarray(0, -100));
   expect(await kagent('datastore', 'snapshot', 'verify', cut)).toMatchObject({

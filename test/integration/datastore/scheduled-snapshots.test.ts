@@ -12,11 +12,12 @@ import { temporaryDir } from '../../helpers/temporary.ts';
 import { eventually } from '../../helpers/wait.ts';
 
 let server: TestServer;
+let data: string;
 let dir: string;
 let timer: Component | undefined;
 
 beforeEach(async () => {
-  const data = temporaryDir();
+  data = temporaryDir();
   server = await startKagent(data);
   dir = join(data, 'snapshots');
 });
@@ -30,6 +31,7 @@ async function run(options: Partial<SnapshotTimerOptions>): Promise<Component> {
     endpoint: server.address,
     nodeName: 'box1',
     dir,
+    storeDir: data,
     baseName: 'etcd-snapshot',
     schedule: '0 0 1 1 *',
     retention: 5,
@@ -42,17 +44,17 @@ async function run(options: Partial<SnapshotTimerOptions>): Promise<Component> {
 const wholeFiles = (): string[] => readdirSync(dir).filter((name) => !name.endsWith('.part'));
 const place = (name: string, agedDays: number): void => {
   mkdirSync(dir, { recursive: true });
-  writeFileSync(join(dir, name), '');
+  writeFileSync(join(dir, name), 'placed');
   const seconds = Date.now() / 1000 - agedDays * 86_400;
   utimesSync(join(dir, name), seconds, seconds);
 };
 
 test('a snapshot is saved when the schedule says so, and the oldest of its kind go', async () => {
-  place('etcd-snapshot-box1-1', 3);
-  place('etcd-snapshot-box1-2', 2);
+  place('etcd-snapshot-box1-1795230001', 3);
+  place('etcd-snapshot-box1-1795230002', 2);
   place('on-demand-box1-1', 4);
   await run({ schedule: '* * * * * *', retention: 2 });
-  await eventually(() => !wholeFiles().includes('etcd-snapshot-box1-2'), { what: 'two new snapshots' });
+  await eventually(() => !wholeFiles().includes('etcd-snapshot-box1-1795230002'), { what: 'two new snapshots' });
   const [first, ...others] = wholeFiles().filter((name) => name.startsWith('etcd-snapshot'));
   expect(others.length).toBeLessThanOrEqual(2);
   expect(await verifySnapshot(join(dir, String(first)))).toMatchObject({ sizeBytes: expect.any(Number) });
@@ -60,18 +62,18 @@ test('a snapshot is saved when the schedule says so, and the oldest of its kind 
 });
 
 test('what was missed while the box was off is made up for after the start', async () => {
-  place('etcd-snapshot-box1-1', 800);
+  place('etcd-snapshot-box1-1795230001', 800);
   await run({ catchUpMs: 0 });
   await eventually(() => wholeFiles().length === 2, { what: 'the missed snapshot' });
-  expect(wholeFiles()).toContain('etcd-snapshot-box1-1');
+  expect(wholeFiles()).toContain('etcd-snapshot-box1-1795230001');
 });
 
 test('a schedule that missed nothing saves nothing at the start', async () => {
-  place('etcd-snapshot-box1-1', 0);
+  place('etcd-snapshot-box1-1795230001', 0);
   const component = await run({ catchUpMs: 0 });
   expect(component.health()).toMatchObject({ status: 'True', reason: 'Scheduled' });
   await new Promise(setImmediate);
-  expect(wholeFiles()).toEqual(['etcd-snapshot-box1-1']);
+  expect(wholeFiles()).toEqual(['etcd-snapshot-box1-1795230001']);
 });
 
 test('a snapshot that fails says so, and leaves nothing half written', async () => {
@@ -79,4 +81,44 @@ test('a snapshot that fails says so, and leaves nothing half written', async () 
   await eventually(() => component.health().reason === 'SnapshotFailed', { what: 'the failure' });
   expect(component.health().status).toBe('False');
   expect(readdirSync(dir)).toEqual([]);
+});
+
+/** Runs until two new ones have been saved, of which one stays. */
+async function saveTwice(options: Partial<SnapshotTimerOptions>): Promise<void> {
+  mkdirSync(dir, { recursive: true });
+  const before = new Set(wholeFiles());
+  await run({ schedule: '* * * * * *', retention: 1, ...options });
+  const fresh = new Set<string>();
+  await eventually(
+    () => {
+      for (const name of wholeFiles()) if (!before.has(name) && !name.includes('.tmp')) fresh.add(name);
+      return fresh.size > 2;
+    },
+    { what: 'snapshots saved one after the other' },
+  );
+  await timer?.stop();
+}
+
+const others = ['etcd-snapshot-box1-b-1795230000', 'etcd-snapshot-box1-before-upgrade', 'etcd-snapshot-box1-2'];
+
+test("another node's snapshots and a person's stay, though their names begin as this node's do", async () => {
+  for (const [age, name] of others.entries()) place(name, 100 + age);
+  await saveTwice({});
+  for (const name of others) expect(wholeFiles()).toContain(name);
+  expect(wholeFiles().length).toBeLessThanOrEqual(others.length + 2);
+});
+
+test('what was saved under an earlier name, of node or schedule, goes as the rest does', async () => {
+  await saveTwice({ nodeName: 'old', baseName: 'nightly' });
+  const earlier = wholeFiles();
+  expect(earlier.every((name) => name.startsWith('nightly-old-'))).toBe(true);
+  await saveTwice({ nodeName: 'box1' });
+  expect(wholeFiles().filter((name) => earlier.includes(name))).toEqual([]);
+});
+
+test("in a folder elsewhere what is of the time before the record stays: it may be another node's of this name", async () => {
+  dir = join(temporaryDir(), 'shared');
+  place('etcd-snapshot-box1-1795230001', 100);
+  await saveTwice({});
+  expect(wholeFiles()).toContain('etcd-snapshot-box1-1795230001');
 });

@@ -24,8 +24,9 @@ function box() {
     write,
     customary,
     claim: () => openJournal(paths.journal).record(...[paths.dataDir, config, customary].map(claimOf)),
-    remove: (keepData = false) =>
-      removeData({ paths, host: hostAt(root), journal: openJournal(paths.journal), keepData }),
+    root,
+    remove: (keepData = false, snapshotDir?: string) =>
+      removeData({ paths, host: hostAt(root), journal: openJournal(paths.journal), keepData, snapshotDir }),
   };
 }
 
@@ -92,4 +93,14 @@ test('data that is to be kept keeps what pods wrote beside it', async () => {
   write('data/server/db', 'pods/log');
   expect((await remove(true)).stayed).toContain(`${paths.dataDir}: as asked`);
   expect(existsSync(join(customary, 'log'))).toBe(true);
+});
+
+test("snapshots in a folder of the operator's own stay, and are named, since Secrets are in them", async () => {
+  const { root, paths, write, claim, remove } = box();
+  claim();
+  write('backups/etcd-snapshot-s1-1795230000', 'data/server/db/snapshots/one');
+  const { stayed } = await remove(false, join(root, 'backups'));
+  expect(ofThisBox(stayed)).toEqual([expect.stringMatching(/backups: .* Secrets/)]);
+  expect(readdirSync(join(root, 'backups'))).toHaveLength(1);
+  expect(ofThisBox((await remove(false, join(paths.server.db, 'snapshots'))).stayed)).toEqual([]);
 });

@@ -48,6 +48,7 @@ function room(
   for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(dir, name), text);
   const events = createEventLog({ keep: 50 });
   const manifests = createManifests({
+    after: [],
     kube,
     store,
     nodeName: 'box',

@@ -154,7 +154,7 @@ test.each([
 
 test('what was told nothing has its data in the usual place, also with a config.yaml that cannot be read', () => {
   const root = temporaryDir();
-  const said = { args: ['server'], environment: '', host: hostAt(root) };
+  const said = { args: ['server'], environment: {}, host: hostAt(root) };
   expect(saidDataDir(said)).toBe(join(root, 'var/lib/kagent'));
   mkdirSync(join(root, 'etc/kagent'), { recursive: true });
   writeFileSync(join(root, 'etc/kagent/config.yaml'), '{ data-dir: [');
