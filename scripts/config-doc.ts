@@ -15,8 +15,9 @@ export function configDoc(): string {
 Every setting has one name in three spellings: the flag \`--node-name\`, the variable \`KAGENT_NODE_NAME\` and the key
 \`node-name\` in \`/etc/kagent/config.yaml\`. A flag beats a variable, a variable the file, the file the default. Files in
 \`/etc/kagent/config.yaml.d\` follow in the order of their names: a key replaces, \`key+\` appends to a list.
-\`--config FILE\` (or \`KAGENT_CONFIG_FILE\`) names another file. Lists are given as several flags, or separated by commas;
-in arguments for components (\`*-arg\`) a comma is a comma.
+\`--config FILE\` (or \`KAGENT_CONFIG_FILE\`) names another file. Lists are given as several flags or items, or separated by
+commas, in a file too; blanks around an item mean nothing. In arguments for components (\`*-arg\`) a comma is a comma.
+Text in a file is taken as it is written: \`token: 0011\` has its zeros.
 
 \`kagent config show [server|agent]\` prints what applies and where each was said, \`kagent config validate [FILE]\` looks whether a file is
 sound, \`kagent config default\` prints one with every setting, commented out.
