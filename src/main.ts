@@ -6,16 +6,15 @@
 import { basename } from 'node:path';
 import { Command } from 'commander';
 import * as z from 'zod';
-import { addressNotes, kubeletPort, openBox, type BoxOptions } from './agent/box.ts';
+import { boxNotes, kubeletPort, openBox, type BoxOptions } from './agent/box.ts';
 import { agentCommand, removeCommands } from './agent/commands.ts';
 import { AgentConfig, nodeSettings } from './agent/config.ts';
-import { hostAddresses, hostRoot, type HostFacts } from './agent/host/host.ts';
+import { hostAddresses, hostRoot } from './agent/host/host.ts';
 import { doctorCommand } from './agent/doctor-command.ts';
 import { labCommand } from './lab/lab.ts';
 import { serverCommands } from './server/commands.ts';
 import { serverSettings } from './server/config.ts';
 import { checkNetworks } from './server/networks.ts';
-import type { Server } from './server/server.ts';
 import {
   becomeClean,
   commonCommands,
@@ -143,11 +142,12 @@ async function runServer(config: ServerConfig): Promise<void> {
         after: { assets: ['assets'], server: ['supervisor-api'], apiserver: ['kube-apiserver'] },
       })
     : [];
+  const notes = () => [...boxNotes(facts, config), ...server.notes()];
   await daemon.run([box.assets, ...server.components, ...node], {
     signal: foreground.signal,
     onProgress: foreground.onProgress,
-    onReady: () => foreground.say(readyScreen(server, facts)),
-    notes: () => [...addressNotes(facts), ...server.notes()],
+    onReady: () => foreground.say(readyScreen(facts.nodeName, notes())),
+    notes,
     localRequests: server.localRequests,
   });
 }
@@ -170,9 +170,8 @@ function serverPlan(config: ServerConfig): BoxOptions {
   };
 }
 
-function readyScreen(server: Server, facts: HostFacts): string {
-  const { nodeName } = facts;
-  const notes = [...addressNotes(facts), ...server.notes()].map((note) => `\n${note}\n`).join('');
+function readyScreen(nodeName: string, all: readonly string[]): string {
+  const notes = all.map((note) => `\n${note}\n`).join('');
   return `kagent is ready after ${process.uptime().toFixed(1)} s: ${nodeName} runs a cluster.
 
   kagent kubectl get nodes      look at the cluster

@@ -1,10 +1,9 @@
 /** What every long-running kagent does first on its box: look whether it is fit, take the data dir, prepare. */
-import { randomBytes } from 'node:crypto';
 import { findBundle, unpack, type Bundle } from '../shared/assets/assets.ts';
 import { task, type Component } from '../shared/component/component.ts';
 import { foreground, type Foreground } from '../shared/cli/cli.ts';
 import { openDaemon, type Daemon, type DaemonStatus } from '../shared/daemon/daemon.ts';
-import { readFileIfExists, writeFileIfChanged } from '../shared/files/files.ts';
+import { writeFileIfChanged } from '../shared/files/files.ts';
 import { openJournal, type Journal } from '../shared/journal/journal.ts';
 import { pathsOf, runPaths, type Paths } from '../shared/paths.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
@@ -17,7 +16,6 @@ import {
   checkHost,
   hostAddresses,
   hostRoot,
-  nodeName,
   portProblems,
   prepareHost,
   type HostFacts,
@@ -28,6 +26,7 @@ import {
   type WantedAddress,
 } from './host/host.ts';
 import { untilKeptIsBack, wantedAddress } from './own-address.ts';
+import { keepNodeId, nameNotes, wantedName, type NameOptions } from './own-name.ts';
 import { claimFolders } from './remove/remove.ts';
 
 export interface BoxOptions {
@@ -54,7 +53,8 @@ export const kubeletPort: PortNeed = { port: 10_250, purpose: 'kubelet' };
 /** What the doctor is told of a box that `kagent server` or `kagent agent` would start on. */
 export async function doctorPlan(options: BoxOptions): Promise<BoxPlan> {
   const { config, runsNode, flannelBackend } = options;
-  const wanted = await wantedAddress({ ...options, paths: pathsOf(config.dataDir) });
+  const paths = pathsOf(config.dataDir);
+  const wanted = await wantedAddress({ ...options, paths });
   return {
     ...options,
     needs: {
@@ -63,7 +63,7 @@ export async function doctorPlan(options: BoxOptions): Promise<BoxPlan> {
       ports: options.ports,
       flannelBackend: runsNode ? flannelBackend : undefined,
     },
-    node: { nodeName: config.nodeName, ...wanted },
+    node: { nodeName: wantedName(config, paths), ...wanted },
     resolvConf: config.resolvConf,
   };
 }
@@ -109,12 +109,14 @@ export async function openBox(options: BoxOptions): Promise<Box> {
     signal: fore.signal,
   });
   claimFolders(journal, paths, runsNode ? undefined : []); // before openDaemon makes the first
+  if (config.withNodeId) keepNodeId(paths);
+  const nodeName = wantedName(config, paths);
   const daemon = await openDaemon({
     mode,
     paths,
     statusSocket: runPaths.statusSocket,
     log: fore.log,
-    nodeName: config.nodeName,
+    nodeName,
     notifier: fore.notifier,
   });
   throwFirst(portProblems(options.ports)); // after the left-over children of an earlier kagent have freed theirs
@@ -123,11 +125,11 @@ export async function openBox(options: BoxOptions): Promise<Box> {
   await untilKeptIsBack(plan.node);
   const facts = await prepareHost({
     ...plan.node,
+    nodeName,
     paths,
     journal,
     log: fore.log,
     flannelBackend,
-    nodeName: config.withNodeId ? nodeNameWithId(config.nodeName, paths) : config.nodeName,
     resolvConf: config.resolvConf,
     serviceName: serviceNameOf(process.env),
   });
@@ -147,13 +149,6 @@ export async function openBox(options: BoxOptions): Promise<Box> {
   };
 }
 
-/** The id is made on the first start and stays with the box: names of boxes that are all called alike differ by it. */
-function nodeNameWithId(wanted: string | undefined, paths: Paths): string {
-  const id = readFileIfExists(paths.agent.nodeId)?.trim() ?? randomBytes(4).toString('hex');
-  writeFileIfChanged(paths.agent.nodeId, `${id}\n`, 0o644);
-  return `${nodeName(wanted)}-${id}`;
-}
-
 function imageNamed(bundle: Bundle, name: string): string {
   const image = bundle.manifest.files.find((file) => file.name === `${name}.tar`)?.image;
   if (image === undefined) throw new TypeError(`the bundle has no image ${name}`);
@@ -168,6 +163,11 @@ export function addressNotes({ nodeIp, defaultInterface }: NodeAddress, all = ho
   return [
     `The address of this node is ${nodeIp} (${defaultInterface}); the host also has ${list}: --node-ip names another one.`,
   ];
+}
+
+/** What was chosen for this box without a word of its owner. */
+export function boxNotes(facts: HostFacts, config: NameOptions): readonly string[] {
+  return [...addressNotes(facts), ...nameNotes(facts.nodeName, config)];
 }
 
 function throwFirst(problems: readonly HostProblem[]): void {

@@ -9,7 +9,7 @@ import { silentLog } from '../shared/log/log.ts';
 import { pathsOf } from '../shared/paths.ts';
 import { addTools } from '../shared/process/process.ts';
 import { everyServiceManager, hostAt } from '../shared/service/service.ts';
-import { addressNotes, kubeletPort, openBox, type BoxOptions } from './box.ts';
+import { boxNotes, kubeletPort, openBox, type BoxOptions } from './box.ts';
 import { AgentConfig } from './config.ts';
 import { stopCommand } from './stop-command.ts';
 import { runKillall, runUninstall, type Outcome } from './remove/remove.ts';
@@ -43,7 +43,7 @@ async function runAgent(config: AgentConfig): Promise<void> {
   const box = await openBox(agentPlan(config));
   const { createAgent } = await import('./agent.ts'); // other commands have no use for it
   let cluster = '';
-  const notes = () => addressNotes(box.facts);
+  const notes = () => boxNotes(box.facts, config);
   const components = createAgent({
     ...box,
     ...box.daemon,

@@ -18,7 +18,7 @@ export const nodeSettings = {
   bundle: kinds.pathOrAddress
     .optional()
     .describe('Component bundle of a slim executable: a file, or its https address'),
-  nodeName: kinds.nodeName.optional().describe("This node's name (the host's name)"),
+  nodeName: kinds.nodeName.optional().describe("This node's name (the one it has joined by, else the host's)"),
   nodeIp: kinds.ipv4
     .optional()
     .describe(

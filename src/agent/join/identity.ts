@@ -62,8 +62,10 @@ export type KnownIdentity = { readonly password: Secret | undefined } & (
 
 export function loadIdentity(paths: Paths, wanted: Wanted): KnownIdentity {
   const file = readIdentityFile(paths);
-  if (file === undefined || file.nodeName !== wanted.nodeName) return { state: 'none', password: undefined };
+  if (file === undefined) return { state: 'none', password: undefined };
+  // The machine's, whatever its name: so it may have its old name back, and nothing is lost if it does not get a new one.
   const password = new Secret(file.password);
+  if (file.nodeName !== wanted.nodeName) return { state: 'none', password };
   const serverCaPem = readFileIfExists(caFiles(paths).server) ?? '';
   const { joined } = file;
   if (joined === undefined || readFileIfExists(caFiles(paths).client) === undefined) return { state: 'none', password };
@@ -144,6 +146,12 @@ export function shownIdentity(paths: Paths) {
 /** Of the cluster this box has joined. */
 export function joinedSettings(paths: Paths): ClusterSettings | undefined {
   return readIdentityFile(paths)?.joined?.settings;
+}
+
+/** The name this node has, if it has joined. */
+export function joinedName(paths: Paths): string | undefined {
+  const file = readIdentityFile(paths);
+  return file?.joined === undefined ? undefined : file.nodeName;
 }
 
 /** The address this node has had, if it has joined. */

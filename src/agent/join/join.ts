@@ -192,7 +192,7 @@ function identityOf(stored: StoredIdentity, options: JoinOptions, changed: boole
 }
 
 export type { IdentityFiles } from './files.ts';
-export { forgetIdentity, joinedAddress, joinedProof, joinedSettings, storeServers } from './identity.ts';
+export { forgetIdentity, joinedAddress, joinedName, joinedProof, joinedSettings, storeServers } from './identity.ts';
 export { checkSettings, type GivenSettings } from './settings.ts';
 export { askSupervisor, pinnedCa, reach, type Proof } from './requests.ts';
 export { requestDrain } from './drain.ts';

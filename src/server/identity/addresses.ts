@@ -14,6 +14,8 @@ export interface AddressClaim {
   readonly externalIps: readonly string[];
   /** The address its connection comes from. */
   readonly seenAs: string;
+  /** Another name that this machine has had, proved by its password. */
+  readonly formerName?: string | undefined;
 }
 
 const Decided = z.object({
@@ -66,13 +68,15 @@ export class NodeAddresses {
    * @throws {NodeAddressTakenError} it is another node's
    */
   check(claim: AddressClaim): void {
-    const { nodeName, internalIps, externalIps, seenAs } = canonically(claim);
+    const { nodeName, internalIps, externalIps, seenAs, formerName } = canonically(claim);
     for (const address of [...internalIps, ...externalIps]) {
       if (!isNodeAddress(address)) throw new NodeAddressInvalidError(address);
       const reserved = nodeName === this.#rules.ownNode ? undefined : this.#reservedFor(address);
       if (reserved !== undefined) throw new NodeAddressReservedError(address, reserved);
       const other = this.#otherOwner(address, nodeName);
-      if (other === undefined) continue;
+      if (other === undefined || other === formerName) continue;
+      // This process has looked at the box itself: the node was called otherwise before.
+      if (nodeName === this.#rules.ownNode && this.#rules.ownAddresses().includes(address)) continue;
       const isShown = internalIps.includes(address) && seenAs === address;
       if (!isShown || this.#rules.heardAtMs(other).isConnected) throw new NodeAddressTakenError(address, other, seenAs);
     }

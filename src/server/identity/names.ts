@@ -85,6 +85,11 @@ export class NodeNames {
     return peer.uid === (kept?.uid ?? '') || (peer.uid === '' && kept?.hadNone === true);
   }
 
+  /** Whether this machine has the name. */
+  async isOwner(nodeName: string, password: string): Promise<boolean> {
+    return (await this.#passwords.compare(nodeName, password)) === 'this';
+  }
+
   /**
    * The name is the claimant's after this, or it throws.
    * @throws {NodeNameTakenError} @throws {NodeNameReservedError} @throws {NodeAliveError} @throws {NodeHeardLatelyError}
@@ -93,6 +98,19 @@ export class NodeNames {
     const decided = this.#last.then(() => this.#decide(claim));
     this.#last = decided.catch(() => {});
     return decided;
+  }
+
+  /**
+   * An administrator has deleted its Node (`kubectl delete node`): whoever comes next may have the name, the same machine or
+   * another one. Until then it stays who it is, since a kubelet that starts again makes its Node anew.
+   */
+  released(nodeName: string): Promise<void> {
+    return this.#mark(nodeName, true);
+  }
+
+  /** The node is in the cluster (again): the name is its own. */
+  held(nodeName: string): Promise<void> {
+    return this.#mark(nodeName, false);
   }
 
   /** Its name is free; whoever still has its certificates is nobody. */
@@ -111,7 +129,7 @@ export class NodeNames {
       return { uid: await this.#keepUid(nodeName, false), replaced: false };
     }
     if (owner === 'this') return { uid: await this.#keepUid(nodeName, true), replaced: false };
-    this.#checkReplace(claim);
+    this.#checkReplace(claim, (await this.#kept(nodeName))?.isReleased === true);
     await this.#revoke(nodeName);
     await this.#passwords.put(nodeName, password);
     this.#rules.onAttempt({ ...claim, refusal: undefined });
@@ -119,14 +137,14 @@ export class NodeNames {
   }
 
   /** Another machine has the name: only its key, an administrator, or a long silence lets somebody else have it. */
-  #checkReplace(claim: Claim): void {
+  #checkReplace(claim: Claim, isReleased: boolean): void {
     const { nodeName, replace, by } = claim;
     if (by === 'token-for-name' || (by === 'certificate' && replace)) return;
     if (nodeName === this.#rules.ownNode) throw this.#refused(claim, new NodeNameReservedError(nodeName));
-    if (!replace) throw this.#refused(claim, new NodeNameTakenError(nodeName));
+    if (!replace && !isReleased) throw this.#refused(claim, new NodeNameTakenError(nodeName));
     const { isConnected, ms } = this.#rules.heardAtMs(nodeName);
     if (isConnected) throw this.#refused(claim, new NodeAliveError(nodeName));
-    if (this.#clock.now() - ms < goneAfterMs)
+    if (!isReleased && this.#clock.now() - ms < goneAfterMs)
       throw this.#refused(claim, new NodeHeardLatelyError(nodeName, ms + goneAfterMs));
   }
 
@@ -136,11 +154,21 @@ export class NodeNames {
     return error;
   }
 
+  #mark(nodeName: string, isReleased: boolean): Promise<void> {
+    const marked = this.#last.then(async () => {
+      const kept = await this.#kept(nodeName);
+      if (kept === undefined || kept.isReleased === isReleased) return;
+      await this.#store.put(keyOf(nodeName), JSON.stringify({ ...kept, isReleased } satisfies Kept));
+    });
+    this.#last = marked.catch(() => {});
+    return marked;
+  }
+
   async #keepUid(nodeName: string, hadNone: boolean): Promise<string> {
     const known = await this.#kept(nodeName);
     if (known !== undefined) return known.uid;
     const uid = randomUUID();
-    await this.#store.put(keyOf(nodeName), JSON.stringify({ uid, hadNone } satisfies Kept));
+    await this.#store.put(keyOf(nodeName), JSON.stringify({ uid, hadNone, isReleased: false } satisfies Kept));
     return uid;
   }
 
@@ -163,6 +191,8 @@ const Kept = z.object({
   uid: z.string(),
   /** Its first certificates were made by a version that put no uid into them. */
   hadNone: z.boolean(),
+  /** Its Node was deleted, and has not come back. */
+  isReleased: z.boolean().default(false),
 });
 type Kept = z.infer<typeof Kept>;
 

@@ -78,7 +78,10 @@ export function createJoinDoor(options: JoinDoorOptions): JoinDoor {
       checkToken(token, request);
       if ('nodeName' in from && from.nodeName !== nodeName) throw new NodeNotJoinedError(nodeName);
       checkVersionSkew(kubernetesVersion, request.kubernetesVersion);
-      const claimed = { nodeName, internalIps: [nodeIp], externalIps, seenAs: from.address };
+      const owner = addresses.owner(nodeIp);
+      const isItself = owner !== undefined && (await names.isOwner(owner, nodePassword));
+      const formerName = isItself ? owner : undefined;
+      const claimed = { nodeName, internalIps: [nodeIp], externalIps, seenAs: from.address, formerName };
       // Looked at before the name is claimed: a request that is refused leaves no trace.
       const keys = await keysOf(request);
       addresses.check(claimed);

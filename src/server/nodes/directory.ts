@@ -23,9 +23,12 @@ export interface NodeObject extends KubeObject {
 export class NodeDirectory {
   readonly #nodes = new Map<string, NodeObject>();
   readonly #onChange: (name: string) => void;
+  readonly #onPresence: (name: string, isThere: boolean) => void;
 
-  constructor(onChange: (name: string) => void) {
+  /** `onPresence`: a Node is there that was not, or was deleted. */
+  constructor(onChange: (name: string) => void, onPresence: (name: string, isThere: boolean) => void) {
     this.#onChange = onChange;
+    this.#onPresence = onPresence;
   }
 
   get(name: string): NodeObject | undefined {
@@ -45,8 +48,7 @@ export class NodeDirectory {
     }>('/api/v1/nodes', signal);
     for (const node of items) {
       before.delete(node.metadata.name);
-      this.#nodes.set(node.metadata.name, node);
-      this.#onChange(node.metadata.name);
+      this.#set(node);
     }
     for (const gone of before) this.#remove(gone);
     onListed();
@@ -54,14 +56,22 @@ export class NodeDirectory {
       const { name } = event.object.metadata;
       if (event.type === 'DELETED') this.#remove(name);
       else if (event.type !== 'BOOKMARK') {
-        this.#nodes.set(name, event.object);
-        this.#onChange(name);
+        this.#set(event.object);
       }
     }
   }
 
+  #set(node: NodeObject): void {
+    const { name } = node.metadata;
+    const isNew = !this.#nodes.has(name);
+    this.#nodes.set(name, node);
+    if (isNew) this.#onPresence(name, true);
+    this.#onChange(name);
+  }
+
   #remove(name: string): void {
     this.#nodes.delete(name);
+    this.#onPresence(name, false);
     this.#onChange(name);
   }
 }

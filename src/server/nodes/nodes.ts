@@ -86,11 +86,17 @@ export function createNodes(options: NodesOptions): Nodes {
   const sessions = new Map<string, NodeSession>();
   const lastSeenMs = new Map<string, number>();
   const hellos = new Map<string, Hello>();
-  const directory: NodeDirectory = new NodeDirectory((name) => {
-    announcer.check(name);
-    addresses.check(name);
-    reopening.check(name);
-  });
+  const directory: NodeDirectory = new NodeDirectory(
+    (name) => {
+      announcer.check(name);
+      addresses.check(name);
+      reopening.check(name);
+    },
+    (name, isThere) => {
+      const noted = isThere ? identities.names.held(name) : identities.names.released(name);
+      noted.catch((error: unknown) => log.warn('whose name it is was not noted', { node: name, error }));
+    },
+  );
   const announcer = createAnnouncer({ kube, directory, clock, log });
   const addresses = keepAddresses({
     kube,

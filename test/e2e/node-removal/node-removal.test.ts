@@ -181,6 +181,27 @@ describe('a node', () => {
     expect(await tryStolen('kubelet', 'get', 'nodes')).toContain('removed from the cluster'); // what it had before
   });
 
+  test('keeps its name when its host gets another one, gets one that it asks for, and may have the old one back', async () => {
+    const flags = await nodes.joinFlags();
+    const restarted = async (...more: readonly string[]) => {
+      await a1.signal((await a1.status()).pid, 'TERM');
+      await a1.running().exited;
+      return await a1.startAgent(...flags, ...more);
+    };
+    await mustRun(a1, 'hostname', 'dhcp-77');
+    expect((await restarted()).output()).toContain('This host is called dhcp-77 now and stays the node a1');
+    await restarted('--node-name', 'b1');
+    await untilNode(nodes, 'b1', { connected: true, status: 'Ready' });
+    const spec = JSON.stringify({ spec: { nodeName: 'b1' } });
+    await kubectl('run', 'there', '--image', 'kagent.sh/busybox:1', '--overrides', spec, '--', 'sleep', '3600');
+    await kubectl('wait', 'pod/there', '--for=condition=Ready', '--timeout=60s');
+    expect(await kubectl('exec', 'there', '--', 'hostname')).toBe('there\n'); // by an address that was the Node a1's
+    expect((await restarted('--node-name', 'a1')).output()).not.toContain('stays the node');
+    await untilNode(nodes, 'a1', { connected: true, status: 'Ready' });
+    await onServer('node', 'rm', 'b1', '--force');
+    await mustRun(a1, 'hostname', 'a1');
+  });
+
   test('keeps its name from another machine, which is told on the Node, until an administrator gives it away', async () => {
     const twin = await nodes.addBox('a4', 24);
     const flags = [...(await nodes.joinFlags()), '--node-name', 'a1'];
@@ -198,6 +219,26 @@ describe('a node', () => {
     await untilNode(nodes, 'a1', { connected: true, status: 'Ready' });
     const address = await kubectl('get', 'node', 'a1', '-o', 'jsonpath={.status.addresses[0].address}');
     expect(address).toBe(twin.host.address);
+  });
+
+  test('whose Node kubectl has deleted comes back when it starts, or another machine comes as it once it is off', async () => {
+    const own = [...(await nodes.joinFlags()), '--node-name', 'c1'];
+    const first = await nodes.addBox('c1', 27);
+    await first.startAgent(...own);
+    await kubectl('delete', 'node', 'c1');
+    const second = await nodes.addBox('c2', 28);
+    const tried = await second.kagent(['agent', ...own], { timeoutMs: 60_000 });
+    expect(tried.stderr).toMatch(/c1 is connected from another machine/);
+    await first.signal((await first.status()).pid, 'TERM');
+    await first.running().exited;
+    await first.startAgent(...own);
+    await untilNode(nodes, 'c1', { connected: true, status: 'Ready' });
+    await first.host.off();
+    await untilNode(nodes, 'c1', { connected: false });
+    expect((await second.kagent(['agent', ...own], { timeoutMs: 60_000 })).stderr).toMatch(/joined as c1/);
+    await kubectl('delete', 'node', 'c1');
+    await second.startAgent(...own);
+    await untilNode(nodes, 'c1', { connected: true, status: 'Ready' });
   });
 
   test('with settings that are not the cluster’s does not join', async () => {

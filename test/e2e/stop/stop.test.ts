@@ -37,9 +37,13 @@ test('SIGTERM ends kagent with exit code 0, its children with it, and the pods g
   expect(await answer()).toContain(' v1');
 });
 
-test('started again, it takes the running pods over', async () => {
+test('started again under another host name, it is the node it was and takes the running pods over', async () => {
   const pods = podProcessesOf(box);
+  await box.sh('hostname dhcp-77');
   server = await box.startServer();
+  await box.sh('hostname s1');
+  expect(server.output()).toContain('This host is called dhcp-77 now and stays the node s1');
+  expect(await box.kubectl('get', 'nodes', '-o', 'name')).toBe('node/s1\n');
   await box.kubectl('wait', 'pod', '--all', '-A', '--for=condition=Ready', '--timeout=60s');
   expect(podProcessesOf(box)).toEqual(pods);
   expect(await answer()).toContain(' v1');

@@ -145,6 +145,23 @@ test('another machine does not get a name that is taken; the first one joins aga
   expect((await agent.join(joinOptions(paths, url, tokens.agentToken), signal)).changed).toBe(true);
 });
 
+test('a machine that does not get another name is still who it was, and one that got it may have its old one back', async () => {
+  const { url, tokens } = await server();
+  const paths = newPaths();
+  const as = (nodeName: string) => agent.join({ ...joinOptions(paths, url, tokens.agentToken), nodeName }, signal);
+  await as('box');
+  await agent.join(
+    { ...joinOptions(newPaths(), url, tokens.agentToken), nodeName: 'taken', addresses: ['10.0.0.6'] },
+    signal,
+  );
+  await expect(as('taken')).rejects.toMatchObject({ code: 'NODE_NAME_TAKEN' });
+  expect(agent.joinedName(paths)).toBe('box');
+  expect((await as('box')).changed).toBe(false);
+  await as('other');
+  expect(agent.joinedName(paths)).toBe('other');
+  await as('box');
+});
+
 test('other addresses, or another cluster, mean a new join', async () => {
   const first = await server();
   const second = await server();

@@ -37,6 +37,16 @@ test("the server's own node has the server's address", async () => {
   expect(addresses.owner('10.0.0.9')).toBe('s1');
 });
 
+test("the server's own node takes the server's address along when it gets another name", async () => {
+  const store = memoryKeyValue();
+  const before = nodeIdentities({ store, ownNode: 'former' }).identities;
+  await before.addresses.decide(claimOf('former', '10.0.0.9', { seenAs: '127.0.0.1' }));
+  const { identities, moved } = nodeIdentities({ store });
+  await identities.load();
+  await identities.addresses.decide(claimOf('s1', '10.0.0.9', { seenAs: '127.0.0.1' }));
+  expect(moved).toEqual([{ address: '10.0.0.9', from: 'former', to: 's1' }]);
+});
+
 test('a node does not get the address of another, whatever its name and whether the other is there', async () => {
   let isConnected = true;
   const { addresses } = nodeIdentities({ heardAtMs: () => ({ isConnected, ms: 0 }) }).identities;

@@ -132,3 +132,28 @@ test('a node that joined before certificates had a uid is a member with and with
   expect(await identities.names.isMember({ nodeName: 'box', uid: '' })).toBe(false);
   expect(revoked().map((one) => one.uid)).toEqual(['', uid]);
 });
+
+test('of a node that kubectl has deleted the same machine may have the name again, and another one once that is off', async () => {
+  let isConnected = true;
+  const { identities, revoked } = nodeIdentities({ heardAtMs: () => ({ isConnected, ms: Date.now() }) });
+  const { names } = identities;
+  const { uid } = await names.claim(claimOf('mine'));
+  await names.released('box');
+  await expect(names.claim(claimOf('other'))).rejects.toThrow(NodeAliveError);
+  expect(await names.isMember({ nodeName: 'box', uid })).toBe(true); // its kagent need not notice
+  isConnected = false;
+  expect(await names.claim(claimOf('mine'))).toMatchObject({ uid });
+  await names.held('box'); // its kubelet has made the Node anew
+  await expect(names.claim(claimOf('other'))).rejects.toThrow(NodeNameTakenError);
+  await names.released('box');
+  await names.claim(claimOf('other'));
+  expect(revoked()).toEqual([{ nodeName: 'box', uid }]);
+  await expect(names.claim(claimOf('third'))).rejects.toThrow(NodeNameTakenError);
+});
+
+test("deleting the Node of the server's own box gives nobody its name", async () => {
+  const { names } = nodeIdentities().identities;
+  await names.claim(claimOf('mine', { nodeName: 's1', by: 'token-for-name' }));
+  await names.released('s1');
+  await expect(names.claim(claimOf('other', { nodeName: 's1' }))).rejects.toThrow(NodeNameReservedError);
+});
