@@ -199,7 +199,7 @@ function say(message: string): void {
   process.stderr.write(`${journalPrefix('error')}kagent: ${plainText(message)}\n`);
 }
 
-/** As they were given; a secret among them is seen by nobody else from here on, and nothing of this process is set for Node. */
+/** As they were given. From here on no other process can read the secrets among them, and no `NODE_*` variable is set. */
 function argumentsOf(kagent: Command): readonly string[] {
   const argv = [...calledAs(process.argv0), ...process.argv.slice(2)];
   const isTool = passedThrough.some((tool) => tool === argv[0]); // becomes that tool, with the tool's arguments

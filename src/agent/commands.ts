@@ -111,7 +111,7 @@ export function removeCommands(): readonly Command[] {
   ] as const;
   const shared = async (flags: RemoveFlags) => {
     const host = hostAt('/');
-    const managers = everyServiceManager({ host, readiness: neverAsked });
+    const managers = everyServiceManager({ host });
     // What is removed is what was installed, and not what a variable of this shell may still say.
     const box = await settingsOfBox({ host, env: {} });
     const paths = pathsOf(flags.dataDir ?? box.dataDir);
@@ -141,6 +141,3 @@ function conclude(outcome: Outcome): void {
 }
 
 /** Removing starts no service, so nobody waits for one. */
-async function neverAsked(): Promise<never> {
-  throw new TypeError('nothing is started while kagent is removed');
-}

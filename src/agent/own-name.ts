@@ -32,7 +32,7 @@ function nodeIdOf(paths: Paths): string | undefined {
   return readFileIfExists(paths.agent.nodeId)?.trim();
 }
 
-/** Where the host has another name than its node, and nobody asked for that: in sentences. */
+/** A notice where the host's name differs from its node's without `--node-name`. */
 export function nameNotes(name: string, { nodeName, withNodeId }: NameOptions, host = hostname().toLowerCase()) {
   if (nodeName !== undefined || withNodeId || host === name) return [];
   return [

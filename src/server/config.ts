@@ -97,3 +97,13 @@ export const serverSettings = {
 /** The server's part alone; `main.ts` adds the node's settings, which belong to the agent. */
 export const ServerOnlyConfig = z.strictObject(serverSettings);
 export type ServerOnlyConfig = Readonly<z.infer<typeof ServerOnlyConfig>>;
+
+/** Of `write-kubeconfig-mode`: `640`, `0640` and `0o640` are one. */
+export function fileMode(octal: string): number {
+  return Number.parseInt(octal.replace('o', ''), 8);
+}
+
+/** Of `etcd-arg`. 0: the default. The last one counts, as with flags. */
+export function quotaOf(etcdArgs: readonly string[]): number {
+  return Number(etcdArgs.at(-1)?.split('=')[1] ?? 0);
+}

@@ -1,12 +1,12 @@
 /** Which datastore a command means: one that is served, by its address, or one on disk, by the settings of this box. */
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { print, settingsOfBox } from '../shared/cli/cli.ts';
 import { KagentError } from '../shared/errors.ts';
 import { runPaths } from '../shared/paths.ts';
 import { plainText } from '../shared/plain-text/plain-text.ts';
 import { connectDatastore, EtcdCallError, type DatastoreClient } from './etcd/etcd.ts';
-import { storeDirOf } from './operations/operations.ts';
+import { snapshotDirOf, storeDirOf } from './operations/operations.ts';
 
 export class DatastoreNotServedError extends KagentError {
   readonly code = 'DATASTORE_NOT_SERVED';
@@ -73,7 +73,7 @@ export async function placeOf(flags: PlaceFlags): Promise<Place> {
   const said = dataDir === box.dataDir ? box.said('etcd-snapshot-dir') : undefined;
   const source = flags.dataDir === undefined ? box.source : '--data-dir';
   process.stderr.write(plainText(`data dir ${dataDir} (said by ${source})\n`));
-  return { storeDir, snapshotDir: resolve(flags.etcdSnapshotDir ?? said ?? join(storeDir, 'snapshots')) };
+  return { storeDir, snapshotDir: resolve(flags.etcdSnapshotDir ?? said ?? snapshotDirOf(storeDir)) };
 }
 
 export function json(value: unknown): void {

@@ -21,7 +21,7 @@ import { Secret } from '../shared/secret.ts';
 import { version } from '../shared/version/version.ts';
 import { createApi, localRoutes } from './api/api.ts';
 import { keepClusterSettings } from './cluster-settings.ts';
-import type { ServerOnlyConfig } from './config.ts';
+import { fileMode, quotaOf, type ServerOnlyConfig } from './config.ts';
 import {
   apiserverNames,
   auditDir,
@@ -38,6 +38,7 @@ import { clusterDnsOf, nodeCidrMaskSize } from './networks.ts';
 import { openPki } from './pki/pki.ts';
 import { createProbes } from './probe/probe.ts';
 import { addressesAt, serversFor } from './server-addresses.ts';
+import { snapshotDirOf } from './operations/operations.ts';
 import { snapshotTimer } from './snapshot-timer.ts';
 import { openRelease, ownExecutable } from './release/release.ts';
 import { createTunnel } from './tunnel/tunnel.ts';
@@ -147,7 +148,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     securePort: config.httpsListenPort,
     adminKubeconfig: {
       path: config.writeKubeconfig,
-      mode: Number.parseInt(config.writeKubeconfigMode.replace('o', ''), 8),
+      mode: fileMode(config.writeKubeconfigMode),
       group: config.writeKubeconfigGroup,
     },
     egressSocket: runPaths.egressSocket,
@@ -288,16 +289,11 @@ function datastoreSnapshots({ config, paths, nodeName, log }: ServerOptions): Co
   return snapshotTimer({
     endpoint: `unix://${runPaths.datastoreSocket}`,
     nodeName,
-    dir: config.etcdSnapshotDir ?? join(paths.server.db, 'snapshots'),
+    dir: config.etcdSnapshotDir ?? snapshotDirOf(paths.server.db),
     storeDir: paths.server.db,
     baseName: config.etcdSnapshotName,
     schedule: config.etcdSnapshotScheduleCron,
     retention: config.etcdSnapshotRetention,
     log,
   });
-}
-
-/** 0: the default. The last one counts, as with flags. */
-function quotaOf(etcdArgs: readonly string[]): number {
-  return Number(etcdArgs.at(-1)?.split('=')[1] ?? 0);
 }

@@ -64,8 +64,7 @@ function yamlFile(path: string): readonly ReadFile[] {
 function serviceFiles(): readonly ReadFile[] {
   const host = hostAt('/');
   const kinds: readonly ServiceKind[] = ['systemd', 'openrc', 'none'];
-  const neverAsked = () => Promise.reject(new TypeError('nothing is started here'));
-  const services = installedServices(kinds.map((kind) => createServiceManager(kind, { host, readiness: neverAsked })));
+  const services = installedServices(kinds.map((kind) => createServiceManager(kind, { host })));
   return services.flatMap(({ name, manager, args }) => {
     const { definition, environment } = manager.files(name);
     return [definition, environment].flatMap((path) =>

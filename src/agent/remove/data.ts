@@ -40,7 +40,7 @@ function snapshotsStay({ paths, snapshotDir }: DataOptions): Outcome {
   if (snapshotDir === undefined || isEmptyOrMissing(snapshotDir)) return nothing;
   if (snapshotDir.startsWith(`${paths.dataDir}/`)) return nothing;
   return stays(
-    `${snapshotDir}: snapshots were kept there, which hold the cluster's Secrets; remove them if nobody needs them`,
+    `${snapshotDir}: snapshots were kept there, which hold the cluster's Secrets; remove them if they are no longer needed`,
   );
 }
 

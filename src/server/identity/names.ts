@@ -101,8 +101,8 @@ export class NodeNames {
   }
 
   /**
-   * An administrator has deleted its Node (`kubectl delete node`): whoever comes next may have the name, the same machine or
-   * another one. Until then it stays who it is, since a kubelet that starts again makes its Node anew.
+   * An administrator has deleted its Node (`kubectl delete node`): the next machine that joins under the name gets it, this
+   * one or another. Until then this one keeps it, since a kubelet that starts again registers its Node again.
    */
   released(nodeName: string): Promise<void> {
     return this.#mark(nodeName, true);

@@ -79,8 +79,8 @@ export function createJoinDoor(options: JoinDoorOptions): JoinDoor {
       if ('nodeName' in from && from.nodeName !== nodeName) throw new NodeNotJoinedError(nodeName);
       checkVersionSkew(kubernetesVersion, request.kubernetesVersion);
       const owner = addresses.owner(nodeIp);
-      const isItself = owner !== undefined && (await names.isOwner(owner, nodePassword));
-      const formerName = isItself ? owner : undefined;
+      const isOther = owner !== undefined && owner !== nodeName;
+      const formerName = isOther && (await names.isOwner(owner, nodePassword)) ? owner : undefined;
       const claimed = { nodeName, internalIps: [nodeIp], externalIps, seenAs: from.address, formerName };
       // Looked at before the name is claimed: a request that is refused leaves no trace.
       const keys = await keysOf(request);

@@ -15,7 +15,7 @@ import type { Log } from '../../shared/log/log.ts';
 import { closeCodes, silenceMs, type Beat, type Hello, type ServerAddress } from '../../shared/protocol/channel.ts';
 import type { DrainRequest, DrainResponse } from '../../shared/protocol/drain.ts';
 import type { HistoryEntry } from '../../shared/protocol/local.ts';
-import type { DecidedAddresses, NameAttempt, NodeIdentities, Peer } from '../identity/identity.ts';
+import type { NameAttempt, NodeIdentities, Peer } from '../identity/identity.ts';
 import { untilStopped, type KubeClient } from '../control-plane/control-plane.ts';
 import { keepAddresses } from './addresses.ts';
 import { createAnnouncer } from './announcer.ts';
@@ -102,7 +102,8 @@ export function createNodes(options: NodesOptions): Nodes {
     kube,
     directory,
     helloOf: (name) => hellos.get(name),
-    decided: (name) => identities.addresses.of(name),
+    decided: identities.addresses,
+    announcer,
     log,
   });
   const reopening = reopenStarted({ kube, directory, helloOf: (name) => hellos.get(name), log });
@@ -171,23 +172,6 @@ export function createNodes(options: NodesOptions): Nodes {
   /** A session may outlive its machine for some seconds. */
   const live = () => [...sessions.values()].filter(({ heardAtMs }) => clock.now() - heardAtMs <= silenceMs / 2);
 
-  /** @returns why the node does not have the address it says it has */
-  const settleAddresses = async (nodeName: string, hello: Hello, seenAs: string): Promise<string | undefined> => {
-    const { internalIps, externalIps } = hello;
-    const known = identities.addresses.of(nodeName);
-    if (sameAddresses(known, hello)) return undefined;
-    try {
-      await identities.addresses.decide({ nodeName, internalIps, externalIps, seenAs });
-      return undefined;
-    } catch (error) {
-      const message = messageOf(error);
-      // Its first condition is no change, of which an event would tell.
-      announcer.event(nodeName, { type: 'Warning', reason: 'AddressRefused', message });
-      log.warn('a node does not have the address it says it has', { node: nodeName, message });
-      return message;
-    }
-  };
-
   const turnAway = (link: NodeLink, nodeName: string, hello: Hello): boolean => {
     const known = sessions.get(nodeName);
     if (known === undefined || known.hello.machineId === hello.machineId) return false;
@@ -235,7 +219,7 @@ export function createNodes(options: NodesOptions): Nodes {
         return undefined;
       }
       if (turnAway(link, nodeName, hello)) return undefined;
-      const addressProblem = await settleAddresses(nodeName, hello, link.seenAs ?? '');
+      const addressProblem = await addresses.settle(nodeName, hello, link.seenAs ?? '');
       const generation = await connections.next(nodeName);
       const older = sessions.get(nodeName);
       const session: NodeSession = new NodeSession({
@@ -327,13 +311,6 @@ export function createNodes(options: NodesOptions): Nodes {
       log.info('node removed', { node: nodeName });
     },
   };
-}
-
-function sameAddresses(known: DecidedAddresses | undefined, hello: Hello): boolean {
-  return (
-    known !== undefined &&
-    JSON.stringify([known.internalIps, known.externalIps]) === JSON.stringify([hello.internalIps, hello.externalIps])
-  );
 }
 
 function nodePrefix(nodeName: string): string {

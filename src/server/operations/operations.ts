@@ -9,4 +9,4 @@ export { findSnapshot, listSnapshots, saveSnapshot, snapshotName } from './snaps
 export { isIn, SnapshotRecords } from './snapshot-records.ts';
 export type { SnapshotFile } from './snapshots.ts';
 export { restoreDatastore } from './restore.ts';
-export { storeDirOf } from './place.ts';
+export { snapshotDirOf, storeDirOf } from './place.ts';

@@ -9,7 +9,7 @@ import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
 import { systemCode } from '../../shared/errors.ts';
 import { writeFileAtomicSync } from '../../shared/files/files.ts';
-import { listSnapshots, snapshotAt, type SnapshotFile } from './snapshots.ts';
+import { listSnapshots, snapshotsAt, type SnapshotFile } from './snapshots.ts';
 
 const SnapshotRecord = z.object({ path: z.string(), isScheduled: z.boolean() });
 export type SnapshotRecord = Readonly<z.infer<typeof SnapshotRecord>>;
@@ -32,12 +32,8 @@ export class SnapshotRecords {
 
   /** Those that are still there, oldest first. */
   async list(which: (record: SnapshotRecord) => boolean): Promise<readonly SnapshotFile[]> {
-    const files = await Promise.all(
-      this.#records()
-        .filter(which)
-        .map(({ path }) => snapshotAt(path)),
-    );
-    return files.filter((file) => file !== undefined).toSorted((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
+    const records = this.#records().filter(which);
+    return await snapshotsAt(records.map(({ path }) => path));
   }
 
   /** Of those, removes all but the newest `keep`. @returns what was removed */

@@ -40,12 +40,17 @@ export async function saveSnapshot(parts: AsyncIterable<Uint8Array>, path: strin
 /** Oldest first; a folder that does not exist holds none. */
 export async function listSnapshots(dir: string): Promise<readonly SnapshotFile[]> {
   const names = await readdir(dir).catch(() => []);
-  const files = await Promise.all(names.filter((one) => !isPartial(one)).map((name) => snapshotAt(join(dir, name))));
+  return await snapshotsAt(names.filter((one) => !isPartial(one)).map((name) => join(dir, name)));
+}
+
+/** Those that are there, oldest first. */
+export async function snapshotsAt(paths: readonly string[]): Promise<readonly SnapshotFile[]> {
+  const files = await Promise.all(paths.map(snapshotAt));
   return files.filter((file) => file !== undefined).toSorted((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
 }
 
 /** undefined where there is no file. */
-export async function snapshotAt(path: string): Promise<SnapshotFile | undefined> {
+async function snapshotAt(path: string): Promise<SnapshotFile | undefined> {
   const found = await stat(path).catch(() => undefined);
   if (found === undefined || !found.isFile()) return undefined;
   return { name: basename(path), path, sizeBytes: found.size, createdAt: found.mtime.toISOString() };

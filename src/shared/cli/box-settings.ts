@@ -49,7 +49,7 @@ export async function settingsOfBox(options: BoxSettingsOptions = {}): Promise<B
 type Source = Said & { readonly source: string };
 
 async function runningKagent(host: ServiceHost, statusSocket: string): Promise<Source | undefined> {
-  const status = await askStatus(statusSocket).catch(() => undefined); // nobody runs, or is not ours to ask
+  const status = await askStatus(statusSocket).catch(() => undefined); // not running, or not permitted
   if (status === undefined) return undefined;
   const wordsOf = (file: string) => textOf(`/proc/${status.pid}/${file}`).split('\0');
   const variables = wordsOf('environ').filter((word) => word.includes('='));
@@ -61,7 +61,7 @@ async function runningKagent(host: ServiceHost, statusSocket: string): Promise<S
 }
 
 function installedKagent(host: ServiceHost, mode: string | undefined): Source | undefined {
-  const services = installedServices(everyServiceManager({ host, readiness: neverAsked }));
+  const services = installedServices(everyServiceManager({ host }));
   const service = services.find(({ args }) => args[0] === mode) ?? services[0];
   if (service === undefined) return undefined;
   const environment = environmentOf(service);
@@ -78,8 +78,4 @@ function textOf(path: string): string {
   } catch {
     return '';
   }
-}
-
-async function neverAsked(): Promise<never> {
-  throw new TypeError('nothing is started by a command that looks');
 }

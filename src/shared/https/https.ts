@@ -33,7 +33,7 @@ export interface TlsCredentials {
   readonly key?: string;
 }
 
-/** Whoever leaves this out has Node ask its environment (`NODE_TLS_REJECT_UNAUTHORIZED`) whether it verifies. */
+/** Without it, Node's environment (`NODE_TLS_REJECT_UNAUTHORIZED`) decides whether certificates are verified. */
 export const verified = { rejectUnauthorized: true } as const;
 
 /** Connections that are verified against `credentials.ca` alone and used again. */

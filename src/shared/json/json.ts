@@ -15,8 +15,11 @@ interface ExactJson {
 }
 const exact = JSON as unknown as ExactJson;
 
-/** Nothing else can lose digits; without these the fast path of `JSON.parse` is enough. */
-const mayBeRounded = /\d{16}|\d[eE]/;
+/**
+ * Nothing else can lose digits; without these `JSON.parse` is enough, which is five times as fast. An exponent counts only
+ * where a number can begin: the uid of nearly every object has a digit and an e.
+ */
+const mayBeRounded = /\d{16}|(?:^|[[:,\s])-?\d+(?:\.\d+)?[eE]/;
 
 /**
  * As `JSON.parse`. An integer of 64 bits that a JavaScript number cannot hold becomes an opaque value that

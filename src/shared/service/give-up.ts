@@ -16,11 +16,9 @@ export async function giveUp(
 ): Promise<string | undefined> {
   const name = env[serviceVariable];
   if (name === undefined || (code !== wrongUsageExitCode && code !== removedExitCode)) return undefined;
-  const manager = createServiceManager(detectServiceManager(host), { host, readiness: notAsked });
+  const manager = createServiceManager(detectServiceManager(host), { host });
   if (code === removedExitCode) await manager.disable(name);
   await manager.endRestarts(name);
   if (code === wrongUsageExitCode) return undefined;
   return `${name} does not start at boot any more; the installer, run again, makes this box a node again`;
 }
-
-const notAsked = () => Promise.reject(new TypeError('nothing is started by a service that ends'));

@@ -14,7 +14,8 @@ export function detectServiceManager(host: ServiceHost): ServiceKind {
 
 export interface ManagerOptions {
   readonly host: ServiceHost;
-  readonly readiness: (signal: AbortSignal) => Promise<Readiness>;
+  /** Whether the node is Ready, for those that start a service. */
+  readonly readiness?: (signal: AbortSignal) => Promise<Readiness>;
   /** Where the unit is, if not in /etc/systemd/system. */
   readonly unitDir?: string | undefined;
 }
@@ -30,7 +31,7 @@ export function createServiceManager(kind: ServiceKind, options: ManagerOptions)
   }
 }
 
-/** For removing: of every kind, wherever a unit may be; a box may have been installed on under another one. */
+/** For looking and removing: of every kind, wherever a unit may be; a box may have been installed on under another one. */
 export function everyServiceManager(options: ManagerOptions): readonly ServiceManager[] {
   return [
     ...unitDirs.map((unitDir) => createServiceManager('systemd', { ...options, unitDir })),

@@ -14,7 +14,10 @@ import { lastLines, serviceLogVariable } from './service-log.ts';
 /** What `rc-service stop` takes until it signals the service; it fails at once while another command of it runs. */
 const toldWithinMs = 10_000;
 
-export function openrcManager({ host, readiness }: ManagerOptions): ServiceManager {
+const notAsked = () =>
+  Promise.reject(new TypeError('nothing says whether the node is Ready, so no service is started'));
+
+export function openrcManager({ host, readiness = notAsked }: ManagerOptions): ServiceManager {
   const files = (name: string) => ({
     definition: host.path(`/etc/init.d/${name}`),
     environment: host.path(`/etc/kagent/${name}.env`),

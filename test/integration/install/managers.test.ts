@@ -136,8 +136,7 @@ test('INSTALL_KAGENT_SYSTEMD_DIR says where the unit goes; an uninstallation fin
   expect(box.read('usr/local/lib/systemd/system/kagent.service')).toContain('Type=notify');
   expect(existsSync(box.path('etc/systemd/system/kagent.service'))).toBe(false);
   const host = hostAt(box.root);
-  const readiness = async () => ({ ready: true, text: '', unknown: [] });
-  const found = installedServices(everyServiceManager({ host, readiness }));
+  const found = installedServices(everyServiceManager({ host }));
   expect(found.map(({ name, manager }) => [name, manager.files(name).definition])).toEqual([
     ['kagent', box.path('usr/local/lib/systemd/system/kagent.service')],
   ]);
