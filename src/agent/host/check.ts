@@ -1,8 +1,8 @@
-import { accessSync, constants, existsSync, mkdirSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { rfc3339, systemClock, type Clock } from '../../shared/clock.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
-import { existingPart, temporaryBeside } from '../../shared/files/files.ts';
+import { existingPart, makeFolder, temporaryBeside } from '../../shared/files/files.ts';
 import { mountOf, parseMounts } from '../../shared/mounts/mounts.ts';
 import { hasMemoryCgroup } from './cgroup.ts';
 import { hasCapability } from './capability.ts';
@@ -98,7 +98,7 @@ function clockProblems(builtAt: string, clock: Clock): readonly HostProblem[] {
 function dataDirProblems(dataDir: string, minFreeMiB: number): readonly HostProblem[] {
   const probe = temporaryBeside(join(dataDir, '.write-check'));
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    makeFolder(dataDir, 0o700);
     writeFileSync(probe, 'x', { flag: 'wx' });
     unlinkSync(probe);
   } catch (error) {
