@@ -66,7 +66,7 @@ describe('a server started by cron', () => {
       await server.kubectl('wait', `pod/${name}`, '--for=jsonpath={.status.phase}=Succeeded', '--timeout=60s');
       expect(await server.kubectl('logs', name)).toBe('755 /\n755 /etc\nroot:x:0:0:root:/root:/bin/sh\n');
     }
-    expect(await server.sh('stat -c %a /run/kagent /etc/kagent')).toBe('755\n755\n');
+    expect(await server.sh('stat -c %a /run/kagent /etc/kagent')).toBe('711\n755\n');
   });
 });
 
