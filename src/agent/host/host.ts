@@ -32,7 +32,7 @@ export interface HostFacts {
   readonly iptablesFlavour: 'nft' | 'legacy';
 }
 
-export { checkHost, hostChecks, kernelProblems, type HostCheck, type HostNeeds } from './check.ts';
+export { checkHost, hostChecks, kernelProblems, mountUnder, type HostCheck, type HostNeeds } from './check.ts';
 export { capSysResource, hasCapability } from './capability.ts';
 export { cgroupVersion } from './cgroup.ts';
 export { featuresFor, featureState, kernelFiles, loadModule, type FlannelBackend, type KernelFiles } from './kernel.ts';
