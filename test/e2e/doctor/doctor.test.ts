@@ -181,10 +181,11 @@ test('a server’s resolv.conf may be empty, and filled later: pods look names u
   const names = server.run([
     '/bin/sh',
     '-c',
-    `echo outside.example 192.0.2.7 >/tmp/names; exec ${dnsd} -i ${address} -c /tmp/names`,
+    `echo outside.example 192.0.2.7 >/tmp/names; echo pid $$; exec ${dnsd} -i ${address} -c /tmp/names`,
   ]);
+  const pid = await eventually(() => /pid (\d+)/.exec(names.output())?.[1]);
   undo.push(async () => {
-    await server.sh('pkill -x busybox');
+    await server.signal(Number(pid), 'KILL');
     await names.exited;
   });
   await resolvConf(`nameserver ${address}\\n`);
