@@ -26,10 +26,10 @@ export async function toolFolder(
   return pathsOf(parent).bin;
 }
 
-/** `~/.cache/kagent/tools` */
+/** `~/.cache/kagent-tools` */
 export function toolCache(env: Readonly<NodeJS.ProcessEnv>): string {
   const wanted = env['XDG_CACHE_HOME'] ?? '';
-  return join(wanted.startsWith('/') ? wanted : join(homedir(), '.cache'), 'kagent/tools');
+  return join(wanted.startsWith('/') ? wanted : join(homedir(), '.cache'), 'kagent-tools');
 }
 
 function isWritable(folder: string): boolean {

@@ -17,8 +17,8 @@ async function box() {
 test('where kagent has no data dir a tool makes none, and is unpacked among the caller’s caches', async () => {
   const { dir, env, folder } = await box();
   const bin = await folder();
-  expect(bin).toBe(join(dir, 'cache/kagent/tools/data/current/bin'));
-  expect(toolCache(env)).toBe(join(dir, 'cache/kagent/tools'));
+  expect(bin).toBe(join(dir, 'cache/kagent-tools/data/current/bin'));
+  expect(toolCache(env)).toBe(join(dir, 'cache/kagent-tools'));
   expect(readdirSync(bin)).toEqual(['kubectl']);
   expect(existsSync(join(dir, 'lib'))).toBe(false);
 });
