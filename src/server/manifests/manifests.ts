@@ -83,7 +83,7 @@ export function createManifests(options: ManifestsOptions): Component {
     name: 'manifests',
     after: options.after,
     async start(signal) {
-      const isNewFolder = makeFolder(dir, 0o700) !== undefined;
+      const isNewFolder = makeFolder(dir, 0o700);
       const { records, folder } = await open();
       await leaveOut({ dir, records, disabled: options.disabled, isPackaged });
       if (isNewFolder) await forgetFiles(records, log);

@@ -4,14 +4,15 @@ import { dirname, resolve } from 'node:path';
 /**
  * Makes a folder and those above it that are missing, each with this mode: a umask can only take rights away, and whose it
  * was must not decide. A folder that is there stays as its owner made it.
+ * @returns whether it was missing
  */
-export function makeFolder(path: string, mode: number): void {
+export function makeFolder(path: string, mode: number): boolean {
   const wanted = resolve(path);
   const highest = mkdirSync(wanted, { recursive: true, mode });
-  if (highest === undefined) return;
+  if (highest === undefined) return false;
   for (let made = wanted; ; made = dirname(made)) {
     setMode(made, mode);
-    if (made === highest) return;
+    if (made === highest) return true;
   }
 }
 

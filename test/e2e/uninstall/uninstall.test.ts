@@ -30,7 +30,7 @@ iptables-nft -A INPUT -p tcp --dport 82 -j ACCEPT
 ip route add 192.0.2.0/24 via $(ip route | sed -n 's/default via \\([^ ]*\\).*/\\1/p')
 if [ "$(hostname)" = s1 ]; then # another Kubernetes was here, with its folder on another disk
   mkdir -p /srv/kubelet/pods/theirs/volumes /srv/kubelet/theirs && echo theirs >/srv/kubelet/theirs/state
-  ln -s /srv/kubelet /var/lib/kubelet
+  rm -rf /var/lib/kubelet && ln -s /srv/kubelet /var/lib/kubelet
 fi
 mkdir -p /var/lib/cni/results; echo podman >/var/lib/cni/results/podman-1-eth0
 touch /run/owner-was-here`;

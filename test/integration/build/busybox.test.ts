@@ -48,7 +48,7 @@ test('wget -T fetches a page, and gives up on a server that says nothing', async
   const port = await listening(createHttpServer((_, reply) => reply.end('hello')));
   const { stdout } = await run(busybox, ['wget', '-T', '5', '-q', '-O', '-', `http://127.0.0.1:${port}/`]);
   expect(stdout).toBe('hello');
-  const silent = await listening(createServer((socket) => void onTestFinished(() => void socket.destroy())));
+  const silent = await listening(createServer((socket) => onTestFinished(() => void socket.destroy())));
   const asked = run(busybox, ['wget', '-T', '1', '-q', '-O', '-', `http://127.0.0.1:${silent}/`]);
   await expect(asked).rejects.toMatchObject({ code: 1, signal: null, stderr: 'wget: download timed out\n' });
 });
@@ -81,10 +81,11 @@ test.each([
 });
 
 test('no applet crashes when it is asked for help', async () => {
-  for (const path of await readApplets(folder)) {
+  const crashed = (await readApplets(folder)).filter((path) => {
     const { signal } = spawnSync(busybox, [basename(path), '--help'], { timeout: 10_000 });
-    expect(crashes, path).not.toContain(signal);
-  }
+    return crashes.includes(signal ?? '');
+  });
+  expect(crashed).toEqual([]);
 });
 
 const words = (text: string) => text.trim().split(/\s+/);

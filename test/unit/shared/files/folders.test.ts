@@ -26,8 +26,8 @@ test('a folder that is there, and a link to one, stay as their owner made them',
   mkdirSync(join(dir, 'own'));
   chmodSync(join(dir, 'own'), 0o2710);
   symlinkSync('own', join(dir, 'link'));
-  makeFolder(join(dir, 'own'), 0o755);
-  makeFolder(join(dir, 'link/below'), 0o700);
+  expect(makeFolder(join(dir, 'own'), 0o755)).toBe(false);
+  expect(makeFolder(join(dir, 'link/below'), 0o700)).toBe(true);
   expect([modeOf(join(dir, 'own')), modeOf(join(dir, 'own/below'))]).toEqual([0o2710, 0o700]);
 });
 
