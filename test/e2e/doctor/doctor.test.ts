@@ -4,8 +4,19 @@ import { defaultDataDir, pathsOf } from '../../../src/shared/paths.ts';
 import { createNodes, type Box, type Nodes } from '../../helpers/cluster.ts';
 import { eventually } from '../../helpers/wait.ts';
 
-/** Of the bundle: a name server for a few names. */
-const dnsd = `${pathsOf(defaultDataDir).components}/aux/busybox dnsd`;
+/** A program of Node's: a name server that knows outside.example alone. */
+const nameServer = (address: string) => `
+const socket = require('dgram').createSocket('udp4', (query, from) => {
+  let end = 12;
+  while (query[end] !== 0) end += query[end] + 1;
+  const isKnown = query.toString('latin1', 12, end) === '\\x07outside\\x07example';
+  const isForAddress = query[end + 2] === 1;
+  const answer = isKnown && isForAddress ? [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 7] : [];
+  const head = [query[0], query[1], 0x85, isKnown ? 0x80 : 0x83, 0, 1, 0, answer.length > 0 ? 1 : 0, 0, 0, 0, 0];
+  const reply = Buffer.concat([Buffer.from(head), query.subarray(12, end + 5), Buffer.from(answer)]);
+  socket.send(reply, from.port, from.address);
+});
+socket.bind(53, '${address}', () => console.log('pid', process.pid));`;
 
 interface Report {
   readonly fit: boolean;
@@ -178,11 +189,7 @@ test('a server’s resolv.conf may be empty, and filled later: pods look names u
     expect.stringMatching(/^warning: the name server 8\.8\.8\.8 does not look names up \(\w+\)$/),
   ]);
   const { address } = server.host;
-  const names = server.run([
-    '/bin/sh',
-    '-c',
-    `echo outside.example 192.0.2.7 >/tmp/names; echo pid $$; exec ${dnsd} -i ${address} -c /tmp/names`,
-  ]);
+  const names = server.run([process.execPath, '-e', nameServer(address)]);
   const pid = await eventually(() => /pid (\d+)/.exec(names.output())?.[1]);
   undo.push(async () => {
     await server.signal(Number(pid), 'KILL');
