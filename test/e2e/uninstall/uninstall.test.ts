@@ -21,6 +21,7 @@ const before = new Map<Box, BoxState>();
 /** What the owner of a box had on it, each in the way of something that kagent makes. */
 const owners = `
 printf '#!/bin/sh\\ntouch /run/owner-was-here\\nexit 0' >/etc/rc.local; chmod 755 /etc/rc.local
+rm -rf ~/.cache/kagent-tools # which shows through from the machine, and goes
 mkdir -p /etc/kagent /srv/pods /srv/precious
 echo '# mine' >/etc/kagent/config.yaml
 echo precious >/srv/precious/file
