@@ -14,8 +14,9 @@ matters and what helps:
 - \`note\`: worth knowing; nothing need be done.
 
 \`--fix\` does what can safely be done about the first two. Whatever it changes is noted in the data dir first, and undone by
-\`kagent uninstall\`. \`--json\` (or \`-o json\`) is for programs, \`--verbose\` lists what is fine as well. Ports, ranges and the like are
-taken from \`/etc/kagent/config.yaml\`. A start looks for the fatal ones, and logs those warnings that cost it nothing to look for.
+\`kagent uninstall\`. \`--json\` (or \`-o json\`) is for programs, \`--verbose\` lists what is fine as well. Fine is what was looked at: a check that
+cannot look (a file of the kernel's that is not there), or has nothing to look at (ports, while kagent itself has them), is counted apart, and
+\`--verbose\` and \`notLooked\` in JSON have its reason. Ports, ranges and the like are taken from \`/etc/kagent/config.yaml\`. A start looks for the fatal ones, and logs those warnings that cost it nothing to look for.
 
 \`kagent doctor --from https://SERVER:9345 --token TOKEN\` looks at the way to a server as well; a box that has joined needs no
 token. The server sends packets of several sizes to the box that asks, and counts those that come from it. They go to UDP 8472

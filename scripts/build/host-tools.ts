@@ -6,9 +6,9 @@
 import { existsSync } from 'node:fs';
 import { copyFile, readFile, readlink, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { busyboxLicence, busyboxVersion } from './busybox.ts';
 import { hashOf, hashOfFile, type Cache } from './cache.ts';
 import { candidateOf, unpackDebian } from './debian.ts';
-import type { BusyboxPackage } from './images.ts';
 import type { Part } from './modules.ts';
 import type { Artefact, Plan, Producer } from './plan.ts';
 import type { Target } from './target.ts';
@@ -87,9 +87,8 @@ export async function planHostTools(options: {
   readonly cache: Cache;
   /** Has the file `busybox`. */
   readonly busybox: Producer;
-  readonly busyboxVersion: BusyboxPackage;
 }): Promise<Pick<Plan, 'producers' | 'artefacts' | 'links' | 'components'>> {
-  const { target, sources, cache, busybox, busyboxVersion } = options;
+  const { target, sources, cache, busybox } = options;
   const wanted = Object.entries(filesOf(target));
   const versions = new Map(await Promise.all(wanted.map(async ([name]) => [name, await candidateOf(name)] as const)));
   const script = join(sources, 'iptables');
@@ -140,8 +139,8 @@ export async function planHostTools(options: {
         ...artefact('busybox', `${folder}/busybox`),
         producer: busybox,
         component: 'busybox',
-        version: busyboxVersion.version,
-        licence: busyboxVersion.licence,
+        version: busyboxVersion,
+        licence: busyboxLicence,
       },
     ],
     links: [

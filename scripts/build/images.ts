@@ -1,12 +1,7 @@
 /**
  * The images that travel in the bundle. Their names are ours: these are our own builds.
  */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { candidateOf, unpackDebian, type DebianPackage } from './debian.ts';
 import type { Image } from './oci.ts';
-import { run } from './run.ts';
-import { targetOf, type Target } from './target.ts';
 
 /** Ours to count up, when pause.c changes. */
 export const pauseVersion = '0.1';
@@ -55,37 +50,3 @@ export function busyboxImage(arch: string, busybox: Uint8Array, applets: readonl
 
 /** Upstream's first number: which version it is beyond that depends on the distribution, and manifests should not. */
 export const busyboxTag = '1';
-
-export interface BusyboxPackage extends DebianPackage {
-  readonly licence: string;
-}
-
-/** The distribution's own: static and small. */
-export async function busyboxPackage(): Promise<BusyboxPackage> {
-  const name = 'busybox-static';
-  return { name, version: await candidateOf(name), licence: 'GPL-2.0-only' };
-}
-
-/** Leaves `busybox`, the paths of its applets in `applets` and `copyright` in `dir`. */
-export async function fetchBusybox(wanted: BusyboxPackage, target: Target, dir: string): Promise<void> {
-  const cwd = dir;
-  if (target.isForeign) {
-    // Only this machine's own can be asked what it has in it: the same source, built with the same configuration.
-    await unpackDebian(wanted, targetOf(process.arch), dir);
-    await run('sh', ['-c', `${busyboxFile} && $file --list-full > applets && rm -r package`], { cwd });
-  }
-  await unpackDebian(wanted, target, dir);
-  await run(
-    'sh',
-    ['-c', `${busyboxFile} && mv $file . && mv package/usr/share/doc/busybox-static/copyright . && rm -r package`],
-    { cwd },
-  );
-  if (!target.isForeign) await run('sh', ['-c', './busybox --list-full > applets'], { cwd });
-}
-
-/** Debian 13 has no /bin of its own any more. */
-const busyboxFile = 'file=$(ls package/bin/busybox package/usr/bin/busybox 2>/dev/null || true)';
-
-export async function readApplets(dir: string): Promise<string[]> {
-  return (await readFile(join(dir, 'applets'), 'utf8')).trim().split('\n').toSorted();
-}

@@ -4,20 +4,11 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { busyboxLicence, busyboxPart, busyboxProducer, busyboxVersion, readApplets } from './busybox.ts';
 import { hashOf, hashOfFile, hashOfFolder, type Cache, type Entry } from './cache.ts';
 import { buildGo, compilers, goKey, upstreamOf } from './go.ts';
 import { planHostTools } from './host-tools.ts';
-import {
-  busyboxImage,
-  busyboxPackage,
-  busyboxTag,
-  corednsImage,
-  fetchBusybox,
-  pauseImage,
-  pauseVersion,
-  readApplets,
-  type BusyboxPackage,
-} from './images.ts';
+import { busyboxImage, busyboxTag, corednsImage, pauseImage, pauseVersion } from './images.ts';
 import type { Part } from './modules.ts';
 import { writeImage, type Image } from './oci.ts';
 import type { PackFile } from './pack.ts';
@@ -178,14 +169,7 @@ async function planImages(
       await run(target.cc, flags, { cwd: pauseFolder });
     },
   };
-  const busyboxVersion = await busyboxPackage();
-  const busybox: Producer = {
-    name: 'busybox',
-    key: hashOf([busyboxVersion, arch]),
-    estimateMs: 3000,
-    tools: ['debianPackages'],
-    build: (dir) => fetchBusybox(busyboxVersion, target, dir),
-  };
+  const busybox = busyboxProducer(target);
   const recipe = hashOf([await hashOfFile(join(here, 'oci.ts')), await hashOfFile(join(here, 'images.ts'))]);
   const folderOf = (producer: Producer) => cache.entry(producer);
   const image = (producer: Producer, make: (dir: string) => Promise<Image>): Producer => ({
@@ -214,14 +198,14 @@ async function planImages(
     image: `kagent.sh/${name}:${tag}`,
   });
   const sources = join(components, 'host-tools');
-  const tools = await planHostTools({ target, sources, cache, busybox, busyboxVersion });
+  const tools = await planHostTools({ target, sources, cache, busybox });
   return {
     producers: [pause, busybox, pauseArchive, busyboxArchive, corednsArchive, ...tools.producers],
     links: tools.links,
     artefacts: [
       ...tools.artefacts,
       artefact(pauseArchive, 'pause', pauseVersion, pauseVersion, 'Apache-2.0'),
-      artefact(busyboxArchive, 'busybox', busyboxTag, busyboxVersion.version, busyboxVersion.licence),
+      artefact(busyboxArchive, 'busybox', busyboxTag, busyboxVersion, busyboxLicence),
       artefact(corednsArchive, 'coredns', corednsVersion, corednsVersion, coredns.component.licence),
     ],
     components: [
@@ -229,15 +213,10 @@ async function planImages(
       { name: 'pause', version: pauseVersion, licence: 'Apache-2.0', parts: async () => [] },
       {
         name: 'busybox',
-        version: busyboxVersion.version,
-        licence: busyboxVersion.licence,
-        parts: async () => [await busyboxPart(busyboxVersion, await folderOf(busybox))],
+        version: busyboxVersion,
+        licence: busyboxLicence,
+        parts: async () => [await busyboxPart(await folderOf(busybox))],
       },
     ],
   };
-}
-
-async function busyboxPart({ name, version, licence }: BusyboxPackage, dir: string): Promise<Part> {
-  const text = await readFile(join(dir, 'copyright'), 'utf8');
-  return { name, version, purl: `pkg:deb/debian/${name}@${version}`, licence, texts: [text.trim()] };
 }

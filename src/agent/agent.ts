@@ -4,6 +4,7 @@
  *
  *   join ─▶ load-balancer ─▶ kubelet, kube-proxy, flanneld ─▶ cni ─▶ node-ready
  *   containerd ─▶ images, kubelet
+ *   join ─▶ resolv-conf ─▶ kubelet
  *   registries ─▶ kubelet
  *   join ─▶ channel
  *   node-ready ─▶ cluster-dns, offline-memory
@@ -19,7 +20,7 @@ import type { ClusterSettings } from '../shared/protocol/join.ts';
 import { addressWatch } from './address-watch.ts';
 import { NodeRemovedError } from './channel/channel.ts';
 import type { NodeConfig } from './config.ts';
-import { hostRoot, nodeAddress, type WantedAddress } from './host/host.ts';
+import { findResolvConf, hostRoot, nodeAddress, type WantedAddress } from './host/host.ts';
 import { createLoadBalancer } from './load-balancer/load-balancer.ts';
 import { Membership, type MembershipOptions } from './membership.ts';
 import {
@@ -32,9 +33,10 @@ import {
   serviceRoute,
 } from './network/network.ts';
 import { beatAtEvents, nodeChannel } from './node-channel.ts';
-import { kubeletComponent, kubeProxyComponent, nodeReady, podCidr } from './node/node.ts';
+import { endDnsPods, kubeletComponent, kubeProxyComponent, nodeReady, podCidr } from './node/node.ts';
 import { noOfflineBoot, offlineBoot } from './offline-boot.ts';
 import { createRegistries } from './registries/registries.ts';
+import { followResolvConf } from './resolv-conf.ts';
 import { containerdComponent, imagesComponent } from './runtime/runtime.ts';
 
 export interface AgentOptions extends Omit<MembershipOptions, 'externalIps'> {
@@ -111,6 +113,7 @@ export function createAgent(options: AgentOptions): readonly Component[] {
       recordPath: joinPath(paths.agent.dir, 'images.json'),
       log,
     }),
+    resolvConfOf(options, membership),
     ...Object.values(node),
     podProbes,
     serviceRoute({ after: ['join'], serviceCidr: () => membership.settings.serviceCidr, log }),
@@ -140,6 +143,19 @@ export function createAgent(options: AgentOptions): readonly Component[] {
     beatAtEvents(options.events, channel),
     ...offline.components,
   ];
+}
+
+function resolvConfOf({ config, events, log }: AgentOptions, membership: Membership): Component {
+  const hasIPv6 = () => membership.settings.flannelBackend === 'none'; // then the network is somebody else's
+  return followResolvConf({
+    after: ['join'],
+    path: membership.facts.resolvConfPath,
+    look: config.resolvConf === undefined ? () => findResolvConf(hostRoot(), { hasIPv6: hasIPv6() }) : undefined,
+    endDnsPods: async (startedBeforeMs, signal) =>
+      membership.settings.disableCoredns === true || (await endDnsPods(membership.ownNode, startedBeforeMs, signal)),
+    events,
+    log,
+  });
 }
 
 async function restart(component: Component): Promise<void> {
@@ -216,7 +232,7 @@ function nodePrograms(
 
   return {
     containerd,
-    kubelet: deferred('kubelet', ['join', 'containerd', 'registries', ...after.balancer], () => {
+    kubelet: deferred('kubelet', ['join', 'containerd', 'registries', 'resolv-conf', ...after.balancer], () => {
       const { files } = membership.identity;
       return kubeletComponent({
         ...inCluster(),

@@ -3,7 +3,7 @@ import { findBundle, unpack, type Bundle } from '../shared/assets/assets.ts';
 import { task, type Component } from '../shared/component/component.ts';
 import { foreground, type Foreground } from '../shared/cli/cli.ts';
 import { openDaemon, type Daemon, type DaemonStatus } from '../shared/daemon/daemon.ts';
-import { writeFileIfChanged } from '../shared/files/files.ts';
+import { letThrough, makeFolder, writeFileIfChanged } from '../shared/files/files.ts';
 import { openJournal, type Journal } from '../shared/journal/journal.ts';
 import { pathsOf, runPaths, type Paths } from '../shared/paths.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
@@ -111,6 +111,8 @@ export async function openBox(options: BoxOptions): Promise<Box> {
   claimFolders(journal, paths, runsNode ? undefined : []); // before openDaemon makes the first
   if (config.withNodeId) keepNodeId(paths);
   const nodeName = wantedName(config, paths);
+  makeFolder(runPaths.dir, 0o755);
+  letThrough(runPaths.dir); // runc goes through it as the user of a pod with a user namespace of its own
   const daemon = await openDaemon({
     mode,
     paths,

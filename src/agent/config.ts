@@ -37,7 +37,9 @@ export const nodeSettings = {
   flannelIface: z.string().optional().describe("Interface of flannel's traffic (that of the node's address)"),
   resolvConf: kinds.absolutePath
     .optional()
-    .describe("resolv.conf that pods' DNS is made from (the host's, without loopback servers)"),
+    .describe(
+      "resolv.conf that pods' DNS is made from (the host's, as it is at any time, without servers on loopback or of IPv6)",
+    ),
   snapshotter: z.enum(['overlayfs', 'native']).default('overlayfs').describe("containerd's snapshotter"),
   defaultRuntime: z
     .string()

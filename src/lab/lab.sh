@@ -15,6 +15,7 @@
 # LAB_ROOT, LAB_INIT: for `up`, the folder whose copy the host's root is, and its first program, a service manager; without
 # them a host is a copy of this machine on which nothing runs.
 set -euo pipefail
+umask 022 # a host's own users enter its root, whatever the shell before had
 LAB=${LAB:-/var/tmp/klab}
 LAB_PREFIX=${LAB_PREFIX:-klab}
 LAB_NET=${LAB_NET:-10.77.0}

@@ -1,8 +1,8 @@
 /** The labs of this box, a file each. It is written before anything is made, and goes when nothing is left. */
-import { mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemCode } from '../shared/errors.ts';
-import { readFileIfExists } from '../shared/files/files.ts';
+import { makeFolder, readFileIfExists } from '../shared/files/files.ts';
 import { LabExistsError } from './errors.ts';
 import { LabRecord } from './hosts.ts';
 
@@ -27,7 +27,7 @@ export function labRecords(dir = labsDir): Records {
   return {
     find,
     claim(lab) {
-      mkdirSync(dir, { recursive: true, mode: 0o700 });
+      makeFolder(dir, 0o700);
       try {
         writeFileSync(fileOf(lab.name), JSON.stringify(lab), { flag: 'wx', mode: 0o600 });
       } catch (error) {

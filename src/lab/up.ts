@@ -7,11 +7,12 @@ import {
   readdirSync,
   statfsSync,
 } from 'node:fs';
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isSea } from 'node:sea';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
+import { makeFolder } from '../shared/files/files.ts';
 import { findBundle, type Bundle } from '../shared/assets/assets.ts';
 import { messageOf, systemCode } from '../shared/errors.ts';
 import { defaultDataDir } from '../shared/paths.ts';
@@ -95,7 +96,7 @@ function makeDir({ dir }: LabRecord): void {
 /** A copy, since what a running host sees must not change; whole, also of a slim executable with a bundle beside it. */
 async function copyExecutable(lab: LabRecord, executable: string, bundle: Bundle): Promise<void> {
   const target = join(sharedDir(lab), 'kagent');
-  await mkdir(sharedDir(lab));
+  makeFolder(sharedDir(lab), 0o755);
   await copyFile(executable, target, constants.COPYFILE_FICLONE);
   if (bundle.path === executable) return;
   await pipeline(createReadStream(bundle.path, { start: bundle.start }), createWriteStream(target, { flags: 'a' }));

@@ -5,10 +5,10 @@
  *
  *   kube-apiserver ──gRPC──▶ datastore-worker ──batches──▶ writer-worker ──▶ store.db
  */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import type { Worker, WorkerOptions } from 'node:worker_threads';
+import { makeFolder } from '../shared/files/files.ts';
 import { nativeAddonPath, startWorker } from '../shared/assets/assets.ts';
 import type { Component } from '../shared/component/component.ts';
 import { conditionTracker } from '../shared/component/component.ts';
@@ -50,7 +50,7 @@ const writerLimits: WorkerOptions['resourceLimits'] = { maxYoungGenerationSizeMb
 
 /** @throws {ForwardedError} with the code of what went wrong in a thread, such as STORE_LOCKED */
 export async function startDatastore(options: DatastoreOptions): Promise<Datastore> {
-  await mkdir(options.dir, { recursive: true, mode: 0o700 });
+  makeFolder(options.dir, 0o700);
   const { port1, port2 } = new MessageChannel();
   const writerData: WriterWorkerData = {
     path: join(options.dir, 'store.db'),

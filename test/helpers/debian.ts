@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { defaultCacheDir, hashOf, openCache } from '../../scripts/build/cache.ts';
+import { mirror } from '../../scripts/build/debian.ts';
 
 const run = promisify(execFile);
 
@@ -74,14 +75,4 @@ export async function bareRoot(suite: string): Promise<string> {
     },
   });
   return join(entry, 'root');
-}
-
-/** Where this machine's own apt has Debian from. */
-export async function mirror(): Promise<string> {
-  const format = '$(ORIGIN) $(SITE)';
-  const { stdout } = await run('apt-get', ['indextargets', '--format', format, 'Created-By: Packages']);
-  const site = /^Debian (\S+)$/m.exec(stdout)?.[1];
-  if (site === undefined)
-    throw new Error("this machine's apt knows no Debian mirror: apt-get update, or other sources");
-  return site;
 }

@@ -7,7 +7,7 @@ import { copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { defaultCacheDir, hashOf, openCache } from '../../scripts/build/cache.ts';
-import { mirror } from '../helpers/debian.ts';
+import { mirror } from '../../scripts/build/debian.ts';
 import { hardenedCommands, hardenedFiles, hardenedFileSystems, hardenedPackages } from './hardened.ts';
 import { bootScript, bootUnit, firewallFiles, networkPackages, services } from './setup.ts';
 

@@ -33,6 +33,15 @@ export interface Fault {
   readonly code?: string;
 }
 
+/** A check that could not look, or had nothing to look at. Nobody may read of it that all is well. */
+export interface NotLooked {
+  /** Why, in words that follow a colon. */
+  readonly notLooked: string;
+}
+
+/** No fault at all: what was looked at is fine. */
+export type Looked = readonly Fault[] | NotLooked;
+
 /** A fault as it is shown. */
 export interface Finding extends Fault {
   readonly check: string;
@@ -54,7 +63,7 @@ export interface Check<Subject = Box> {
   readonly isCheap?: boolean;
   /** Only on a box that runs pods. */
   readonly forNodes?: boolean;
-  look(subject: Subject): readonly Fault[] | Promise<readonly Fault[]>;
+  look(subject: Subject): Looked | Promise<Looked>;
   /** Does it. @returns what was done, in sentences */
   repair?(subject: Subject, hands: Hands): Promise<readonly string[]>;
 }
@@ -86,6 +95,8 @@ export interface Tools {
   /** A program that is not there answers 127. */
   run(command: string, ...args: readonly string[]): Promise<{ readonly code: number; readonly stdout: string }>;
   space(path: string): DiskSpace;
+  /** The code with which a name server refuses to look a name up; undefined: it has looked it up. */
+  lookUp(server: string): Promise<string | undefined>;
   /** Milliseconds that each of some writes took to be on disk. */
   fsyncTimes(dir: string): readonly number[];
 }
@@ -107,3 +118,12 @@ export function note(what: string, fix?: string): readonly Fault[] {
 }
 
 export const fine: readonly Fault[] = [];
+
+export function notLooked(because: string): NotLooked {
+  return { notLooked: because };
+}
+
+/** @param file whose absence leaves nothing to be said */
+export function unreadable(file: string): NotLooked {
+  return notLooked(`${file} cannot be read`);
+}

@@ -17,8 +17,10 @@ import type { Way } from './way.ts';
 export interface Diagnosis {
   /** The worst first. */
   readonly findings: readonly Finding[];
-  /** Names of the checks that saw nothing. */
+  /** Names of the checks that looked, and saw nothing. */
   readonly fine: readonly string[];
+  /** Those that could not look, or had nothing to look at. */
+  readonly notLooked: readonly { readonly check: string; readonly because: string }[];
 }
 
 export interface Repair {
@@ -70,12 +72,17 @@ function checksFor({ needs }: Box): readonly Check[] {
 export async function diagnose<Subject>(checks: readonly Check<Subject>[], subject: Subject): Promise<Diagnosis> {
   const findings: Finding[] = [];
   const fine: string[] = [];
+  const notLooked: Diagnosis['notLooked'][number][] = [];
   for (const check of checks) {
-    const faults = await check.look(subject);
-    if (faults.length === 0) fine.push(check.name);
-    findings.push(...faults.map((fault) => findingOf(check, fault)));
+    const looked = await check.look(subject);
+    if ('notLooked' in looked) {
+      notLooked.push({ check: check.name, because: looked.notLooked });
+      continue;
+    }
+    if (looked.length === 0) fine.push(check.name);
+    findings.push(...looked.map((fault) => findingOf(check, fault)));
   }
-  return { findings: inOrder(findings), fine };
+  return { findings: inOrder(findings), fine, notLooked };
 }
 
 function findingOf<Subject>(check: Check<Subject>, fault: Fault): Finding {
@@ -87,6 +94,7 @@ export function merged(parts: readonly Diagnosis[]): Diagnosis {
   return {
     findings: inOrder(parts.flatMap(({ findings }) => findings)),
     fine: parts.flatMap(({ fine }) => fine),
+    notLooked: parts.flatMap(({ notLooked }) => notLooked),
   };
 }
 
@@ -103,10 +111,9 @@ function removeIfEmpty(dir: string): void {
   }
 }
 
-/** What the walk to a server has shown. Where it ended early, the checks of what lies behind are not counted as fine. */
+/** What the walk to a server has shown. */
 export async function examineWay(way: Way): Promise<Diagnosis> {
-  const { findings, fine } = await diagnose(serverChecks, way);
-  return { findings, fine: way.met === undefined ? [] : fine };
+  return await diagnose(serverChecks, way);
 }
 
 /** Every check there is, in the order of their groups. */

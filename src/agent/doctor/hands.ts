@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, statSync, writeFileSync, readFileSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { writeFileAtomicSync } from '../../shared/files/files.ts';
+import { makeFolder, writeFileAtomicSync } from '../../shared/files/files.ts';
 import type { Journal } from '../../shared/journal/journal.ts';
 import { currentBoot, type HostRoot } from '../host/host.ts';
 import type { Tools } from './check.ts';
@@ -37,7 +37,7 @@ export function createHands(options: {
         path,
         ...(before !== undefined && { before: before.content.toString('base64'), mode: before.mode }),
       });
-      mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+      makeFolder(dirname(path), 0o755);
       writeFileAtomicSync(path, content, before?.mode ?? mode);
     },
     setSysctl(name, value) {

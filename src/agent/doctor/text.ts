@@ -9,13 +9,15 @@ export function diagnosisText(
   repairs: readonly Repair[],
   options: { readonly checks: readonly Check<never>[]; readonly isVerbose: boolean },
 ): string {
-  const { findings, fine } = diagnosis;
+  const { findings, fine, notLooked } = diagnosis;
   return [
     ...repairs.map(repairText),
-    ...(options.isVerbose ? [fineText(fine, options.checks)] : []),
+    ...(options.isVerbose ? [fineText(fine, options.checks), notLookedText(notLooked)] : []),
     ...findings.map(findingText),
-    summary(findings, fine.length),
-  ].join('\n');
+    summary(findings, fine.length, notLooked.length),
+  ]
+    .filter((part) => part !== '')
+    .join('\n');
 }
 
 /** What is left to do, and how: the last screen of an installation. */
@@ -51,7 +53,12 @@ function findingText({ severity, check, what, why, fix, canFix }: Finding): stri
   return `${severity.padEnd(9)}${check}: ${what}\n${indent}why: ${why}\n${fixText(fix, canFix)}\n`;
 }
 
-function summary(findings: readonly Finding[], fineCount: number): string {
+function notLookedText(notLooked: Diagnosis['notLooked']): string {
+  if (notLooked.length === 0) return '';
+  return `Not looked at\n${notLooked.map(({ check, because }) => `  --  ${check}: ${because}`).join('\n')}\n`;
+}
+
+function summary(findings: readonly Finding[], fineCount: number, notLookedCount: number): string {
   const count = (wanted: Finding['severity']) => findings.filter(({ severity }) => severity === wanted).length;
   const parts = [
     [count('fatal'), 'that would keep kagent from starting'],
@@ -59,12 +66,14 @@ function summary(findings: readonly Finding[], fineCount: number): string {
     [count('note'), 'to know'],
   ] as const;
   const found = parts.filter(([number]) => number > 0).map(([number, what]) => `${number} ${what}`);
-  const rest = fineCount === 1 ? '1 check is fine.' : `${fineCount} checks are fine.`;
+  const fine = fineCount === 1 ? '1 check is fine' : `${fineCount} checks are fine`;
+  const others = notLookedCount === 1 ? '1 had nothing to look at' : `${notLookedCount} had nothing to look at`;
+  const rest = notLookedCount === 0 ? `${fine}.` : `${fine}, ${others} (--verbose says why).`;
   return found.length === 0 ? rest : `${found.join(', ')}; ${rest}`;
 }
 
 /** For programs. */
-export function diagnosisJson({ findings, fine }: Diagnosis, repairs: readonly Repair[]): string {
+export function diagnosisJson({ findings, fine, notLooked }: Diagnosis, repairs: readonly Repair[]): string {
   const isFit = findings.every(({ severity }) => severity !== 'fatal');
-  return JSON.stringify({ fit: isFit, findings, fine, fixed: repairs }, null, 2);
+  return JSON.stringify({ fit: isFit, findings, fine, notLooked, fixed: repairs }, null, 2);
 }

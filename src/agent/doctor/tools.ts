@@ -1,11 +1,16 @@
 import { execFile } from 'node:child_process';
+import { Resolver } from 'node:dns/promises';
 import { closeSync, fsyncSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { createFileSync, existingPart, temporaryBeside } from '../../shared/files/files.ts';
+import { messageOf, systemCode } from '../../shared/errors.ts';
 import type { Tools } from './check.ts';
 
 /** ufw and firewalld are Python, and slow on small boards. */
 const commandTimeoutMs = 60_000;
+const lookUpWithinMs = 1500;
+/** "There is no such thing" is an answer, too. */
+const answers: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA']);
 const writes = 50;
 const writeBytes = 4096;
 /** A disk that is slow has shown it by then. */
@@ -24,6 +29,17 @@ export function createTools(): Tools {
     space(path) {
       const { bsize, blocks, bavail, files, ffree } = statfsSync(existingPart(path));
       return { sizeBytes: blocks * bsize, freeBytes: bavail * bsize, inodes: files, freeInodes: ffree };
+    },
+    async lookUp(server) {
+      const resolver = new Resolver({ timeout: lookUpWithinMs, maxTimeout: lookUpWithinMs, tries: 2 });
+      try {
+        resolver.setServers([server]);
+        await resolver.resolve4('.'); // the root, which every server with a way to others knows: it has no address
+        return undefined;
+      } catch (error) {
+        const code = systemCode(error) ?? messageOf(error);
+        return answers.has(code) ? undefined : code;
+      }
     },
     fsyncTimes(dir) {
       const path = temporaryBeside(join(existingPart(dir), '.kagent-doctor'));

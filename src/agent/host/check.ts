@@ -1,9 +1,9 @@
-import { accessSync, constants, existsSync, mkdirSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { rfc3339, systemClock, type Clock } from '../../shared/clock.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
-import { existingPart, temporaryBeside } from '../../shared/files/files.ts';
-import { mountOf, parseMounts } from '../../shared/mounts/mounts.ts';
+import { existingPart, makeFolder, realPath, temporaryBeside } from '../../shared/files/files.ts';
+import { mountOf, parseMounts, type Mount } from '../../shared/mounts/mounts.ts';
 import { hasMemoryCgroup } from './cgroup.ts';
 import { hasCapability } from './capability.ts';
 import {
@@ -86,8 +86,23 @@ function capabilityProblems(root: HostRoot): readonly HostProblem[] {
 }
 
 function noExecProblems(dataDir: string, root: HostRoot): readonly HostProblem[] {
-  const mount = mountOf(dataDir, parseMounts(root.read('/proc/self/mountinfo') ?? ''));
+  const mount = mountUnder(dataDir, root);
   return mount?.options.includes('noexec') === true ? [new DataDirNoExecError(dataDir, mount.point)] : [];
+}
+
+/** What a folder, which may be a link to another disk and need not be there yet, is on. */
+export function mountUnder(folder: string, root: HostRoot): Mount | undefined {
+  return mountOf(realNameOf(folder), parseMounts(root.read('/proc/self/mountinfo') ?? ''));
+}
+
+/** A path through something that is no folder stays as it is: that is said by the check of the data dir. */
+function realNameOf(path: string): string {
+  try {
+    return realPath(path);
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return path;
+  }
 }
 
 function clockProblems(builtAt: string, clock: Clock): readonly HostProblem[] {
@@ -98,7 +113,7 @@ function clockProblems(builtAt: string, clock: Clock): readonly HostProblem[] {
 function dataDirProblems(dataDir: string, minFreeMiB: number): readonly HostProblem[] {
   const probe = temporaryBeside(join(dataDir, '.write-check'));
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    makeFolder(dataDir, 0o700);
     writeFileSync(probe, 'x', { flag: 'wx' });
     unlinkSync(probe);
   } catch (error) {

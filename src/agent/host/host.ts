@@ -21,7 +21,7 @@ export interface HostFacts {
   readonly systemdIsInit: boolean;
   /** logind waits for the kubelet before the host goes down. */
   readonly logindWaits: boolean;
-  /** A resolv.conf that pods can use: no loopback server in it. */
+  /** The resolv.conf for pods: `--resolv-conf`, or what is made of the host's and kept up to date (agent/resolv-conf.ts). */
   readonly resolvConfPath: string;
   readonly defaultInterface: string;
   readonly nodeIp: string;
@@ -32,11 +32,11 @@ export interface HostFacts {
   readonly iptablesFlavour: 'nft' | 'legacy';
 }
 
-export { checkHost, hostChecks, kernelProblems, type HostCheck, type HostNeeds } from './check.ts';
+export { checkHost, hostChecks, kernelProblems, mountUnder, type HostCheck, type HostNeeds } from './check.ts';
 export { capSysResource, hasCapability } from './capability.ts';
 export { cgroupVersion } from './cgroup.ts';
 export { featuresFor, featureState, kernelFiles, loadModule, type FlannelBackend, type KernelFiles } from './kernel.ts';
-export { findResolvConf, serversOf } from './resolv-conf.ts';
+export { fallbackServer, findResolvConf, serversOf, whyNone, type ResolvConf } from './resolv-conf.ts';
 export { hostAddresses, nodeAddress, nodeName, type NodeAddress, type WantedAddress } from './address.ts';
 export { deviceKind, ownDevice } from './devices.ts';
 export { defaultRoute, isDefault, isRouted, routesOf, type Route } from './routes.ts';

@@ -1,6 +1,5 @@
 import { accessSync, constants, existsSync, readlinkSync } from 'node:fs';
 import { delimiter, dirname, join, resolve } from 'node:path';
-import { writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Journal } from '../../shared/journal/journal.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { Paths } from '../../shared/paths.ts';
@@ -10,7 +9,6 @@ import { capSysResource, hasCapability } from './capability.ts';
 import { cgroupDriver, cgroupVersion } from './cgroup.ts';
 import type { HostFacts } from './host.ts';
 import { featuresFor, featureState, kernelFiles, loadModule, type FlannelBackend } from './kernel.ts';
-import { findResolvConf } from './resolv-conf.ts';
 import { hostRoot, type HostRoot } from './root.ts';
 import { prepareShutdown } from './shutdown.ts';
 import { applySysctls, nodeSysctls } from './sysctl.ts';
@@ -53,7 +51,7 @@ export async function prepareHost(options: PrepareOptions): Promise<HostFacts> {
     cgroupDriver: driver,
     systemdIsInit,
     logindWaits,
-    resolvConfPath: options.resolvConf ?? resolvConfForPods(paths, root, log),
+    resolvConfPath: options.resolvConf ?? join(paths.agent.etc, 'resolv.conf'),
     ...address,
     nodeName: name,
     conntrackWritable: isWritable(root.path('/proc/sys/net/netfilter/nf_conntrack_max')),
@@ -70,17 +68,6 @@ async function loadModules(backend: FlannelBackend, root: HostRoot, log: Log): P
       else log.warn('kernel module not loaded', { module });
     }),
   );
-}
-
-function resolvConfForPods(paths: Paths, root: HostRoot, log: Log): string {
-  const found = findResolvConf(root);
-  if (found.path !== undefined) return found.path;
-  const path = join(paths.agent.etc, 'resolv.conf');
-  writeFileIfChanged(path, found.text, 0o644);
-  if (found.usesFallback) {
-    log.warn('no name server that pods can reach; a public one is used, name another with --resolv-conf', { path });
-  }
-  return path;
 }
 
 function isWritable(path: string): boolean {

@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { writeFileIfChanged } from '../../shared/files/files.ts';
+import { makeFolder, writeFileIfChanged } from '../../shared/files/files.ts';
 import { noteOfFile, type Journal } from '../../shared/journal/journal.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { ServiceHost } from '../../shared/service/service.ts';
@@ -62,7 +62,7 @@ async function writeScopeDropIn({ host, log, serviceName }: ShutdownOptions): Pr
   const order = serviceName === undefined ? '' : `\n[Unit]\nBefore=${serviceName}.service\n`;
   const text = `# Written by kagent at each start.${order}\n[Scope]\nTimeoutStopSec=5s\n`;
   const path = host.path(scopeDropIn);
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  makeFolder(dirname(path), 0o755);
   if (!writeFileIfChanged(path, text, 0o644)) return;
   const { code, output } = await host.run('systemctl', ['daemon-reload']);
   if (code !== 0) log.warn('systemd was not told how long containers may take to stop', { error: output.trim() });

@@ -1,6 +1,6 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { writeFileIfChanged } from '../../shared/files/files.ts';
+import { makeFolder, writeFileIfChanged } from '../../shared/files/files.ts';
 import { runPaths, type Paths } from '../../shared/paths.ts';
 import { childEnvironment } from '../../shared/process/process.ts';
 import { processComponent, type Supervisor } from '../../shared/process/process.ts';
@@ -30,7 +30,7 @@ export function flannelComponent(options: FlannelOptions) {
     supervisor: options.supervisor,
     specify: async () => {
       writeFileIfChanged(configPath, flannelConfig(options.settings), 0o600);
-      mkdirSync(dirname(subnetPath), { recursive: true, mode: 0o755 });
+      makeFolder(dirname(subnetPath), 0o755);
       const earlier = versionOf(subnetPath); // flanneld reads it, to take back rules for a subnet it no longer has
       return {
         command: join(binDir, 'flanneld'),

@@ -1,6 +1,5 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeFileIfChanged } from '../../shared/files/files.ts';
+import { makeFolder, writeFileIfChanged } from '../../shared/files/files.ts';
 import { runPaths, type Paths } from '../../shared/paths.ts';
 import { childEnvironment } from '../../shared/process/process.ts';
 import { processComponent, type Supervisor } from '../../shared/process/process.ts';
@@ -47,7 +46,7 @@ export function kubeletComponent(options: KubeletOptions) {
     after: options.after,
     supervisor: options.supervisor,
     specify: async () => {
-      for (const dir of [paths.agent.podManifests, dropInDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
+      for (const dir of [paths.agent.podManifests, dropInDir]) makeFolder(dir, 0o700);
       const configuration = kubeletConfiguration({
         facts,
         clusterDns: settings.clusterDns,

@@ -7,4 +7,4 @@
 export { kubeletComponent, type KubeletOptions } from './kubelet.ts';
 export { kubeletConfiguration, type KubeletSettings } from './kubelet-config.ts';
 export { kubeProxyComponent, kubeProxyConfiguration, type KubeProxyOptions } from './kube-proxy.ts';
-export { nodeReady, podCidr, type OwnNodeOptions } from './own-node.ts';
+export { endDnsPods, nodeReady, podCidr, type OwnNodeOptions } from './own-node.ts';

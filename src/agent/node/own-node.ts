@@ -24,7 +24,10 @@ interface NodeCondition {
 }
 
 interface PodListObject {
-  readonly items: readonly { readonly status?: { readonly phase?: string } }[];
+  readonly items: readonly {
+    readonly metadata?: { readonly name?: string };
+    readonly status?: { readonly phase?: string; readonly startTime?: string };
+  }[];
 }
 
 const looks = { leastMs: 50, mostMs: 1000, timesLook: 4 };
@@ -63,6 +66,26 @@ export async function podsReported(options: OwnNodeOptions): Promise<void> {
   }).catch(() => {}); // the time is over, or the API has gone
 }
 
+/**
+ * Ends the cluster's DNS Pods on this node that started before a moment: what they ask others is fixed when they start. Their
+ * Deployment makes new ones. @returns whether kube-apiserver has done it
+ */
+export async function endDnsPods(
+  options: OwnNodeOptions,
+  startedBeforeMs: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const own = encodeURIComponent(`spec.nodeName=${options.nodeName}`);
+  const pods = '/api/v1/namespaces/kube-system/pods';
+  return withCredentials(options, async (get, remove) => {
+    const list = await get<PodListObject>(`${pods}?fieldSelector=${own}&labelSelector=k8s-app%3Dkube-dns`, signal);
+    if (list === undefined) return false;
+    const older = list.items.filter(({ status }) => Date.parse(status?.startTime ?? '') < startedBeforeMs);
+    const done = await Promise.all(older.map(({ metadata }) => remove(`${pods}/${metadata?.name ?? ''}`, signal)));
+    return done.every(Boolean);
+  });
+}
+
 /** Asks for the node until `look` finds something in it. */
 async function askUntil<T>(
   options: OwnNodeOptions,
@@ -80,23 +103,31 @@ async function askUntil<T>(
 
 /** The object at a path; undefined while kube-apiserver does not answer or refuses. */
 type Get = <T>(path: string, signal: AbortSignal) => Promise<T | undefined>;
+/** @returns whether it is gone, or going */
+type Remove = (path: string, signal: AbortSignal) => Promise<boolean>;
 
-async function withCredentials<T>(options: OwnNodeOptions, work: (get: Get) => Promise<T>): Promise<T> {
+async function withCredentials<T>(options: OwnNodeOptions, work: (get: Get, remove: Remove) => Promise<T>): Promise<T> {
   const agent = httpsAgent({
     ca: readFileSync(options.caPath, 'utf8'),
     cert: readFileSync(options.certPath, 'utf8'),
     key: readFileSync(options.keyPath, 'utf8'),
   });
+  const ask = async (method: 'GET' | 'DELETE', path: string, signal: AbortSignal) => {
+    try {
+      const url = `${options.apiserverUrl}${path}`;
+      return await httpsRequest({ url, method, agent, timeoutMs: answersWithinMs }, signal);
+    } catch {
+      return undefined; // kube-apiserver is not up, or not again
+    }
+  };
   try {
-    return await work(async <Found>(path: string, signal: AbortSignal) => {
-      try {
-        const url = `${options.apiserverUrl}${path}`;
-        const { status, body } = await httpsRequest({ url, agent, timeoutMs: answersWithinMs }, signal);
-        return status === 200 ? (JSON.parse(body) as Found) : undefined;
-      } catch {
-        return undefined; // kube-apiserver is not up, or not again
-      }
-    });
+    return await work(
+      async <Found>(path: string, signal: AbortSignal) => {
+        const reply = await ask('GET', path, signal);
+        return reply?.status === 200 ? (JSON.parse(reply.body) as Found) : undefined;
+      },
+      async (path, signal) => [200, 202, 404].includes((await ask('DELETE', path, signal))?.status ?? 0),
+    );
   } finally {
     agent.destroy();
   }

@@ -6,13 +6,13 @@
  *   mirrors, TLS            containerd ── hosts.toml ──▶ registry
  *   passwords, rewrites     containerd ── hosts.toml ──▶ relay on 127.0.0.1 ──▶ registry
  */
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { conditionTracker, type Component } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
-import { readFileIfExists, writeFileIfChanged } from '../../shared/files/files.ts';
+import { makeFolder, readFileIfExists, writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { registriesOf, type Registry } from './endpoints.ts';
 import { readRegistries, type RegistriesFile } from './file.ts';
@@ -93,7 +93,7 @@ function writeHostsFiles(
   registries: readonly Registry[],
   relayed: Parameters<typeof hostsFile>[1],
 ): readonly string[] {
-  mkdirSync(dir, { recursive: true, mode: 0o755 });
+  makeFolder(dir, 0o755);
   const wanted = new Map(registries.map((one) => [one.name === '*' ? '_default' : one.name, hostsFile(one, relayed)]));
   const isOthers = (name: string) =>
     readFileIfExists(join(dir, name, 'hosts.toml'))?.startsWith(hostsFileHead) === false;

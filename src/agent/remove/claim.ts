@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { claimOf, missingAbove, type Journal, type MadeOf } from '../../shared/journal/journal.ts';
 import { configDir, type Paths } from '../../shared/paths.ts';
 
@@ -10,20 +11,42 @@ export function customaryFolders(paths: Paths): readonly string[] {
 /** Other programs' pods have their notes there as well: ours go by their names, the folders when they are empty. */
 const sharedFolders = ['/var/lib/cni', '/var/lib/cni/results'];
 
+/** The kubelet's folders in its own: another one may have filled them before, and each has its claim then. */
+function foldersOfKubelet({ agent }: Paths): readonly string[] {
+  return namesIn(agent.kubelet)
+    .map((name) => join(agent.kubelet, name))
+    .filter((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true);
+}
+
+/** Volumes of pods that were there before kagent. */
+export function othersPods(paths: Paths, journal: Journal): readonly string[] {
+  return ['pods', 'plugins'].flatMap((name) => {
+    const folder = join(paths.agent.kubelet, name);
+    return (claimFor(folder, journal)?.before ?? []).map((before) => join(folder, before));
+  });
+}
+
 /** Before the first start: what is in the folders that are going to be kagent's. The first look at each is what counts. */
 export function claimFolders(
   journal: Journal,
   paths: Paths,
   folders: readonly string[] = customaryFolders(paths),
 ): void {
+  const isFirst = claimFor(paths.agent.kubelet, journal) === undefined; // later they are full of our own
+  const inside = isFirst && folders.includes(paths.agent.kubelet) ? foldersOfKubelet(paths) : [];
   const shared = sharedFolders.filter((folder) => !existsSync(folder));
   journal.record(
     ...missingAbove(paths.dataDir),
     ...shared.map((path) => ({ kind: 'folder', path }) as const),
-    ...[paths.dataDir, configDir, ...folders].map(claimOf),
+    ...[paths.dataDir, configDir, ...folders, ...inside].map(claimOf),
   );
 }
 
 export function claimFor(path: string, journal: Journal): MadeOf<'claim'> | undefined {
   return journal.entries().find((made): made is MadeOf<'claim'> => made.kind === 'claim' && made.path === path);
+}
+
+/** None where the folder is not there, or is a link that leads nowhere. */
+function namesIn(folder: string): readonly string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
 }

@@ -1,6 +1,9 @@
-import { lstatSync, readdirSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { toolCache } from '../../shared/cli/cli.ts';
 import type { Journal } from '../../shared/journal/journal.ts';
+import { realPath } from '../../shared/files/files.ts';
+import { isBelow, readMounts } from '../../shared/mounts/mounts.ts';
 import { configDir, runPaths, type Paths } from '../../shared/paths.ts';
 import type { ServiceHost } from '../../shared/service/service.ts';
 import { claimFor, customaryFolders } from './claim.ts';
@@ -23,6 +26,7 @@ export async function removeData(options: DataOptions): Promise<Outcome> {
     await removeTree(host.path(runPaths.dir)),
     await removeButOwners(config, journal, { isOurs: (name) => ownConfig.test(name) }),
   ];
+  outcomes.push(await removeTree(host.path(toolCache(process.env)))); // of calls before there was a data dir
   if (keepData) return together([...outcomes, stays(`${paths.dataDir}: as asked`)]);
   const claimed = journal.entries().flatMap((made) => (made.kind === 'claim' ? made.path : []));
   const own = [paths.dataDir, config];
@@ -38,18 +42,27 @@ export async function removeData(options: DataOptions): Promise<Outcome> {
 /** A folder that somebody chose for copies of the cluster is somebody's. */
 function snapshotsStay({ paths, snapshotDir }: DataOptions): Outcome {
   if (snapshotDir === undefined || isEmptyOrMissing(snapshotDir)) return nothing;
-  if (snapshotDir.startsWith(`${paths.dataDir}/`)) return nothing;
+  if (isBelow(realPath(snapshotDir), realPath(paths.dataDir))) return nothing;
   return stays(
     `${snapshotDir}: snapshots were kept there, which hold the cluster's Secrets; remove them if they are no longer needed`,
   );
 }
 
-/** A folder that another Kubernetes had filled before is none of ours. */
+/**
+ * What another Kubernetes had in it before is none of ours; what has come since is. A pod's folder in which something is still
+ * mounted, where our pods' mounts have gone, is of one that runs, and stays too.
+ */
 async function removeCustomary(folder: string, journal: Journal): Promise<Outcome> {
-  if (isEmptyOrMissing(folder)) return claimFor(folder, journal) === undefined ? nothing : removeOwn(folder, journal);
   const claim = claimFor(folder, journal);
-  if (claim !== undefined && (claim.before ?? []).length === 0) return removeOwn(folder, journal);
-  return stays(`${folder}: it was there before kagent`);
+  if (claim === undefined) return isEmptyOrMissing(folder) ? nothing : stays(`${folder}: it was there before kagent`);
+  if (isEmptyOrMissing(folder) || (claim.before ?? []).length === 0) return removeOwn(folder, journal);
+  const mounts = readMounts().map(({ point }) => point);
+  const isInUse = (path: string) => mounts.some((point) => isBelow(point, realPath(path)));
+  const kept = readdirSync(folder)
+    .filter((name) => claim.before?.includes(name) === true || isInUse(join(folder, name)))
+    .map((name) => join(folder, name));
+  const outcome = await removeOwn(folder, journal, kept);
+  return kept.length === 0 ? outcome : together([outcome, stays(`${folder}: what was there before kagent`)]);
 }
 
 /**
@@ -87,7 +100,7 @@ async function removeOwn(folder: string, journal: Journal, kept: readonly string
 }
 
 function isEmptyOrMissing(folder: string): boolean {
-  return !exists(folder) || readdirSync(folder).length === 0;
+  return !existsSync(folder) || readdirSync(folder).length === 0; // a link that leads nowhere has nothing in it
 }
 
 const nothing: Outcome = { stayed: [], failed: [] };

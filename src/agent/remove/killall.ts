@@ -6,6 +6,7 @@ import { endPods } from '../runtime/runtime.ts';
 import type { BoxParts, Outcome, RemoveOptions } from './remove.ts';
 import { stopKagent } from './stop.ts';
 import { printOutcome, runSteps, type Step } from './steps.ts';
+import { othersPods } from './claim.ts';
 import { undoNetworkSysctls } from './undo.ts';
 
 export const realParts: BoxParts = {
@@ -48,7 +49,13 @@ export function killallSteps(
         return {};
       },
     },
-    { title: 'pods ended', run: async () => ({ failed: (await parts.endPods(paths)).left }) },
+    {
+      title: 'pods ended',
+      run: async () => {
+        const { left, stayed } = await parts.endPods({ paths, others: othersPods(paths, journal) });
+        return { failed: left, stayed };
+      },
+    },
     {
       title: 'network settings put back',
       run: () => undoNetworkSysctls(journal, { host, restoreSysctl: parts.restoreSysctl }),

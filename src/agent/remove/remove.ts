@@ -8,6 +8,7 @@ import type { MadeOf, Undone } from '../../shared/journal/journal.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { NetworkRemoval } from '../network/network.ts';
 import type { Paths } from '../../shared/paths.ts';
+import type { EndPodsOptions, PodsEnded } from '../runtime/runtime.ts';
 import type { ServiceHost, ServiceManager } from '../../shared/service/service.ts';
 
 export interface RemoveOptions {
@@ -26,7 +27,7 @@ export interface RemoveOptions {
 
 /** Each says what stayed, and why. */
 export interface BoxParts {
-  endPods(paths: Paths): Promise<{ readonly left: readonly string[] }>;
+  endPods(pods: EndPodsOptions): Promise<Pick<PodsEnded, 'left' | 'stayed'>>;
   removeNetwork(removal: NetworkRemoval): Promise<{ readonly left: readonly string[] }>;
   removeCgroups(): readonly string[];
   readonly restoreSysctl: (made: MadeOf<'sysctl'>) => Undone;

@@ -1,6 +1,6 @@
 import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { rm, rmdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { messageOf } from '../../shared/errors.ts';
 import { realPath } from '../../shared/files/files.ts';
 import { isBelow, readMounts } from '../../shared/mounts/mounts.ts';
@@ -31,7 +31,8 @@ export async function emptyFolder(path: string, options: Partial<Left> = {}): Pr
 }
 
 function leftBy({ mounts = readMounts().map((mount) => mount.point), kept = [] }: Partial<Left>): Left {
-  return { mounts, kept: kept.map(realPath) };
+  // By the names that entries of real folders have; a link that is kept is kept itself.
+  return { mounts, kept: kept.map((path) => join(realPath(dirname(path)), basename(path))) };
 }
 
 async function removeBelow(path: string, left: Left): Promise<Outcome> {

@@ -1,8 +1,14 @@
 import { rmdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { systemCode } from '../../shared/errors.ts';
-import { openJournal, type Journal, type Undone } from '../../shared/journal/journal.ts';
-import { installedServices, removeService, type InstalledService } from '../../shared/service/service.ts';
+import { openJournal, type Journal, type MadeOf, type Undone } from '../../shared/journal/journal.ts';
+import { defaultDataDir } from '../../shared/paths.ts';
+import {
+  installedServices,
+  removeService,
+  type InstalledService,
+  type ServiceHost,
+} from '../../shared/service/service.ts';
 import { claimFor } from './claim.ts';
 import { removeData } from './data.ts';
 import { killallSteps, realParts } from './killall.ts';
@@ -21,8 +27,14 @@ export interface UninstallOptions extends RemoveOptions {
 /** `killall`, and then everything the installer and kagent ever wrote. Run again, it finds nothing to do. */
 export async function runUninstall(options: UninstallOptions): Promise<Outcome> {
   const journal = openJournal(options.paths.journal);
-  const steps = [...killallSteps(options, journal), ...uninstallSteps(options, journal)];
-  const outcome = await runSteps(steps, options.print);
+  const services = installedServices(options.managers);
+  const steps = [...killallSteps(options, journal), ...uninstallSteps(options, journal, services)];
+  const done = await runSteps(steps, options.print);
+  const last =
+    done.failed.length === 0
+      ? await runSteps([lastStep(options, journal, services)], options.print)
+      : keptProgram(options, services);
+  const outcome = { stayed: [...done.stayed, ...last.stayed], failed: [...done.failed, ...last.failed] };
   printOutcome(outcome, options.print);
   return outcome;
 }
@@ -31,49 +43,70 @@ export async function runUninstall(options: UninstallOptions): Promise<Outcome> 
  * What has a name of ours (services, links, rules, the executable) is looked for, as a crash may leave more than was noted;
  * what has not (settings, files of the box that were changed, whose a folder was) is read in the journal.
  */
-function uninstallSteps(options: UninstallOptions, journal: Journal): readonly Step[] {
-  const { paths, host, managers, executable, keepData, snapshotDir, parts = realParts } = options;
-  const services = installedServices(managers);
+function uninstallSteps(
+  options: UninstallOptions,
+  journal: Journal,
+  services: readonly InstalledService[],
+): readonly Step[] {
+  const { paths, host, keepData, snapshotDir, parts = realParts } = options;
   const undoOptions = { host, restoreSysctl: parts.restoreSysctl };
   return [
     { title: 'settings put back', run: () => undoKinds(journal, ['sysctl', 'file', 'command'], undoOptions) },
     { title: 'service removed', run: () => removeServices(services, options) },
     { title: 'data removed', run: () => removeData({ paths, host, journal, keepData, snapshotDir }) },
-    {
-      title: 'executable removed',
-      run: async () => {
-        // Late, so that a run that was broken off can be repeated.
-        const executables = [...new Set([...services.map((service) => service.executable), executable])];
-        for (const path of executables.flatMap(programFiles)) await rm(path, { force: true });
-        for (const path of executables) putOwnersCommandsBack(path);
-        const libraries = libraryFiles(host);
-        for (const path of libraries) await rm(path, { force: true });
-        if (libraries.length > 0) await host.run('ldconfig', []);
-        return {};
-      },
-    },
-    { title: 'journal closed', run: () => closeJournal(journal, { paths, keepData, ...undoOptions }) },
   ];
 }
 
-/** The journal goes, its folder, and the folders made for the rest; unless something in it is still to be undone. */
+/** At the end, and only where nothing has failed: with the journal, and by the executable, an uninstallation is repeated. */
+function lastStep(options: UninstallOptions, journal: Journal, services: readonly InstalledService[]): Step {
+  const { paths, host, keepData, executable, parts = realParts } = options;
+  const undoOptions = { host, restoreSysctl: parts.restoreSysctl };
+  return {
+    title: 'journal and executable removed',
+    run: async () => {
+      const { folders, ...packages } = await closeJournal(journal, { paths, keepData, ...undoOptions });
+      await removePrograms(executablesOf(executable, services), host);
+      const { stayed, failed } = await undoAll(folders, undoOptions);
+      return { stayed: [...(packages.stayed ?? []), ...stayed], failed };
+    },
+  };
+}
+
+async function removePrograms(executables: readonly string[], host: ServiceHost): Promise<void> {
+  for (const path of executables.flatMap(programFiles)) await rm(path, { force: true });
+  for (const path of executables) putOwnersCommandsBack(path);
+  const libraries = libraryFiles(host);
+  for (const path of libraries) await rm(path, { force: true });
+  if (libraries.length > 0) await host.run('ldconfig', []);
+}
+
+function executablesOf(executable: string, services: readonly InstalledService[]): readonly string[] {
+  return [...new Set([...services.map((service) => service.executable), executable])];
+}
+
+function keptProgram({ executable, paths }: UninstallOptions, services: readonly InstalledService[]): Outcome {
+  const installed = executablesOf(executable, services).filter((path) => programFiles(path).length > 0);
+  const again = `uninstall${paths.dataDir === defaultDataDir ? '' : ` --data-dir ${paths.dataDir}`}`;
+  return {
+    stayed: installed.map((path) => `${path}: what has failed can be tried again with it: ${path} ${again}`),
+    failed: [],
+  };
+}
+
+/** The journal goes, and its folder; unless something in it is still to be undone. @returns also the folders made for the rest */
 async function closeJournal(
   journal: Journal,
   options: UndoOptions & Pick<UninstallOptions, 'paths' | 'keepData'>,
-): Promise<Undone> {
+): Promise<Undone & { readonly folders: readonly MadeOf<'folder'>[] }> {
   const { paths, keepData } = options;
   const packages = await undoKinds(journal, ['package'], options);
   const entries = journal.entries();
   const isDone = entries.every((made) => made.kind === 'claim' || made.kind === 'folder');
-  if (keepData || !isDone) return packages;
+  if (keepData || !isDone) return { ...packages, folders: [] };
   const dataDir = claimFor(paths.dataDir, journal);
   journal.keepOnly([]);
   if (dataDir !== undefined && dataDir.before === undefined) removeEmptyFolder(paths.dataDir);
-  const { stayed, failed } = await undoAll(
-    entries.filter((made) => made.kind === 'folder'),
-    options,
-  );
-  return { stayed: [...(packages.stayed ?? []), ...stayed], failed };
+  return { ...packages, folders: entries.filter((made) => made.kind === 'folder') };
 }
 
 /** What is in it, if anything, was named already. */

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, readdirSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { task, type Component } from '../../shared/component/component.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
-import { readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
+import { makeFolder, readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { childEnvironment } from '../../shared/process/process.ts';
 import { archiveImageNames } from './archive.ts';
@@ -48,7 +48,7 @@ export function imagesComponent(name: string, after: readonly string[], options:
  * @throws {ImageImportError} for a bundled one
  */
 export async function importArchives(options: ImagesOptions, signal: AbortSignal): Promise<readonly string[]> {
-  mkdirSync(options.userDir, { recursive: true, mode: 0o700 });
+  makeFolder(options.userDir, 0o700);
   const bundled = archivesIn(options.bundledDir);
   const user = archivesIn(options.userDir);
   if (bundled.length + user.length === 0) return [];

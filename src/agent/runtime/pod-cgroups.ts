@@ -1,51 +1,116 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, rmdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { messageOf } from '../../shared/errors.ts';
+import { messageOf, systemCode } from '../../shared/errors.ts';
+import { readFileIfExists } from '../../shared/files/files.ts';
 
 const run = promisify(execFile);
+const mountedAt = '/sys/fs/cgroup';
+const reapedWithinMs = 2000;
 
-/** The kubelet's trees: `kubepods` (cgroupfs) or `kubepods.slice` (systemd), in each hierarchy. Their processes have ended. */
-export async function removePodCgroups(left: string[]): Promise<number> {
-  await stopSlices(left);
-  const base = '/sys/fs/cgroup';
-  const hierarchies = existsSync(join(base, 'cgroup.controllers'))
-    ? [base]
-    : readdirSync(base).map((name) => join(base, name));
-  const trees = hierarchies
+export interface CgroupsRemoved {
+  readonly removed: number;
+  /** Each with its reason, for a person. */
+  readonly left: readonly string[];
+  /** What another Kubernetes has processes in. */
+  readonly stayed: readonly string[];
+}
+
+/** The cgroups of the pods that these processes are in, below a hierarchy: `/kubepods/burstable/pod7c0e…` */
+export function podCgroupsOf(pids: readonly number[]): readonly string[] {
+  const texts = pids.map((pid) => readIfAlive(`/proc/${pid}/cgroup`));
+  return [...new Set(texts.flatMap(podsIn))];
+}
+
+/** @param text of a /proc/PID/cgroup */
+export function podsIn(text: string): readonly string[] {
+  return [
+    ...text.matchAll(
+      /^\d+:[^:]*:(\/kubepods(?:\.slice)?\/(?:[^/\n]+\/)*?[^/\n]*pod[0-9a-f_-]{32,36}(?:\.slice)?)(?=\/|$)/gm,
+    ),
+  ].map(([, path = '']) => path);
+}
+
+/**
+ * The kubelet's trees: `kubepods` (cgroupfs) or `kubepods.slice` (systemd), in each hierarchy. Every Kubernetes calls them so:
+ * where processes are left in one, which are not ours since ours have ended, only the cgroups of our pods go.
+ */
+export async function removePodCgroups(own: readonly string[], base = mountedAt): Promise<CgroupsRemoved> {
+  const left: string[] = [];
+  const trees = hierarchiesBelow(base)
     .flatMap((dir) => [join(dir, 'kubepods'), join(dir, 'kubepods.slice')])
     .filter((path) => existsSync(path));
+  const ownDirs = hierarchiesBelow(base).flatMap((dir) => own.map((path) => join(dir, path)));
+  const isOthers = (path: string) => hasProcess(path, ownDirs);
+  const deadline = performance.now() + reapedWithinMs;
+  // The kernel reaps a container's last process a moment after it has ended.
+  while (trees.some(isOthers) && performance.now() < deadline) await delay(20);
+  const shared = trees.filter(isOthers);
+  const ours = shared.length > 0 ? ownDirs.filter((path) => existsSync(path)) : trees;
+  if (base === mountedAt) await stopSlices(shared.length > 0 ? own : ['kubepods.slice'], left);
   let removed = 0;
-  for (const tree of trees) {
-    const deadline = performance.now() + 2000;
-    // A cgroup is busy until the kernel has reaped its last process.
-    while (!removeTree(tree) && performance.now() < deadline) await delay(20);
+  for (const tree of ours) {
+    const until = performance.now() + reapedWithinMs;
+    while (!removeTree(tree) && performance.now() < until) await delay(20);
     if (existsSync(tree)) left.push(`cgroup ${tree} stays: a process is in it`);
     else removed += 1;
   }
-  return removed;
+  return { removed, left, stayed: shared.map((tree) => `cgroup ${tree}: processes of another Kubernetes are in it`) };
+}
+
+function hierarchiesBelow(base: string): readonly string[] {
+  if (existsSync(join(base, 'cgroup.controllers'))) return [base];
+  return existsSync(base) ? readdirSync(base).map((name) => join(base, name)) : [];
+}
+
+/** @param except folders that are not looked into */
+function hasProcess(path: string, except: readonly string[]): boolean {
+  if (except.includes(path)) return false;
+  if (readIfAlive(join(path, 'cgroup.procs')).trim() !== '') return true;
+  return foldersIn(path).some((name) => hasProcess(join(path, name), except));
 }
 
 /** systemd's own units, which would stay in its list without processes and cgroups. Stopping one stops those below. */
-async function stopSlices(left: string[]): Promise<void> {
+async function stopSlices(paths: readonly string[], left: string[]): Promise<void> {
   if (!existsSync('/run/systemd/system')) return;
-  try {
-    await run('systemctl', ['stop', 'kubepods.slice']);
-  } catch (error) {
-    left.push(`kubepods.slice stays: ${messageOf(error).trim()}`);
+  for (const unit of paths.map((path) => basename(path)).filter((name) => name.endsWith('.slice'))) {
+    try {
+      await run('systemctl', ['stop', unit]);
+    } catch (error) {
+      left.push(`${unit} stays: ${messageOf(error).trim()}`);
+    }
   }
 }
 
 function removeTree(path: string): boolean {
   try {
-    for (const entry of readdirSync(path, { withFileTypes: true })) {
-      if (entry.isDirectory()) removeTree(join(path, entry.name));
-    }
+    for (const name of foldersIn(path)) removeTree(join(path, name));
     rmdirSync(path);
     return true;
-  } catch {
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
     return !existsSync(path);
+  }
+}
+
+function foldersIn(path: string): readonly string[] {
+  try {
+    const entries = readdirSync(path, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return []; // it has gone meanwhile
+  }
+}
+
+/** A process's file gives ESRCH when it ends while it is read, a cgroup's ENODEV. */
+function readIfAlive(path: string): string {
+  try {
+    return readFileIfExists(path) ?? '';
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return '';
   }
 }

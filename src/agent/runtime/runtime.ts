@@ -7,6 +7,6 @@
 export { containerdComponent, type ContainerdOptions } from './containerd.ts';
 export { containerdConfig, type ContainerdSettings } from './config.ts';
 export { importArchives, imagesComponent, type ImagesOptions } from './images.ts';
-export { endPods, type PodsEnded } from './shims.ts';
+export { endPods, type EndPodsOptions, type PodsEnded } from './shims.ts';
 export { listImages, type StoredImage } from './containerd-api.ts';
 export { ContainerdTemplateError, GrpcError, ImageImportError } from './errors.ts';

@@ -1,14 +1,14 @@
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { basename, join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { messageOf } from '../../shared/errors.ts';
+import { messageOf, systemCode } from '../../shared/errors.ts';
 import { realPath } from '../../shared/files/files.ts';
-import { isBelow, readMounts, type Mount } from '../../shared/mounts/mounts.ts';
+import { isBelow, parseMounts, readMounts, type Mount } from '../../shared/mounts/mounts.ts';
 import { runPaths, type Paths } from '../../shared/paths.ts';
 import { processStat } from '../../shared/process/process.ts';
-import { removePodCgroups } from './pod-cgroups.ts';
+import { podCgroupsOf, removePodCgroups } from './pod-cgroups.ts';
 
 /** What `endPods` did, and what it could not do. */
 export interface PodsEnded {
@@ -18,6 +18,15 @@ export interface PodsEnded {
   readonly cgroups: number;
   /** Each with its reason, for a person. */
   readonly left: readonly string[];
+  /** What is not ours, in sentences. */
+  readonly stayed: readonly string[];
+}
+
+export interface EndPodsOptions {
+  readonly paths: Paths;
+  /** Folders below the kubelet's that another Kubernetes had filled before: their mounts stay. */
+  readonly others?: readonly string[];
+  readonly runDir?: string;
 }
 
 const deadlineMs = 10_000;
@@ -25,13 +34,17 @@ const run = promisify(execFile);
 
 /**
  * Ends every pod of our containerd, which must not run any more: shims and all below them, their mounts, network
- * namespaces and cgroups. Others' containers are not touched: a shim is ours by its `-address`. Safe to repeat.
+ * namespaces and cgroups. Others' containers are not touched, nor those of a kagent in a PID namespace below or beside this one,
+ * a lab's or another container's, whose paths are called as ours are: a shim is ours by its `-address` and by the folder
+ * that it finds there. Safe to repeat.
  */
-export async function endPods(paths: Paths, socketPath: string = runPaths.containerdSocket): Promise<PodsEnded> {
-  const processes = readProcesses();
-  const shims = processes.filter((entry) => isOurShim(entry.cmdline, socketPath)).map((entry) => entry.pid);
-  const orphans = containersOf(paths.agent.containerd, processes);
-  const all = withDescendants([...shims, ...orphans], processes);
+export async function endPods({
+  paths,
+  others = [],
+  runDir = runPaths.containerd,
+}: EndPodsOptions): Promise<PodsEnded> {
+  const { shims, all } = podProcesses(runDir);
+  const podCgroups = podCgroupsOf(all);
   for (const pid of shims) kill(pid); // first: a shim whose container ends would only tell containerd
   for (const pid of all) kill(pid);
   const deadline = performance.now() + deadlineMs;
@@ -39,14 +52,23 @@ export async function endPods(paths: Paths, socketPath: string = runPaths.contai
   const left = all.filter(isAlive).map((pid) => `process ${pid} does not end`);
   // A disk that its owner mounted elsewhere below the kubelet's or containerd's folder is left alone.
   const ours = ['pods', 'plugins'].map((name) => join(paths.agent.kubelet, name));
-  const mounts = await unmountBelow([...ours, runPaths.containerd, join(paths.agent.containerd, 'tmpmounts')], left);
+  const mounts = await unmountBelow([...ours, runDir, join(paths.agent.containerd, 'tmpmounts')], others, left);
   await unmountKubeletsOwn(paths.agent.kubelet, left);
   // Never through a mount that stays: what is behind it is a pod's volume.
-  if (mountsBelow(readMounts(), [runPaths.containerd]).length === 0) {
-    rmSync(runPaths.containerd, { recursive: true, force: true });
-  }
-  const cgroups = await removePodCgroups(left);
-  return { shims: shims.length, processes: all.length, mounts, cgroups, left };
+  if (mountsBelow(readMounts(), [runDir]).length === 0) rmSync(runDir, { recursive: true, force: true });
+  const cgroups = await removePodCgroups(podCgroups);
+  left.push(...cgroups.left);
+  return { shims: shims.length, processes: all.length, mounts, cgroups: cgroups.removed, left, stayed: cgroups.stayed };
+}
+
+/** @param runDir containerd's, with its socket @returns pids: of shims, and of all processes of pods, these included */
+export function podProcesses(runDir: string): { readonly shims: readonly number[]; readonly all: readonly number[] } {
+  const processes = readProcesses();
+  const socketPath = join(runDir, basename(runPaths.containerdSocket));
+  const shims = processes
+    .filter(({ pid, cmdline }) => isOurShim(cmdline, socketPath) && seesOurs(pid, runDir))
+    .map(({ pid }) => pid);
+  return { shims, all: withDescendants([...shims, ...containersOf(runDir, processes)], processes) };
 }
 
 export interface ProcessEntry {
@@ -73,23 +95,46 @@ export function withDescendants(pids: readonly number[], processes: readonly Pro
   return [...found];
 }
 
-/** Those that run on a file system our containerd has made, whatever has become of their shim. */
-function containersOf(containerdDir: string, processes: readonly ProcessEntry[]): readonly number[] {
+/**
+ * It counts processes as we do, and what it knows by that path is our folder: of two kagents that each have a `/run` of their
+ * own, one in a container without a PID namespace included, neither ends the other's.
+ */
+function seesOurs(pid: number, runDir: string): boolean {
+  try {
+    if (readlinkSync(`/proc/${pid}/ns/pid`) !== readlinkSync('/proc/self/ns/pid')) return false;
+    return identityOf(join(`/proc/${pid}/root`, runDir)) === identityOf(runDir);
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return false; // it has ended meanwhile
+  }
+}
+
+/** undefined where nothing is there */
+function identityOf(folder: string): string | undefined {
+  const there = statSync(folder, { throwIfNoEntry: false });
+  return there === undefined ? undefined : `${there.dev} ${there.ino}`;
+}
+
+/** Those whose `/` is what our containerd has mounted for a container, whatever has become of their shim. */
+function containersOf(runDir: string, processes: readonly ProcessEntry[]): readonly number[] {
+  const real = realPath(runDir);
+  const roots = readMounts().filter(({ point }) => isBelow(point, real));
   const own = readlinkSync('/proc/self/ns/mnt');
   return processes.flatMap(({ pid }) => {
     try {
       if (readlinkSync(`/proc/${pid}/ns/mnt`) === own) return [];
-      return hasRootFrom(readFileSync(`/proc/${pid}/mountinfo`, 'utf8'), containerdDir) ? [pid] : [];
-    } catch {
+      return hasRootOf(parseMounts(readFileSync(`/proc/${pid}/mountinfo`, 'utf8')), roots) ? [pid] : [];
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
       return []; // it has ended meanwhile
     }
   });
 }
 
-/** Its `/` is one of containerd's snapshots: layers of an overlay, or a folder. */
-export function hasRootFrom(mountinfo: string, containerdDir: string): boolean {
-  const root = mountinfo.split('\n').find((line) => line.split(' ')[4] === '/');
-  return root?.includes(`${containerdDir}/`) === true;
+/** By the file system and the folder in it, not by the names of its layers, which every kagent calls alike. */
+export function hasRootOf(mounts: readonly Mount[], roots: readonly Pick<Mount, 'device' | 'root'>[]): boolean {
+  const own = mounts.find(({ point }) => point === '/');
+  return own !== undefined && roots.some(({ device, root }) => device === own.device && root === own.root);
 }
 
 function readProcesses(): readonly ProcessEntry[] {
@@ -129,8 +174,11 @@ export function mountsBelow(mounts: readonly Mount[], folders: readonly string[]
     .toReversed();
 }
 
-async function unmountBelow(folders: readonly string[], left: string[]): Promise<number> {
-  const points = mountsBelow(readMounts(), folders);
+async function unmountBelow(folders: readonly string[], others: readonly string[], left: string[]): Promise<number> {
+  const theirs = others.map(realPath);
+  const points = mountsBelow(readMounts(), folders).filter(
+    (point) => !theirs.some((folder) => point === folder || isBelow(point, folder)),
+  );
   for (const point of points) await unmount(point, left);
   return points.length;
 }

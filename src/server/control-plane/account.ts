@@ -6,10 +6,10 @@
  * So nothing in the data dir has another owner than before: an upgrade changes no file, another version starts on it, a
  * data dir below a folder of root's alone will do, and what is in /run goes with kagent or the next boot.
  */
-import { chmodSync, chownSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { messageOf } from '../../shared/errors.ts';
-import { readFileIfExists } from '../../shared/files/files.ts';
+import { letThrough, makeFolder, readFileIfExists } from '../../shared/files/files.ts';
 import { runDir } from '../../shared/paths.ts';
 import { whyNotAsUser, type SecurityContext } from '../../shared/process/process.ts';
 import { unreachableFile } from './reachable.ts';
@@ -103,9 +103,9 @@ function rootAccount(reason: string): Account {
 function reasonInFolder(folder: string, uid: number): string | undefined {
   const above = dirname(folder);
   try {
-    mkdirSync(above, { recursive: true, mode: 0o755 });
-    chmodSync(above, statSync(above).mode | 0o111);
-    mkdirSync(folder, { mode: 0o750 });
+    makeFolder(above, 0o755);
+    letThrough(above);
+    makeFolder(folder, 0o750);
     chownSync(folder, 0, uid);
     return undefined;
   } catch (error) {
@@ -115,7 +115,7 @@ function reasonInFolder(folder: string, uid: number): string | undefined {
 
 function reasonInOwnDir({ program, ownDir }: AccountOptions, uid: number): string | undefined {
   if (ownDir === undefined) return undefined;
-  mkdirSync(ownDir, { recursive: true, mode: 0o700 });
+  makeFolder(ownDir, 0o700);
   chownSync(ownDir, uid, uid);
   const closed = unreachableFile([ownDir], uid);
   return closed === undefined ? undefined : `${program} writes to ${ownDir}, and ${closed} is closed to user ${uid}`;

@@ -1,8 +1,9 @@
 import { dirname, join } from 'node:path';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { InvalidSettingError } from '../../shared/config/config.ts';
 import { kubeconfigText } from '../../shared/kubeconfig/kubeconfig.ts';
-import { writeFileIfChanged } from '../../shared/files/files.ts';
+import { letThrough, makeFolder, writeFileIfChanged } from '../../shared/files/files.ts';
+import { configDir } from '../../shared/paths.ts';
 import type { CertificateAuthority, Leaf, LeafSpec, Pki } from '../pki/pki.ts';
 
 /** The names by which pods and people reach kube-apiserver, besides this host's own. */
@@ -114,7 +115,8 @@ export function writeAdminKubeconfig(options: {
     certificate: { text: readFileSync(leaf.certFile, 'utf8') },
     key: { text: readFileSync(leaf.keyFile, 'utf8') },
   });
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 }); // the file's own mode says who may read it
+  makeFolder(dirname(path), 0o755); // the file's own mode says who may read it
+  if (dirname(path) === configDir && (mode & 0o077) !== 0) letThrough(configDir);
   writeFileIfChanged(path, text, mode, group === undefined ? 0 : groupId(group));
 }
 

@@ -2,10 +2,11 @@
  * Where the door listens: `unix:///path`, `http://127.0.0.1:2379` or `https://HOST:2379`; never in the clear beyond this
  * host, and beyond it only for clients with a certificate.
  */
-import { lstat, mkdir, unlink } from 'node:fs/promises';
+import { lstat, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import type { Server } from 'node:net';
 import { dirname } from 'node:path';
+import { makeFolder } from '../../shared/files/files.ts';
 import { systemCode } from '../../shared/errors.ts';
 import { listenPrivately } from '../../shared/listen/listen.ts';
 import { InvalidListenAddressError, ListenAddressInUseError } from './errors.ts';
@@ -89,7 +90,7 @@ function nameOf(address: ListenAddress): string {
 
 /** A socket file outlives a killed process; it may go only if nobody answers on it. */
 async function removeStale(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path), 0o700);
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return;
   if (!found.isSocket()) throw new InvalidListenAddressError(path, 'a file that is not a socket is there');

@@ -7,13 +7,13 @@
  *   a file changes ─▶ settles ─▶ parsed ─▶ applied ─▶ recorded
  *   a file, or an object of it, goes ─▶ still gone after a while ─▶ removed, if it says `kagent.sh/prune: "true"`
  */
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../shared/clock.ts';
 import { conditionTracker, type Component } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
-import { writeFileIfChanged } from '../../shared/files/files.ts';
+import { makeFolder, writeFileIfChanged } from '../../shared/files/files.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { KubeClient } from '../control-plane/control-plane.ts';
@@ -83,7 +83,7 @@ export function createManifests(options: ManifestsOptions): Component {
     name: 'manifests',
     after: options.after,
     async start(signal) {
-      const isNewFolder = mkdirSync(dir, { recursive: true, mode: 0o700 }) !== undefined;
+      const isNewFolder = makeFolder(dir, 0o700);
       const { records, folder } = await open();
       await leaveOut({ dir, records, disabled: options.disabled, isPackaged });
       if (isNewFolder) await forgetFiles(records, log);

@@ -3,12 +3,12 @@
  * may name a file as kagent does. One small file for each, beside the datastore, so that two who save do not meet.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
 import { systemCode } from '../../shared/errors.ts';
-import { writeFileAtomicSync } from '../../shared/files/files.ts';
+import { makeFolder, writeFileAtomicSync } from '../../shared/files/files.ts';
 import { listSnapshots, snapshotsAt, type SnapshotFile } from './snapshots.ts';
 
 const SnapshotRecord = z.object({ path: z.string(), isScheduled: z.boolean() });
@@ -54,7 +54,7 @@ export class SnapshotRecords {
   async adopt(options: { readonly dir: string; readonly baseName: string; readonly nodeName: string }): Promise<void> {
     const marker = join(this.#dir, '.adopted');
     if (existsSync(marker)) return;
-    mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
+    makeFolder(this.#dir, 0o700);
     const prefix = `${options.baseName}-${options.nodeName}-`;
     const isOwnFolder = dirname(options.dir) === dirname(this.#dir);
     for (const { name, path } of isOwnFolder ? await listSnapshots(options.dir) : []) {

@@ -6,9 +6,10 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { access, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { access, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { makeFolder } from '../../shared/files/files.ts';
 import { SnapshotInvalidError, StoreExistsError } from './errors.ts';
 import type { Snapshot } from './shapes.ts';
 
@@ -73,7 +74,7 @@ export async function verifySnapshot(path: string): Promise<SnapshotFacts> {
 export async function restoreSnapshot(path: string, dir: string): Promise<SnapshotFacts> {
   const facts = await verifySnapshot(path);
   const target = join(dir, storeFileName);
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  makeFolder(dir, 0o700);
   // A write-ahead log that is left over would be played into the restored file.
   for (const file of [target, `${target}-wal`]) if (await exists(file)) throw new StoreExistsError(file);
   const partial = `${target}.restoring`;

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { makeFolder } from '../files/files.ts';
 import { messageOf, systemCode } from '../errors.ts';
 import { download } from './download.ts';
 import { AssetsNoSpaceError, AssetsUnreachableError, AssetsWrongBundleError } from './errors.ts';
@@ -35,7 +36,7 @@ export async function fetchBundle(options: FetchOptions): Promise<string> {
   const data = join(dataDir, 'data');
   const finished = join(data, `bundle-${needed.sha256}`);
   if ((await sizeOf(finished)) === needed.sizeBytes) return finished;
-  await mkdir(data, { recursive: true, mode: 0o755 });
+  makeFolder(data, 0o755);
   const part = `${finished}.part`;
   await checkSpace(data, needed.sizeBytes - ((await sizeOf(part)) ?? 0));
   onFetch?.(needed, url);
@@ -63,7 +64,7 @@ async function removeOthers(data: string, finished: string): Promise<void> {
 
 async function downloadPart(part: string, { url, needed, signal }: FetchOptions): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
-    const file = await open(part, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
+    const file = await open(part, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
     try {
       await download({ url, file, sizeBytes: needed.sizeBytes, signal });
       return await file.sync();

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { lstat, mkdir, open, readdir, readlink, rename, rm, stat, statfs, symlink } from 'node:fs/promises';
+import { lstat, open, readdir, readlink, rename, rm, stat, statfs, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../files/files.ts';
 import { systemCode } from '../errors.ts';
 import type { Bundle } from './bundle.ts';
 import { AssetsNoSpaceError } from './errors.ts';
@@ -48,7 +49,7 @@ export async function unpack(options: UnpackOptions): Promise<Unpacked> {
   const { bundle } = options;
   const data = join(options.dataDir, 'data');
   const finished = join(data, bundle.identity);
-  await mkdir(data, { recursive: true, mode: 0o755 });
+  makeFolder(data, 0o755);
   await removeLeftovers(data);
   if (!(await isComplete(finished, bundle.manifest, options.verify ?? false)))
     await unpackBeside(options, data, finished);
@@ -127,7 +128,7 @@ function foldersOf(manifest: BundleManifest): readonly string[] {
 
 async function makeFolders(dir: string, manifest: BundleManifest): Promise<void> {
   await rm(dir, { recursive: true, force: true }); // an earlier process of the same pid
-  for (const folder of foldersOf(manifest)) await mkdir(join(dir, folder), { recursive: true, mode: 0o755 });
+  for (const folder of foldersOf(manifest)) makeFolder(join(dir, folder), 0o755);
 }
 
 /** Renames `temporary` to `finished`; one that is there and damaged, which is why we are here, makes way first. */

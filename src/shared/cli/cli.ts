@@ -14,3 +14,4 @@ export { becomeClean, secretArguments, secretFlagsOf, SecretOption } from './sec
 export { secretSetting } from './secret-setting.ts';
 export { configFileOption, loadSettings, settingsCommand } from './settings-command.ts';
 export { age, mebibytes, table } from './table.ts';
+export { toolCache } from './tool-folder.ts';

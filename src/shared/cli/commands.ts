@@ -1,15 +1,16 @@
 import { Argument, Command } from 'commander';
-import { bundlePath, findBundle, openBundle, unpack, type Bundle } from '../assets/assets.ts';
+import { bundlePath, openBundle, type Bundle } from '../assets/assets.ts';
 import { askStatus } from '../daemon/daemon.ts';
-import { adminKubeconfig, pathsOf, runPaths } from '../paths.ts';
+import { adminKubeconfig, runPaths } from '../paths.ts';
 import { serviceCommand, type Readiness } from '../service/service.ts';
 import { version } from '../version/version.ts';
-import { settingsOfBox, type BoxSettings } from './box-settings.ts';
+import { settingsOfBox } from './box-settings.ts';
 import { completionScript, shells, type Shell } from './completion.ts';
 import { print } from './options.ts';
 import { secretFlagsOf } from './secret-flags.ts';
 import { progressText } from './progress.ts';
 import { becomeTool, passedThrough, type PassedThrough } from './passthrough.ts';
+import { toolFolder } from './tool-folder.ts';
 import { statusText } from './status.ts';
 import { table } from './table.ts';
 
@@ -73,16 +74,7 @@ function toolCommand(tool: PassedThrough): Command {
 export async function becomeBundledTool(tool: PassedThrough, args: readonly string[]): Promise<never> {
   const box = await settingsOfBox();
   const kubeconfig = box.said('write-kubeconfig') ?? adminKubeconfig;
-  return becomeTool(tool, args, { binDir: await binDir(box), kubeconfig });
-}
-
-/** Where the tools are; unpacked first if no server or agent has run here yet. */
-async function binDir({ dataDir, isRunning }: BoxSettings): Promise<string> {
-  if (isRunning) return pathsOf(dataDir).bin;
-  const signal = new AbortController().signal; // Ctrl-C ends this process, and its next run goes on
-  const bundle = await findBundle({ asked: undefined, env: process.env, dataDir, signal });
-  await unpack({ bundle, dataDir, signal: AbortSignal.timeout(120_000) });
-  return pathsOf(dataDir).bin;
+  return becomeTool(tool, args, { binDir: await toolFolder(tool, box, process.env), kubeconfig });
 }
 
 function completionCommand(program: Command): Command {

@@ -1,7 +1,7 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { KagentError, systemCode } from '../errors.ts';
-import { readFileIfExists, writeFileAtomicSync } from '../files/files.ts';
+import { makeFolder, readFileIfExists, writeFileAtomicSync } from '../files/files.ts';
 import type { Paths } from '../paths.ts';
 import { processStat } from '../process/process.ts';
 import { compareVersions, version } from '../version/version.ts';
@@ -37,7 +37,7 @@ export class NewerDataDirError extends KagentError {
  * @throws {DataDirInUseError} @throws {NewerDataDirError}
  */
 export function lockDataDir(paths: Paths): () => void {
-  mkdirSync(paths.dataDir, { recursive: true, mode: 0o755 });
+  makeFolder(paths.dataDir, 0o755);
   const release = lockFile(paths.lock);
   if (release === undefined) throw new DataDirInUseError(paths.dataDir, livePid(paths.holder));
   try {

@@ -14,7 +14,6 @@ import {
   fstatSync,
   fsyncSync,
   lstatSync,
-  mkdirSync,
   openSync,
   readFileSync,
   realpathSync,
@@ -22,10 +21,11 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { systemCode } from '../errors.ts';
 import { DeviceTargetError } from './errors.ts';
+import { makeFolder } from './folders.ts';
 
 /** Ours alone: whatever has this name already, a link or a pipe too, is an error. */
 const createOnly = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
@@ -36,7 +36,7 @@ const createOnly = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | c
  */
 export function writeFileAtomicSync(path: string, content: string | Uint8Array, mode: number, gid?: number): void {
   refuseDevice(path);
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path), 0o700);
   const temporary = temporaryBeside(path);
   const fd = openSync(temporary, createOnly, 0o600);
   try {
@@ -65,7 +65,7 @@ export async function writeFileAtomic<T>(
   write: (file: FileHandle, temporary: string) => Promise<T>,
 ): Promise<T> {
   refuseDevice(path);
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path), 0o700);
   const temporary = temporaryBeside(path);
   const file = await open(temporary, createOnly, 0o600);
   try {
@@ -181,3 +181,4 @@ export function isExecutable(path: string): boolean {
 }
 
 export { DeviceTargetError } from './errors.ts';
+export { letThrough, makeFolder } from './folders.ts';

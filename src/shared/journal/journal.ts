@@ -9,7 +9,6 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -19,7 +18,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import * as z from 'zod';
-import { readFileIfExists, writeFileAtomicSync } from '../files/files.ts';
+import { makeFolder, readFileIfExists, writeFileAtomicSync } from '../files/files.ts';
 import { journalName } from '../paths.ts';
 
 export const Made = z.discriminatedUnion('kind', [
@@ -158,7 +157,7 @@ function jsonOf(line: string): unknown {
 }
 
 function append(path: string, lines: string): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  makeFolder(dirname(path), 0o755);
   const isTorn = /[^\n]$/.test(readFileIfExists(path) ?? '');
   const fd = openSync(path, 'a', 0o600);
   try {

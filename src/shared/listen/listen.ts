@@ -3,9 +3,10 @@
  * Listening: on a socket file that is root's alone, or on a port that another program may have.
  */
 import { once } from 'node:events';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../files/files.ts';
 import { systemCode } from '../errors.ts';
 
 export interface PrivateSocket {
@@ -21,7 +22,7 @@ export interface PrivateSocket {
  */
 export async function listenPrivately(server: Server, path: string, options: PrivateSocket = {}): Promise<void> {
   const { group, backlog } = options;
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  makeFolder(dirname(path), 0o755);
   const folder = mkdtempSync(join(dirname(path), '.'));
   const made = join(folder, 's');
   try {

@@ -1,8 +1,7 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { KagentError } from '../errors.ts';
-import { writeFileIfChanged } from '../files/files.ts';
+import { makeFolder, writeFileIfChanged } from '../files/files.ts';
 import { buildDate, version } from '../version/version.ts';
 import { describe } from './entry.ts';
 import { commandsDoc } from './markdown.ts';
@@ -32,7 +31,7 @@ export function manCommand(program: Command): Command {
       const pages = manPages(root, { program: program.name(), version, date: buildDate.slice(0, 10) });
       if (markdown) print(commandsDoc(root));
       else if (install !== undefined) {
-        mkdirSync(install, { recursive: true });
+        makeFolder(install, 0o755);
         const written = pages.filter(({ file, text }) => writeFileIfChanged(join(install, file), text, 0o644));
         if (written.length > 0) print(`wrote ${written.length} man pages into ${install}\n`);
       } else if (name === undefined) {

@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../files/files.ts';
 
 export interface ChildLog {
   line(text: string): void;
@@ -15,7 +16,7 @@ export interface ChildLogs {
  * Written with its lines' order kept and without a queue: when the disk is slow the child waits on its pipe.
  */
 export function childLogs(dir: string, options: { readonly maxBytes: number }): ChildLogs {
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  makeFolder(dir, 0o700);
   const open = new Map<string, RotatingFile>();
   return {
     open(name) {

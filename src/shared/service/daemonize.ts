@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, fstatSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { isSea } from 'node:sea';
 import type { Readable } from 'node:stream';
+import { makeFolder } from '../files/files.ts';
 import { runPaths } from '../paths.ts';
 import { allocatorVariables } from './allocator.ts';
 import { AlreadyRunningError, DaemonFailedError } from './errors.ts';
@@ -32,7 +33,7 @@ export async function daemonize(options: DaemonOptions, signal: AbortSignal): Pr
   const { logPath, pidFile } = options;
   const running = daemonPid(pidFile);
   if (running !== undefined) throw new AlreadyRunningError(running);
-  mkdirSync(dirname(logPath), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(logPath), 0o700);
   const log = openSync(logPath, 'a', 0o600);
   const sizeBefore = fstatSync(log).size;
   const child = spawn(options.command, [...options.args], {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, mkdirSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { readFileIfExists, writeFileAtomicSync, writeFileIfChanged } from '../files/files.ts';
+import { makeFolder, readFileIfExists, writeFileAtomicSync, writeFileIfChanged } from '../files/files.ts';
 import { takeSecrets, variableOf, type SecretFlag } from '../secret-arguments.ts';
 import { claimOf, missingAbove, openJournal, type Made } from '../journal/journal.ts';
 import { configDir, pathsOf } from '../paths.ts';
@@ -50,7 +50,7 @@ export async function installService(options: InstallOptions, signal: AbortSigna
   const files = manager.files(name);
   const environment = mergeEnvironment(readFileIfExists(files.environment) ?? '', env);
   noteWhatIsThere(options, args, environment);
-  mkdirSync(host.path(configDir), { recursive: true, mode: 0o755 }); // a kubeconfig there may be meant for others
+  makeFolder(host.path(configDir), 0o755); // a kubeconfig there may be meant for others
   if (writeFileIfChanged(files.environment, environment, 0o600)) print(`wrote ${files.environment}`);
   const text = manager.text({ name, executable: options.executable, args });
   if (writeFileIfChanged(files.definition, text, manager.kind === 'systemd' ? 0o644 : 0o755)) {

@@ -1,12 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { readFileIfExists, writeFileAtomicSync } from '../files/files.ts';
+import { makeFolder, readFileIfExists, writeFileAtomicSync } from '../files/files.ts';
 
 /** In a daemon's environment: by it a pid is known to be still the daemon's and not another program's. */
 export const daemonVariable = 'KAGENT_DAEMON_PID_FILE';
 
 export function writePidFile(path: string, pid: number): void {
+  makeFolder(dirname(path), 0o755); // as pods with user namespaces of their own need it
   writeFileAtomicSync(path, `${pid}\n`, 0o644);
 }
 

@@ -1,7 +1,22 @@
 /** What the doctor finds on real boxes, and on the way between two: rules that drop, an MTU that is smaller on the way. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { defaultDataDir, pathsOf } from '../../../src/shared/paths.ts';
 import { createNodes, type Box, type Nodes } from '../../helpers/cluster.ts';
 import { eventually } from '../../helpers/wait.ts';
+
+/** A program of Node's: a name server that knows outside.example alone. */
+const nameServer = (address: string) => `
+const socket = require('dgram').createSocket('udp4', (query, from) => {
+  let end = 12;
+  while (query[end] !== 0) end += query[end] + 1;
+  const isKnown = query.toString('latin1', 12, end) === '\\x07outside\\x07example';
+  const isForAddress = query[end + 2] === 1;
+  const answer = isKnown && isForAddress ? [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 7] : [];
+  const head = [query[0], query[1], 0x85, isKnown ? 0x80 : 0x83, 0, 1, 0, answer.length > 0 ? 1 : 0, 0, 0, 0, 0];
+  const reply = Buffer.concat([Buffer.from(head), query.subarray(12, end + 5), Buffer.from(answer)]);
+  socket.send(reply, from.port, from.address);
+});
+socket.bind(53, '${address}', () => console.log('pid', process.pid));`;
 
 interface Report {
   readonly fit: boolean;
@@ -124,7 +139,8 @@ test('a box without a default route is as fit as others', async () => {
   const gateway = nodes.server.host.address.replace(/\d+$/, '1');
   await meanwhile(a1, 'ip route del default', `ip route add default via ${gateway}`);
   const report = await doctor(a1);
-  expect(report.fine).toEqual(expect.arrayContaining(['node-address', 'service-route']));
+  expect(report.fine).toContain('node-address');
+  expect(findingsOf(report, 'service-route')).toEqual([]);
 });
 
 test('a port that is taken is fatal, with who has it; the ports of a kagent that runs here are not', async () => {
@@ -156,6 +172,42 @@ test('--fix does what it can, notes it for uninstalling first, and the finding i
   expect(journal.path).toBe('/etc/hosts');
   expect(Buffer.from(journal.before, 'base64').toString()).toContain('10.0.0.9 other');
 });
+
+test('a server’s resolv.conf may be empty, and filled later: pods look names up through it, and the doctor does', async () => {
+  const { server } = nodes;
+  const resolvConf = (text: string) => server.sh(`printf '${text}' >/etc/resolv.conf`);
+  await meanwhile(server, 'cp /etc/resolv.conf /tmp/resolv.conf', 'cp /tmp/resolv.conf /etc/resolv.conf');
+  await server.kubectl('run', 'asker', '--image=kagent.sh/busybox:1', '--', 'sleep', '1000');
+  await server.kubectl('wait', 'pod/asker', '--for=condition=Ready', '--timeout=60s');
+  await resolvConf('');
+  const podsFile = `${pathsOf(defaultDataDir).agent.etc}/resolv.conf`;
+  const ofPods = async () => (await server.sh(`cat ${podsFile}`)).trim();
+  await eventually(async () => (await ofPods()) === 'nameserver 8.8.8.8', { withinMs: 30_000, what: 'the public one' });
+  const without = await doctor(server);
+  expect(findingsOf(without, 'dns-loop')).toEqual(['warning: no resolv.conf of this host names a server']);
+  expect(findingsOf(without, 'dns-lookup')).toEqual([
+    expect.stringMatching(/^warning: the name server 8\.8\.8\.8 does not look names up \(\w+\)$/),
+  ]);
+  const { address } = server.host;
+  const names = server.run([process.execPath, '-e', nameServer(address)]);
+  const pid = await eventually(() => /pid (\d+)/.exec(names.output())?.[1]);
+  undo.push(async () => {
+    await server.signal(Number(pid), 'KILL');
+    await names.exited;
+  });
+  await resolvConf(`nameserver ${address}\\n`);
+  const lookUp = () => server.tryKubectl('exec', 'asker', '--', 'nslookup', 'outside.example');
+  await eventually(async () => (await lookUp()).stdout.includes('192.0.2.7'), {
+    withinMs: 90_000,
+    what: 'the address of outside.example in a pod',
+  });
+  const { fine } = await doctor(server);
+  expect(fine).toEqual(expect.arrayContaining(['dns-loop', 'dns-lookup', 'dns-servers']));
+  await resolvConf('nameserver 2001:db8::53\\n');
+  expect(findingsOf(await doctor(server), 'dns-loop')).toEqual([
+    "warning: this host's resolv.conf names 2001:db8::53 alone, and pods have addresses of IPv4 alone",
+  ]);
+}, 200_000);
 
 test('a box that has joined is asked nothing: its certificate opens the door, and both kernels hold the port', async () => {
   const gateway = nodes.server.host.address.replace(/\d+$/, '1');

@@ -16,6 +16,18 @@ afterAll(() => boxes?.wipe());
 
 const pidIn = async (box: ServiceBox) => Number(await box.sh(`cat ${runPaths.pidFile}`));
 
+const pod = (name: string, hostUsers: string) => `
+apiVersion: v1
+kind: Pod
+metadata: { name: ${name} }
+spec:
+  restartPolicy: Never
+  ${hostUsers}
+  securityContext: { runAsUser: 1000, runAsGroup: 1000 }
+  containers:
+    - { name: main, image: IMAGE, command: [sh, -c, 'stat -c "%a %n" / /etc; head -n 1 /etc/passwd'] }
+`;
+
 describe('a server started by cron', () => {
   test('is installed by one command, which ends when the node is Ready', async () => {
     expect(await server.install()).toMatch(/cron starts it at boot\n[^]*\nkagent is Ready\n/);
@@ -42,9 +54,19 @@ describe('a server started by cron', () => {
     await eventually(async () => (await server.host.exec(['test', '-e', `/proc/${pid}`])).code === 1);
     const cron = (await server.sh('pgrep -x cron')).trim();
     await server.sh(`echo ${cron} >${runPaths.pidFile}`);
-    await server.sh('sh /etc/kagent/kagent.start');
+    await server.sh(`chmod 700 ${runPaths.dir}; umask 077; sh /etc/kagent/kagent.start`);
     expect(await server.ready()).not.toBe(pid);
     expect((await server.sh('pgrep -x cron')).trim()).toBe(cron);
+  });
+
+  test('started with umask 077, has pods whose users see their files, also with user namespaces of their own', async () => {
+    await server.apply(pod('plain', ''));
+    await server.apply(pod('mapped', 'hostUsers: false'));
+    for (const name of ['plain', 'mapped']) {
+      await server.kubectl('wait', `pod/${name}`, '--for=jsonpath={.status.phase}=Succeeded', '--timeout=60s');
+      expect(await server.kubectl('logs', name)).toBe('755 /\n755 /etc\nroot:x:0:0:root:/root:/bin/sh\n');
+    }
+    expect(await server.sh('stat -c %a /run/kagent /etc/kagent')).toBe('711\n755\n');
   });
 });
 

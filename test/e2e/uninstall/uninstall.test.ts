@@ -21,6 +21,7 @@ const before = new Map<Box, BoxState>();
 /** What the owner of a box had on it, each in the way of something that kagent makes. */
 const owners = `
 printf '#!/bin/sh\\ntouch /run/owner-was-here\\nexit 0' >/etc/rc.local; chmod 755 /etc/rc.local
+rm -rf ~/.cache/kagent-tools # which shows through from the machine, and goes
 mkdir -p /etc/kagent /srv/pods /srv/precious
 echo '# mine' >/etc/kagent/config.yaml
 echo precious >/srv/precious/file
@@ -28,6 +29,10 @@ printf '#!/bin/sh\\necho my kubectl\\n' >/usr/local/bin/kubectl; chmod 755 /usr/
 iptables-legacy -A INPUT -p tcp --dport 81 -j ACCEPT
 iptables-nft -A INPUT -p tcp --dport 82 -j ACCEPT
 ip route add 192.0.2.0/24 via $(ip route | sed -n 's/default via \\([^ ]*\\).*/\\1/p')
+if [ "$(hostname)" = s1 ]; then # another Kubernetes was here, with its folder on another disk
+  mkdir -p /srv/kubelet/pods/theirs/volumes /srv/kubelet/theirs && echo theirs >/srv/kubelet/theirs/state
+  rm -rf /var/lib/kubelet && ln -s /srv/kubelet /var/lib/kubelet
+fi
 mkdir -p /var/lib/cni/results; echo podman >/var/lib/cni/results/podman-1-eth0
 touch /run/owner-was-here`;
 

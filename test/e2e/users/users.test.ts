@@ -50,6 +50,8 @@ test('the mode and the group of the administrator’s file are what the last sta
   await before.exited;
   await box.startServer('--write-kubeconfig-mode', '640', '--write-kubeconfig-group', 'adm');
   expect(await box.sh('stat -c "%a %G" /etc/kagent/kagent.yaml')).toBe('640 adm\n');
+  const asMember = 'setpriv --reuid=65534 --regid=adm --clear-groups env HOME=/nonexistent';
+  expect(await box.sh(`${asMember} kagent kubectl get nodes -o name`)).toBe('node/s1\n');
 }, 60_000);
 
 test('with --profile cis the cluster runs, and of the benchmark fails what docs/cis.md says; the token is in no process', async () => {

@@ -15,7 +15,7 @@ function fakeParts(asked: string[], routesLocalnet = false): BoxParts {
     routesLocalnet: () => routesLocalnet,
     endPods: async () => {
       asked.push('endPods');
-      return { left: [] };
+      return { left: [], stayed: [] };
     },
     removeNetwork: async ({ keepLoopbackGuard }) => {
       asked.push(keepLoopbackGuard === true ? 'removeNetwork but for the guard' : 'removeNetwork');
@@ -263,4 +263,24 @@ exec '${process.execPath}' --input-type=module-typescript -e "$1"`;
   });
   expect(existsSync(box.path('disk/precious'))).toBe(true);
   expect(existsSync(box.path('data/file'))).toBe(false);
+});
+
+test('where something fails the executable stays, with what a second run needs, and goes when nothing fails', async () => {
+  const box = makeBox();
+  for (const dir of ['etc', 'run', 'var/lib', 'opt']) mkdirSync(box.path(dir), { recursive: true });
+  const before = files(box);
+  const dataDir = box.path('opt/data');
+  await box.install(makeCheckout(box), ['server', '--data-dir', dataDir]);
+  const kagent = box.path('usr/local/bin/kagent');
+  const asked = { ...options(box), paths: pathsOf(dataDir), executable: kagent };
+  const busy = { ...asked.parts, endPods: async () => ({ left: ['mount /a stays: busy'], stayed: [] }) };
+  const failed = await runUninstall({ ...asked, parts: busy });
+  expect(failed.failed).toEqual(['mount /a stays: busy']);
+  expect(failed.stayed).toContain(
+    `${kagent}: what has failed can be tried again with it: ${kagent} uninstall --data-dir ${dataDir}`,
+  );
+  expect([existsSync(kagent), existsSync(join(dataDir, 'journal.jsonl'))]).toEqual([true, true]);
+  expect(await runUninstall(asked)).toMatchObject({ failed: [] });
+  expect(existsSync(kagent)).toBe(false);
+  expect(files(box)).toEqual(before);
 });

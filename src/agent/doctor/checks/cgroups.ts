@@ -1,6 +1,6 @@
 import { cgroupVersion, hostChecks, type HostRoot } from '../../host/host.ts';
 import { parseMounts } from '../../../shared/mounts/mounts.ts';
-import { fine, note, warning, type Check } from '../check.ts';
+import { fine, notLooked, note, warning, type Check } from '../check.ts';
 import { faultsOf } from './from-host.ts';
 import { namesIn } from './reading.ts';
 
@@ -79,9 +79,9 @@ export const cgroupChecks: readonly Check[] = [
     forNodes: true,
     look({ root }) {
       const mounts = parseMounts(root.read('/proc/self/mountinfo') ?? '');
-      const locked = mounts.find(
-        ({ type, point, options }) => /^cgroup2?$/.test(type) && point.startsWith(folder) && options.includes('ro'),
-      );
+      const trees = mounts.filter(({ type, point }) => /^cgroup2?$/.test(type) && point.startsWith(folder));
+      if (trees.length === 0) return notLooked(`no cgroups are mounted at ${folder}`);
+      const locked = trees.find(({ options }) => options.includes('ro'));
       return locked === undefined ? fine : warning(`${locked.point} is mounted read-only`);
     },
   },

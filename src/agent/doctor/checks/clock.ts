@@ -1,6 +1,6 @@
 import { hostChecks } from '../../host/host.ts';
 import { installCommand } from '../../../shared/packages/packages.ts';
-import { fine, warning, type Check } from '../check.ts';
+import { fine, unreadable, warning, type Check } from '../check.ts';
 import { faultsOf } from './from-host.ts';
 import { processNames } from './reading.ts';
 
@@ -23,6 +23,7 @@ export const clockChecks: readonly Check[] = [
     why: 'clocks drift apart: leases and certificates are then wrong for one box or the other',
     fix: 'install and start chrony',
     look({ root }) {
+      if (root.read('/proc/self/status') === undefined) return unreadable('/proc');
       const names = processNames(root);
       if (timekeepers.some((name) => names.has(name))) return fine;
       if (root.realPath('/run/systemd/timesync/synchronized') !== undefined) return fine;

@@ -1,4 +1,4 @@
-import type { Fault, Check } from '../check.ts';
+import { notLooked, type Check, type Fault } from '../check.ts';
 import { podNetworkReason } from './network.ts';
 
 export const componentChecks: readonly Check[] = [
@@ -8,8 +8,9 @@ export const componentChecks: readonly Check[] = [
     title: 'each component of the running kagent is as it should be',
     why: 'a node can be Ready all the same, and its Pods lack what they need: the network, Services, names',
     fix: 'kagent status; the log of kagent has more: journalctl -u kagent, or logs/kagent.log in the data dir',
-    look: ({ components }) =>
-      components.flatMap(({ name, condition }): readonly Fault[] => {
+    look({ components, isRunning }) {
+      if (components.length === 0) return notLooked(isRunning ? 'kagent has not started yet' : 'no kagent runs here');
+      const faults = components.flatMap(({ name, condition }): readonly Fault[] => {
         if (condition.status !== 'False' || condition.reason === podNetworkReason) return [];
         const [what = '', ...fix] = condition.message.split('; '); // as errors have it: what happened; the next step
         return [
@@ -19,6 +20,11 @@ export const componentChecks: readonly Check[] = [
             ...(fix.length > 0 && { fix: fix.join('; ') }),
           },
         ];
-      }),
+      });
+      const unknown = components.filter(({ condition }) => condition.status === 'Unknown').map(({ name }) => name);
+      return faults.length === 0 && unknown.length > 0
+        ? notLooked(`nothing is known yet of ${unknown.join(', ')}`)
+        : faults;
+    },
   },
 ];

@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path';
 import { readFileIfExists } from '../../../shared/files/files.ts';
 import { hostChecks, type HostRoot } from '../../host/host.ts';
-import { fine, note, warning, type Check } from '../check.ts';
+import { fine, notLooked, note, warning, type Check } from '../check.ts';
 import { faultsOf } from './from-host.ts';
 import { mountAt } from './reading.ts';
 
@@ -40,7 +40,10 @@ export const diskChecks: readonly Check[] = [
     title: 'programs can be run from the data dir',
     why: 'the components are unpacked there and run there',
     fix: 'mount it without noexec, or choose another with --data-dir',
-    look: ({ needs }) => faultsOf(hostChecks['data-dir-noexec'].look(needs)),
+    look: ({ needs, root }) =>
+      mountAt(root, needs.dataDir) === undefined
+        ? noMount(needs.dataDir)
+        : faultsOf(hostChecks['data-dir-noexec'].look(needs)),
   },
   {
     name: 'disk-room',
@@ -66,7 +69,8 @@ export const diskChecks: readonly Check[] = [
     fix: 'delete small files (old images, mail, caches): df -i shows where they are',
     isCheap: true,
     look({ needs, tools }) {
-      const { inodes, freeInodes } = tools.space(needs.dataDir); // a file system without inodes says 0
+      const { inodes, freeInodes } = tools.space(needs.dataDir);
+      if (inodes === 0) return notLooked('this file system has no fixed number of them');
       return freeInodes < inodes * leastFreeInodes
         ? warning(`the disk of ${needs.dataDir} has ${freeInodes} of ${inodes} inodes free`)
         : fine;
@@ -82,7 +86,8 @@ export const diskChecks: readonly Check[] = [
     look({ needs, root }) {
       const mount = mountAt(root, needs.dataDir);
       const kind = unfit.find(({ types }) => types.test(mount?.type ?? ''));
-      if (mount === undefined || kind === undefined) return fine;
+      if (mount === undefined) return noMount(needs.dataDir);
+      if (kind === undefined) return fine;
       return warning(`${needs.dataDir} is on ${mount.type} (${mount.point}), which ${kind.what}`, kind.fix);
     },
   },
@@ -94,9 +99,11 @@ export const diskChecks: readonly Check[] = [
     fix: 'put the data dir on an SSD: --data-dir',
     look({ needs, root }) {
       const device = blockDevice(root, mountAt(root, needs.dataDir)?.device ?? '');
-      if (device === undefined) return fine;
+      if (device === undefined) return notLooked(`what ${needs.dataDir} is on is no disk of this box’s own`);
       if (device.name.startsWith('mmcblk')) return note(`${needs.dataDir} is on a card (${device.name})`);
-      if (/^x?vd/.test(device.name)) return fine; // what a virtual disk says of itself means nothing
+      if (/^x?vd/.test(device.name))
+        return notLooked(`${device.name} is a virtual disk: what it says of itself means nothing`);
+      if (device.isRotational === undefined) return notLooked(`${device.name} does not say what it is`);
       return device.isRotational ? note(`${needs.dataDir} is on a spinning disk (${device.name})`) : fine;
     },
   },
@@ -107,7 +114,8 @@ export const diskChecks: readonly Check[] = [
     why: 'each change in the cluster waits for one; above that, leases run out and components restart under load',
     fix: 'put the data dir on a faster disk (--data-dir), or find out what else writes so much: iotop',
     look({ needs, tools, mode }) {
-      if (mode !== 'server') return fine; // an agent keeps nothing that waits for the disk
+      if (mode !== 'server')
+        return notLooked('this box is to be an agent, which keeps nothing that waits for the disk');
       const times = tools.fsyncTimes(needs.dataDir).toSorted((a, b) => a - b);
       const slowest = times[Math.floor(times.length * 0.95)] ?? 0;
       const median = times[Math.floor(times.length / 2)] ?? 0;
@@ -117,13 +125,18 @@ export const diskChecks: readonly Check[] = [
   },
 ];
 
+function noMount(dataDir: string) {
+  return notLooked(`/proc/self/mountinfo does not say what ${dataDir} is on`);
+}
+
 /** @param device `8:1`; a partition's queue is its disk's */
 function blockDevice(
   root: HostRoot,
   device: string,
-): { readonly name: string; readonly isRotational: boolean } | undefined {
+): { readonly name: string; readonly isRotational: boolean | undefined } | undefined {
   const folder = device === '' ? undefined : root.realPath(`/sys/dev/block/${device}`);
   if (folder === undefined) return undefined;
   const rotational = [folder, join(folder, '..')].map((dir) => readFileIfExists(join(dir, 'queue/rotational')));
-  return { name: basename(folder), isRotational: rotational.find((text) => text !== undefined)?.trim() === '1' };
+  const said = rotational.find((text) => text !== undefined)?.trim();
+  return { name: basename(folder), isRotational: said === undefined ? undefined : said === '1' };
 }

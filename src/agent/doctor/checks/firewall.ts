@@ -1,4 +1,4 @@
-import { fine, note, warning, type Box, type Check } from '../check.ts';
+import { fine, notLooked, note, warning, type Box, type Check } from '../check.ts';
 import { isOlder, majorMinor } from './reading.ts';
 import { vxlanPort } from '../../../shared/probe/probe.ts';
 
@@ -17,8 +17,8 @@ export const firewallChecks: readonly Check[] = [
       const { stdout } = await tools.run('iptables', '--version'); // iptables v1.8.4 (nf_tables)
       const [, version = '', patch = ''] = /v(\d+\.\d+)\.?(\d*)/.exec(stdout) ?? [];
       const parsed = majorMinor(version);
-      const isFaulty =
-        parsed !== undefined && !isOlder(parsed, [1, 8]) && isOlder(parsed, [1, 9]) && Number(patch) <= 4;
+      if (parsed === undefined) return notLooked('there is no iptables that says its version; kagent brings one');
+      const isFaulty = !isOlder(parsed, [1, 8]) && isOlder(parsed, [1, 9]) && Number(patch) <= 4;
       return isFaulty && stdout.includes('nf_tables') ? warning(`iptables is ${version}.${patch} (nf_tables)`) : fine;
     },
   },
@@ -33,6 +33,7 @@ export const firewallChecks: readonly Check[] = [
       const legacy = (root.read('/proc/net/ip_tables_names') ?? '').split('\n').filter((line) => line !== '');
       if (legacy.length === 0) return fine;
       const { stdout } = await tools.run('iptables', '--version');
+      if (stdout === '') return notLooked('there is no iptables that says its version; kagent brings one');
       if (!stdout.includes('nf_tables')) return fine;
       return note(`iptables works on nftables, and the old tables ${legacy.join(', ')} are there as well`);
     },
@@ -89,9 +90,12 @@ export const firewallChecks: readonly Check[] = [
     why: 'some images drop or reject what no rule lets in: pods reach neither kube-apiserver nor the cluster’s DNS, and other nodes do not join',
     fix: 'let the ports in, and keep the rules as your distribution does (netfilter-persistent save)',
     async look(box) {
-      if (isUfwOn(box) || (await runsFirewalld(box))) return fine; // whose own checks say it better
-      const { stdout } = await box.tools.run('iptables', '-S', 'INPUT');
+      if (isUfwOn(box) || (await runsFirewalld(box)))
+        return notLooked('they are ufw’s or firewalld’s, which is looked at by itself');
+      const { code, stdout } = await box.tools.run('iptables', '-S', 'INPUT');
+      if (code !== 0) return notLooked('iptables does not show them');
       const closed = closedPorts(stdout, inboundPorts(box));
+      if (closed === undefined) return notLooked('they go on in a chain of somebody’s own');
       if (closed.length === 0) return fine;
       const commands = closed.map(([port, protocol]) => `iptables -I INPUT -p ${protocol} --dport ${port} -j ACCEPT`);
       return warning(
@@ -123,15 +127,16 @@ const silentChain = /^(KUBE-|FLANNEL-|CNI-|f2b-)/;
 
 /**
  * Of an `iptables -S INPUT`: which of the ports nothing accepts, where the rest is dropped or rejected. Where rules go on
- * in a chain of somebody's own, nothing is said.
+ * in a chain of somebody's own, nothing can be said.
  */
-function closedPorts(rules: string, ports: readonly Port[]): readonly Port[] {
+function closedPorts(rules: string, ports: readonly Port[]): readonly Port[] | undefined {
   const lines = rules.split('\n').filter((line) => line.startsWith('-A INPUT '));
   const end = lines.findIndex((line) => /^-A INPUT -j (DROP|REJECT|ACCEPT)\b/.test(line));
   const isOpen = end < 0 ? !/^-P INPUT DROP/m.test(rules) : / -j ACCEPT/.test(lines[end] ?? '');
   const asked = end < 0 ? lines : lines.slice(0, end);
   const goesOn = asked.some((line) => isJump(/ -[jg] (\S+)/.exec(line)?.[1] ?? ''));
-  if (isOpen || goesOn) return [];
+  if (goesOn) return undefined;
+  if (isOpen) return [];
   const accepting = asked.filter((line) => line.endsWith('-j ACCEPT'));
   return ports.filter(([port, protocol]) => !accepting.some((line) => isFor(line, port, protocol)));
 }

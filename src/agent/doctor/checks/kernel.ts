@@ -1,6 +1,6 @@
 import { featuresFor, featureState, hostChecks, type HostRoot } from '../../host/host.ts';
 import { installCommand } from '../../../shared/packages/packages.ts';
-import { fine, note, warning, type Box, type Check } from '../check.ts';
+import { fine, notLooked, note, unreadable, warning, type Box, type Check, type NotLooked } from '../check.ts';
 import { faultsOf } from './from-host.ts';
 import { isOlder, majorMinor, namesIn, numberIn } from './reading.ts';
 
@@ -35,7 +35,10 @@ export const kernelChecks: readonly Check[] = [
     why: 'containers are made of these features; without one of them no pod starts, or none is reached',
     fix: 'load the module, install the modules of this kernel, or boot another one',
     forNodes: true,
-    look: async ({ needs }) => faultsOf(await hostChecks['kernel-features'].look(needs)),
+    async look(box) {
+      const faults = faultsOf(await hostChecks['kernel-features'].look(box.needs));
+      return faults.length === 0 ? (unsaid(box) ?? fine) : faults;
+    },
   },
   {
     name: 'kernel-modules',
@@ -46,7 +49,7 @@ export const kernelChecks: readonly Check[] = [
     forNodes: true,
     look(box) {
       const modules = unloaded(box);
-      if (modules.length === 0) return fine;
+      if (modules.length === 0) return unsaid(box) ?? fine;
       if (numberIn(box.root, '/proc/sys/kernel/modules_disabled') === 1) {
         return warning(`${modules.join(', ')} are not loaded, and kernel.modules_disabled is 1`);
       }
@@ -82,7 +85,8 @@ export const kernelChecks: readonly Check[] = [
     fix: 'boot a newer kernel',
     look({ kernel }) {
       const version = majorMinor(kernel.release);
-      return version !== undefined && isOlder(version, [5, 4]) ? warning(`the kernel is ${kernel.release}`) : fine;
+      if (version === undefined) return unreadable('/proc/sys/kernel/osrelease');
+      return isOlder(version, [5, 4]) ? warning(`the kernel is ${kernel.release}`) : fine;
     },
   },
   {
@@ -94,7 +98,8 @@ export const kernelChecks: readonly Check[] = [
     forNodes: true,
     look({ kernel }) {
       const config = kernel.config();
-      const missing = config === undefined ? [] : netfilterOptions.filter((option) => !config.has(option));
+      if (config === undefined) return noConfig;
+      const missing = netfilterOptions.filter((option) => !config.has(option));
       return missing.length === 0 ? fine : warning(`the kernel ${kernel.release} has no ${missing.join(', ')}`);
     },
   },
@@ -107,7 +112,7 @@ export const kernelChecks: readonly Check[] = [
     forNodes: true,
     look({ kernel }) {
       const config = kernel.config();
-      if (config === undefined) return fine;
+      if (config === undefined) return noConfig;
       const missing = Object.entries(limitOptions).filter(([option]) => !config.has(option));
       return missing.flatMap(([option, what]) => warning(`the kernel ${kernel.release} has no ${what} (${option})`));
     },
@@ -140,15 +145,18 @@ export const kernelChecks: readonly Check[] = [
     look({ root, kernel }) {
       if (kernel.config()?.has('CONFIG_USER_NS') === false)
         return note(`the kernel ${kernel.release} has no CONFIG_USER_NS`);
-      const most = numberIn(root, '/proc/sys/user/max_user_namespaces') ?? Infinity;
+      const most = numberIn(root, '/proc/sys/user/max_user_namespaces');
+      if (most === undefined) return unreadable('/proc/sys/user/max_user_namespaces');
       if (most === 0)
         return note(
           'user.max_user_namespaces is 0',
           'sysctl -w user.max_user_namespaces=15000, if there are to be such Pods',
         );
       const version = majorMinor(kernel.release);
-      const isOld = version !== undefined && isOlder(version, idmappedTmpfsFrom);
-      return isOld ? note(`the kernel ${kernel.release} does not map user ids on tmpfs`) : fine;
+      if (version === undefined) return unreadable('/proc/sys/kernel/osrelease');
+      return isOlder(version, idmappedTmpfsFrom)
+        ? note(`the kernel ${kernel.release} does not map user ids on tmpfs`)
+        : fine;
     },
   },
   {
@@ -174,6 +182,15 @@ export const kernelChecks: readonly Check[] = [
     },
   },
 ];
+
+const noConfig = notLooked('this kernel’s configuration is neither in /proc/config.gz nor in /boot');
+
+/** Features of which nothing on this box says whether the kernel has them: a start tries them. */
+function unsaid({ flannelBackend, root, kernel }: Box): NotLooked | undefined {
+  const features = featuresFor(flannelBackend).filter((one) => featureState(one, root, kernel) === 'unknown');
+  if (features.length === 0) return undefined;
+  return notLooked(`nothing on this box says whether the kernel has ${features.map(({ name }) => name).join(', ')}`);
+}
 
 function unloaded({ flannelBackend, root, kernel }: Box): readonly string[] {
   return featuresFor(flannelBackend)

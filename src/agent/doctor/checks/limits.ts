@@ -1,6 +1,6 @@
 import { readlinkSync } from 'node:fs';
 import { dotted, isWrong, nodeSysctls, type HostRoot, type Sysctl } from '../../host/host.ts';
-import { fine, warning, type Check } from '../check.ts';
+import { fine, notLooked, unreadable, warning, type Check } from '../check.ts';
 import type { Hands } from '../hands.ts';
 import { namesIn, numberIn, processIds } from './reading.ts';
 
@@ -20,7 +20,8 @@ export const limitChecks: readonly Check[] = [
     forNodes: true,
     look(box) {
       // Before the first start they are as the distribution has them, and a start sets them.
-      const wrong = box.isRunning ? wrongSysctls(box.root) : [];
+      if (!box.isRunning) return notLooked('kagent does not run, and sets them when it starts');
+      const wrong = wrongSysctls(box.root);
       return wrong.length === 0
         ? fine
         : warning(
@@ -68,7 +69,8 @@ export const limitChecks: readonly Check[] = [
     fix: 'sysctl -w fs.inotify.max_user_instances=8192',
     forNodes: true,
     look({ root }) {
-      const limit = numberIn(root, '/proc/sys/fs/inotify/max_user_instances') ?? Infinity;
+      const limit = numberIn(root, '/proc/sys/fs/inotify/max_user_instances');
+      if (limit === undefined) return unreadable('/proc/sys/fs/inotify/max_user_instances');
       const used = inotifyInstances(root);
       return used > limit * mostUsed ? warning(`${used} of ${limit} inotify instances are in use`) : fine;
     },
@@ -86,7 +88,8 @@ export const limitChecks: readonly Check[] = [
     why: 'each connection and each watch is an open file; pods inherit the limit',
     fix: 'a service that kagent installs has a high limit; elsewhere: ulimit -n 1048576 before the start',
     look({ root }) {
-      const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(root.read('/proc/self/limits') ?? '')?.[1] ?? 'unlimited';
+      const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(root.read('/proc/self/limits') ?? '')?.[1];
+      if (hard === undefined) return unreadable('/proc/self/limits');
       return hard !== 'unlimited' && Number(hard) < wantedOpenFiles
         ? warning(`a process may open ${hard} files`)
         : fine;
@@ -100,11 +103,8 @@ export const limitChecks: readonly Check[] = [
     fix: 'sysctl -w fs.file-max=2097152, and look for the program that holds so many: lsof',
     isCheap: true,
     look({ root }) {
-      const [used = 0, , most = Infinity] = (root.read('/proc/sys/fs/file-nr') ?? '')
-        .trim()
-        .split(/\s+/)
-        .filter(Boolean)
-        .map(Number);
+      const [used, , most] = (root.read('/proc/sys/fs/file-nr') ?? '').trim().split(/\s+/).filter(Boolean).map(Number);
+      if (used === undefined || most === undefined) return unreadable('/proc/sys/fs/file-nr');
       return used > most * mostUsed ? warning(`${used} of the box’s ${most} file handles are in use`) : fine;
     },
     repair: async ({ root }, hands) => setSysctls(root, hands, [{ name: 'fs/file-max', value: 2_097_152 }]),
@@ -117,7 +117,8 @@ export const limitChecks: readonly Check[] = [
     fix: 'sysctl -w kernel.pid_max=4194304',
     isCheap: true,
     look({ root }) {
-      const most = numberIn(root, '/proc/sys/kernel/pid_max') ?? Infinity;
+      const most = numberIn(root, '/proc/sys/kernel/pid_max');
+      if (most === undefined) return unreadable('/proc/sys/kernel/pid_max');
       return most < wantedPids ? warning(`there are ${most} process ids (kernel.pid_max)`) : fine;
     },
     repair: async ({ root }, hands) => setSysctls(root, hands, [{ name: 'kernel/pid_max', value: 4_194_304 }]),

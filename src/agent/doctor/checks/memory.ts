@@ -1,4 +1,4 @@
-import { fine, note, warning, type Check } from '../check.ts';
+import { fine, notLooked, note, unreadable, warning, type Check } from '../check.ts';
 import { memoryMiB } from './reading.ts';
 
 /** A server at rest takes 450 MiB, an agent 190; pods come on top. */
@@ -15,7 +15,8 @@ export const memoryChecks: readonly Check[] = [
     look({ root, mode }) {
       const total = memoryMiB(root, 'MemTotal');
       const wanted = wantedMiB[mode];
-      return total !== undefined && total < wanted
+      if (total === undefined) return unreadable('/proc/meminfo');
+      return total < wanted
         ? warning(
             `this box has ${total} MiB of memory; ${mode === 'server' ? 'a server' : 'an agent'} needs ${wanted} MiB to be of use`,
           )
@@ -30,9 +31,11 @@ export const memoryChecks: readonly Check[] = [
     fix: 'end what takes so much: ps aux --sort=-rss | head',
     isCheap: true,
     look({ root, mode, isRunning }) {
+      if (isRunning) return notLooked('kagent runs, and has what it needs for its start');
       const available = memoryMiB(root, 'MemAvailable');
+      if (available === undefined) return unreadable('/proc/meminfo');
       const wanted = wantedMiB[mode] / 2;
-      return !isRunning && available !== undefined && available < wanted
+      return available < wanted
         ? warning(`${available} MiB of memory are free; ${wanted} are needed for a start`)
         : fine;
     },
@@ -45,7 +48,9 @@ export const memoryChecks: readonly Check[] = [
     fix: 'give this machine another processor, or be patient',
     look({ root, mode }) {
       const count = [...(root.read('/proc/cpuinfo') ?? '').matchAll(/^processor\s*:/gm)].length;
-      return mode === 'server' && count === 1 ? note('this box has one processor') : fine;
+      if (mode !== 'server') return notLooked('this box is to be an agent, for which one is enough');
+      if (count === 0) return unreadable('/proc/cpuinfo');
+      return count === 1 ? note('this box has one processor') : fine;
     },
   },
   {
@@ -56,7 +61,9 @@ export const memoryChecks: readonly Check[] = [
     fix: 'swapoff -a, and take the lines with "swap" out of /etc/fstab',
     forNodes: true,
     look({ root }) {
-      const devices = (root.read('/proc/swaps') ?? '')
+      const swaps = root.read('/proc/swaps');
+      if (swaps === undefined) return unreadable('/proc/swaps');
+      const devices = swaps
         .split('\n')
         .slice(1)
         .flatMap((line) => line.split(/\s/)[0] || []);

@@ -2,6 +2,7 @@ import { addressAt, overlaps } from '../../../shared/ipv4/ipv4.ts';
 import { vxlanPort } from '../../../shared/probe/probe.ts';
 import { KagentError } from '../../../shared/errors.ts';
 import {
+  fallbackServer,
   findResolvConf,
   hostChecks,
   isDefault,
@@ -11,9 +12,10 @@ import {
   ownDevice,
   routesOf,
   serversOf,
+  whyNone,
   type HostRoot,
 } from '../../host/host.ts';
-import { fine, note, warning, type Check, type Fault } from '../check.ts';
+import { fine, notLooked, note, unreadable, warning, type Check, type Fault, type Box } from '../check.ts';
 import { faultOf, faultsOf } from './from-host.ts';
 import { namesIn, numberIn } from './reading.ts';
 
@@ -31,7 +33,11 @@ export const networkChecks: readonly Check[] = [
     title: 'the ports kagent listens on are free',
     why: 'kagent, or one of its components, cannot start while another program listens there',
     fix: 'stop that program, or give kagent another port',
-    look: ({ needs, isRunning }) => (isRunning ? fine : faultsOf(hostChecks.ports.look(needs))),
+    look({ needs, root, isRunning }) {
+      if (isRunning) return notLooked('kagent runs, and has them');
+      if (root.read('/proc/net/tcp') === undefined) return unreadable('/proc/net/tcp');
+      return faultsOf(hostChecks.ports.look(needs));
+    },
   },
   {
     name: 'vxlan-port',
@@ -43,8 +49,11 @@ export const networkChecks: readonly Check[] = [
     forNodes: true,
     look({ root, flannelBackend, isRunning, needs }) {
       const isOurs = isRunning || root.realPath(`${needs.dataDir}/agent`) !== undefined; // pods outlive kagent
-      if (flannelBackend !== 'vxlan' || isOurs || !isUdpTaken(root, vxlanPort)) return fine;
-      return warning(`UDP port ${vxlanPort} is taken`);
+      if (flannelBackend !== 'vxlan')
+        return notLooked(`the pods’ network is ${flannelBackend}, which has no use for it`);
+      if (isOurs) return notLooked('kagent has been started here, and has it');
+      if (root.read('/proc/net/udp') === undefined) return unreadable('/proc/net/udp');
+      return isUdpTaken(root, vxlanPort) ? warning(`UDP port ${vxlanPort} is taken`) : fine;
     },
   },
   {
@@ -78,7 +87,10 @@ export const networkChecks: readonly Check[] = [
     fix: 'kagent adds it by itself where there is no default route: kagent status says why it could not',
     forNodes: true,
     look({ root, serviceCidr, isRunning }) {
-      if (!isRunning || isRouted(addressAt(serviceCidr, 1), networkRoutes(root))) return fine;
+      if (!isRunning) return notLooked('kagent does not run, and sees to it when it starts');
+      const routes = networkRoutes(root);
+      if (routes === undefined) return unreadable('/proc/net/route');
+      if (isRouted(addressAt(serviceCidr, 1), routes)) return fine;
       return warning(
         `there is neither a default route nor one to ${serviceCidr}`,
         `ip route add ${serviceCidr} dev lo; kagent status says why kagent could not`,
@@ -96,7 +108,9 @@ export const networkChecks: readonly Check[] = [
       // The server knows of all nodes, another node of what it has asked itself.
       const said = components.filter(({ name }) => ['nodes', 'pod-probes'].includes(name));
       const found = said.find(({ condition }) => condition.reason === podNetworkReason);
-      return found === undefined ? fine : warning(found.condition.message);
+      if (found !== undefined) return warning(found.condition.message);
+      const known = said.filter(({ condition }) => condition.status === 'True');
+      return known.length > 0 ? fine : notLooked('no kagent that runs here has asked other nodes yet');
     },
   },
   {
@@ -107,7 +121,9 @@ export const networkChecks: readonly Check[] = [
     fix: 'choose other ranges when the cluster is made: --cluster-cidr, --service-cidr',
     isCheap: true,
     look({ root, clusterCidr, serviceCidr }) {
-      const foreign = networkRoutes(root).filter((route) => !isDefault(route) && !ownDevice.test(route.device));
+      const routes = networkRoutes(root);
+      if (routes === undefined) return unreadable('/proc/net/route');
+      const foreign = routes.filter((route) => !isDefault(route) && !ownDevice.test(route.device));
       return [clusterCidr, serviceCidr].flatMap((cidr) => {
         const other = foreign.find((route) => overlaps(route.cidr, cidr));
         return other === undefined
@@ -128,7 +144,9 @@ export const networkChecks: readonly Check[] = [
       const address = await nodeAddress(node, root, interfaces).catch(() => undefined); // said by node-address
       const device = address?.defaultInterface;
       const mtu = device === undefined ? undefined : numberIn(root, `/sys/class/net/${device}/mtu`);
-      if (mtu === undefined || flannelBackend !== 'vxlan' || mtu - vxlanOverhead >= leastPodMtu) return fine;
+      if (flannelBackend !== 'vxlan') return notLooked(`the pods’ network is ${flannelBackend}, which takes less`);
+      if (mtu === undefined) return notLooked('by which interface other nodes reach this one is not known');
+      if (mtu - vxlanOverhead >= leastPodMtu) return fine;
       return warning(`the MTU of ${device} is ${mtu}: ${mtu - vxlanOverhead} are left for pods`);
     },
   },
@@ -136,13 +154,29 @@ export const networkChecks: readonly Check[] = [
     name: 'dns-loop',
     group: 'Network',
     title: 'there is a name server that pods can reach',
-    why: 'a resolver on this box’s loopback is not reached from a pod, and CoreDNS would ask itself; kagent names 8.8.8.8 instead',
+    why: `a resolver on this box’s loopback is not reached from a pod, nor is one that has an address of IPv6 alone; kagent names ${fallbackServer} instead`,
     fix: 'name a resolv.conf with real servers: --resolv-conf FILE',
     forNodes: true,
-    look({ root, resolvConf }) {
-      if (resolvConf !== undefined || !findResolvConf(root).usesFallback) return fine;
-      const servers = serversOf(root.read('/etc/resolv.conf') ?? '').join(', ');
-      return warning(servers === '' ? '/etc/resolv.conf names no server' : `/etc/resolv.conf names ${servers} alone`);
+    look(box) {
+      const found = podsResolvConf(box);
+      return found.source === undefined ? warning(whyNone(found)) : fine;
+    },
+  },
+  {
+    name: 'dns-lookup',
+    group: 'Network',
+    title: 'the name servers of pods look names up',
+    why: 'pods that ask for names outside the cluster, and pulls of images, wait for each server that does not answer',
+    fix: 'name servers that answer: in this box’s network settings, or in a file of its own with --resolv-conf FILE; where there is no network but this one, nothing need be done',
+    forNodes: true,
+    async look(box) {
+      const servers = serversOf(podsResolvConf(box).text);
+      const answers = await Promise.all(
+        servers.map(async (server) => ({ server, code: await box.tools.lookUp(server) })),
+      );
+      return answers.flatMap(({ server, code }) =>
+        code === undefined ? fine : warning(`the name server ${server} does not look names up (${code})`),
+      );
     },
   },
   {
@@ -152,8 +186,10 @@ export const networkChecks: readonly Check[] = [
     why: 'pods take the first three; what only the others know is not found',
     fix: 'name a resolv.conf with three: --resolv-conf FILE',
     forNodes: true,
-    look({ root }) {
-      const servers = serversOf(findResolvConf(root).text);
+    look(box) {
+      const found = podsResolvConf(box);
+      if (found.source === undefined) return notLooked(whyNone(found));
+      const servers = serversOf(found.text);
       return servers.length > 3 ? note(`there are ${servers.length} name servers: ${servers.join(', ')}`) : fine;
     },
   },
@@ -181,7 +217,9 @@ export const networkChecks: readonly Check[] = [
     fix: 'uninstall what made them, or: ip link delete DEVICE',
     forNodes: true,
     look({ root, needs, isRunning }) {
-      if (isRunning || root.realPath(`${needs.dataDir}/agent`) !== undefined) return fine;
+      if (isRunning || root.realPath(`${needs.dataDir}/agent`) !== undefined)
+        return notLooked('kagent has been started here: devices of these names are its own');
+      if (root.realPath('/sys/class/net') === undefined) return unreadable('/sys/class/net');
       const left = namesIn(root, '/sys/class/net').filter((name) =>
         /^(cni0|flannel\..+|kube-ipvs0|cilium_.*|weave)$/.test(name),
       );
@@ -218,5 +256,11 @@ export function isUdpTaken(root: HostRoot, port: number): boolean {
 }
 
 function networkRoutes(root: HostRoot) {
-  return routesOf(root.read('/proc/net/route') ?? '');
+  const table = root.read('/proc/net/route');
+  return table === undefined ? undefined : routesOf(table);
+}
+
+/** As a start would make it, with the network the cluster has. */
+function podsResolvConf({ root, resolvConf, flannelBackend }: Box) {
+  return findResolvConf(root, { given: resolvConf, hasIPv6: flannelBackend === 'none' });
 }

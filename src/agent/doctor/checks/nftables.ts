@@ -2,7 +2,7 @@
 import { isIPv4 } from 'node:net';
 import * as z from 'zod';
 import { overlaps } from '../../../shared/ipv4/ipv4.ts';
-import { fine, warning, type Box, type Check } from '../check.ts';
+import { fine, notLooked, warning, type Box, type Check, type Fault } from '../check.ts';
 import { inboundPorts, type Port } from './firewall.ts';
 
 /** @see libnftables-json(5) */
@@ -37,8 +37,13 @@ export const nftablesCheck: Check = {
   forNodes: true,
   async look(box) {
     const { code, stdout } = await box.tools.run('nft', '-j', 'list', 'ruleset');
-    if (code !== 0) return fine; // there is no nft, and so nothing was made with it
-    return droppingChains(stdout).flatMap(({ chain, rules }) => missingIn(box, chain, rules));
+    if (code !== 0) return notLooked('there is no nft that shows them');
+    const dropping = droppingChains(stdout);
+    const readable = dropping.filter(({ rules }) => !continuesElsewhere(rules));
+    const faults = readable.flatMap(({ chain, rules }) => missingIn(box, chain, rules));
+    return faults.length === 0 && readable.length < dropping.length
+      ? notLooked('they go on in chains of somebody’s own')
+      : faults;
   },
 };
 
@@ -64,9 +69,12 @@ function droppingChains(json: string): readonly Dropping[] {
   });
 }
 
-/** Where rules continue in a chain of somebody's own, nothing is said. */
-function missingIn(box: Box, chain: Chain, rules: readonly Expressions[]) {
-  if (rules.some((expr) => expr.some((one) => 'jump' in one || 'goto' in one || 'vmap' in one))) return fine;
+/** Of these nothing can be said. */
+function continuesElsewhere(rules: readonly Expressions[]): boolean {
+  return rules.some((expr) => expr.some((one) => 'jump' in one || 'goto' in one || 'vmap' in one));
+}
+
+function missingIn(box: Box, chain: Chain, rules: readonly Expressions[]): readonly Fault[] {
   const accepting = rules.filter((expr) => expr.some((one) => 'accept' in one)).map(matchesOf);
   const place = `${chain.family} ${chain.table} ${chain.name}`;
   const add = (conditions: readonly string[]) =>

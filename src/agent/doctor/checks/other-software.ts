@@ -1,4 +1,4 @@
-import { fine, note, warning, type Check } from '../check.ts';
+import { fine, note, unreadable, warning, type Check } from '../check.ts';
 import { namesIn, processNames } from './reading.ts';
 
 /** Names of processes; those of the first kind are upstream's and so also kagent's. */
@@ -22,6 +22,7 @@ export const otherSoftwareChecks: readonly Check[] = [
     fix: 'stop and uninstall it, or give kagent a box of its own',
     forNodes: true,
     look({ root, isRunning }) {
+      if (root.read('/proc/self/status') === undefined) return unreadable('/proc');
       const running = processNames(root);
       const found = [...(isRunning ? [] : shared), ...others].filter((name) => running.has(name));
       return found.length === 0

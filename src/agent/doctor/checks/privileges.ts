@@ -1,5 +1,7 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { systemCode } from '../../../shared/errors.ts';
 import { capSysResource, hasCapability, hostChecks } from '../../host/host.ts';
-import { fine, note, warning, type Check } from '../check.ts';
+import { fine, note, unreadable, warning, type Check } from '../check.ts';
 import { faultsOf } from './from-host.ts';
 
 export const privilegeChecks: readonly Check[] = [
@@ -18,7 +20,10 @@ export const privilegeChecks: readonly Check[] = [
     why: 'inside an unprivileged container, root may not mount, nor change the network',
     fix: 'run kagent on the host itself, or in a privileged container',
     forNodes: true,
-    look: ({ needs }) => faultsOf(hostChecks.capabilities.look(needs)),
+    look: ({ needs, root }) =>
+      root.read('/proc/self/status') === undefined
+        ? unreadable('/proc/self/status')
+        : faultsOf(hostChecks.capabilities.look(needs)),
   },
   {
     name: 'oom-score',
@@ -29,7 +34,8 @@ export const privilegeChecks: readonly Check[] = [
     forNodes: true,
     look({ root }) {
       const status = root.read('/proc/self/status');
-      if (status === undefined || hasCapability(status, capSysResource)) return fine;
+      if (status === undefined) return unreadable('/proc/self/status');
+      if (hasCapability(status, capSysResource)) return fine;
       return note('root has no CAP_SYS_RESOURCE here: nobody may lower a process’s oom_score_adj');
     },
   },
@@ -41,6 +47,22 @@ export const privilegeChecks: readonly Check[] = [
     fix: 'in an LXC container, add "lxc.mount.entry = /dev/kmsg dev/kmsg none defaults,bind,create=file" to its configuration',
     isCheap: true,
     forNodes: true,
-    look: ({ root }) => (root.realPath('/dev/kmsg') === undefined ? warning('there is no /dev/kmsg') : fine),
+    look({ root }) {
+      if (root.realPath('/dev/kmsg') === undefined) return warning('there is no /dev/kmsg');
+      const refusal = refusalToOpen(root.path('/dev/kmsg'));
+      return refusal === undefined ? fine : warning(`/dev/kmsg cannot be read (${refusal})`);
+    },
   },
 ];
+
+/** Opening it is what the kubelet does; a container's rules may forbid it to root, too. */
+function refusalToOpen(path: string): string | undefined {
+  try {
+    closeSync(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
+    return undefined;
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === undefined) throw error;
+    return code;
+  }
+}

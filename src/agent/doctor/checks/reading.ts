@@ -1,7 +1,7 @@
 /** Small readings that several checks share. */
 import { readdirSync } from 'node:fs';
-import { mountOf, parseMounts, type Mount } from '../../../shared/mounts/mounts.ts';
-import type { HostRoot } from '../../host/host.ts';
+import type { Mount } from '../../../shared/mounts/mounts.ts';
+import { mountUnder, type HostRoot } from '../../host/host.ts';
 
 /** Names of the files in a folder; none if it is not there. */
 export function namesIn(root: HostRoot, folder: string): readonly string[] {
@@ -27,7 +27,7 @@ export function processNames(root: HostRoot): ReadonlySet<string> {
 }
 
 export function mountAt(root: HostRoot, path: string): Mount | undefined {
-  return mountOf(path, parseMounts(root.read('/proc/self/mountinfo') ?? ''));
+  return mountUnder(path, root);
 }
 
 /** `MemTotal` of /proc/meminfo in MiB. */

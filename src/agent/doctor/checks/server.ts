@@ -1,7 +1,7 @@
 import { vxlanPort } from '../../../shared/probe/probe.ts';
 import { compareVersions, version } from '../../../shared/version/version.ts';
 import { isUnreachable } from '../../join/join.ts';
-import { fine, note, warning, type Check, type Fault } from '../check.ts';
+import { fine, notLooked, note, warning, type Check, type Fault } from '../check.ts';
 import type { Direction, Met, Way } from '../way.ts';
 import { faultOf } from './from-host.ts';
 
@@ -24,7 +24,7 @@ export const serverChecks: readonly Check<Way>[] = [
     title: 'the server lets this box in',
     why: 'a node joins with a token, or goes on with the certificate it has got',
     fix: 'copy the token anew from server/node-token on the server',
-    look: ({ failure }) => (failure !== undefined && !isAboutTheWay(failure) ? [faultOf(failure)] : fine),
+    look: ({ failure }) => (failure === undefined ? fine : isAboutTheWay(failure) ? notMet : [faultOf(failure)]),
   },
   {
     name: 'server-apiserver',
@@ -32,7 +32,10 @@ export const serverChecks: readonly Check<Way>[] = [
     title: 'kube-apiserver is reached',
     why: 'kubelet and kube-proxy work with it directly: without it the node is never Ready',
     fix: 'let TCP 6443 through to the server',
-    look: (way) => unreached(way).flatMap(({ failure, isElsewhere }) => (isElsewhere ? fine : [faultOf(failure)])),
+    look: (way) =>
+      way.met === undefined || way.met.apiservers.length === 0
+        ? notMet
+        : unreached(way).flatMap(({ failure, isElsewhere }) => (isElsewhere ? fine : [faultOf(failure)])),
   },
   {
     name: 'server-address',
@@ -41,10 +44,11 @@ export const serverChecks: readonly Check<Way>[] = [
     why: 'it is where pods find kube-apiserver, and where packets for the server’s pods are sent',
     fix: 'start the server with --node-ip, and the address by which this box reaches it',
     look: (way) => {
-      const ownAddresses = way.met?.ownAddresses ?? [];
+      if (way.met === undefined || way.met.apiservers.length === 0) return notMet;
+      const { ownAddresses, apiservers } = way.met;
       const reachedBy = new URL(way.url).hostname;
       const fix = `start the server with --node-ip ${reachedBy}`;
-      const hosts = way.met?.apiservers.map(({ url }) => new URL(url).hostname) ?? [];
+      const hosts = apiservers.map(({ url }) => new URL(url).hostname);
       const twins = ownAddresses.includes(reachedBy) ? [] : hosts.filter((host) => ownAddresses.includes(host));
       const elsewhere = unreached(way).flatMap(({ host, isElsewhere }) => (isElsewhere ? [host] : []));
       return [
@@ -64,7 +68,8 @@ export const serverChecks: readonly Check<Way>[] = [
     why: 'leases and certificates are counted by both; above a minute a join is refused',
     fix: 'start an NTP client on both',
     look({ met }) {
-      if (met === undefined || Math.abs(met.skewMs) <= allowedSkewMs) return fine;
+      if (met === undefined) return notMet;
+      if (Math.abs(met.skewMs) <= allowedSkewMs) return fine;
       const seconds = (Math.abs(met.skewMs) / 1000).toFixed(1);
       return warning(`this box’s clock is ${seconds} s ${met.skewMs > 0 ? 'ahead of' : 'behind'} the server’s`);
     },
@@ -76,9 +81,11 @@ export const serverChecks: readonly Check<Way>[] = [
     why: 'Kubernetes lets a kubelet be older than kube-apiserver, never newer',
     fix: 'upgrade the server first',
     look: ({ met }) =>
-      met !== undefined && compareVersions(version, met.opened.version) > 0
-        ? warning(`this kagent is ${version}, the server’s is ${met.opened.version}`)
-        : fine,
+      met === undefined
+        ? notMet
+        : compareVersions(version, met.opened.version) > 0
+          ? warning(`this kagent is ${version}, the server’s is ${met.opened.version}`)
+          : fine,
   },
   {
     name: 'server-same-network',
@@ -87,9 +94,11 @@ export const serverChecks: readonly Check<Way>[] = [
     why: 'behind a translated address other nodes do not reach this one: pods of different nodes are cut off',
     fix: 'join by a network that both are on, or use --flannel-backend wireguard-native with --node-external-ip',
     look: ({ met }) =>
-      met !== undefined && !met.ownAddresses.includes(met.opened.yourAddress)
-        ? warning(`the server sees this box as ${met.opened.yourAddress}, which is no address of it`)
-        : fine,
+      met === undefined
+        ? notMet
+        : !met.ownAddresses.includes(met.opened.yourAddress)
+          ? warning(`the server sees this box as ${met.opened.yourAddress}, which is no address of it`)
+          : fine,
   },
   {
     name: 'server-udp',
@@ -97,7 +106,7 @@ export const serverChecks: readonly Check<Way>[] = [
     title: `UDP ${vxlanPort} passes, both ways`,
     why: 'packets of pods travel between nodes inside it: without it Services and DNS fail for some pods',
     fix: `let UDP ${vxlanPort}, and what comes out of it from the pods’ range, through: on both boxes, and between them`,
-    look: ({ met }) => (met === undefined ? fine : [...untested(met), ...directions(met).flatMap(lost)]),
+    look: ({ met }) => (met === undefined ? notMet : [...untested(met), ...directions(met).flatMap(lost)]),
   },
   {
     name: 'server-mtu',
@@ -105,9 +114,18 @@ export const serverChecks: readonly Check<Way>[] = [
     title: 'packets pass that are as large as the interfaces allow',
     why: 'larger packets vanish without a word: connections open, and hang when data flows',
     fix: 'raise the MTU of what lies between, or lower it on both boxes: ip link set INTERFACE mtu N',
-    look: ({ met }) => (met === undefined ? fine : [...uneven(met), ...directions(met).flatMap(tooLarge)]),
+    look({ met }) {
+      if (met === undefined) return notMet;
+      const faults = [...uneven(met), ...directions(met).flatMap(tooLarge)];
+      const cameThrough = directions(met).filter(({ came }) => came.length > 0);
+      return faults.length > 0 || cameThrough.length > 0
+        ? faults
+        : notLooked('no packet that was sent for it came through');
+    },
   },
 ];
+
+const notMet = notLooked('the way ended before');
 
 /** Ports of kube-apiserver that do not answer; `isElsewhere`: at another address than the one by which the server is reached. */
 function unreached({ url, met }: Way) {

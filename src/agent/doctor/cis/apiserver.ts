@@ -136,7 +136,12 @@ export const apiserverItems: readonly CisItem[] = [
     { id: '1.2.19', title: 'audit log: 100 MB a file', by: 'profile', why: '100' },
     atLeast(100),
   ),
-  stated('1.2.20', 'request timeout', 'default', 'Kubernetes’ own, a minute'),
+  flagFits(
+    apiserver,
+    'request-timeout',
+    { id: '1.2.20', title: 'request timeout', why: 'Kubernetes’ own, a minute' },
+    (value) => value === undefined || !/^0\D*$/.test(value),
+  ),
   flagFits(
     apiserver,
     'service-account-lookup',

@@ -1,7 +1,7 @@
 import { apiserverItems } from './apiserver.ts';
 import { controlPlaneFiles } from './control-plane-files.ts';
 import { isFalse, isFile } from './flag-values.ts';
-import { flagFits, stated, type CisItem } from './item.ts';
+import { flagFits, stated, statedOf, type CisItem } from './item.ts';
 
 const apiserver = 'kube-apiserver';
 const manager = 'kube-controller-manager';
@@ -30,7 +30,13 @@ const ofControllers: readonly CisItem[] = [
     isFile,
   ),
   flagFits(manager, 'root-ca-file', { id: '1.3.5', title: 'a root CA', why: 'kagent gives it' }, isFile),
-  stated('1.3.6', 'kubelets’ serving certificates are renewed', 'default', 'kagent issues and renews them itself'),
+  statedOf(
+    manager,
+    '1.3.6',
+    'kubelets’ serving certificates are renewed',
+    'default',
+    'kagent issues and renews them itself',
+  ),
   flagFits(
     manager,
     'bind-address',
@@ -74,7 +80,8 @@ const rest: readonly CisItem[] = [
     'give them a short --ttl, or use OIDC by kube-apiserver-arg',
   ),
   stated('3.1.2', 'no service account tokens for people', 'yours', 'kagent makes none'),
-  stated(
+  statedOf(
+    apiserver,
     '3.1.3',
     'no bootstrap tokens for people',
     'default',

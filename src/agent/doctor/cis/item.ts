@@ -134,3 +134,8 @@ export function kubeletFits(
 export function stated(id: string, title: string, by: CisBy, why: string, next?: string): CisItem {
   return { id, title, by, why, next };
 }
+
+/** True of a program of kagent's by what it is; where the program does not run nothing is. */
+export function statedOf(component: string, ...item: Parameters<typeof stated>): CisItem {
+  return { ...stated(...item), of: component };
+}

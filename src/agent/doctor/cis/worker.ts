@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { strongCipherSuites } from '../../../shared/tls-cipher-suites.ts';
-import { kubeletFits, modeAtMost, ownedByRoot, stated, type CisBox, type CisItem } from './item.ts';
+import { kubeletFits, modeAtMost, ownedByRoot, stated, statedOf, type CisBox, type CisItem } from './item.ts';
 
 const kubeconfig =
   (name: string) =>
@@ -91,8 +91,15 @@ export const workerItems: readonly CisItem[] = [
     { id: '4.2.9', title: 'a serving certificate', why: 'kagent gives one, of a CA for kubelets alone' },
     (value) => typeof value === 'string',
   ),
-  stated('4.2.10', 'client certificates are renewed', 'default', 'kagent renews them itself, after half of their life'),
-  stated(
+  statedOf(
+    'kubelet',
+    '4.2.10',
+    'client certificates are renewed',
+    'default',
+    'kagent renews them itself, after half of their life',
+  ),
+  statedOf(
+    'kubelet',
     '4.2.11',
     'serving certificates are renewed',
     'default',
@@ -119,5 +126,5 @@ export const workerItems: readonly CisItem[] = [
     },
     (value) => value === true,
   ),
-  stated('4.3.1', 'kube-proxy’s metrics on 127.0.0.1', 'default', 'Kubernetes’ own default'),
+  statedOf('kube-proxy', '4.3.1', 'kube-proxy’s metrics on 127.0.0.1', 'default', 'Kubernetes’ own default'),
 ];

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Box, DiskSpace } from '../../../../src/agent/doctor/check.ts';
+import type { Box, Check, DiskSpace, Fault } from '../../../../src/agent/doctor/check.ts';
 import { kernelFiles, type HostNeeds } from '../../../../src/agent/host/host.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 import { fakeRoot } from '../host/fake-root.ts';
@@ -49,7 +49,8 @@ export const goodBox: Readonly<Record<string, string>> = {
   '/proc/net/udp': 'sl local_address\n   7: 00000000:0044 00000000:0000 07 00000000:00000000 00:00000000\n',
   '/proc/self/limits':
     'Limit  Soft  Hard  Units\nMax open files            1024                 1048576              files\n',
-  '/proc/self/mountinfo': '22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n',
+  '/proc/self/mountinfo':
+    '22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n23 22 0:25 / /sys/fs/cgroup rw shared:2 - cgroup2 cgroup2 rw\n',
   '/proc/self/status': 'CapBnd:\t000001ffffffffff\n',
   '/proc/swaps': 'Filename\tType\tSize\tUsed\tPriority\n',
   '/proc/sys/fs/file-nr': '2000\t0\t9223372036854775807\n',
@@ -60,6 +61,7 @@ export const goodBox: Readonly<Record<string, string>> = {
   '/proc/sys/kernel/pid_max': '4194304\n',
   '/proc/sys/kernel/random/boot_id': 'boot-1\n',
   '/proc/sys/net/ipv4/ip_forward': '1\n',
+  '/proc/sys/user/max_user_namespaces': '15000\n',
   '/sys/class/net/eth0/mtu': '1500\n',
   '/sys/dev/block/8:1/queue/rotational': '0\n',
   '/sys/fs/cgroup/cgroup.controllers': 'cpuset cpu io memory pids\n',
@@ -82,6 +84,8 @@ export interface Changes {
   readonly needs?: Partial<HostNeeds>;
   readonly space?: Partial<DiskSpace>;
   readonly fsyncMs?: number;
+  /** Name servers that do not look a name up, and with which code. */
+  readonly deafServers?: Readonly<Record<string, string>>;
   /** What a command line prints, or its exit code; any other program is not there. */
   readonly programs?: Readonly<Record<string, Answer>>;
 }
@@ -141,6 +145,7 @@ export function patient(changes: Changes = {}): Patient {
         const answer = Object.entries(programs).find(([known]) => line === known)?.[1] ?? 127;
         return typeof answer === 'number' ? { code: answer, stdout: '' } : { code: 0, stdout: answer };
       },
+      lookUp: async (server) => changes.deafServers?.[server],
       space: () => ({
         sizeBytes: 100 * 2 ** 30,
         freeBytes: 50 * 2 ** 30,
@@ -153,6 +158,24 @@ export function patient(changes: Changes = {}): Patient {
     ...changes.box,
     ran,
   };
+}
+
+/** On which a kagent runs. */
+export const runningBox: Changes = {
+  programs: { 'nft -j list ruleset': '{"nftables":[]}' },
+  box: {
+    isRunning: true,
+    components: ['nodes', 'kubelet'].map((name) => ({
+      name,
+      condition: { status: 'True', reason: 'Ready', message: '', lastTransitionTime: '2026-06-01T00:00:00Z' },
+    })),
+  },
+};
+
+/** Its faults; why it did not look is one as well. */
+export async function faultsOf(check: Check | undefined, box: Box): Promise<readonly Fault[]> {
+  const looked = (await check?.look(box)) ?? [];
+  return 'notLooked' in looked ? [{ severity: 'note', what: `not looked at: ${looked.notLooked}` }] : looked;
 }
 
 function networkInterface(address: string) {

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { claimFolders, claimFor } from '../../../../src/agent/remove/claim.ts';
+import { claimFolders, claimFor, othersPods } from '../../../../src/agent/remove/claim.ts';
 import { openJournal } from '../../../../src/shared/journal/journal.ts';
 import { pathsOf } from '../../../../src/shared/paths.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
@@ -22,4 +22,21 @@ test('what is in a folder at the first start is noted, once and for all', () => 
   claimFolders(openJournal(paths.journal), paths, folders);
   expect(noted()).toEqual([undefined, [], ['file']]);
   expect(openJournal(paths.journal).entries()[0]).toEqual({ kind: 'folder', path: join(dir, 'made') });
+});
+
+test('of a kubelet’s folder that was there before, the folders in it are noted too, but not those of a kagent that has run', () => {
+  const dir = temporaryDir();
+  const kubelet = join(dir, 'kubelet');
+  const usual = pathsOf(join(dir, 'data'));
+  const paths = { ...usual, agent: { ...usual.agent, kubelet } } as unknown as typeof usual;
+  mkdirSync(join(kubelet, 'pods/theirs'), { recursive: true });
+  writeFileSync(join(kubelet, 'cpu_manager_state'), '');
+  claimFolders(openJournal(paths.journal), paths, [kubelet]);
+  mkdirSync(join(kubelet, 'pods/ours'));
+  mkdirSync(join(kubelet, 'plugins/ours'), { recursive: true });
+  claimFolders(openJournal(paths.journal), paths, [kubelet]);
+  const journal = openJournal(paths.journal);
+  expect(claimFor(join(kubelet, 'pods'), journal)?.before).toEqual(['theirs']);
+  expect(claimFor(join(kubelet, 'plugins'), journal)).toBeUndefined();
+  expect(othersPods(paths, journal)).toEqual([join(kubelet, 'pods/theirs')]);
 });

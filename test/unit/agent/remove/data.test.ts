@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { removeData } from '../../../../src/agent/remove/data.ts';
@@ -54,13 +54,37 @@ test("the owner's settings of before stay, and folders that were there and empty
   expect(readdirSync(customary)).toEqual([]);
 });
 
-test('a folder that somebody had filled is not touched', async () => {
+test('of a folder that somebody had filled, what has come since goes', async () => {
   const { write, customary, claim, remove } = box();
   write('pods/theirs');
   claim();
   write('pods/ours');
-  expect(ofThisBox((await remove()).stayed)).toEqual([`${customary}: it was there before kagent`]);
+  expect(ofThisBox((await remove()).stayed)).toEqual([`${customary}: what was there before kagent`]);
+  expect(readdirSync(customary)).toEqual(['theirs']);
+});
+
+test('a folder of which nobody knows what was in it before is not touched', async () => {
+  const { write, customary, claim, remove, paths } = box();
+  write('pods/theirs');
+  claim();
+  write('pods/ours');
+  const journal = openJournal(paths.journal);
+  journal.keepOnly(journal.entries().filter((made) => made.kind === 'claim' && made.path !== customary));
+  expect(ofThisBox((await remove()).stayed)).toEqual([]);
   expect(readdirSync(customary)).toEqual(['ours', 'theirs']);
+});
+
+test('a folder that is a link is emptied where it leads to, and a link that leads nowhere stays as it was', async () => {
+  const { write, customary, claim, remove, root } = box();
+  mkdirSync(join(root, 'disk'));
+  symlinkSync(join(root, 'disk'), customary);
+  claim();
+  write('pods/ours');
+  expect((await remove()).failed).toEqual([]);
+  expect(readdirSync(join(root, 'disk'))).toEqual([]);
+  rmSync(join(root, 'disk'), { recursive: true });
+  expect((await remove()).failed).toEqual([]);
+  expect(readlinkSync(customary)).toBe(join(root, 'disk'));
 });
 
 test('a data dir in which its owner has files keeps them, with a journal or without', async () => {

@@ -52,6 +52,14 @@ test('what is to be kept stays without a word, and all beside it goes', async ()
   expect(readdirSync(top, { recursive: true })).toEqual(['pods', 'pods/a', 'pods/a/log']);
 });
 
+test('a link that is to be kept is kept itself, wherever it leads', async () => {
+  const top = tree();
+  const link = join(top, 'elsewhere');
+  symlinkSync(temporaryDir(), link);
+  await emptyFolder(top, { mounts: [], kept: [link] });
+  expect(readdirSync(top)).toEqual(['elsewhere']);
+});
+
 test('a folder that is only emptied stays, and a mount right in it is not touched', async () => {
   const top = tree();
   const disk = join(top, 'pods');

@@ -2,7 +2,7 @@ import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
-  hasRootFrom,
+  hasRootOf,
   isBoundToItself,
   isOurShim,
   mountsBelow,
@@ -58,13 +58,21 @@ test("the kubelet's own bind of its folder is told from a disk or a folder that 
   expect(isBoundToItself(parseMounts(root), '/var/lib/kubelet')).toBe(false);
 });
 
-test('a process is in a container of ours if its root is one of our snapshots, not if it only mounts one', () => {
-  const dir = '/var/lib/kagent/agent/containerd';
-  const overlay = `900 800 0:50 / / rw - overlay overlay rw,lowerdir=1/fs,upperdir=${dir}/snapshots/2/fs`;
-  const native = `900 800 254:0 ${dir}/snapshots/2 / rw - ext4 /dev/vda rw`;
-  const others = overlay.replace(dir, '/var/lib/containerd');
-  const volume = `900 800 254:0 / / rw - ext4 /dev/vda rw\n901 900 0:50 / /mnt rw - overlay x rw,upperdir=${dir}/snapshots/2/fs`;
-  expect([overlay, native, others, volume].map((text) => hasRootFrom(text, dir))).toEqual([true, true, false, false]);
+test('a process is in a container of ours if its root is what we have mounted for one, not if it only mounts it', () => {
+  const overlay = '900 800 0:50 / / rw - overlay overlay rw';
+  const native = '900 800 254:0 /snapshots/2 / rw - ext4 /dev/vda rw';
+  // A lab's, or another container's: its layers have the same names.
+  const others = [
+    '900 800 0:51 / / rw - overlay overlay rw',
+    '900 800 254:0 /lab/s1/snapshots/2 / rw - ext4 /dev/vda rw',
+  ];
+  const volume = '900 800 254:0 / / rw - ext4 /dev/vda rw\n901 900 0:50 / /mnt rw - overlay x rw';
+  const roots = [
+    { device: '0:50', root: '/' },
+    { device: '254:0', root: '/snapshots/2' },
+  ];
+  const isOurs = (text: string) => hasRootOf(parseMounts(text), roots);
+  expect([overlay, native, ...others, volume].map(isOurs)).toEqual([true, true, false, false, false]);
 });
 
 test('mounts below a folder that is a link to another disk are found by their real names', () => {

@@ -1,7 +1,11 @@
 /** Each check on a box that has the fault, and on one that has not. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { examine } from '../../../../../src/agent/doctor/doctor.ts';
 import { boxChecks } from '../../../../../src/agent/doctor/checks/checks.ts';
-import { goodBox, patient, type Changes } from '../patient.ts';
+import { faultsOf, goodBox, patient, runningBox, type Changes } from '../patient.ts';
+import { temporaryDir } from '../../../../helpers/temporary.ts';
 import { rulesetOf } from './nftables.ts';
 
 interface Case extends Changes {
@@ -26,6 +30,11 @@ const component = (name: string, status: 'False' | 'Unknown', message: string) =
 
 const failed = (reason: string, message: string) =>
   ({ status: 'False', reason, message, lastTransitionTime: '2026-01-01T00:00:00Z' }) as const;
+
+/** The root on an overlay, and one more mount. */
+const mountedAt = (type: string, options: string, point: string, rootType = 'overlay') =>
+  `22 1 0:9 / / rw,relatime shared:1 - ${rootType} none rw\n30 22 8:1 / ${point} ${options} shared:2 - ${type} none rw\n`;
+const nothing = { 'iptables --version': 127, 'iptables -S INPUT': 127 };
 
 const faults: Readonly<Record<string, Case | readonly Case[]>> = {
   root: { needs: { uid: 1000 }, sees: /^kagent runs as user 1000/, as: 'fatal' },
@@ -238,8 +247,28 @@ const faults: Readonly<Record<string, Case | readonly Case[]>> = {
   },
   mtu: { files: { '/sys/class/net/eth0/mtu': '1300\n' }, sees: 'the MTU of eth0 is 1300: 1250 are left for pods' },
   'dns-loop': [
-    { files: { '/etc/resolv.conf': 'nameserver 127.0.0.53\n' }, sees: '/etc/resolv.conf names 127.0.0.53 alone' },
-    { without: ['/etc/resolv.conf'], sees: '/etc/resolv.conf names no server' },
+    {
+      files: { '/etc/resolv.conf': 'nameserver 127.0.0.53\n' },
+      sees: "this host's resolv.conf names 127.0.0.53 alone, and pods do not reach this host's loopback",
+    },
+    { without: ['/etc/resolv.conf'], sees: 'no resolv.conf of this host names a server' },
+    {
+      files: { '/etc/resolv.conf': 'nameserver 2001:db8::53\n' },
+      sees: "this host's resolv.conf names 2001:db8::53 alone, and pods have addresses of IPv4 alone",
+    },
+    {
+      files: { '/srv/dns': 'nameserver ::1\n' },
+      box: { resolvConf: '/srv/dns' },
+      sees: "this host's resolv.conf names ::1 alone, and pods do not reach this host's loopback",
+    },
+  ],
+  'dns-lookup': [
+    { deafServers: { '192.0.2.53': 'ETIMEOUT' }, sees: 'the name server 192.0.2.53 does not look names up (ETIMEOUT)' },
+    {
+      files: { '/etc/resolv.conf': 'nameserver 2001:db8::53\n' },
+      deafServers: { '8.8.8.8': 'ECONNREFUSED' },
+      sees: 'the name server 8.8.8.8 does not look names up (ECONNREFUSED)',
+    },
   ],
   'dns-servers': {
     files: { '/etc/resolv.conf': [1, 2, 3, 4].map((byte) => `nameserver 192.0.2.${byte}\n`).join('') },
@@ -309,13 +338,43 @@ test('there is a box with the fault for every check', () => {
 beforeAll(() => void vi.stubEnv('PATH', '/nowhere'));
 afterAll(() => void vi.unstubAllEnvs());
 
-test.each(boxChecks)('$name: nothing is found on a good box', async (check) => {
-  expect(await check.look(patient())).toEqual([]);
+test.each(boxChecks)('$name: is fine on a good box, before kagent runs there or then', async (check) => {
+  const looked = [await check.look(patient()), await check.look(patient(runningBox))];
+  expect(looked.filter((one) => 'notLooked' in one || one.length === 0)).toHaveLength(2);
+  expect(looked).toContainEqual([]);
+});
+
+/** What they look at is not a file of the box, or its absence says that all is well. */
+const needNoFile = `root clock data-dir disk-room inodes disk-fsync node-address node-name dns-lookup apparmor selinux
+  sysctl-files iptables-flavours firewalld ufw address-ranges left-over-kubernetes left-over-network nm-cloud-setup
+  network-manager`.split(/\s+/);
+
+test('where nothing can be read nothing is called fine', async () => {
+  const box = patient({ without: Object.keys(goodBox).filter((path) => !path.startsWith('/usr/')), programs: nothing });
+  const { fine } = await examine(box);
+  expect(fine.filter((name) => !needNoFile.includes(name))).toEqual([]);
+});
+
+test.each([
+  ['disk-filesystem', mountedAt],
+  ['data-dir-noexec', mountedAt],
+])('%s: of a linked data dir the disk it leads to is looked at', async (name, mounts) => {
+  const check = boxChecks.find((one) => one.name === name);
+  const there = temporaryDir();
+  const link = join(temporaryDir(), 'kagent');
+  symlinkSync(there, link);
+  const onDisk = { files: { '/proc/self/mountinfo': mounts('ext4', 'rw', there) }, needs: { dataDir: link } };
+  expect(await faultsOf(check, patient(onDisk))).toEqual([]);
+  const unfit = {
+    files: { '/proc/self/mountinfo': mounts('tmpfs', 'rw,noexec', there, 'ext4') },
+    needs: { dataDir: link },
+  };
+  expect(await faultsOf(check, patient(unfit))).toHaveLength(1);
 });
 
 const cases = boxChecks.flatMap((check) => [faults[check.name] ?? []].flat().map((one) => ({ check, one })));
 test.each(cases)('$check.name: $one.sees', async ({ check, one }) => {
-  const [fault, ...others] = await check.look(patient(one));
+  const [fault, ...others] = await faultsOf(check, patient(one));
   expect(others).toEqual([]);
   expect(fault).toMatchObject({
     severity: one.as ?? 'warning',

@@ -1,9 +1,14 @@
 import { expect, test } from 'vitest';
 import { firewallChecks } from '../../../../../src/agent/doctor/checks/firewall.ts';
-import { patient, type Changes } from '../patient.ts';
+import { faultsOf, patient, type Changes } from '../patient.ts';
 
 const seen = async (name: string, changes: Changes) =>
-  (await firewallChecks.find((check) => check.name === name)?.look(patient(changes)))?.map(({ what }) => what);
+  (
+    await faultsOf(
+      firewallChecks.find((check) => check.name === name),
+      patient(changes),
+    )
+  ).map(({ what }) => what);
 
 const input = (...rules: readonly string[]): Changes => ({
   programs: { 'iptables -S INPUT': ['-P INPUT DROP', ...rules.map((rule) => `-A INPUT ${rule}`)].join('\n') },
@@ -13,7 +18,6 @@ test.each([
   ['an accept for all', input('-j ACCEPT')],
   ['an accept for one network', input('-s 192.168.0.0/24 -j ACCEPT')],
   ['an accept for one interface', input('-i eth1 -j ACCEPT')],
-  ['a chain of its own', input('-j MY-RULES')],
   [
     'ports by name',
     input('-p tcp -m multiport --dports 6443,9345 -j ACCEPT', '-p udp -m udp --dport 8000:9000 -j ACCEPT'),
@@ -41,10 +45,17 @@ test('an agent opens the pods’ network alone, and nothing with the host-gw bac
   expect(await seen('input-rules', { ...rules, box: { mode: 'agent', flannelBackend: 'host-gw' } })).toEqual([]);
 });
 
+test('rules that continue in a chain of somebody’s own cannot be judged, and are not called fine', async () => {
+  expect(await seen('input-rules', input('-j own'))).toEqual([
+    'not looked at: they go on in a chain of somebody’s own',
+  ]);
+});
+
 test('where ufw or firewalld runs, the rules are theirs to show', async () => {
   const rules = input('-i lo -j ACCEPT').programs;
-  expect(await seen('input-rules', { programs: { ...rules, 'firewall-cmd --state': 0 } })).toEqual([]);
+  const theirs = ['not looked at: they are ufw’s or firewalld’s, which is looked at by itself'];
+  expect(await seen('input-rules', { programs: { ...rules, 'firewall-cmd --state': 0 } })).toEqual(theirs);
   expect(await seen('input-rules', { programs: rules ?? {}, files: { '/etc/ufw/ufw.conf': 'ENABLED=yes\n' } })).toEqual(
-    [],
+    theirs,
   );
 });

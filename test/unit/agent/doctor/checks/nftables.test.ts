@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { nftablesCheck } from '../../../../../src/agent/doctor/checks/nftables.ts';
-import { patient, type Changes } from '../patient.ts';
+import { faultsOf, patient, type Changes } from '../patient.ts';
 import { rulesetOf } from './nftables.ts';
 
 const seen = async (programs: Changes['programs'], box: Changes['box'] = {}) =>
-  (await nftablesCheck.look(patient({ ...(programs && { programs }), box }))).map(({ what }) => what);
+  (await faultsOf(nftablesCheck, patient({ ...(programs && { programs }), box }))).map(({ what }) => what);
 const withRules = (...chains: Parameters<typeof rulesetOf>) => ({ 'nft -j list ruleset': rulesetOf(...chains) });
 
 const answers = [{ ct: 'state', right: ['established', 'related'] }];
@@ -34,7 +34,10 @@ test('a chain for packets through this host has to accept what pods send and wha
   expect(await seen(withRules({ hook: 'forward', accepting: [answers] }))).toEqual([
     'the nft chain inet filter forward drops what pods send and get (10.42.0.0/16)',
   ]);
-  const [fault] = await nftablesCheck.look(patient({ programs: withRules({ hook: 'forward', accepting: [from] }) }));
+  const [fault] = await faultsOf(
+    nftablesCheck,
+    patient({ programs: withRules({ hook: 'forward', accepting: [from] }) }),
+  );
   expect(fault?.fix).toMatch(/^nft insert rule inet filter forward ip daddr 10\.42\.0\.0\/16 accept; /);
   const to = [{ payload: 'ip daddr', right: pods }];
   expect(await seen(withRules({ hook: 'forward', accepting: [from, to] }))).toEqual([]);
@@ -43,7 +46,6 @@ test('a chain for packets through this host has to accept what pods send and wha
 test.each([
   ['names the ports', { hook: 'input', accepting: allPorts }],
   ['accepts one card', { hook: 'input', accepting: [[{ meta: 'iifname', right: 'eth1' }]] }],
-  ['asks a chain of somebody’s own', { hook: 'input', accepting: [], jumps: true }],
   ['drops nothing', { hook: 'input', accepting: [], policy: 'accept' }],
   ['is iptables’ own', { hook: 'input', accepting: [], family: 'ip', chain: 'INPUT' }],
   ['is firewalld’s', { hook: 'forward', accepting: [], table: 'firewalld' }],
@@ -56,6 +58,14 @@ test('a last rule that rejects everything is as good as the policy', async () =>
   expect(await seen(withRules(chain), { mode: 'agent' })).toEqual(['the nft chain inet filter input drops 8472/udp']);
 });
 
-test('without nft there are no such rules', async () => {
-  expect(await seen({})).toEqual([]);
+test('what cannot be judged is not called fine: rules that continue in a chain of somebody’s own, and any without nft', async () => {
+  const jumping = { hook: 'input', accepting: [], jumps: true } as const;
+  expect(await seen(withRules(jumping))).toEqual(['not looked at: they go on in chains of somebody’s own']);
+  const beside = [rulesetOf(jumping), rulesetOf({ hook: 'forward', accepting: [] })].flatMap(
+    (text) => (JSON.parse(text) as { readonly nftables: readonly unknown[] }).nftables,
+  );
+  expect(await seen({ 'nft -j list ruleset': JSON.stringify({ nftables: beside }) })).toEqual([
+    'the nft chain inet filter forward drops what pods send and get (10.42.0.0/16)',
+  ]);
+  expect(await seen({})).toEqual(['not looked at: there is no nft that shows them']);
 });

@@ -1,0 +1,94 @@
+import { statSync, utimesSync } from 'node:fs';
+import { conditionTracker, type Component } from '../shared/component/component.ts';
+import type { EventLog } from '../shared/events/events.ts';
+import { readFileIfExists, writeFileIfChanged } from '../shared/files/files.ts';
+import type { Log } from '../shared/log/log.ts';
+import { fallbackServer, serversOf, whyNone, type ResolvConf } from './host/host.ts';
+
+const everyMs = 5000;
+
+export interface FollowResolvConfOptions {
+  readonly after: readonly string[];
+  /** What the kubelet reads whenever a Pod starts. */
+  readonly path: string;
+  /** What pods should have now; undefined: the file is somebody's own (`--resolv-conf`), and is only looked at. */
+  readonly look: (() => ResolvConf) | undefined;
+  /** Ends the DNS Pods that started before; false where that is to be tried again. */
+  readonly endDnsPods: (startedBeforeMs: number, signal: AbortSignal) => Promise<boolean>;
+  readonly events: EventLog;
+  readonly log: Log;
+}
+
+/**
+ * Keeps the resolv.conf of pods as the host's is, which DHCP may fill after the boot, and change. It is written before the
+ * kubelet starts, and again when the host's was another one twice in a row. The cluster's DNS Pods of this node, which read
+ * it once, are then made anew: those that are older than the file, so that none is overlooked after a restart of kagent.
+ */
+export function followResolvConf(options: FollowResolvConfOptions): Component {
+  const { after, path, look, endDnsPods, events, log } = options;
+  const condition = conditionTracker();
+  const stopping = new AbortController();
+  let seen: string | undefined;
+  let renewedForMs = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let work = Promise.resolve();
+
+  const write = (found: ResolvConf): void => {
+    const isFirst = readFileIfExists(path) === undefined;
+    if (!writeFileIfChanged(path, found.text, 0o644)) return;
+    // The pods that an earlier kagent has left were given the host's own file.
+    if (isFirst) utimesSync(path, 0, 0);
+    const servers = serversOf(found.text).join(', ');
+    log.info('the name servers of pods', { servers, source: found.source });
+    if (isFirst) return;
+    const message = `pods ask ${servers} from now on`;
+    events.record({ type: 'Normal', reason: 'NameServersChanged', regarding: 'resolv-conf', message });
+  };
+  const say = (found: ResolvConf | undefined): void => {
+    if (found === undefined || found.source !== undefined) return condition.set('True', 'Following', '');
+    const isNew = condition.current().reason !== 'PublicNameServer';
+    const message = `${whyNone(found)}; pods ask ${fallbackServer} until there is one, or name a file with others: --resolv-conf FILE`;
+    condition.set('True', 'PublicNameServer', message);
+    if (isNew) log.warn('no name server that pods can reach', { message });
+  };
+  const renew = async (): Promise<void> => {
+    const changedMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    if (changedMs === renewedForMs) return;
+    if (await endDnsPods(changedMs, stopping.signal)) renewedForMs = changedMs;
+  };
+  const check = async (): Promise<void> => {
+    try {
+      const found = look?.();
+      if (found !== undefined && found.text === seen) write(found);
+      seen = found?.text;
+      say(found);
+      await renew();
+    } catch (error) {
+      log.warn('the name servers of pods are not up to date', { path, error });
+    }
+  };
+
+  return {
+    name: 'resolv-conf',
+    after,
+    async start() {
+      const found = look?.();
+      if (found !== undefined) write(found);
+      seen = found?.text;
+      say(found);
+      const again = () => {
+        work = check().finally(() => {
+          if (timer !== undefined) timer = setTimeout(again, everyMs).unref();
+        });
+      };
+      timer = setTimeout(again, everyMs).unref();
+    },
+    async stop() {
+      stopping.abort();
+      clearTimeout(timer);
+      timer = undefined;
+      await work;
+    },
+    health: () => condition.current(),
+  };
+}

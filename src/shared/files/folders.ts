@@ -1,0 +1,36 @@
+import { chmodSync, closeSync, constants, fchmodSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+
+/**
+ * Makes a folder and those above it that are missing, each with this mode: a umask can only take rights away, and whose it
+ * was must not decide. A folder that is there stays as its owner made it.
+ * @returns whether it was missing
+ */
+export function makeFolder(path: string, mode: number): boolean {
+  const wanted = resolve(path);
+  const highest = mkdirSync(wanted, { recursive: true, mode });
+  if (highest === undefined) return false;
+  for (let made = wanted; ; made = dirname(made)) {
+    setMode(made, mode);
+    if (made === highest) return true;
+  }
+}
+
+/** Not through a link that somebody has put in its place meanwhile. */
+function setMode(folder: string, mode: number): void {
+  const fd = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    fchmodSync(fd, mode);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Lets everybody pass through a folder of ours to what is in it, which has modes of its own. An earlier kagent, or somebody's
+ * strict umask, may have closed it.
+ */
+export function letThrough(path: string): void {
+  const { mode } = statSync(path);
+  if ((mode & 0o111) !== 0o111) chmodSync(path, (mode & 0o7777) | 0o111);
+}

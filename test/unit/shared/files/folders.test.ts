@@ -1,0 +1,59 @@
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { letThrough, makeFolder } from '../../../../src/shared/files/files.ts';
+import { temporaryDir } from '../../../helpers/temporary.ts';
+
+const modeOf = (path: string) => statSync(path).mode & 0o7777;
+
+describe.each([0o000, 0o022, 0o077])('with umask %o', (umask) => {
+  function withUmask(work: () => void): void {
+    const before = process.umask(umask);
+    onTestFinished(() => void process.umask(before));
+    work();
+    process.umask(before);
+  }
+
+  test.each([0o755, 0o750, 0o700])('a folder and those made for it have the mode that was asked for: %o', (mode) => {
+    const dir = temporaryDir();
+    withUmask(() => makeFolder(join(dir, 'a/b/c/'), mode));
+    expect(['a', 'a/b', 'a/b/c'].map((path) => modeOf(join(dir, path)))).toEqual([mode, mode, mode]);
+  });
+});
+
+test('a folder that is there, and a link to one, stay as their owner made them', () => {
+  const dir = temporaryDir();
+  mkdirSync(join(dir, 'own'));
+  chmodSync(join(dir, 'own'), 0o2710);
+  symlinkSync('own', join(dir, 'link'));
+  expect(makeFolder(join(dir, 'own'), 0o755)).toBe(false);
+  expect(makeFolder(join(dir, 'link/below'), 0o700)).toBe(true);
+  expect([modeOf(join(dir, 'own')), modeOf(join(dir, 'own/below'))]).toEqual([0o2710, 0o700]);
+});
+
+test('everybody is let through a folder, and nothing else about it changes', () => {
+  const dir = temporaryDir();
+  for (const [before, after] of [
+    [0o700, 0o711],
+    [0o2750, 0o2751],
+    [0o755, 0o755],
+  ] as const) {
+    chmodSync(dir, before);
+    letThrough(dir);
+    expect(modeOf(dir)).toBe(after);
+  }
+});
+
+const src = resolve(import.meta.dirname, '../../../../src');
+const using = (words: RegExp) =>
+  readdirSync(src, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && words.test(readFileSync(join(src, file), 'utf8')))
+    .toSorted();
+
+test('folders are made with a mode of their own everywhere but below /sys, and where a missing parent is an error', () => {
+  expect(using(/\bmkdir(Sync)?\(/)).toEqual(['lab/up.ts', 'shared/files/folders.ts', 'shared/process/cgroup.ts']);
+});
+
+test('the umask, which is that of all threads, is set in one place, for children', () => {
+  expect(using(/\bumask\(/)).toEqual(['agent/box.ts']);
+});
