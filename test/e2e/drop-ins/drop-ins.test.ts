@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openIssuer, type Issuer } from './issuer.ts';
 import { createBox, type BoxWithLab } from '../../helpers/cluster.ts';
 import { eventually } from '../../helpers/wait.ts';
 
@@ -111,7 +112,10 @@ describe('a server whose operator says much', () => {
   const proxied = async () =>
     Number((await box.sh(`iptables -nvxL INPUT | awk '/dpt:${proxyPort}/ { print $1 }'`)).trim());
 
+  let issuer: Issuer;
+
   beforeAll(async () => {
+    issuer = await openIssuer(box, '/root/issuer');
     const before = box.running();
     await box.signal((await box.status()).pid, 'TERM');
     await before.exited;
@@ -127,8 +131,11 @@ describe('a server whose operator says much', () => {
     const more = {
       'kube-apiserver': [
         'anonymous-auth=false',
-        'oidc-issuer-url=https://127.0.0.1:1',
+        `oidc-issuer-url=${issuer.url}`,
+        `oidc-ca-file=${issuer.caFile}`,
         'oidc-client-id=web',
+        'oidc-username-prefix=-',
+        'oidc-required-claim=site=here',
         'oidc-groups-claim=groups',
         'enable-admission-plugins=DenyServiceExternalIPs',
         'service-account-issuer=https://issuer.example.com',
@@ -212,6 +219,23 @@ describe('a server whose operator says much', () => {
     await expect(box.apply(service)).rejects.toThrow('externalIPs');
     expect(await box.sh('stat -c %u /proc/$(pgrep -x kube-apiserver)')).toBe('2109345001\n');
   });
+
+  test('who has a token of the issuer is who the token says, with every claim that is asked for', async () => {
+    const whoami = async (site: string) => {
+      const token = issuer.token({ aud: 'web', sub: 'anna', groups: ['dev'], site });
+      const review = '{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}';
+      return await box.sh(
+        `curl -sk --noproxy '*' -H 'Authorization: Bearer ${token}' -H 'Content-Type: application/json' -d '${review}' https://${address()}:6443/apis/authentication.k8s.io/v1/selfsubjectreviews`,
+      );
+    };
+    const said = await eventually(async () => /"userInfo": *\{[^]*?\}/.exec(await whoami('here'))?.[0], {
+      withinMs: 60_000,
+      what: 'kube-apiserver with the issuer’s keys',
+    });
+    expect(said).toMatch(/"username": *"anna"/);
+    expect(said).toMatch(/"dev"/);
+    expect(await whoami('elsewhere')).toMatch(/"code": *401/);
+  }, 90_000);
 
   test('a pod is scheduled by the profile of the operator’s file, and its log is read', async () => {
     await box.apply(`apiVersion: v1
