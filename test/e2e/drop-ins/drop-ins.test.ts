@@ -200,7 +200,11 @@ describe('a server whose operator says much', () => {
     }); // maxPods of the drop-in, which is read after the file
     const proxys = JSON.parse(await box.sh(`curl -sf --noproxy '*' http://${address()}:10349/configz`)) as object;
     expect(proxys).toMatchObject({
-      'kubeproxy.config.k8s.io': { SyncPeriod: '17s', HealthzBindAddress: '0.0.0.0:10356', Mode: 'iptables' },
+      'kubeproxy.config.k8s.io': {
+        iptables: { syncPeriod: '17s' },
+        healthzBindAddress: '0.0.0.0:10356',
+        mode: 'iptables',
+      },
     });
   });
 
