@@ -200,7 +200,7 @@ build() {
 
 # --- from a release -------------------------------------------------------------------------------------------------
 
-# The CA of the server this script is from vouches for that server alone.
+# The CA of the server this script is from vouches for that server alone, and no proxy leads to it.
 prepare_ca() {
 	if [ -z "$RELEASE_CA" ] || [ "$MIRROR" != "$RELEASE_ADDRESS" ]; then return; fi
 	CA_FILE=$(mktemp)
@@ -211,18 +211,18 @@ prepare_ca() {
 # fetch ADDRESS: to stdout.
 fetch() {
 	if has curl; then
-		curl -sfL --retry 3 ${CA_FILE:+--cacert "$CA_FILE"} "$1"
+		curl -sfL --retry 3 ${CA_FILE:+--noproxy "*" --cacert "$CA_FILE"} "$1"
 	else
-		wget -qO - ${CA_FILE:+"--ca-certificate=$CA_FILE"} "$1"
+		wget -qO - ${CA_FILE:+--no-proxy "--ca-certificate=$CA_FILE"} "$1"
 	fi
 }
 
 # size_of ADDRESS: in bytes; nothing where the server does not say.
 size_of() {
 	if has curl; then
-		curl -sfIL --retry 3 ${CA_FILE:+--cacert "$CA_FILE"} "$1"
+		curl -sfIL --retry 3 ${CA_FILE:+--noproxy "*" --cacert "$CA_FILE"} "$1"
 	else
-		wget -qS --spider ${CA_FILE:+"--ca-certificate=$CA_FILE"} "$1" 2>&1
+		wget -qS --spider ${CA_FILE:+--no-proxy "--ca-certificate=$CA_FILE"} "$1" 2>&1
 	fi | tr -d '\r' | awk 'tolower($1) == "content-length:" { size = $2 } END { print size }'
 }
 
@@ -230,11 +230,11 @@ size_of() {
 fetch_to() {
 	if has curl; then
 		code=0
-		curl -fL --retry 3 --progress-bar ${CA_FILE:+--cacert "$CA_FILE"} -C - -o "$1" "$2" || code=$?
+		curl -fL --retry 3 --progress-bar ${CA_FILE:+--noproxy "*" --cacert "$CA_FILE"} -C - -o "$1" "$2" || code=$?
 		[ $code = 33 ] || return $code
-		curl -fL --progress-bar ${CA_FILE:+--cacert "$CA_FILE"} -o "$1" "$2" # 33: the server cannot send a part
+		curl -fL --progress-bar ${CA_FILE:+--noproxy "*" --cacert "$CA_FILE"} -o "$1" "$2" # 33: the server cannot send a part
 	else
-		wget -c -q ${CA_FILE:+"--ca-certificate=$CA_FILE"} -O "$1" "$2"
+		wget -c -q ${CA_FILE:+--no-proxy "--ca-certificate=$CA_FILE"} -O "$1" "$2"
 	fi
 }
 

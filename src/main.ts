@@ -14,7 +14,7 @@ import { doctorCommand } from './agent/doctor-command.ts';
 import { labCommand } from './lab/lab.ts';
 import { serverCommands } from './server/commands.ts';
 import { serverSettings } from './server/config.ts';
-import { checkNetworks } from './server/networks.ts';
+import { checkBindAddress, checkNetworks } from './server/networks.ts';
 import {
   becomeClean,
   commonCommands,
@@ -111,6 +111,7 @@ async function runServer(config: ServerConfig): Promise<void> {
   const runsNode = !config.disableAgent;
   const { facts, daemon, foreground } = box;
   checkNetworks({ ...config, nodeIp: facts.nodeIp });
+  checkBindAddress(config.bindAddress);
   box.journal.record(...noteOfFile(config.writeKubeconfig));
   const server = await createServer({
     ...box,
@@ -137,7 +138,12 @@ async function runServer(config: ServerConfig): Promise<void> {
         log: foreground.log,
         setLogLevel: (level) => foreground.log.setLevel(level),
         onFatal: daemon.fail,
-        server: { url: `https://127.0.0.1:${config.supervisorPort}`, token: server.ownNodeToken, isOwnServer: true },
+        server: {
+          url: server.local.supervisorUrl,
+          apiserverUrl: server.local.apiserverUrl,
+          token: server.ownNodeToken,
+          isOwnServer: true,
+        },
         settings: server.settings,
         after: { assets: ['assets'], server: ['supervisor-api'], apiserver: ['kube-apiserver'] },
       })
@@ -159,8 +165,8 @@ function serverPlan(config: ServerConfig): BoxOptions {
     mode: 'server',
     config,
     ports: [
-      { port: config.httpsListenPort, purpose: 'kube-apiserver' },
-      { port: config.supervisorPort, purpose: 'the supervisor' },
+      { port: config.httpsListenPort, purpose: 'kube-apiserver', address: config.bindAddress },
+      { port: config.supervisorPort, purpose: 'the supervisor', address: config.bindAddress },
       ...(runsNode ? [kubeletPort] : []),
     ],
     runsNode,

@@ -10,6 +10,7 @@
  *   node-ready ─▶ cluster-dns, offline-memory
  */
 import { join as joinPath } from 'node:path';
+import { checkArguments } from '../shared/arguments/arguments.ts';
 import { certificateTimer } from '../shared/certificates/certificates.ts';
 import { deferred, task, type Component } from '../shared/component/component.ts';
 import type { EventLog } from '../shared/events/events.ts';
@@ -17,6 +18,7 @@ import type { LogLevel } from '../shared/log/log.ts';
 import { registriesFile, runPaths } from '../shared/paths.ts';
 import type { Supervisor } from '../shared/process/process.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
+import { usesProxy } from '../shared/proxy/proxy.ts';
 import { addressWatch } from './address-watch.ts';
 import { NodeRemovedError } from './channel/channel.ts';
 import type { NodeConfig } from './config.ts';
@@ -33,11 +35,20 @@ import {
   serviceRoute,
 } from './network/network.ts';
 import { beatAtEvents, nodeChannel } from './node-channel.ts';
-import { endDnsPods, kubeletComponent, kubeProxyComponent, nodeReady, podCidr } from './node/node.ts';
+import {
+  endDnsPods,
+  kubeletComponent,
+  kubeletRules,
+  kubeProxyComponent,
+  kubeProxyRules,
+  nodeReady,
+  podCidr,
+} from './node/node.ts';
 import { noOfflineBoot, offlineBoot } from './offline-boot.ts';
+import { reachedDirectly } from './reached-directly.ts';
 import { createRegistries } from './registries/registries.ts';
 import { followResolvConf } from './resolv-conf.ts';
-import { containerdComponent, imagesComponent } from './runtime/runtime.ts';
+import { containerdComponent, containerdsOwn, imagesComponent } from './runtime/runtime.ts';
 
 export interface AgentOptions extends Omit<MembershipOptions, 'externalIps'> {
   readonly config: NodeConfig;
@@ -63,12 +74,18 @@ export interface AgentOptions extends Omit<MembershipOptions, 'externalIps'> {
   readonly onFatal: (error: unknown) => void;
 }
 
+/** @throws {ComponentArgumentError} */
 export function createAgent(options: AgentOptions): readonly Component[] {
   const { config, paths, log, after } = options;
+  checkNodeArguments(config, options.facts);
   const membership = new Membership({ ...options, externalIps: config.nodeExternalIp });
   const offline = offlineBootOf(options, membership);
   const balancer = balancerOf(options, membership, offline.fallback);
-  const node = nodePrograms(options, membership, { ...after, balancer: balancer.map((component) => component.name) });
+  const direct = () => reachedDirectly({ membership, settings: options.settings, externalIps: config.nodeExternalIp });
+  const node = nodePrograms({ ...options, direct }, membership, {
+    ...after,
+    balancer: balancer.map((component) => component.name),
+  });
   const { kubelet, flanneld, cni } = node;
   let isStarted = false;
 
@@ -102,6 +119,7 @@ export function createAgent(options: AgentOptions): readonly Component[] {
       required: config.privateRegistry !== registriesFile,
       hostsDir: paths.agent.registryHosts,
       disableDefaultEndpoint: config.disableDefaultRegistryEndpoint,
+      direct,
       log,
       events: options.events,
     }),
@@ -158,6 +176,15 @@ function resolvConfOf({ config, events, log }: AgentOptions, membership: Members
   });
 }
 
+function checkNodeArguments(
+  { kubeletArg, kubeProxyArg }: NodeConfig,
+  { nodeName, nodeIp }: MembershipOptions['facts'],
+) {
+  const ours = { 'hostname-override': nodeName, 'node-ip': nodeIp };
+  checkArguments({ setting: 'kubelet-arg', args: kubeletArg, rules: kubeletRules, ours });
+  checkArguments({ setting: 'kube-proxy-arg', args: kubeProxyArg, rules: kubeProxyRules, ours });
+}
+
 async function restart(component: Component): Promise<void> {
   await component.stop();
   await component.start(new AbortController().signal);
@@ -199,14 +226,14 @@ function balancerOf(
 
 /** The programs of a node, each made of what is known when those it is `after` are ready. */
 function nodePrograms(
-  options: AgentOptions,
+  options: AgentOptions & { readonly direct: () => readonly string[] },
   membership: Membership,
   after: AgentOptions['after'] & { readonly balancer: readonly string[] },
 ) {
   const { config, paths, supervisor } = options;
   const binDir = joinPath(options.currentDir, 'bin');
   const afterApiserver = ['join', ...after.assets, ...after.apiserver, ...after.balancer];
-  const shared = () => ({ supervisor, paths, facts: membership.facts, binDir, after: [] });
+  const shared = () => ({ supervisor, paths, facts: membership.facts, binDir, after: [], direct: options.direct() });
   const inCluster = () => ({ ...shared(), settings: membership.settings });
   const bringsOwnNetwork = () => membership.settings.flannelBackend === 'none';
   const containerdFor = (backend: ClusterSettings['flannelBackend']) =>
@@ -225,7 +252,9 @@ function nodePrograms(
   const guessed = () =>
     options.settings?.flannelBackend ?? (membership.isJoined ? membership.settings.flannelBackend : 'vxlan');
 
-  const containerd = deferred('containerd', after.assets, () => {
+  // With a proxy it has to be told what is the cluster's own.
+  const knowsCluster = usesProxy(containerdsOwn(process.env)) ? ['join'] : [];
+  const containerd = deferred('containerd', [...after.assets, ...knowsCluster], () => {
     startedFor = guessed();
     return containerdFor(startedFor);
   });

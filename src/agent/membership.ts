@@ -25,7 +25,13 @@ export interface MembershipOptions {
   readonly facts: HostFacts;
   readonly kubernetesVersion: string;
   /** A server's supervisor, and the token by which it lets this node in; read when it is needed. */
-  readonly server: { readonly url: string; readonly token: Secret; readonly isOwnServer?: boolean };
+  readonly server: {
+    readonly url: string;
+    readonly token: Secret;
+    readonly isOwnServer?: boolean;
+    /** Of the kube-apiserver on this box. */
+    readonly apiserverUrl?: string;
+  };
   /** Takes the name over from a machine that is gone. */
   readonly replace?: boolean;
   /** What the operator says of the cluster here: it must agree. */
@@ -72,15 +78,27 @@ export class Membership {
     return this.#options.settings ?? this.identity.settings;
   }
 
-  /** Where this node's programs reach kube-apiserver; undefined: at the server's own address. */
+  /** Of the load balancer on this box; undefined where there is none. */
   get balancedUrl(): string | undefined {
     const { balancerPort } = this.#options;
     return balancerPort === undefined ? undefined : `https://127.0.0.1:${balancerPort}`;
   }
 
+  /** Where this node's programs reach kube-apiserver on this box; undefined: at a server's own address. */
+  get #localUrl(): string | undefined {
+    return this.balancedUrl ?? this.#options.server.apiserverUrl;
+  }
+
   /** The one that was given first, then every other that was heard of. */
   get supervisorUrls(): readonly string[] {
     return [...new Set([supervisorUrl(this.#options.server.url), ...this.identity.supervisorUrls])];
+  }
+
+  /** Names and addresses of every server that was heard of. */
+  get serverHosts(): readonly string[] {
+    const known = this.#identity === undefined ? [] : [...this.identity.supervisorUrls, ...this.identity.apiserverUrls];
+    const urls = [supervisorUrl(this.#options.server.url), ...known];
+    return [...new Set(urls.map((url) => new URL(url).hostname))];
   }
 
   get certificatePaths(): readonly string[] {
@@ -91,7 +109,7 @@ export class Membership {
   get ownNode(): OwnNodeOptions {
     const { files, apiserverUrls } = this.identity;
     return {
-      apiserverUrl: this.balancedUrl ?? apiserverUrls[0] ?? '',
+      apiserverUrl: this.#localUrl ?? apiserverUrls[0] ?? '',
       nodeName: this.#facts.nodeName,
       caPath: files.apiserverCa,
       ...files.pairs.kubelet,
@@ -140,7 +158,7 @@ export class Membership {
     const { server, paths, kubernetesVersion, replace, externalIps, log } = this.#options;
     return {
       ...server,
-      ...(this.balancedUrl !== undefined && { apiserverUrl: this.balancedUrl }),
+      ...(this.#localUrl !== undefined && { apiserverUrl: this.#localUrl }),
       ...this.#alsoTrusted,
       nodeName: facts.nodeName,
       addresses: [facts.nodeIp, ...externalIps],

@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import { KagentError } from '../shared/errors.ts';
 import { addressAt, contains, overlaps, range4 } from '../shared/ipv4/ipv4.ts';
 import type { ServerOnlyConfig } from './config.ts';
@@ -5,6 +6,27 @@ import type { ServerOnlyConfig } from './config.ts';
 export class NetworkPlanError extends KagentError {
   readonly code = 'SERVER_NETWORK_PLAN';
   readonly fault = 'operator';
+}
+
+export class BindAddressError extends KagentError {
+  readonly code = 'SERVER_BIND_ADDRESS';
+  readonly fault = 'operator';
+  constructor(address: string, own: readonly string[]) {
+    super(
+      `bind-address ${address} is no address of this host, which has ${own.join(', ')}; say one of these, or leave it out`,
+    );
+  }
+}
+
+/** @throws {BindAddressError} @param own every address of this host */
+export function checkBindAddress(address: string, own: readonly string[] = hostsOwn()): void {
+  const isOwn = address === '0.0.0.0' || address.startsWith('127.') || own.includes(address);
+  if (!isOwn) throw new BindAddressError(address, own);
+}
+
+function hostsOwn(): readonly string[] {
+  const all = Object.values(networkInterfaces()).flatMap((infos) => infos ?? []);
+  return all.filter(({ family }) => family === 'IPv4').map((info) => info.address);
 }
 
 /** Each node gets one of these out of the pods' range. */

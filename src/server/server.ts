@@ -16,7 +16,9 @@ import type { EventLog } from '../shared/events/events.ts';
 import type { Log } from '../shared/log/log.ts';
 import { runPaths, type Paths } from '../shared/paths.ts';
 import type { Supervisor } from '../shared/process/process.ts';
+import type { ServerAddress } from '../shared/protocol/channel.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
+import { ownNetworks } from '../shared/proxy/proxy.ts';
 import { Secret } from '../shared/secret.ts';
 import { version } from '../shared/version/version.ts';
 import { createApi, localRoutes } from './api/api.ts';
@@ -37,7 +39,7 @@ import { createNodes, type Nodes } from './nodes/nodes.ts';
 import { clusterDnsOf, nodeCidrMaskSize } from './networks.ts';
 import { openPki } from './pki/pki.ts';
 import { createProbes } from './probe/probe.ts';
-import { addressesAt, serversFor } from './server-addresses.ts';
+import { ownAddresses, serversFor } from './server-addresses.ts';
 import { snapshotDirOf } from './operations/operations.ts';
 import { snapshotTimer } from './snapshot-timer.ts';
 import { openRelease, ownExecutable } from './release/release.ts';
@@ -75,6 +77,8 @@ export interface Server {
   /** How other boxes join. */
   readonly joinUrl: string;
   readonly joinToken: Secret;
+  /** Where this host's own programs reach it. */
+  readonly local: ServerAddress;
   /** How this box's own node joins. */
   readonly ownNodeToken: Secret;
   readonly settings: ClusterSettings;
@@ -96,9 +100,15 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     ...(config.disableKubeProxy && { disableKubeProxy: true }),
     ...(config.disable.includes('coredns') && { disableCoredns: true }),
   };
-  const advertiseAddress = config.advertiseAddress ?? nodeIp;
+  const { local, advertised, advertiseAddress } = ownAddresses(config, nodeIp);
   const pki = await openPki(paths.server.tls);
-  const tlsSans = () => [nodeName, nodeIp, ...options.addresses(), ...config.tlsSan];
+  const tlsSans = () => [
+    nodeName,
+    nodeIp,
+    new URL(local.apiserverUrl).hostname,
+    ...options.addresses(),
+    ...config.tlsSan,
+  ];
   const names = () => apiserverNames({ ...config, advertiseAddress, tlsSans: tlsSans() });
   const binDir = join(options.currentDir, 'bin');
   const extraArgs = {
@@ -155,7 +165,9 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     isHardened: options.isHardened,
     extraArgs,
     accounts,
-    supervisorUrl: addressesAt(loopbackOf(config.bindAddress), config).supervisorUrl,
+    localUrl: local.apiserverUrl,
+    direct: ownNetworks({ ...config, hosts: [nodeName, nodeIp, advertiseAddress] }),
+    supervisorUrl: local.supervisorUrl,
   });
   const supervisorLeaf = () =>
     pki.keepLeaf(pki.serverCa, {
@@ -166,9 +178,8 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     });
   const namesText = () => [...names().dnsNames, ...names().ipAddresses];
   const ownNode = config.disableAgent ? undefined : nodeName;
-  const joinUrl = addressesAt(nodeIp, config).supervisorUrl;
-  const address = { ...addressesAt(advertiseAddress, config), supervisorUrl: joinUrl };
-  const servers = (reachedAt: string | undefined) => serversFor(address, config, reachedAt);
+  const joinUrl = advertised.supervisorUrl;
+  const servers = (reachedAt: string | undefined) => serversFor(advertised, config, reachedAt);
   const identities = createNodeIdentities({
     store: datastore.keys,
     ownNode,
@@ -270,19 +281,15 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       }),
     ],
     joinUrl,
+    local,
     joinToken: tokens.agentToken,
     ownNodeToken: tokens.ownNodeToken,
     settings,
     notes: () => tokens.weaknesses(),
     localRequests: getRequestListener(
-      localRoutes({ tokens, nodes, joinUrl, names: namesText, ...address, pki, log }).fetch,
+      localRoutes({ tokens, nodes, joinUrl, names: namesText, ...advertised, pki, log }).fetch,
     ),
   };
-}
-
-/** Where the supervisor is reached from this host itself. */
-function loopbackOf(bindAddress: string): string {
-  return ['0.0.0.0', '::', ''].includes(bindAddress) ? '127.0.0.1' : bindAddress;
 }
 
 function datastoreSnapshots({ config, paths, nodeName, log }: ServerOptions): Component {

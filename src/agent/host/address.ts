@@ -27,6 +27,12 @@ export interface WantedAddress {
   readonly serverIp?: string | undefined;
 }
 
+/** The network that is reached directly from `address`, as `10.0.0.5/24`; none where this host does not have the address. */
+export function networkOf(address: string, interfaces: Interfaces = networkInterfaces()): readonly string[] {
+  const all = Object.values(interfaces).flatMap((infos) => infos ?? []);
+  return all.flatMap((info) => (info.address === address && info.cidr !== null ? [info.cidr] : []));
+}
+
 type Interfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
 
 interface Candidate extends NodeAddress {

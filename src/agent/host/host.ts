@@ -37,7 +37,7 @@ export { capSysResource, hasCapability } from './capability.ts';
 export { cgroupVersion } from './cgroup.ts';
 export { featuresFor, featureState, kernelFiles, loadModule, type FlannelBackend, type KernelFiles } from './kernel.ts';
 export { fallbackServer, findResolvConf, serversOf, whyNone, type ResolvConf } from './resolv-conf.ts';
-export { hostAddresses, nodeAddress, nodeName, type NodeAddress, type WantedAddress } from './address.ts';
+export { hostAddresses, networkOf, nodeAddress, nodeName, type NodeAddress, type WantedAddress } from './address.ts';
 export { deviceKind, ownDevice } from './devices.ts';
 export { defaultRoute, isDefault, isRouted, routesOf, type Route } from './routes.ts';
 export { hostRoot, type HostRoot } from './root.ts';

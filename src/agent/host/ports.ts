@@ -7,9 +7,13 @@ export interface PortNeed {
   readonly port: number;
   /** Which part listens there: `kube-apiserver`. */
   readonly purpose: string;
+  /** Where it listens; on every address unless said. */
+  readonly address?: string;
 }
 
 export interface ListeningSocket {
+  /** In dots; undefined: every address, or one of IPv6. */
+  readonly address?: string;
   readonly port: number;
   readonly inode: string;
 }
@@ -26,15 +30,30 @@ export function parseListening(table: string): readonly ListeningSocket[] {
       const [, local = '', , state] = fields;
       const inode = fields[9];
       if (state !== listen || inode === undefined) return [];
-      return [{ port: Number.parseInt(local.slice(local.lastIndexOf(':') + 1), 16), inode }];
+      const [host = '', port = ''] = local.split(':');
+      const address = dotted(host);
+      return [{ port: Number.parseInt(port, 16), inode, ...(address !== undefined && { address }) }];
     });
+}
+
+/** The kernel writes an address as a number in the order of its own bytes, and IPv4 in an IPv6 socket as `::ffff:a.b.c.d`. */
+function dotted(hex: string): string | undefined {
+  const mapped = /^(?:0{16}FFFF0000)?([\dA-F]{8})$/.exec(hex)?.[1];
+  if (mapped === undefined || mapped === '00000000') return undefined;
+  return [...Buffer.from(mapped, 'hex').reverse()].join('.');
+}
+
+/** Whether two cannot listen on one port. */
+function collide(one: string | undefined, other: string | undefined): boolean {
+  const every = [undefined, '0.0.0.0'];
+  return one === other || every.includes(one) || every.includes(other);
 }
 
 /** One problem for each needed port that somebody listens on. */
 export function portProblems(needs: readonly PortNeed[], root: HostRoot = hostRoot()): readonly PortTakenError[] {
   const sockets = listening(root);
-  return needs.flatMap(({ port, purpose }) => {
-    const socket = sockets.find((candidate) => candidate.port === port);
+  return needs.flatMap(({ port, purpose, address }) => {
+    const socket = sockets.find((candidate) => candidate.port === port && collide(candidate.address, address));
     return socket === undefined ? [] : [new PortTakenError(port, purpose, socketOwner(socket.inode, root))];
   });
 }

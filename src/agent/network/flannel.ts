@@ -17,6 +17,8 @@ export interface FlannelOptions {
   readonly settings: ClusterSettings;
   readonly binDir: string;
   readonly kubeconfigPath: string;
+  /** What it reaches without a proxy, as `NO_PROXY` has it. */
+  readonly direct: readonly string[];
 }
 
 /** flanneld; ready when this life of it has written the subnet file. */
@@ -43,7 +45,7 @@ export function flannelComponent(options: FlannelOptions) {
           `--subnet-file=${subnetPath}`,
           '--ip-masq',
         ],
-        env: childEnvironment('flanneld', { path: binDir }),
+        env: childEnvironment('flanneld', { path: binDir, direct: options.direct }),
         ready: () => subnetIsWritten(subnetPath, earlier),
         stopTimeoutMs: 5000,
         backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 10_000 },

@@ -1,9 +1,15 @@
 import { get } from 'node:http';
 
-/** Resolves when `http://127.0.0.1:<port>/healthz` answers 200. */
-export async function healthz(port: number, signal: AbortSignal): Promise<void> {
+/** Where a program of this node says that it is healthy. */
+export interface Asked {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Resolves when `http://<host>:<port>/healthz` answers 200. */
+export async function healthz({ host, port }: Asked, signal: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const request = get({ host: '127.0.0.1', port, path: '/healthz', agent: false, timeout: 2000, signal }, (answer) => {
+  const request = get({ host, port, path: '/healthz', agent: false, timeout: 2000, signal }, (answer) => {
     answer.resume();
     if (answer.statusCode === 200) resolve();
     else reject(new Error(`healthz answered ${answer.statusCode}`));

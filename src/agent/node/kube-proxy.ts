@@ -1,12 +1,14 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeFileIfChanged } from '../../shared/files/files.ts';
+import { commandLine, flagsOf, valueOf, type Flag, type Flags } from '../../shared/arguments/arguments.ts';
+import { listeningAt } from '../../shared/listen/listen.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { Paths } from '../../shared/paths.ts';
-import { childEnvironment } from '../../shared/process/process.ts';
-import { processComponent, type Supervisor } from '../../shared/process/process.ts';
+import { childEnvironment, processComponent, type Supervisor } from '../../shared/process/process.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import type { HostFacts } from '../host/host.ts';
-import { healthz } from './healthz.ts';
+import { kubeProxyRules } from './argument-rules.ts';
+import { healthz, type Asked } from './healthz.ts';
 import { guardLoopback } from './loopback-guard.ts';
 
 export interface KubeProxyOptions {
@@ -17,31 +19,33 @@ export interface KubeProxyOptions {
   readonly settings: ClusterSettings;
   readonly binDir: string;
   readonly kubeconfigPath: string;
-  /** `--kube-proxy-arg`, each without its dashes. */
+  /** What it reaches without a proxy, as `NO_PROXY` has it. */
+  readonly direct: readonly string[];
+  /** `--kube-proxy-arg`; they win. */
   readonly extraArgs: readonly string[];
   readonly log: Log;
 }
 
-const healthzPort = 10_256;
+const healthzPort = '10256';
 
 /** kube-proxy; ready when its first rules are in place: until then its healthz says 503. */
 export function kubeProxyComponent(options: KubeProxyOptions) {
-  const { binDir, facts, settings } = options;
-  const configPath = join(options.paths.agent.etc, 'kube-proxy.json');
+  const { binDir, direct } = options;
+  const theirs = flagsOf(options.extraArgs);
   return processComponent({
     name: 'kube-proxy',
     after: options.after,
     supervisor: options.supervisor,
     specify: async () => {
-      const configuration = kubeProxyConfiguration({ facts, settings, kubeconfigPath: options.kubeconfigPath });
-      writeFileIfChanged(configPath, JSON.stringify(configuration, null, 2), 0o600);
-      const env = childEnvironment('kube-proxy', { path: binDir });
+      rmSync(join(options.paths.agent.etc, 'kube-proxy.json'), { force: true }); // of a kagent that wrote one
+      const args = commandLine(kubeProxyFlags(options), theirs, kubeProxyRules);
+      const env = childEnvironment('kube-proxy', { path: binDir, direct });
       await guardLoopback({ path: env['PATH'] ?? '', log: options.log });
       return {
         command: join(binDir, 'kube-proxy'),
-        args: [`--config=${configPath}`, ...options.extraArgs.map((arg) => `--${arg}`)],
+        args,
         env,
-        ready: (signal) => healthz(healthzPort, signal),
+        ready: (signal) => healthz(kubeProxyHealthz(flagsOf(args)), signal),
         stopTimeoutMs: 5000,
         backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 10_000 },
       };
@@ -49,26 +53,33 @@ export function kubeProxyComponent(options: KubeProxyOptions) {
   });
 }
 
-/** @see k8s.io/kube-proxy v0.37.1 config/v1alpha1 KubeProxyConfiguration */
-export function kubeProxyConfiguration(options: {
-  readonly facts: HostFacts;
-  readonly settings: ClusterSettings;
-  readonly kubeconfigPath: string;
-}) {
+/**
+ * Flags and no configuration file: beside one kube-proxy overlooks its flags, and the operator's would do nothing.
+ * @see Kubernetes v1.37 cmd/kube-proxy/app/options.go
+ */
+export function kubeProxyFlags(options: Pick<KubeProxyOptions, 'facts' | 'settings' | 'kubeconfigPath'>): Flags {
   const { facts, settings, kubeconfigPath } = options;
   return {
-    apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
-    kind: 'KubeProxyConfiguration',
-    clientConnection: { kubeconfig: kubeconfigPath },
-    hostnameOverride: facts.nodeName,
-    clusterCIDR: settings.clusterCidr,
-    mode: 'iptables',
+    kubeconfig: kubeconfigPath,
+    'hostname-override': facts.nodeName,
+    'cluster-cidr': settings.clusterCidr,
+    'proxy-mode': 'iptables',
+    'iptables-localhost-nodeports': 'true',
     // A change is programmed at once, a burst of them at most every half second.
-    iptables: { localhostNodePorts: true, minSyncPeriod: '500ms', syncPeriod: '30s' },
+    'iptables-min-sync-period': '500ms',
+    'iptables-sync-period': '30s',
     // Outside the first network namespace the limit is read-only, and kube-proxy ends when it cannot raise it.
-    ...(facts.conntrackWritable ? {} : { conntrack: { maxPerCore: 0, min: 0 } }),
-    oomScoreAdj: facts.hasSysResource ? -999 : 0,
-    healthzBindAddress: `127.0.0.1:${healthzPort}`,
-    metricsBindAddress: '127.0.0.1:10249',
+    ...(facts.conntrackWritable ? {} : { 'conntrack-max-per-core': '0', 'conntrack-min': '0' }),
+    'oom-score-adj': facts.hasSysResource ? '-999' : '0',
+    'healthz-bind-address': `127.0.0.1:${healthzPort}`,
+    'metrics-bind-address': '127.0.0.1:10249',
   };
+}
+
+/** Where it says that it is healthy. An address without a port has that of the deprecated flag. */
+export function kubeProxyHealthz(flags: readonly Flag[]): Asked {
+  const text = valueOf(flags, 'healthz-bind-address') ?? '';
+  const [, inBrackets, plain, port] = /^(?:\[(.*)\]|([^:]*)):(\d+)$/.exec(text) ?? [];
+  const host = inBrackets ?? plain ?? text.replace(/^\[|\]$/g, '');
+  return { host: listeningAt(host), port: Number(port ?? valueOf(flags, 'healthz-port') ?? healthzPort) };
 }

@@ -17,8 +17,6 @@ export interface KubeletSettings {
   readonly isHardened: boolean;
 }
 
-export const kubeletHealthzPort = 10_248;
-
 /** @see k8s.io/kubelet v0.37.1 config/v1beta1 KubeletConfiguration */
 export function kubeletConfiguration(settings: KubeletSettings) {
   const { facts } = settings;
@@ -38,7 +36,7 @@ export function kubeletConfiguration(settings: KubeletSettings) {
     tlsCipherSuites: strongCipherSuites,
     readOnlyPort: 0,
     healthzBindAddress: '127.0.0.1',
-    healthzPort: kubeletHealthzPort,
+    healthzPort: 10_248,
     // The host.
     cgroupDriver: facts.cgroupDriver,
     failCgroupV1: false, // v1 still works, and boards run it

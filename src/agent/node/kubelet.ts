@@ -1,14 +1,16 @@
 import { join } from 'node:path';
+import { commandLine, flagsOf, valueOf, type Flags } from '../../shared/arguments/arguments.ts';
 import { makeFolder, writeFileIfChanged } from '../../shared/files/files.ts';
 import { runPaths, type Paths } from '../../shared/paths.ts';
-import { childEnvironment } from '../../shared/process/process.ts';
-import { processComponent, type Supervisor } from '../../shared/process/process.ts';
+import { childEnvironment, processComponent, type Supervisor } from '../../shared/process/process.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import { hostAt } from '../../shared/service/service.ts';
 import { isGoingDown, type HostFacts } from '../host/host.ts';
+import { kubeletRules } from './argument-rules.ts';
 import { healthz } from './healthz.ts';
+import { dropInDir, kubeletHealthz } from './kubelet-drop-ins.ts';
 import { podsReported, type OwnNodeOptions } from './own-node.ts';
-import { kubeletConfiguration, kubeletHealthzPort } from './kubelet-config.ts';
+import { kubeletConfiguration } from './kubelet-config.ts';
 
 export interface KubeletOptions {
   readonly after: readonly string[];
@@ -24,7 +26,9 @@ export interface KubeletOptions {
   /** `key=value`; the kubelet may not give itself labels below node-role.kubernetes.io, the server does that. */
   readonly labels: readonly string[];
   readonly taints: readonly string[];
-  /** `--kubelet-arg`, each without its dashes: `v=4`. They come last and win. */
+  /** What it reaches without a proxy, as `NO_PROXY` has it. */
+  readonly direct: readonly string[];
+  /** `--kubelet-arg`: `v=4`. They win. */
   readonly extraArgs: readonly string[];
   readonly protectKernelDefaults: boolean;
   /** `--profile cis` */
@@ -38,15 +42,16 @@ export interface KubeletOptions {
 
 /** The kubelet; ready when it says it is healthy. The node is Ready later, when its network is. */
 export function kubeletComponent(options: KubeletOptions) {
-  const { paths, facts, settings, binDir } = options;
+  const { paths, facts, settings, binDir, direct } = options;
   const configPath = join(paths.agent.etc, 'kubelet.json');
-  const dropInDir = join(paths.agent.etc, 'kubelet.conf.d');
+  const operatorsDir = join(paths.agent.etc, 'kubelet.conf.d');
+  const theirs = flagsOf(options.extraArgs);
   const kubelet = processComponent({
     name: 'kubelet',
     after: options.after,
     supervisor: options.supervisor,
     specify: async () => {
-      for (const dir of [paths.agent.podManifests, dropInDir]) makeFolder(dir, 0o700);
+      for (const dir of [paths.agent.podManifests, operatorsDir]) makeFolder(dir, 0o700);
       const configuration = kubeletConfiguration({
         facts,
         clusterDns: settings.clusterDns,
@@ -62,25 +67,22 @@ export function kubeletComponent(options: KubeletOptions) {
         isHardened: options.isHardened,
       });
       writeFileIfChanged(configPath, JSON.stringify(configuration, null, 2), 0o600);
-      const args = [
-        `--config=${configPath}`,
-        `--config-dir=${dropInDir}`, // `*.conf`, a person's own; each later one wins
-        `--kubeconfig=${options.kubeconfigPath}`,
-        `--hostname-override=${facts.nodeName}`,
-        `--node-ip=${facts.nodeIp}`,
-        `--root-dir=${paths.agent.kubelet}`,
-        `--cert-dir=${join(paths.agent.kubelet, 'pki')}`,
-        ...(options.labels.length === 0 ? [] : [`--node-labels=${options.labels.join(',')}`]),
-        ...(options.addressesComeFromServer ? ['--cloud-provider=external'] : []),
-        ...flag('image-credential-provider-bin-dir', options.credentialProvider.binDir),
-        ...flag('image-credential-provider-config', options.credentialProvider.config),
-        ...options.extraArgs.map((arg) => `--${arg}`),
-      ];
+      const dropIns = dropInDir(theirs, operatorsDir, join(paths.agent.etc, 'kubelet-arg.conf.d'));
+      const passed = theirs.filter(({ name }) => name !== 'config' && name !== 'config-dir');
+      const healthAt = kubeletHealthz(
+        { host: configuration.healthzBindAddress, port: configuration.healthzPort },
+        dropIns,
+        passed,
+      );
       return {
         command: join(binDir, 'kubelet'),
-        args,
-        env: childEnvironment('kubelet', { path: binDir }),
-        ready: (signal) => healthz(kubeletHealthzPort, signal),
+        args: commandLine(
+          { config: configPath, 'config-dir': dropIns, ...kubeletFlags(options) },
+          passed,
+          kubeletRules,
+        ),
+        env: childEnvironment('kubelet', { path: binDir, direct }),
+        ready: (signal) => healthz(healthAt, signal),
         stopTimeoutMs: 10_000,
         backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 10_000 },
       };
@@ -95,6 +97,22 @@ export function kubeletComponent(options: KubeletOptions) {
   };
 }
 
-function flag(name: string, value: string | undefined): readonly string[] {
-  return value === undefined ? [] : [`--${name}=${value}`];
+export function kubeletFlags(
+  options: Pick<KubeletOptions, 'paths' | 'facts' | 'kubeconfigPath' | 'labels' | 'taints' | 'extraArgs'> &
+    Pick<KubeletOptions, 'addressesComeFromServer' | 'credentialProvider'>,
+): Flags {
+  const { paths, facts, labels, taints, credentialProvider } = options;
+  const isTaintedByFlag = valueOf(flagsOf(options.extraArgs), 'register-with-taints') !== undefined;
+  return {
+    kubeconfig: options.kubeconfigPath,
+    'hostname-override': facts.nodeName,
+    'node-ip': facts.nodeIp,
+    'root-dir': paths.agent.kubelet,
+    'cert-dir': join(paths.agent.kubelet, 'pki'),
+    ...(labels.length > 0 && { 'node-labels': labels.join(',') }),
+    ...(isTaintedByFlag && { 'register-with-taints': taints.join(',') }), // which would hide those of the file
+    ...(options.addressesComeFromServer && { 'cloud-provider': 'external' }),
+    ...(credentialProvider.binDir !== undefined && { 'image-credential-provider-bin-dir': credentialProvider.binDir }),
+    ...(credentialProvider.config !== undefined && { 'image-credential-provider-config': credentialProvider.config }),
+  };
 }

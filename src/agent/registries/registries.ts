@@ -27,6 +27,8 @@ export interface RegistriesOptions {
   readonly hostsDir: string;
   /** Ask nobody but the mirrors, where there are some. */
   readonly disableDefaultEndpoint: boolean;
+  /** What is reached without a proxy, as `NO_PROXY` has it. */
+  readonly direct: () => readonly string[];
   readonly log: Log;
   readonly events: EventLog;
 }
@@ -38,7 +40,7 @@ const lookEveryMs = 2000;
 export function createRegistries(options: RegistriesOptions): Component {
   const { path, log, events } = options;
   const condition = conditionTracker();
-  const relay = new Relay(log);
+  const relay = new Relay(options);
   const stopping = new AbortController();
   let work = Promise.resolve();
   let inUse: RegistriesFile | undefined;

@@ -33,12 +33,14 @@ const handedBack = [
 export class Relay {
   readonly #secret = new Secret(randomBytes(24).toString('base64url'));
   readonly #log: Log;
+  readonly #direct: () => readonly string[];
   #server: Server | undefined;
   /** By the path before `/v2`. */
   #upstreams: ReadonlyMap<string, Upstream> = new Map();
 
-  constructor(log: Log) {
+  constructor({ log, direct }: { readonly log: Log; readonly direct: () => readonly string[] }) {
     this.#log = log;
+    this.#direct = direct;
   }
 
   /** Takes the place of what was relayed before. @returns how containerd reaches an endpoint that needs it */
@@ -50,7 +52,7 @@ export class Relay {
         // The mirror's name is in the messages of pods whose image is not pulled.
         const path = `/${paths.size}/${registry.name === '*' ? '_default' : registry.name}/at/${endpoint.url?.host ?? 'itself'}`;
         paths.set(endpoint, path);
-        upstreams.set(path, new Upstream(endpoint, endpoint === registry.last));
+        upstreams.set(path, new Upstream(endpoint, { isItself: endpoint === registry.last, direct: this.#direct }));
       }
     }
     if (upstreams.size > 0) await this.#listen();

@@ -3,6 +3,7 @@ import { request as requestHttps, Agent as HttpsAgent } from 'node:https';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { publicCas } from '../../shared/https/https.ts';
+import { isDirect, proxiesOf } from '../../shared/proxy/proxy.ts';
 import type { Tls } from './file.ts';
 
 export interface Ask {
@@ -13,17 +14,20 @@ export interface Ask {
 }
 
 export interface Agents {
-  readonly http: HttpAgent;
-  readonly https: HttpsAgent;
+  /** Those of a request to `url`: by way of a proxy, or not. */
+  to(url: URL): { readonly http: HttpAgent; readonly https: HttpsAgent };
+  close(): void;
 }
 
 const silenceMs = 60_000;
 const maxRedirects = 5;
 const maxTextBytes = 1024 * 1024;
 
-/** Connections with the certificates of an endpoint, by way of the proxy that the environment names, if any. */
-export function agentsFor({ caFile, certFile, keyFile, skipVerify }: Tls): Agents {
-  const proxyEnv = process.env;
+/**
+ * Connections with the certificates of an endpoint, by way of the proxy that the environment names, if any.
+ * @param direct what is reached without one, as `NO_PROXY` has it
+ */
+export function agentsFor({ caFile, certFile, keyFile, skipVerify }: Tls, direct: () => readonly string[]): Agents {
   // As in containerd: what the system believes, and the endpoint's own CA.
   const ca = publicCas();
   const secureContext = createSecureContext({
@@ -32,9 +36,23 @@ export function agentsFor({ caFile, certFile, keyFile, skipVerify }: Tls): Agent
     ...(keyFile !== undefined && { key: readFileSync(keyFile) }),
     minVersion: 'TLSv1.2',
   });
+  const pair = (proxyEnv?: Record<string, string>) => {
+    const options = { keepAlive: true, ...(proxyEnv !== undefined && { proxyEnv }) };
+    return {
+      http: new HttpAgent(options),
+      https: new HttpsAgent({ ...options, secureContext, rejectUnauthorized: !skipVerify }),
+    };
+  };
+  const straight = pair();
+  const proxied = pair(proxiesOf(process.env));
   return {
-    http: new HttpAgent({ keepAlive: true, proxyEnv }),
-    https: new HttpsAgent({ keepAlive: true, proxyEnv, secureContext, rejectUnauthorized: !skipVerify }),
+    to: (url) => (isDirect(url, process.env, direct()) ? straight : proxied),
+    close() {
+      for (const { http, https } of [straight, proxied]) {
+        http.destroy();
+        https.destroy();
+      }
+    },
   };
 }
 
@@ -64,9 +82,10 @@ function send({ method, url, headers, body }: Ask, agents: Agents, signal: Abort
   return new Promise((resolve, reject) => {
     const isTls = url.protocol === 'https:';
     const options = { method, headers: { ...headers }, signal, timeout: silenceMs };
+    const { http, https } = agents.to(url);
     const request = isTls
-      ? requestHttps(url, { ...options, agent: agents.https })
-      : requestHttp(url, { ...options, agent: agents.http });
+      ? requestHttps(url, { ...options, agent: https })
+      : requestHttp(url, { ...options, agent: http });
     request.once('response', resolve);
     request.once('error', reject);
     request.once('timeout', () => request.destroy(new Error(`${url.host} is silent for ${silenceMs / 1000} s`)));

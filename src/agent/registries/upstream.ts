@@ -24,11 +24,18 @@ export class Upstream {
 
   readonly #isItself: boolean;
 
-  /** @param isItself the endpoint is the registry of the image's name */
-  constructor(endpoint: Endpoint, isItself: boolean) {
+  constructor(
+    endpoint: Endpoint,
+    options: {
+      /** The endpoint is the registry of the image's name. */
+      readonly isItself: boolean;
+      /** What is reached without a proxy, as `NO_PROXY` has it. */
+      readonly direct: () => readonly string[];
+    },
+  ) {
     this.#endpoint = endpoint;
-    this.#isItself = isItself;
-    this.#agents = agentsFor(endpoint.tls);
+    this.#isItself = options.isItself;
+    this.#agents = agentsFor(endpoint.tls, options.direct);
   }
 
   /** The registry's answer, whatever it is. @throws where there is none */
@@ -67,8 +74,7 @@ export class Upstream {
   }
 
   close(): void {
-    this.#agents.http.destroy();
-    this.#agents.https.destroy();
+    this.#agents.close();
   }
 }
 

@@ -25,6 +25,8 @@ export interface ContainerdOptions {
   readonly defaultRuntime: string;
   readonly nonrootDevices: boolean;
   readonly sandboxImage: string;
+  /** What it reaches without a proxy, as `NO_PROXY` has it. */
+  readonly direct: readonly string[];
   readonly log: Log;
 }
 
@@ -64,7 +66,11 @@ export function containerdComponent(options: ContainerdOptions) {
       return {
         command: join(binDir, 'containerd'),
         args: ['--config', configPath, '--log-level', 'info'],
-        env: childEnvironment('containerd', { path: binDir }),
+        env: childEnvironment('containerd', {
+          path: binDir,
+          direct: options.direct,
+          from: containerdsOwn(process.env),
+        }),
         ready: (signal) => pingCri(socketPath, signal),
         stopTimeoutMs: 10_000,
         backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 10_000 },
@@ -80,6 +86,13 @@ export function containerdComponent(options: ContainerdOptions) {
       await containerd.stop();
     },
   };
+}
+
+/** `CONTAINERD_HTTPS_PROXY` is `HTTPS_PROXY` for containerd alone, as in k3s. */
+export function containerdsOwn(env: Readonly<NodeJS.ProcessEnv>): Readonly<NodeJS.ProcessEnv> {
+  const prefix = 'CONTAINERD_';
+  const own = Object.entries(env).filter(([name]) => name.startsWith(prefix));
+  return { ...env, ...Object.fromEntries(own.map(([name, value]) => [name.slice(prefix.length), value])) };
 }
 
 /** k3s's templates are Go's; here parts of the configuration are files of their own. @throws {ContainerdTemplateError} */

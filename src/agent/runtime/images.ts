@@ -79,7 +79,7 @@ async function importArchive(path: string, options: ImagesOptions, signal: Abort
     // Twice as fast, but it does not unpack a compressed archive.
     if (path.endsWith('.tar')) args.push('--local');
     const importing = run(join(options.binDir, 'ctr'), [...args, path], {
-      env: childEnvironment('ctr', { path: options.binDir }),
+      env: childEnvironment('ctr', { path: options.binDir, direct: [] }),
       signal,
     });
     const [names] = await Promise.all([archiveImageNames(path), importing]);

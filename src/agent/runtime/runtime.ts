@@ -4,7 +4,7 @@
  * Knows: containerd's config.toml, its gRPC socket, image archives, shims and their mounts.
  * Leaves to others: when pods run (node/), their addresses (network/), what the host can do (host/).
  */
-export { containerdComponent, type ContainerdOptions } from './containerd.ts';
+export { containerdComponent, containerdsOwn, type ContainerdOptions } from './containerd.ts';
 export { containerdConfig, type ContainerdSettings } from './config.ts';
 export { importArchives, imagesComponent, type ImagesOptions } from './images.ts';
 export { endPods, type EndPodsOptions, type PodsEnded } from './shims.ts';

@@ -127,9 +127,10 @@ function reasonInFiles({ program, extraArgs }: AccountOptions, uid: number): str
   return `an argument of yours leads to ${named}, which is closed to user ${uid}; ${program} runs as that user where the file, or a folder of its own for what it writes, is open to it`;
 }
 
-/** `name=/a/file`, `name=file:///a/socket`, `name=a=/file,b=/file`. */
+/** `name=/a/file`, `name=file:///a/socket`, `name=a=/file,b=/file`; what is after another scheme is no path here. */
 function pathsIn(argument: string): readonly string[] {
-  return argument.match(/(?<=^|[=,:]|\/\/)\/[^,:]+/g) ?? [];
+  const withoutUrls = argument.replaceAll(/(?<=^|[=,])(?!file:|unix:)[a-z][a-z0-9+.-]*:\/\/[^,]*/g, '');
+  return withoutUrls.match(/(?<=^|[=,:]|\/\/)\/[^,:]+/g) ?? [];
 }
 
 /** Whole or not there, and readable from its first moment on; /run is gone after a power cut, so nothing is synced. */

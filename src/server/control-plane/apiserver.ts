@@ -1,49 +1,84 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { checkArguments, flagsOf, valueOf, type Flag, type Flags } from '../../shared/arguments/arguments.ts';
 import type { Component } from '../../shared/component/component.ts';
+import { parseDuration } from '../../shared/duration.ts';
 import { writeFileIfChanged } from '../../shared/files/files.ts';
 import { strongCipherSuites } from '../../shared/tls-cipher-suites.ts';
-import type { Flags } from './arguments.ts';
+import { argumentRules } from './argument-rules.ts';
+import { authenticationOf } from './authentication.ts';
 import { aggregatorUser } from './certificates.ts';
 import type { ProgramOptions } from './control-plane.ts';
 import { hardening } from './hardening.ts';
 import { programComponent } from './program.ts';
 import { answersOk } from './readiness.ts';
 
+const name = 'kube-apiserver';
+const rules = argumentRules[name];
+
+/** @throws {ComponentArgumentError} */
 export function apiserverComponent(options: ProgramOptions): Component {
-  const { supervisor, binDir, after, extraArgs, securePort, pki, paths, egressSocket, isHardened = false } = options;
-  const account = options.accounts['kube-apiserver'];
-  const authenticationFile = join(paths.server.etc, 'authentication.json');
-  writeFileIfChanged(authenticationFile, authentication, 0o600);
+  const { supervisor, binDir, after, leaves, pki, paths, egressSocket, isHardened = false } = options;
+  const account = options.accounts[name];
   const egressFile = join(paths.server.etc, 'egress.json');
   if (egressSocket !== undefined) writeFileIfChanged(egressFile, egressSelection(egressSocket), 0o600);
+  const theirs = flagsOf(options.extraArgs.apiserver);
+  const authentication = authenticationOf(theirs);
+  const flags = {
+    ...apiserverFlags(options, theirs),
+    ...authenticationFlags(options, authentication.fileText),
+    ...(egressSocket !== undefined && { 'egress-selector-config-file': account.give(egressFile) }),
+    ...(isHardened && hardening(paths, account.give)),
+  };
+  checkArguments({ setting: 'kube-apiserver-arg', args: options.extraArgs.apiserver, rules, ours: flags });
   return programComponent({
-    name: 'kube-apiserver',
+    name,
     after,
     supervisor,
     binDir,
-    flags: {
-      ...apiserverFlags(options, account.give(authenticationFile)),
-      ...(egressSocket !== undefined && { 'egress-selector-config-file': account.give(egressFile) }),
-      ...(isHardened && hardening(paths, account.give)),
-    },
-    extraArgs: extraArgs.apiserver,
+    flags: withoutDisabled(flags, theirs),
+    theirs: authentication.passed,
+    rules,
+    direct: options.direct,
     account,
-    // Not ready before the RBAC hook is done; a controller manager that starts earlier exits.
-    ready: answersOk(`https://127.0.0.1:${securePort}/readyz`, pki.serverCa.caPem),
+    // Not ready before the RBAC hook is done; a controller manager that starts earlier exits. Asked as somebody, since the
+    // operator may let nobody ask without credentials.
+    ready: () =>
+      answersOk({
+        url: `${options.localUrl}/readyz`,
+        ca: pki.serverCa.caPem,
+        client: () => ({
+          cert: readFileSync(leaves.kagent.certFile, 'utf8'),
+          key: readFileSync(leaves.kagent.keyFile, 'utf8'),
+        }),
+      }),
     // Requests in flight end in a moment; then it would only wait for pods to close their watches.
-    stopTimeoutMs: 1500,
+    stopTimeoutMs: 1500 + askedToStopLaterMs(theirs),
   });
 }
 
-/** Without credentials one may ask how the server is and which version it has, nothing else. */
-const authentication = `${JSON.stringify({
-  apiVersion: 'apiserver.config.k8s.io/v1',
-  kind: 'AuthenticationConfiguration',
-  anonymous: {
-    enabled: true,
-    conditions: ['/livez', '/readyz', '/healthz', '/version'].map((path) => ({ path })),
-  },
-})}\n`;
+function authenticationFlags({ paths, accounts }: ProgramOptions, fileText: string | undefined): Flags {
+  if (fileText === undefined) return {};
+  const file = join(paths.server.etc, 'authentication.json');
+  writeFileIfChanged(file, fileText, 0o600);
+  return { 'authentication-config': accounts[name].give(file) };
+}
+
+/** A plugin that is both enabled and disabled would end kube-apiserver. */
+function withoutDisabled(flags: Flags, theirs: readonly Flag[]): Flags {
+  const disabled = theirs
+    .filter((flag) => flag.name === 'disable-admission-plugins')
+    .flatMap(({ value }) => value.split(','));
+  const { 'enable-admission-plugins': enabled = '', ...others } = flags;
+  const left = enabled.split(',').filter((plugin) => !disabled.includes(plugin));
+  return left.length === 0 ? others : { ...flags, 'enable-admission-plugins': left.join(',') };
+}
+
+/** How long the operator wants it to serve on, for load balancers, and to let watches end. */
+function askedToStopLaterMs(theirs: readonly Flag[]): number {
+  const asked = ['shutdown-delay-duration', 'shutdown-watch-termination-grace-period'];
+  return asked.map((one) => parseDuration(valueOf(theirs, one) ?? '') ?? 0).reduce((sum, ms) => sum + ms, 0);
+}
 
 /** What tells kube-apiserver to go through the tunnel wherever it speaks to nodes, pods and Services. */
 function egressSelection(socketPath: string): string {
@@ -59,16 +94,16 @@ function egressSelection(socketPath: string): string {
   })}\n`;
 }
 
-/** What an operator sets in its place cannot stand beside the file. */
-function authorizationFlags({ extraArgs, authorization }: ProgramOptions): Flags {
-  const isTheirs = extraArgs.apiserver.some((flag) => /^-*authorization-/.test(flag));
-  if (isTheirs) return { 'authorization-mode': 'Node,RBAC' };
+/** What an operator sets in its place cannot stand beside the file, nor a mode beside a file of the operator's. */
+function authorizationFlags({ authorization }: ProgramOptions, theirs: readonly Flag[]): Flags {
+  if (valueOf(theirs, 'authorization-config') !== undefined) return {};
+  if (theirs.some((flag) => flag.name.startsWith('authorization-'))) return { 'authorization-mode': 'Node,RBAC' };
   return { 'authorization-config': authorization.configFile };
 }
 
-function apiserverFlags(options: ProgramOptions, authenticationFile: string): Flags {
+function apiserverFlags(options: ProgramOptions, theirs: readonly Flag[]): Flags {
   const { pki, leaves, etcdServers, bindAddress, securePort, advertiseAddress, clusterDomain } = options;
-  const { give } = options.accounts['kube-apiserver'];
+  const { give } = options.accounts[name];
   return {
     'advertise-address': advertiseAddress,
     'bind-address': bindAddress,
@@ -81,8 +116,7 @@ function apiserverFlags(options: ProgramOptions, authenticationFile: string): Fl
     'tls-min-version': 'VersionTLS12',
     'tls-cipher-suites': strongCipherSuites.join(','),
     'client-ca-file': give(pki.clientCa.certFile),
-    'authentication-config': authenticationFile,
-    ...authorizationFlags(options),
+    ...authorizationFlags(options, theirs),
     'enable-admission-plugins': 'NodeRestriction',
     'allow-privileged': 'true',
     profiling: 'false',

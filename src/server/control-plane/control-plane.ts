@@ -46,6 +46,10 @@ export interface ControlPlaneOptions {
   /** `--profile cis` */
   readonly isHardened?: boolean;
   readonly accounts: Accounts;
+  /** Where this host's own programs reach kube-apiserver. */
+  readonly localUrl: string;
+  /** What the programs reach without a proxy, as `NO_PROXY` has it. */
+  readonly direct: readonly string[];
   /** Of kagent's own door on this host, which is asked about revoked identities. */
   readonly supervisorUrl: string;
   /** Ports of the controller manager and scheduler on loopback; Kubernetes' own unless said. */
@@ -69,7 +73,7 @@ export function openAccounts(
     'kube-apiserver': openAccount({
       ...shared,
       program: 'kube-apiserver',
-      extraArgs: extraArgs.apiserver,
+      extraArgs: extraArgs.apiserver.filter((arg) => !/^-*oidc[-_]ca/.test(arg)), // read by kagent
       ownDir: options.auditDir,
       port: securePort,
     }),
@@ -115,8 +119,7 @@ export interface ControlPlane {
 
 /** Makes certificates and kubeconfigs, so that everything is on disk before the first child starts. */
 export async function createControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { pki, paths, securePort, accounts } = options;
-  const localUrl = `https://127.0.0.1:${securePort}`;
+  const { pki, paths, accounts, localUrl } = options;
   const admin = options.adminKubeconfig ?? { path: adminKubeconfig, mode: 0o600 };
   const keep = async () => {
     const leaves = await keepLeaves(pki, apiserverNames({ ...options, tlsSans: options.tlsSans() }));
@@ -184,4 +187,4 @@ export { untilStopped } from './until-stopped.ts';
 export { auditDir } from './hardening.ts';
 export { revokedPath } from './authorization.ts';
 export { apiserverNames } from './serving-names.ts';
-export { commandLine } from './arguments.ts';
+export { argumentRules } from './argument-rules.ts';

@@ -1,22 +1,29 @@
+import { checkArguments, flagsOf, type Flags } from '../../shared/arguments/arguments.ts';
 import type { Component } from '../../shared/component/component.ts';
-import type { Flags } from './arguments.ts';
+import { argumentRules } from './argument-rules.ts';
 import type { ProgramOptions } from './control-plane.ts';
-import { programComponent } from './program.ts';
+import { answersAt, programComponent } from './program.ts';
 import { answersOk } from './readiness.ts';
 
 const name = 'kube-controller-manager';
+const rules = argumentRules[name];
 
+/** @throws {ComponentArgumentError} */
 export function controllerManagerComponent(options: ProgramOptions): Component {
-  const { supervisor, binDir, extraArgs, pki, ports } = options;
+  const { supervisor, binDir, extraArgs, pki, direct } = options;
+  const flags = controllerManagerFlags(options);
+  checkArguments({ setting: 'kube-controller-manager-arg', args: extraArgs.controllerManager, rules, ours: flags });
   return programComponent({
     name,
     after: ['kube-apiserver'],
     supervisor,
     binDir,
-    flags: controllerManagerFlags(options),
-    extraArgs: extraArgs.controllerManager,
+    flags,
+    theirs: flagsOf(extraArgs.controllerManager),
+    rules,
+    direct,
     account: options.accounts[name],
-    ready: answersOk(`https://127.0.0.1:${ports.controllerManager}/healthz`, pki.serverCa.caPem),
+    ready: (args) => answersOk({ url: `${answersAt(args)}/healthz`, ca: pki.serverCa.caPem, servername: 'localhost' }),
     stopTimeoutMs: 10_000,
   });
 }

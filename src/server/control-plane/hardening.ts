@@ -1,8 +1,8 @@
 import { join } from 'node:path';
+import type { Flags } from '../../shared/arguments/arguments.ts';
 import { writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Paths } from '../../shared/paths.ts';
 import type { Account } from './account.ts';
-import type { Flags } from './arguments.ts';
 
 /** What kube-apiserver was asked; the folder is its own. */
 export function auditDir(dataDir: string): string {

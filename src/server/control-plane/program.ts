@@ -1,8 +1,15 @@
-import { childEnvironment } from '../../shared/process/process.ts';
+import {
+  commandLine,
+  flagsOf,
+  valueOf,
+  type Flag,
+  type FlagRules,
+  type Flags,
+} from '../../shared/arguments/arguments.ts';
 import type { Component } from '../../shared/component/component.ts';
-import { processComponent, type ProcessSpec, type Supervisor } from '../../shared/process/process.ts';
+import { listeningAt } from '../../shared/listen/listen.ts';
+import { childEnvironment, processComponent, type ProcessSpec, type Supervisor } from '../../shared/process/process.ts';
 import type { Account } from './account.ts';
-import { commandLine, type Flags } from './arguments.ts';
 
 interface Program {
   readonly name: string;
@@ -10,28 +17,41 @@ interface Program {
   readonly supervisor: Supervisor;
   readonly binDir: string;
   readonly flags: Flags;
-  readonly extraArgs: readonly string[];
-  readonly ready: ProcessSpec['ready'];
+  /** The operator's. */
+  readonly theirs: readonly Flag[];
+  readonly rules: FlagRules;
+  /** What it reaches without a proxy. */
+  readonly direct: readonly string[];
+  readonly ready: (args: readonly string[]) => ProcessSpec['ready'];
   readonly account: Account;
   readonly stopTimeoutMs: number;
 }
 
 /** One of the control plane's programs as a component. */
 export function programComponent(program: Program): Component {
-  const { name, after, supervisor, binDir, flags, extraArgs, ready, account, stopTimeoutMs } = program;
+  const { name, after, supervisor, binDir, flags, theirs, rules, direct, account, stopTimeoutMs } = program;
+  const args = commandLine(flags, theirs, rules);
   const spec: ProcessSpec = {
     // Found from its own folder, so that the folders above may be closed to the user that it is.
     command: `./${name}`,
     cwd: binDir,
-    args: commandLine(flags, extraArgs),
+    args,
     env: childEnvironment(name, {
       path: binDir,
+      direct,
       ...(account.folder !== undefined && { extra: { HOME: account.folder } }),
     }),
-    ready,
+    ready: program.ready(args),
     stopTimeoutMs,
     backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 30_000 },
     securityContext: account.securityContext,
   };
   return processComponent({ name, after, supervisor, specify: () => Promise.resolve(spec) });
+}
+
+/** Where a program that has a port on this host answers, as its command line says. */
+export function answersAt(args: readonly string[]): string {
+  const flags = flagsOf(args);
+  const host = listeningAt(valueOf(flags, 'bind-address') ?? '');
+  return `https://${host.includes(':') ? `[${host}]` : host}:${valueOf(flags, 'secure-port')}`;
 }

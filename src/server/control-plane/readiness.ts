@@ -7,14 +7,24 @@ const looksForMs = 5000;
 /** On a slow host that starts, an answer takes longer than that: cut short, it would never come. */
 const answersWithinMs = 30_000;
 
+export interface Question {
+  readonly url: string;
+  /** PEM of the only CA that is believed. */
+  readonly ca: string;
+  /** The name that the certificate is to have; the URL's host unless said. */
+  readonly servername?: string;
+  /** Who asks, as it is then: a certificate may have been renewed. */
+  readonly client?: () => { readonly cert: string; readonly key: string };
+}
+
 /**
  * Resolves as soon as `url` answers 200 to a client that verifies it: a page that merely contains `ok` is not enough.
  * Rejects with the last answer after five seconds, or when it comes later, so that who waits can say what it waits for.
  */
-export function answersOk(url: string, caPem: string): (signal: AbortSignal) => Promise<void> {
+export function answersOk({ url, ca, servername, client }: Question): (signal: AbortSignal) => Promise<void> {
   return async (signal) => {
     // An agent of its own: a process that was replaced must not be asked over its predecessor's connection.
-    const agent = httpsAgent({ ca: caPem });
+    const agent = httpsAgent({ ca, ...(servername !== undefined && { servername }), ...client?.() });
     try {
       const untilMs = performance.now() + looksForMs;
       const isOk = async () => {

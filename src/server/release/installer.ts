@@ -41,7 +41,7 @@ function notNamed(url: string): string {
  */
 export function joinLine({ url, token }: { readonly url: string; readonly token: string }): string {
   const fetched = (curl: string, wget: string, path: string) =>
-    `{ curl -sSf ${curl} $u/${path} || wget -nv -O- ${wget} $u/${path}; }`;
+    `{ curl -sSf --noproxy '*' ${curl} $u/${path} || wget -nv -O- --no-proxy ${wget} $u/${path}; }`;
   return [
     `(u=${url} c=$(mktemp); trap 'rm -f $c' 0;`,
     `${fetched('-k', '--no-check-certificate', 'cacerts')} >$c;`,

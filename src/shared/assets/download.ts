@@ -7,6 +7,7 @@ import { get as getHttp, Agent as HttpAgent, type IncomingMessage } from 'node:h
 import { get as getHttps, Agent as HttpsAgent } from 'node:https';
 import { systemCode } from '../errors.ts';
 import { publicCas, verified } from '../https/https.ts';
+import { isDirect, proxiesOf } from '../proxy/proxy.ts';
 
 /** A server that sends nothing for so long is given up. */
 const silenceMs = 30_000;
@@ -74,10 +75,10 @@ async function open(url: string, from: number, signal: AbortSignal): Promise<Inc
 function request(url: string, from: number, signal: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const headers = from > 0 ? { range: `bytes=${from}-` } : {};
-    const proxyEnv = process.env;
+    const proxy = isDirect(new URL(url), process.env, []) ? {} : { proxyEnv: proxiesOf(process.env) };
     const outgoing = url.startsWith('https:')
-      ? getHttps(url, { headers, signal, agent: new HttpsAgent({ proxyEnv, ca: publicCas(), ...verified }) }, resolve)
-      : getHttp(url, { headers, signal, agent: new HttpAgent({ proxyEnv }) }, resolve);
+      ? getHttps(url, { headers, signal, agent: new HttpsAgent({ ...proxy, ca: publicCas(), ...verified }) }, resolve)
+      : getHttp(url, { headers, signal, agent: new HttpAgent(proxy) }, resolve);
     outgoing.setTimeout(silenceMs, () => outgoing.destroy(silent())); // until the answer begins
     outgoing.on('error', (error) => reject(signal.aborted ? signal.reason : error));
   });

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runPaths } from '../paths.ts';
+import { proxyVariables } from '../proxy/proxy.ts';
 
 export const passedThrough = ['kubectl', 'crictl', 'ctr'] as const;
 export type PassedThrough = (typeof passedThrough)[number];
@@ -17,5 +19,16 @@ export function becomeTool(
     ctr: { CONTAINERD_ADDRESS: socket, CONTAINERD_NAMESPACE: 'k8s.io' },
   };
   if (process.execve === undefined) throw new TypeError('this Node cannot replace its process'); // Windows alone
-  return process.execve(join(binDir, tool), [tool, ...args], { ...defaults[tool], ...process.env });
+  const direct = tool === 'kubectl' ? proxyVariables(process.env, serversOf(kubeconfig)) : {};
+  return process.execve(join(binDir, tool), [tool, ...args], { ...defaults[tool], ...process.env, ...direct });
+}
+
+/** This box's own kube-apiserver, which no proxy leads to; none for a user who may not read where it is. */
+function serversOf(kubeconfig: string): readonly string[] {
+  try {
+    const found = readFileSync(kubeconfig, 'utf8').matchAll(/https:\/\/([\w.-]+)/g);
+    return [...found].map(([, host = '']) => host);
+  } catch {
+    return [];
+  }
 }

@@ -31,6 +31,8 @@ export interface TlsCredentials {
   /** PEM pair that says who asks. */
   readonly cert?: string;
   readonly key?: string;
+  /** The name that the server's certificate is to have; that of the URL unless said. */
+  readonly servername?: string;
 }
 
 /** Without it, Node's environment (`NODE_TLS_REJECT_UNAUTHORIZED`) decides whether certificates are verified. */

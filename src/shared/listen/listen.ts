@@ -9,6 +9,11 @@ import { dirname, join } from 'node:path';
 import { makeFolder } from '../files/files.ts';
 import { systemCode } from '../errors.ts';
 
+/** The address at which this host itself reaches who listens on `bindAddress`. */
+export function listeningAt(bindAddress: string): string {
+  return ['', '0.0.0.0', '::'].includes(bindAddress) ? '127.0.0.1' : bindAddress;
+}
+
 export interface PrivateSocket {
   /** May connect beside root; by its number. */
   readonly group?: number | undefined;

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { everyNumber, proxyVariables } from '../proxy/proxy.ts';
 
 interface Collector {
   /** Percentages, as GOGC. */
@@ -22,18 +23,8 @@ const collectors: Readonly<Record<string, Collector>> = {
   containerd: { starting: 50, settled: 50 },
 };
 
-/** What a person may have set for kagent that its children need as well: proxies, time zone, certificates. */
-const inherited = [
-  'HTTP_PROXY',
-  'HTTPS_PROXY',
-  'NO_PROXY',
-  'http_proxy',
-  'https_proxy',
-  'no_proxy',
-  'SSL_CERT_FILE',
-  'SSL_CERT_DIR',
-  'TZ',
-];
+/** What a person may have set for kagent that its children need as well: time zone, certificates. Proxies are completed. */
+const inherited = ['SSL_CERT_FILE', 'SSL_CERT_DIR', 'TZ'];
 
 const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -50,21 +41,29 @@ export function addTools(binDir: string, env: NodeJS.ProcessEnv = process.env): 
 export interface EnvironmentOptions {
   /** The folder of our own binaries: found before the system's of the same name. */
   readonly path: string;
+  /** What it reaches without a proxy, as `NO_PROXY` has it. */
+  readonly direct: readonly string[];
   readonly extra?: Readonly<Record<string, string>>;
   readonly from?: Readonly<Record<string, string | undefined>>;
 }
 
 /** The complete environment of a child; `extra` has the last word. */
 export function childEnvironment(name: string, options: EnvironmentOptions): Readonly<Record<string, string>> {
-  const { path, extra = {}, from = process.env } = options;
+  const { path, direct, extra = {}, from = process.env } = options;
   const collector = collectors[name];
   return {
     PATH: `${path}:${systemPath}:${toolsBeside(path)}`,
     HOME: '/root',
     ...Object.fromEntries(inherited.flatMap((key) => (from[key] === undefined ? [] : [[key, from[key]]]))),
+    ...proxyVariables(from, pullsImages(name) ? direct : [...direct, ...everyNumber]),
     ...(collector === undefined ? {} : collectorVariables(name, collector)),
     ...extra,
   };
+}
+
+/** It asks outside by number, too: a registry may have no name. The others know nodes by theirs, those that join later too. */
+function pullsImages(name: string): boolean {
+  return name === 'containerd';
 }
 
 function collectorVariables(name: string, { starting, settled }: Collector): Readonly<Record<string, string>> {

@@ -41,6 +41,15 @@ describe.each(['curl', 'wget'])('with %s alone', (downloader) => {
     expect(kept).toMatch(/KAGENT_TOKEN=K10[0-9a-f]{64}::\w{6}\.\w{16}\n/);
   });
 
+  test('a proxy of the shell’s is not asked for the server, and is the agent’s all the same', async () => {
+    const { box, env } = boxWith(downloader);
+    const { server } = await serverOf(box);
+    const proxy = { https_proxy: 'http://127.0.0.1:9', HTTPS_PROXY: 'http://127.0.0.1:9' };
+    const ran = await type(box, await lineOf(server), { ...env, ...proxy });
+    expect(ran).toMatchObject({ code: 0 });
+    expect(readFileSync(box.path('etc/kagent/kagent-agent.env'), 'utf8')).toContain('HTTPS_PROXY=http://127.0.0.1:9\n');
+  });
+
   test('a server with another CA than the token’s is asked for nothing but its CA, and nothing is run', async () => {
     const { box, env } = boxWith(downloader);
     const { server } = await serverOf(box);

@@ -99,7 +99,7 @@ configs: { "${address}": { auth: { username: puller, password: ${password} } } }
 `,
     );
   write('wrong');
-  const options = { path, required: true, hostsDir, disableDefaultEndpoint: false, log: silentLog };
+  const options = { path, required: true, hostsDir, disableDefaultEndpoint: false, direct: () => [], log: silentLog };
   const registries = createRegistries({ ...options, events: createEventLog({ keep: 10 }) });
   onTestFinished(() => registries.stop());
   await registries.start(new AbortController().signal);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { addressesAt, serversFor } from '../../../src/server/server-addresses.ts';
+import { addressesAt, ownAddresses, serversFor } from '../../../src/server/server-addresses.ts';
 
 const ports = { supervisorPort: 9345, httpsListenPort: 6443 };
 const own = addressesAt('10.0.0.9', ports);
@@ -17,3 +17,23 @@ test.each([undefined, '10.0.0.9', '127.0.0.1', '::1'])(
     expect(serversFor(own, ports, address)).toEqual([own]);
   },
 );
+
+test.each([
+  { bindAddress: '0.0.0.0', local: '127.0.0.1', supervisor: '10.0.0.9', apiserver: '10.0.0.9' },
+  { bindAddress: '10.77.0.11', local: '10.77.0.11', supervisor: '10.77.0.11', apiserver: '10.77.0.11' },
+  { bindAddress: '127.0.0.1', local: '127.0.0.1', supervisor: '10.0.0.9', apiserver: '10.0.0.9' },
+  { bindAddress: '127.0.0.5', local: '127.0.0.5', supervisor: '10.0.0.9', apiserver: '10.0.0.9' },
+  {
+    bindAddress: '10.77.0.11',
+    advertiseAddress: '203.0.113.5',
+    local: '10.77.0.11',
+    supervisor: '10.77.0.11',
+    apiserver: '203.0.113.5',
+  },
+])('one that listens on $bindAddress is reached there, from this host and from others', (one) => {
+  expect(ownAddresses({ ...ports, ...one }, '10.0.0.9')).toEqual({
+    local: addressesAt(one.local, ports),
+    advertised: { supervisorUrl: `https://${one.supervisor}:9345`, apiserverUrl: `https://${one.apiserver}:6443` },
+    advertiseAddress: one.apiserver,
+  });
+});

@@ -1,8 +1,11 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseListening, portOwner, portProblems } from '../../../../src/agent/host/ports.ts';
 import { hostRoot } from '../../../../src/agent/host/root.ts';
+import { temporaryDir } from '../../../helpers/temporary.ts';
 
 const table = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 00000000:192B 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 41234 1 0000000000000000 100 0 0 10 0
@@ -16,6 +19,25 @@ test('only sockets that listen are counted, and hexadecimal ports are read', () 
 test('an IPv6 table is read the same way', () => {
   const row = '   0: 00000000000000000000000000000000:280A 0:0 0A 0:0 0:0 0 0 0 777 1';
   expect(parseListening(`header\n${row}\n`)).toEqual([{ port: 10_250, inode: '777' }]);
+});
+
+test('who listens on one address leaves the port of the others free', () => {
+  const row = (address: string) => `header\n 0: ${address}:192B 0:0 0A 0:0 0:0 0 0 0 777 1\n`;
+  const taken = (listener: string, address?: string) => {
+    const dir = temporaryDir();
+    mkdirSync(join(dir, 'proc/net'), { recursive: true });
+    writeFileSync(join(dir, 'proc/net/tcp'), row(listener));
+    const need = { port: 6443, purpose: 'kube-apiserver', ...(address !== undefined && { address }) };
+    return portProblems([need], hostRoot(dir)).length > 0;
+  };
+  const [own, other, every] = ['0B004D0A', '0A004D0A', '00000000'];
+  expect(taken(own, '10.77.0.11')).toBe(true);
+  expect(taken(every, '10.77.0.11')).toBe(true);
+  expect(taken(other, '10.77.0.11')).toBe(false);
+  expect(taken(other, '0.0.0.0')).toBe(true);
+  expect(taken(other)).toBe(true);
+  expect(taken(`0000000000000000FFFF0000${own}`, '10.77.0.11')).toBe(true);
+  expect(taken(`0000000000000000FFFF0000${other}`, '10.77.0.11')).toBe(false);
 });
 
 test('a taken port is a problem that names the port, its purpose and the process', async () => {

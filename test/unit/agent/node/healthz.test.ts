@@ -4,14 +4,14 @@ import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { healthz } from '../../../../src/agent/node/healthz.ts';
 
-async function serving(status: number): Promise<number> {
+async function serving(status: number) {
   const server = createServer((request, response) =>
     response.writeHead(request.url === '/healthz' ? status : 404).end(),
   );
   server.listen(0, '127.0.0.1');
   onTestFinished(() => void server.close());
   await once(server, 'listening');
-  return (server.address() as AddressInfo).port;
+  return { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
 }
 
 const signal = new AbortController().signal;
@@ -22,5 +22,5 @@ test('healthy is the status 200 and nothing else', async () => {
 });
 
 test('nobody there is not healthy', async () => {
-  await expect(healthz(1, signal)).rejects.toThrow('ECONNREFUSED');
+  await expect(healthz({ host: '127.0.0.1', port: 1 }, signal)).rejects.toThrow('ECONNREFUSED');
 });

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import type { HostFacts } from '../../../../src/agent/host/host.ts';
 import { kubeletConfiguration, parseTaint } from '../../../../src/agent/node/kubelet-config.ts';
-import { kubeProxyConfiguration } from '../../../../src/agent/node/node.ts';
 
 const facts: HostFacts = {
   hasSysResource: true,
@@ -65,20 +64,6 @@ test('taints are registered only when there are any', () => {
     registerWithTaints: [{ key: 'a.b/c', value: 'd', effect: 'NoSchedule' }],
   });
   expect(parseTaint('a:NoExecute')).toEqual({ key: 'a', effect: 'NoExecute' });
-});
-
-test('kube-proxy leaves conntrack limits alone where they are read-only, and else keeps its defaults', () => {
-  const settings = {
-    clusterCidr: '10.42.0.0/16',
-    serviceCidr: '10.43.0.0/16',
-    clusterDns: '10.43.0.10',
-    clusterDomain: 'cluster.local',
-    flannelBackend: 'vxlan',
-  } as const;
-  const of = (conntrackWritable: boolean) =>
-    kubeProxyConfiguration({ facts: { ...facts, conntrackWritable }, settings, kubeconfigPath: '/k' });
-  expect(of(false)).toMatchObject({ conntrack: { maxPerCore: 0, min: 0 } });
-  expect(of(true)).not.toHaveProperty('conntrack');
 });
 
 test('the kubelet takes strong ciphers alone; limits that could break a pod come with --profile cis', () => {

@@ -18,6 +18,7 @@ function box() {
     required: false,
     hostsDir,
     disableDefaultEndpoint: false,
+    direct: () => [],
     log: silentLog,
     events,
   });

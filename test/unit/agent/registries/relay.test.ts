@@ -31,7 +31,7 @@ async function relayTo(endpoint: Partial<Endpoint>, name = 'images.example.org')
     rewrites: [],
     ...endpoint,
   };
-  const relay = new Relay(silentLog);
+  const relay = new Relay({ log: silentLog, direct: () => [] });
   onTestFinished(() => relay.close());
   const itself: Endpoint = {
     ...mirror,
@@ -226,7 +226,7 @@ test('a registry that is not there is named', async () => {
 
 test('a star asks the registry that is in the image’s name, and tells it nothing of a mirror', async () => {
   const url = await listening((request, response) => response.end(seen(request)));
-  const relay = new Relay(silentLog);
+  const relay = new Relay({ log: silentLog, direct: () => [] });
   onTestFinished(() => relay.close());
   const last: Endpoint = {
     url: undefined,

@@ -40,12 +40,9 @@ async function privateRegistry() {
   return { port: await portOf(server), caFile: pki.serverCa.certFile, client };
 }
 
-async function ask(url: string, tls: Parameters<typeof agentsFor>[0]): Promise<string> {
-  const agents = agentsFor(tls);
-  onTestFinished(() => {
-    agents.http.destroy();
-    agents.https.destroy();
-  });
+async function ask(url: string, tls: Parameters<typeof agentsFor>[0], direct: readonly string[] = []): Promise<string> {
+  const agents = agentsFor(tls, () => direct);
+  onTestFinished(() => agents.close());
   const request = { method: 'GET', url: new URL(url), headers: {} };
   return await text((await follow(request, agents, AbortSignal.timeout(5000))).response);
 }
@@ -78,4 +75,25 @@ test('the proxy of the environment is asked for the connection, and sees no more
   vi.stubEnv('HTTPS_PROXY', `http://127.0.0.1:${await portOf(proxy)}`);
   expect(await ask('https://registry.test:5000/v2/', { caFile, skipVerify: false })).toBe('registry.test:5000 nobody');
   expect(asked).toEqual(['registry.test:5000']);
+});
+
+test('what is the cluster’s own is asked without the proxy, and so is a range of NO_PROXY', async () => {
+  const { port, caFile } = await privateRegistry();
+  const url = `https://127.0.0.1:${port}/v2/`;
+  const asked: unknown[] = [];
+  const proxy = createHttpServer().on('connect', (request, socket) => {
+    asked.push(request.url);
+    socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
+  });
+  vi.stubEnv('HTTPS_PROXY', `http://127.0.0.1:${await portOf(proxy)}`);
+  expect(await ask(url, { caFile, skipVerify: false })).toBe(`127.0.0.1:${port} nobody`);
+  const away = (direct: readonly string[]) => ask('https://192.0.2.7:1/', { caFile, skipVerify: false }, direct);
+  await expect(away([])).rejects.toThrow('403');
+  expect(asked).toEqual(['192.0.2.7:1']);
+  await expect(ask('https://registry.invalid/', { skipVerify: false }, ['.invalid'])).rejects.toThrow(
+    /ENOTFOUND|EAI_AGAIN/,
+  );
+  vi.stubEnv('NO_PROXY', 'registry.invalid');
+  await expect(ask('https://registry.invalid/', { skipVerify: false })).rejects.toThrow(/ENOTFOUND|EAI_AGAIN/);
+  expect(asked).toHaveLength(1);
 });

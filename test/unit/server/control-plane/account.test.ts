@@ -106,3 +106,15 @@ test('arguments that name no file, or one that is open, change nothing', () => {
   ];
   expect(open({ extraArgs }).isRootBecause).toBeUndefined();
 });
+
+test('a URL names no file', () => {
+  const { dir, open } = host();
+  const extraArgs = [
+    'service-account-issuer=https://id.example.com/a',
+    'cors-allowed-origins=https://a.com,http://b.com/c',
+  ];
+  expect(open({ extraArgs }).isRootBecause).toBeUndefined();
+  const socket = join(dir, 'closed');
+  mkdirSync(socket, { mode: 0o700 });
+  expect(open({ extraArgs: [`x=unix://${socket}/s`] }).isRootBecause).toContain('closed');
+});

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { answersOk } from '../../../../src/server/control-plane/readiness.ts';
 import { openPki } from '../../../../src/server/pki/pki.ts';
@@ -12,19 +13,39 @@ test('a page that has ok in it is not ready while its status is 500', async () =
     looks += 1;
     response.writeHead(looks < 3 ? 500 : 200).end(looks < 3 ? '[+]ping ok\n[-]rbac failed' : 'ok');
   });
-  await answersOk(`${url}/readyz`, caPem)(within());
+  await answersOk({ url: `${url}/readyz`, ca: caPem })(within());
   expect(looks).toBe(3);
 });
 
 test('who answers with the certificate of another authority is not believed', async () => {
   const { url } = await kubeServer((_asked, response) => void response.end('ok'));
   const other = await openPki(temporaryDir());
-  await expect(answersOk(`${url}/readyz`, other.serverCa.caPem)(within())).rejects.toThrow(/abort|certificate/);
+  await expect(answersOk({ url: `${url}/readyz`, ca: other.serverCa.caPem })(within())).rejects.toThrow(
+    /abort|certificate/,
+  );
 });
 
 test('an answer that takes longer than the looking is waited for: on a slow host each takes so long', async () => {
   const { url, caPem } = await kubeServer((_asked, response) => {
     setTimeout(() => response.end('ok'), 5500);
   });
-  await expect(answersOk(`${url}/readyz`, caPem)(AbortSignal.timeout(20_000))).resolves.toBeUndefined();
+  await expect(answersOk({ url: `${url}/readyz`, ca: caPem })(AbortSignal.timeout(20_000))).resolves.toBeUndefined();
 }, 20_000);
+
+test('it says who asks, and looks for another name in the certificate where that is what it has', async () => {
+  const users: (string | undefined)[] = [];
+  const { url, caPem } = await kubeServer(({ user }, response) => {
+    users.push(user);
+    response.end('ok');
+  });
+  const pki = await openPki(temporaryDir());
+  const { certFile, keyFile } = await pki.keepLeaf(pki.clientCa, {
+    name: 'k',
+    commonName: 'kagent',
+    usages: ['client'],
+  });
+  const client = () => ({ cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') });
+  await answersOk({ url, ca: caPem, client })(within());
+  expect(users).toEqual(['kagent']);
+  await expect(answersOk({ url, ca: caPem, servername: 'localhost' })(within())).rejects.toThrow(/abort|localhost/);
+});
