@@ -235,7 +235,10 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     components: [
       datastore,
       kept.compared,
-      task('node-identities', [kept.compared.name], () => identities.load()),
+      task('node-identities', [kept.compared.name], async (_signal, saysWait) => {
+        saysWait('AskingDatastore', 'the datastore has not answered yet; see whether its disk is slow or full');
+        await identities.load();
+      }),
       api,
       tunnel,
       nodes,

@@ -1,14 +1,31 @@
 import { get } from 'node:http';
 
-/** Resolves when `http://127.0.0.1:<port>/healthz` answers 200. */
-export async function healthz(port: number, signal: AbortSignal): Promise<void> {
+export interface HealthzOptions {
+  readonly path?: '/healthz' | '/livez';
+  /** As long as `signal` allows, unless said. */
+  readonly withinMs?: number;
+}
+
+const maxSaidChars = 300;
+
+/**
+ * Resolves when `http://127.0.0.1:<port>/healthz` answers 200.
+ * Rejects with what it says instead, or the system's error.
+ */
+export async function healthz(port: number, signal: AbortSignal, options: HealthzOptions = {}): Promise<void> {
+  const { path = '/healthz', withinMs } = options;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const request = get({ host: '127.0.0.1', port, path: '/healthz', agent: false, timeout: 2000, signal }, (answer) => {
-    answer.resume();
-    if (answer.statusCode === 200) resolve();
-    else reject(new Error(`healthz answered ${answer.statusCode}`));
+  const timeout = withinMs === undefined ? {} : { timeout: withinMs };
+  const request = get({ host: '127.0.0.1', port, path, agent: false, signal, ...timeout }, (answer) => {
+    let said = '';
+    answer.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(0, maxSaidChars)));
+    answer.once('error', reject);
+    answer.once('end', () => {
+      if (answer.statusCode === 200) resolve();
+      else reject(new Error(`${path.slice(1)} answered ${answer.statusCode}: ${said.trim()}`));
+    });
   });
   request.once('error', reject);
-  request.once('timeout', () => request.destroy(new Error('healthz did not answer')));
+  request.once('timeout', () => request.destroy(new Error(`${path.slice(1)} did not answer`)));
   await promise;
 }

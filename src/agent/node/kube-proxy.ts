@@ -41,7 +41,9 @@ export function kubeProxyComponent(options: KubeProxyOptions) {
         command: join(binDir, 'kube-proxy'),
         args: [`--config=${configPath}`, ...options.extraArgs.map((arg) => `--${arg}`)],
         env,
-        ready: (signal) => healthz(healthzPort, signal),
+        ready: (signal) => healthz(healthzPort, signal, { withinMs: 2000 }),
+        // Its /healthz complains of a node that is to be deleted, too.
+        live: (signal) => healthz(healthzPort, signal, { path: '/livez' }),
         stopTimeoutMs: 5000,
         backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 10_000 },
       };

@@ -81,7 +81,8 @@ export function kubeletComponent(options: KubeletOptions) {
         command: join(binDir, 'kubelet'),
         args,
         env: childEnvironment('kubelet', { path: binDir }),
-        ready: (signal) => healthz(kubeletHealthzPort, signal),
+        ready: (signal) => healthz(kubeletHealthzPort, signal, { withinMs: 2000 }),
+        live: (signal) => healthz(kubeletHealthzPort, signal),
         stopTimeoutMs: 10_000,
         backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 10_000 },
       };

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { SaysWait } from '../../shared/component/component.ts';
+import { messageOf, systemCode } from '../../shared/errors.ts';
 import { httpsAgent, httpsRequest } from '../../shared/https/https.ts';
 import { lookUntil } from '../../shared/look-until.ts';
 
@@ -31,16 +33,32 @@ const looks = { leastMs: 50, mostMs: 1000, timesLook: 4 };
 const reportedWithinMs = 8000;
 const answersWithinMs = 30_000; // of a slow host's kube-apiserver that starts
 
+/** What is not there yet, and what would help. */
+type Wait = Parameters<SaysWait>;
+
 /** Resolves with this node's pod addresses when kube-controller-manager has given it some. */
-export function podCidr(options: OwnNodeOptions, signal: AbortSignal): Promise<string> {
-  return askUntil(options, (node) => node.spec.podCIDR, signal);
+export function podCidr(
+  options: OwnNodeOptions & { readonly clusterCidr: string },
+  saysWait: SaysWait,
+  signal: AbortSignal,
+): Promise<string> {
+  const { nodeName, clusterCidr } = options;
+  const none: Wait = [
+    'NoPodCIDR',
+    `kube-controller-manager has not given ${nodeName} a range of pod addresses. ${clusterCidr} may have no range left: see 'kagent status' on the server; 'kagent node rm NAME' gives back that of a node that is gone`,
+  ];
+  return askUntil(options, ({ spec }) => spec.podCIDR ?? none, saysWait, signal);
 }
 
 /** Resolves when the API calls the node Ready. */
-export async function nodeReady(options: OwnNodeOptions, signal: AbortSignal): Promise<void> {
-  const isReady = ({ status }: NodeObject) =>
-    status?.conditions?.find((condition) => condition.type === 'Ready' && condition.status === 'True');
-  await askUntil(options, isReady, signal);
+export async function nodeReady(options: OwnNodeOptions, saysWait: SaysWait, signal: AbortSignal): Promise<void> {
+  const isReady = ({ status }: NodeObject): true | Wait => {
+    const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+    if (ready?.status === 'True') return true;
+    const why = ready?.message ?? 'the kubelet has not said anything of it yet';
+    return ['NodeNotReady', `the API does not call ${options.nodeName} Ready: ${why}`];
+  };
+  await askUntil(options, isReady, saysWait, signal);
 }
 
 /**
@@ -54,32 +72,52 @@ export async function podsReported(options: OwnNodeOptions): Promise<void> {
   const path = `/api/v1/pods?fieldSelector=${encodeURIComponent(`spec.nodeName=${options.nodeName}`)}`;
   await withCredentials(options, async (get) => {
     for (;;) {
-      const node = await get<NodeObject>(nodePath(options), signal);
+      const { object: node } = await get<NodeObject>(nodePath(options), signal);
       if (node === undefined || isShuttingDown(node) !== true) return;
-      const pods = await get<PodListObject>(path, signal);
+      const { object: pods } = await get<PodListObject>(path, signal);
       if (pods === undefined || !pods.items.some(({ status }) => status?.phase === 'Running')) return;
       await delay(4 * looks.leastMs, undefined, { signal }); // a list is more than one node
     }
   }).catch(() => {}); // the time is over, or the API has gone
 }
 
-/** Asks for the node until `look` finds something in it. */
-async function askUntil<T>(
+/** Asks for the node until `look` finds something in it, and says what is missing. */
+async function askUntil<T extends string | true>(
   options: OwnNodeOptions,
-  look: (node: NodeObject) => T | undefined,
+  look: (node: NodeObject) => T | Wait,
+  saysWait: SaysWait,
   signal: AbortSignal,
 ): Promise<T> {
+  const { apiserverUrl, nodeName } = options;
   return withCredentials(options, async (get) => {
     const ask = async () => {
-      const node = await get<NodeObject>(nodePath(options), signal); // not registered, or not allowed, yet: undefined
-      return node === undefined ? undefined : look(node);
+      const answer = await get<NodeObject>(nodePath(options), signal);
+      const found = answer.object === undefined ? waitFor(answer) : look(answer.object);
+      if (!Array.isArray(found)) return found;
+      saysWait(...found);
+      return undefined;
+    };
+    const waitFor = ({ status, failure = '' }: Answer<NodeObject>): Wait => {
+      if (status === undefined)
+        return [
+          'ApiserverAway',
+          `kube-apiserver does not answer at ${apiserverUrl} (${failure}); see 'kagent status' on the server, and whether this box reaches its port`,
+        ];
+      if (status === 404)
+        return ['NodeNotRegistered', `the kubelet has not registered the node ${nodeName}; its log says why`];
+      return ['Refused', `kube-apiserver at ${apiserverUrl} refuses to show the node ${nodeName} (${status})`];
     };
     return lookUntil(ask, looks, signal);
   });
 }
 
-/** The object at a path; undefined while kube-apiserver does not answer or refuses. */
-type Get = <T>(path: string, signal: AbortSignal) => Promise<T | undefined>;
+/** Of kube-apiserver: the object, or the status it refuses with, or why there is no answer. */
+interface Answer<T> {
+  readonly object?: T;
+  readonly status?: number;
+  readonly failure?: string;
+}
+type Get = <T>(path: string, signal: AbortSignal) => Promise<Answer<T>>;
 
 async function withCredentials<T>(options: OwnNodeOptions, work: (get: Get) => Promise<T>): Promise<T> {
   const agent = httpsAgent({
@@ -92,9 +130,9 @@ async function withCredentials<T>(options: OwnNodeOptions, work: (get: Get) => P
       try {
         const url = `${options.apiserverUrl}${path}`;
         const { status, body } = await httpsRequest({ url, agent, timeoutMs: answersWithinMs }, signal);
-        return status === 200 ? (JSON.parse(body) as Found) : undefined;
-      } catch {
-        return undefined; // kube-apiserver is not up, or not again
+        return status === 200 ? { object: JSON.parse(body) as Found } : { status };
+      } catch (error) {
+        return { failure: systemCode(error) ?? messageOf(error) }; // kube-apiserver is not up, or not again
       }
     });
   } finally {

@@ -67,6 +67,7 @@ export function containerdComponent(options: ContainerdOptions) {
         args: ['--config', configPath, '--log-level', 'info'],
         env: childEnvironment('containerd', { path: binDir }),
         ready: (signal) => pingCri(socketPath, signal),
+        live: (signal) => pingCri(socketPath, signal),
         stopTimeoutMs: 10_000,
         backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 10_000 },
         // Its grandchildren are containers, whose images decide for themselves.

@@ -7,7 +7,7 @@ import { aggregatorUser } from './certificates.ts';
 import type { ProgramOptions } from './control-plane.ts';
 import { hardening } from './hardening.ts';
 import { programComponent } from './program.ts';
-import { answersOk } from './readiness.ts';
+import { answers, answersOk } from './readiness.ts';
 
 export function apiserverComponent(options: ProgramOptions): Component {
   const { supervisor, binDir, after, extraArgs, securePort, pki, paths, egressSocket, isHardened = false } = options;
@@ -30,6 +30,7 @@ export function apiserverComponent(options: ProgramOptions): Component {
     account,
     // Not ready before the RBAC hook is done; a controller manager that starts earlier exits.
     ready: answersOk(`https://127.0.0.1:${securePort}/readyz`, pki.serverCa.caPem),
+    live: answers(`https://127.0.0.1:${securePort}/readyz`, pki.serverCa.caPem),
     // Requests in flight end in a moment; then it would only wait for pods to close their watches.
     stopTimeoutMs: 1500,
   });

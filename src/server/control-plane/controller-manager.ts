@@ -2,7 +2,7 @@ import type { Component } from '../../shared/component/component.ts';
 import type { Flags } from './arguments.ts';
 import type { ProgramOptions } from './control-plane.ts';
 import { programComponent } from './program.ts';
-import { answersOk } from './readiness.ts';
+import { answers, answersOk } from './readiness.ts';
 
 const name = 'kube-controller-manager';
 
@@ -17,6 +17,7 @@ export function controllerManagerComponent(options: ProgramOptions): Component {
     extraArgs: extraArgs.controllerManager,
     account: options.accounts[name],
     ready: answersOk(`https://127.0.0.1:${ports.controllerManager}/healthz`, pki.serverCa.caPem),
+    live: answers(`https://127.0.0.1:${ports.controllerManager}/healthz`, pki.serverCa.caPem),
     stopTimeoutMs: 10_000,
   });
 }

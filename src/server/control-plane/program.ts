@@ -12,13 +12,14 @@ interface Program {
   readonly flags: Flags;
   readonly extraArgs: readonly string[];
   readonly ready: ProcessSpec['ready'];
+  readonly live: NonNullable<ProcessSpec['live']>;
   readonly account: Account;
   readonly stopTimeoutMs: number;
 }
 
 /** One of the control plane's programs as a component. */
 export function programComponent(program: Program): Component {
-  const { name, after, supervisor, binDir, flags, extraArgs, ready, account, stopTimeoutMs } = program;
+  const { name, after, supervisor, binDir, flags, extraArgs, ready, live, account, stopTimeoutMs } = program;
   const spec: ProcessSpec = {
     // Found from its own folder, so that the folders above may be closed to the user that it is.
     command: `./${name}`,
@@ -29,6 +30,7 @@ export function programComponent(program: Program): Component {
       ...(account.folder !== undefined && { extra: { HOME: account.folder } }),
     }),
     ready,
+    live,
     stopTimeoutMs,
     backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 30_000 },
     securityContext: account.securityContext,

@@ -30,12 +30,27 @@ export function answersOk(url: string, caPem: string): (signal: AbortSignal) => 
   };
 }
 
+/** For a program that was ready: resolves if it still says so. Over one connection, which costs next to nothing. */
+export function answers(url: string, caPem: string): (signal: AbortSignal) => Promise<void> {
+  const agent = httpsAgent({ ca: caPem });
+  return async (signal) => {
+    const failure = await failureOf({ url, agent, timeoutMs: answersWithinMs }, signal);
+    if (failure !== undefined) throw failure;
+  };
+}
+
 async function failureOf(request: Parameters<typeof httpsRequest>[0], signal: AbortSignal): Promise<Error | undefined> {
   try {
     const { status, body } = await httpsRequest(request, signal);
-    return status === 200 ? undefined : new Error(`${request.url} answers ${status}: ${body.slice(0, 200)}`);
+    return status === 200 ? undefined : new Error(`${request.url} answers ${status}: ${failing(body)}`);
   } catch (error) {
     signal.throwIfAborted();
     return error instanceof Error ? error : new Error(String(error));
   }
+}
+
+/** Of a page with a line for each check those that fail; else its beginning. */
+function failing(body: string): string {
+  const checks = body.split('\n').filter((line) => line.startsWith('[-]'));
+  return (checks.length > 0 ? checks.join(', ') : body.trim()).slice(0, 300);
 }

@@ -1,7 +1,7 @@
 import type { Component } from '../../shared/component/component.ts';
 import type { ProgramOptions } from './control-plane.ts';
 import { programComponent } from './program.ts';
-import { answersOk } from './readiness.ts';
+import { answers, answersOk } from './readiness.ts';
 
 const name = 'kube-scheduler';
 
@@ -29,6 +29,7 @@ export function schedulerComponent(options: ProgramOptions): Component {
     extraArgs: extraArgs.scheduler,
     account,
     ready: answersOk(`https://127.0.0.1:${ports.scheduler}/readyz`, pki.serverCa.caPem),
+    live: answers(`https://127.0.0.1:${ports.scheduler}/readyz`, pki.serverCa.caPem),
     stopTimeoutMs: 10_000,
   });
 }

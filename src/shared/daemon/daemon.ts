@@ -7,7 +7,14 @@
  *                      └──a component fails──▶ stopping ──▶ gone, with its error
  */
 import { rfc3339, systemClock } from '../clock.ts';
-import { createComponentManager, type Component } from '../component/component.ts';
+import {
+  createComponentManager,
+  heldUpBy,
+  watchNotReady,
+  type Component,
+  type ComponentManager,
+  type NotReady,
+} from '../component/component.ts';
 import { createEventLog, type EventLog } from '../events/events.ts';
 import type { Log } from '../log/log.ts';
 import type { Paths } from '../paths.ts';
@@ -43,6 +50,8 @@ export interface DaemonOptions {
 export interface Daemon {
   readonly supervisor: Supervisor;
   readonly events: EventLog;
+  /** What is not ready now: of this the status, its exit code and the node's conditions are made. */
+  readonly notReady: () => readonly NotReady[];
   /** Ends the run with `error`: for what no restart of a child can heal, such as a datastore that cannot write. */
   readonly fail: (error: unknown) => void;
   /**
@@ -86,6 +95,8 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const since = rfc3339(systemClock.now() - process.uptime() * 1000);
 
   const failure = new AbortController();
+  let running: ComponentManager | undefined;
+  const notReady = () => running?.notReady() ?? [];
 
   const run = async (components: readonly Component[], asked: RunOptions): Promise<void> => {
     const { onProgress, onReady } = asked;
@@ -93,6 +104,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     const times = timeline(
       components.map((component) => component.name),
       onProgress,
+      () => heldUpBy(notReady(), systemClock.now()),
     );
     const manager = createComponentManager(components, {
       starting: (name) => times.starting(name),
@@ -101,7 +113,8 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
         log.info('component ready', { component: name, tookMs: times.tookMs(name) });
       },
     });
-    let isReady = false;
+    running = manager;
+    let isStarted = false;
     const status = (): DaemonStatus => {
       const processes = new Map(supervisor.processes().map((one) => [one.name, one]));
       return {
@@ -111,7 +124,8 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
         since,
         dataDir: paths.dataDir,
         nodeName,
-        isReady,
+        isStarted,
+        isReady: isStarted && !signal.aborted && notReady().length === 0,
         notes: [...(asked.notes?.() ?? [])],
         components: [...manager.conditions()].map(([name, condition]) => {
           const child = processes.get(name);
@@ -132,9 +146,10 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       };
     };
     const endStatus = await serveLocally(options.statusSocket, { status, others: asked.localRequests });
+    const endWatch = watchNotReady(manager, log);
     try {
       await manager.start(signal);
-      isReady = true;
+      isStarted = true;
       settleAfterStart();
       times.end();
       notifier.ready('the node is Ready');
@@ -145,6 +160,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       if (!signal.aborted) throw error;
     } finally {
       times.end();
+      endWatch();
       notifier.stopping();
       await manager.stop();
       endStatus();
@@ -154,7 +170,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     if (failure.signal.aborted) throw failure.signal.reason;
     log.info('stopped');
   };
-  return { supervisor, events, fail: (error) => failure.abort(error), run };
+  return { supervisor, events, notReady, fail: (error) => failure.abort(error), run };
 }
 
 /**
@@ -177,7 +193,10 @@ function aborted(signal: AbortSignal): Promise<void> {
 export {
   askServer,
   askStatus,
+  hasStarted,
+  isAllReady,
   LocalRefusedError,
+  NoAnswerError,
   NotRunningError,
   NotServerError,
   type DaemonStatus,

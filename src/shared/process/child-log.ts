@@ -2,6 +2,7 @@ import { closeSync, fstatSync, mkdirSync, openSync, renameSync, writeSync } from
 import { join } from 'node:path';
 
 export interface ChildLog {
+  readonly path: string;
   line(text: string): void;
 }
 export interface ChildLogs {
@@ -31,13 +32,13 @@ export function childLogs(dir: string, options: { readonly maxBytes: number }): 
 }
 
 class RotatingFile implements ChildLog {
-  readonly #path: string;
+  readonly path: string;
   readonly #maxBytes: number;
   #fd: number;
   #sizeBytes: number;
 
   constructor(path: string, maxBytes: number) {
-    this.#path = path;
+    this.path = path;
     this.#maxBytes = maxBytes;
     this.#fd = openSync(path, 'a', 0o600);
     this.#sizeBytes = fstatSync(this.#fd).size;
@@ -60,8 +61,8 @@ class RotatingFile implements ChildLog {
 
   #rotate(): void {
     closeSync(this.#fd);
-    renameSync(this.#path, `${this.#path}.1`);
-    this.#fd = openSync(this.#path, 'a', 0o600);
+    renameSync(this.path, `${this.path}.1`);
+    this.#fd = openSync(this.path, 'a', 0o600);
     this.#sizeBytes = 0;
   }
 }

@@ -1,0 +1,53 @@
+import { systemClock, type Clock } from '../clock.ts';
+import type { Log } from '../log/log.ts';
+import type { ComponentManager, NotReady } from './component.ts';
+
+/** After this time whatever waits has said what it waits for, in status, log and node condition. */
+const saidWithinMs = 15_000;
+const lookEveryMs = 2500;
+/** For others alone, which say more. */
+const waiting = 'Waiting';
+
+/** For how long it has not been ready is too long to say nothing. */
+function isOverdue({ condition }: NotReady, nowMs: number): boolean {
+  return nowMs - Date.parse(condition.lastTransitionTime) >= saidWithinMs - lookEveryMs;
+}
+
+/** Whether other machines are told: of one that was ready at once, of one that starts when it takes long. */
+export function isToBeTold(one: NotReady, nowMs: number): boolean {
+  return (one.wasReady && one.condition.status === 'False') || isOverdue(one, nowMs);
+}
+
+/** What a start waits for, once it takes long: the first that does not merely wait for another. */
+export function heldUpBy(all: readonly NotReady[], nowMs: number): string | undefined {
+  const first = all.find((one) => isOverdue(one, nowMs) && one.condition.reason !== waiting);
+  return first === undefined ? undefined : `${first.name}: ${first.condition.message}`;
+}
+
+/**
+ * Logs each component that is not ready for too long, with what it waits for; again when the reason is another one.
+ * What merely waits for such a component is not logged. @returns what ends it
+ */
+export function watchNotReady(
+  manager: Pick<ComponentManager, 'notReady'>,
+  log: Log,
+  { clock = systemClock, everyMs = lookEveryMs }: { readonly clock?: Clock; readonly everyMs?: number } = {},
+): () => void {
+  const told = new Map<string, string>();
+  const look = (): void => {
+    const all = manager.notReady();
+    for (const name of told.keys()) {
+      if (all.some((one) => one.name === name)) continue;
+      told.delete(name);
+      log.info('component is ready after all', { component: name });
+    }
+    for (const { name, condition } of all.filter((one) => isOverdue(one, clock.now()))) {
+      const { reason, message, lastTransitionTime } = condition;
+      if (reason === waiting || told.get(name) === reason) continue;
+      told.set(name, reason);
+      log.warn('component is not ready', { component: name, reason, message, since: lastTransitionTime });
+    }
+  };
+  const timer = setInterval(look, everyMs).unref();
+  return () => clearInterval(timer);
+}
