@@ -143,7 +143,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     paths,
     binDir,
     after: ['node-identities', ...options.after.assets],
-    nodeCidrMaskSize,
+    nodeCidrMaskSize: nodeCidrMaskSize(config),
     securePort: config.httpsListenPort,
     adminKubeconfig: {
       path: config.writeKubeconfig,
@@ -186,6 +186,9 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     identities,
     ownNode,
     onOpenFailed: (id, reason) => tunnel.failed(id, reason),
+    ...(config.flannelBackend !== 'none' && {
+      podRanges: { clusterCidr: config.clusterCidr, nodeCidrMaskSize: nodeCidrMaskSize(config) },
+    }),
     log,
   });
   const tunnel = createTunnel({

@@ -5,17 +5,19 @@ import type { ComponentManager, NotReady } from './component.ts';
 /** After this time whatever waits has said what it waits for, in status, log and node condition. */
 const saidWithinMs = 15_000;
 const lookEveryMs = 2500;
+/** What is told to others goes out with a beat, and is written by its server. */
+const toldAfterMs = 7500;
 /** For others alone, which say more. */
 const waiting = 'Waiting';
 
-/** For how long it has not been ready is too long to say nothing. */
-function isOverdue({ condition }: NotReady, nowMs: number): boolean {
-  return nowMs - Date.parse(condition.lastTransitionTime) >= saidWithinMs - lookEveryMs;
+/** Whether it is not ready for too long to say nothing. */
+function isOverdue({ condition }: NotReady, nowMs: number, afterMs = saidWithinMs - lookEveryMs): boolean {
+  return nowMs - Date.parse(condition.lastTransitionTime) >= afterMs;
 }
 
 /** Whether other machines are told: of one that was ready at once, of one that starts when it takes long. */
 export function isToBeTold(one: NotReady, nowMs: number): boolean {
-  return (one.wasReady && one.condition.status === 'False') || isOverdue(one, nowMs);
+  return (one.wasReady && one.condition.status === 'False') || isOverdue(one, nowMs, toldAfterMs);
 }
 
 /** What a start waits for, once it takes long: the first that does not merely wait for another. */
