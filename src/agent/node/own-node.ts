@@ -45,7 +45,7 @@ export function podCidr(
   const { nodeName, clusterCidr } = options;
   const none: Wait = [
     'NoPodCIDR',
-    `kube-controller-manager has not given ${nodeName} a range of pod addresses. ${clusterCidr} may have no range left: see 'kagent status' on the server; 'kagent node rm NAME' gives back that of a node that is gone`,
+    `kube-controller-manager has not given ${nodeName} a range of pod addresses, as when ${clusterCidr} has none left; see 'kagent status' on the server, and take nodes that are gone out with 'kagent node rm NAME'`,
   ];
   return askUntil(options, ({ spec }) => spec.podCIDR ?? none, saysWait, signal);
 }

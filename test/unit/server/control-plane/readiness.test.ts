@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { answersOk } from '../../../../src/server/control-plane/readiness.ts';
+import { answers, answersOk } from '../../../../src/server/control-plane/readiness.ts';
 import { openPki } from '../../../../src/server/pki/pki.ts';
 import { kubeServer } from '../../../helpers/kube-server.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
@@ -28,3 +28,18 @@ test('an answer that takes longer than the looking is waited for: on a slow host
   });
   await expect(answersOk(`${url}/readyz`, caPem)(AbortSignal.timeout(20_000))).resolves.toBeUndefined();
 }, 20_000);
+
+test('a program that was ready is asked once each time, and what it complains of is said', async () => {
+  let status = 200;
+  let looks = 0;
+  const { url, caPem } = await kubeServer((_asked, response) => {
+    looks += 1;
+    response.writeHead(status).end('[+]ping ok\n[-]etcd failed: reason withheld\nlivez check failed');
+  });
+  const ask = answers(`${url}/readyz`, caPem);
+  await ask(within());
+  status = 500;
+  await expect(ask(within())).rejects.toThrow(/readyz answers 500: \[-\]etcd failed: reason withheld$/);
+  expect(looks).toBe(2);
+  await expect(answers('https://127.0.0.1:1/readyz', caPem)(within())).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+});

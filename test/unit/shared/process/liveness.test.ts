@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
@@ -175,6 +176,28 @@ test('time in which kagent itself did not run is not held against a child', asyn
   expect((await watchedBy({ jumpMs: 0, forMs: 10_000 })).result).toMatch(/^it does not answer, for \d+ s$/);
   expect(await watchedBy({ jumpMs: 30_000, forMs: 5 * timing.patienceMs })).toEqual({ result: 'not hung', said: [] });
 });
+
+test('a kagent that is stopped for a while together with its child, and goes on before it, leaves the child alone', async () => {
+  const fixture = join(import.meta.dirname, '../../../fixtures/bin/supervising-parent.ts');
+  const parent = spawn(process.execPath, [fixture, temporaryDir(), JSON.stringify(timing)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void parent.kill('SIGKILL'));
+  let said = '';
+  parent.stdout.on('data', (bytes) => (said += String(bytes)));
+  const pid = Number(await eventually(() => said.trim() !== '' && said.trim()));
+  await delay(5 * timing.everyMs);
+  parent.kill('SIGSTOP');
+  process.kill(pid, 'SIGSTOP');
+  await delay(5 * timing.patienceMs);
+  parent.kill('SIGCONT');
+  await delay(timing.withinMs);
+  process.kill(pid, 'SIGCONT');
+  await delay(3 * timing.patienceMs);
+  expect(said).toBe(`${pid}\n`);
+  process.kill(pid, 'SIGSTOP'); // alone
+  await eventually(() => said.trim().split('\n').length === 2);
+}, 30_000);
 
 test('a process that waits for a processor is told from one that sleeps', async () => {
   const asleep = { before: starvationOf(process.pid), elapsedMs: 300 };
