@@ -10,11 +10,14 @@ export type BoxPlan = Pick<
   'mode' | 'needs' | 'flannelBackend' | 'clusterCidr' | 'serviceCidr' | 'node' | 'resolvConf'
 >;
 
+/** A kagent that runs here, as its status says. */
+export type Running = Pick<DaemonStatus, 'isStarted' | 'isReady' | 'components'>;
+
 /**
  * This box, for what is to run on it.
  * @param running a kagent that runs here, as its status says
  */
-export function boxOf(plan: BoxPlan, running?: Pick<DaemonStatus, 'isStarted' | 'isReady' | 'components'>): Box {
+export function boxOf(plan: BoxPlan, running?: Running): Box {
   const root = hostRoot();
   let kernel: KernelFiles | undefined;
   return {

@@ -59,7 +59,11 @@ export function createComponentManager(
       const known = stopped.get(component.name);
       if (known !== undefined) return known;
       const done = Promise.all(components.filter((other) => other.after.includes(component.name)).map(stopOne)).then(
-        () => component.stop(),
+        async () => {
+          take(component.name, 'stopping');
+          await component.stop();
+          take(component.name, 'stopped');
+        },
       );
       stopped.set(component.name, done);
       return done;
@@ -74,6 +78,11 @@ export function createComponentManager(
     const step = steps.get(component.name);
     if (step === undefined || step.name === 'up') return own;
     const lastTransitionTime = step.since;
+    if (step.name === 'stopped') return { status: 'False', reason: 'Stopped', message: '', lastTransitionTime };
+    if (step.name === 'stopping') {
+      const message = own.message === '' ? 'its stop takes long' : own.message;
+      return { status: 'False', reason: 'Stopping', message, lastTransitionTime };
+    }
     if (step.name === 'waiting') {
       const missing = component.after.filter((name) => steps.get(name)?.name !== 'up');
       return { status: 'Unknown', reason: 'Waiting', message: `waits for ${missing.join(', ')}`, lastTransitionTime };
@@ -100,7 +109,7 @@ export function createComponentManager(
 
 /** How far a component is, and since when (RFC 3339). */
 interface Step {
-  readonly name: 'waiting' | 'starting' | 'up';
+  readonly name: 'waiting' | 'starting' | 'up' | 'stopping' | 'stopped';
   readonly since: string;
 }
 

@@ -7,8 +7,8 @@ const saidWithinMs = 15_000;
 const lookEveryMs = 2500;
 /** What is told to others goes out with a beat, and is written by its server. */
 const toldAfterMs = 7500;
-/** For others alone, which say more. */
-const waiting = 'Waiting';
+/** For others alone, which say more; or as it was told to be. */
+const silent: readonly string[] = ['Waiting', 'Stopped'];
 
 /** Whether it is not ready for too long to say nothing. */
 function isOverdue({ condition }: NotReady, nowMs: number, afterMs = saidWithinMs - lookEveryMs): boolean {
@@ -22,7 +22,7 @@ export function isToBeTold(one: NotReady, nowMs: number): boolean {
 
 /** What a start waits for, once it takes long: the first that does not merely wait for another. */
 export function heldUpBy(all: readonly NotReady[], nowMs: number): string | undefined {
-  const first = all.find((one) => isOverdue(one, nowMs) && one.condition.reason !== waiting);
+  const first = all.find((one) => isOverdue(one, nowMs) && !silent.includes(one.condition.reason));
   return first === undefined ? undefined : `${first.name}: ${first.condition.message}`;
 }
 
@@ -45,7 +45,7 @@ export function watchNotReady(
     }
     for (const { name, condition } of all.filter((one) => isOverdue(one, clock.now()))) {
       const { reason, message, lastTransitionTime } = condition;
-      if (reason === waiting || told.get(name) === reason) continue;
+      if (silent.includes(reason) || told.get(name) === reason) continue;
       told.set(name, reason);
       log.warn('component is not ready', { component: name, reason, message, since: lastTransitionTime });
     }

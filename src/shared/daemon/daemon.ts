@@ -160,9 +160,9 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       if (!signal.aborted) throw error;
     } finally {
       times.end();
-      endWatch();
       notifier.stopping();
       await manager.stop();
+      endWatch();
       endStatus();
       logs.close();
       release();

@@ -132,6 +132,7 @@ test('a kube-apiserver that hangs is replaced in time', async () => {
   await box.signal(pid, 'STOP');
   await replaced(new Map([['kube-apiserver', pid]]));
   await allIsBack();
+  expect(counts()).toEqual(once);
 });
 
 test('a kube-apiserver that somebody tells to end does not wait for its clients, and is not called ready meanwhile', async () => {

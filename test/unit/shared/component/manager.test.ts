@@ -122,6 +122,20 @@ test('what is not ready says what it waits for and since when', async () => {
   expect(manager.notReady()).toEqual([]);
 });
 
+test('what takes long to stop says so, and what it is that is stopped', async () => {
+  const gate = Promise.withResolvers<void>();
+  const kubelet: Component = { ...task('kubelet', [], async () => {}), stop: () => gate.promise };
+  const manager = createComponentManager([kubelet, task('cni', ['kubelet'], async () => {})]);
+  await manager.start(new AbortController().signal);
+  const stopped = manager.stop();
+  const reasons = () => [...manager.conditions().values()].map(({ reason }) => reason);
+  await eventually(() => reasons().join() === 'Stopping,Stopped');
+  expect(manager.conditions().get('kubelet')).toMatchObject({ status: 'False', message: 'its stop takes long' });
+  gate.resolve();
+  await stopped;
+  expect(reasons()).toEqual(['Stopped', 'Stopped']);
+});
+
 test('what takes long to start is logged once with its reason, again with another one, and when it is ready', async () => {
   const logged: string[] = [];
   const lines = { warn: 'waits', info: 'over' } as const;
