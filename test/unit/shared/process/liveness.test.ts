@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { onTestFinished, expect, test } from 'vitest';
@@ -13,6 +14,7 @@ import {
   childLogs,
   childRegistry,
   createSupervisor,
+  processStat,
   type ProcessSpec,
 } from '../../../../src/shared/process/process.ts';
 import { starvationOf, wasStarved } from '../../../../src/shared/process/starvation.ts';
@@ -24,7 +26,7 @@ import { eventually } from '../../../helpers/wait.ts';
 const timing = { everyMs: 50, withinMs: 200, patienceMs: 600, starvedPatienceMs: 60_000 };
 const forever = 'touch $DIR/ready; while :; do sleep 0.05; done';
 
-async function supervised(script: string, spec: Partial<ProcessSpec> = {}) {
+async function supervised(script: string, spec: Partial<ProcessSpec> = {}, liveness = timing) {
   const dir = temporaryDir();
   const events = createEventLog({ keep: 100 });
   const supervisor = createSupervisor({
@@ -33,7 +35,7 @@ async function supervised(script: string, spec: Partial<ProcessSpec> = {}) {
     logs: childLogs(join(dir, 'logs'), { maxBytes: 100_000 }),
     registry: childRegistry(join(dir, 'children.json')),
     cgroupsFor: () => [],
-    liveness: timing,
+    liveness,
   });
   const child = await supervisor.supervise(
     'child',
@@ -75,7 +77,7 @@ test('a child that a signal has stopped is not ready, says so, and is replaced',
 });
 
 test('a child that runs again before its time is over is left alone', async () => {
-  const { child, reasons } = await supervised(forever);
+  const { child, reasons } = await supervised(forever, {}, { ...timing, patienceMs: 8000 });
   const pid = child.status().pid ?? 0;
   process.kill(pid, 'SIGSTOP');
   await eventually(() => child.status().state === 'not-answering');
@@ -147,14 +149,14 @@ test('a child that is stopped by a signal before it is ready says so and is repl
   expect(child.status().restarts).toBe(2);
 });
 
-/** What is said of this process, whose answers never come, by a clock that goes wrong. */
-async function watchedBy(options: { readonly jumpMs: number; readonly forMs: number }) {
+/** What is said of a process whose answers never come, by a clock that may go wrong. */
+async function watchedBy(options: { readonly pid?: number; readonly jumpMs: number; readonly forMs: number }) {
   const said: Said[] = [];
   const over = new AbortController();
   let jumpedMs = 0;
   const hung = untilHung(
     {
-      pid: process.pid,
+      pid: options.pid ?? process.pid,
       live: (signal) => {
         jumpedMs += options.jumpMs;
         return new Promise((_resolve, reject) => signal.addEventListener('abort', reject));
@@ -177,7 +179,7 @@ test('time in which kagent itself did not run is not held against a child', asyn
   expect(await watchedBy({ jumpMs: 30_000, forMs: 5 * timing.patienceMs })).toEqual({ result: 'not hung', said: [] });
 });
 
-test('a kagent that is stopped for a while together with its child, and goes on before it, leaves the child alone', async () => {
+test('a kagent that is stopped for a while just after its child, and goes on before it, leaves the child alone', async () => {
   const fixture = join(import.meta.dirname, '../../../fixtures/bin/supervising-parent.ts');
   const parent = spawn(process.execPath, [fixture, temporaryDir(), JSON.stringify(timing)], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -187,8 +189,9 @@ test('a kagent that is stopped for a while together with its child, and goes on 
   parent.stdout.on('data', (bytes) => (said += String(bytes)));
   const pid = Number(await eventually(() => said.trim() !== '' && said.trim()));
   await delay(5 * timing.everyMs);
-  parent.kill('SIGSTOP');
   process.kill(pid, 'SIGSTOP');
+  await delay(2 * timing.everyMs); // it has been noticed
+  parent.kill('SIGSTOP');
   await delay(5 * timing.patienceMs);
   parent.kill('SIGCONT');
   await delay(timing.withinMs);
@@ -208,6 +211,26 @@ test('a process that waits for a processor is told from one that sleeps', async 
   expect(wasStarved({ waitedMs: 0, isBlocked: false }, { waitedMs: 60, isBlocked: false }, 300)).toBe(true);
   expect(wasStarved({ waitedMs: 0, isBlocked: true }, { waitedMs: 0, isBlocked: true }, 300)).toBe(true);
   expect(wasStarved(undefined, after, 300)).toBe(false);
+});
+
+test('a child that the machine keeps from running is given more time, and says so', async () => {
+  const busy = Array.from({ length: 2 * availableParallelism() + 1 }, () =>
+    spawn('nice', ['-n', '19', 'sh', '-c', 'while :; do :; done'], { stdio: 'ignore' }),
+  );
+  onTestFinished(() => busy.forEach((one) => one.kill('SIGKILL')));
+  const pid = busy[0]?.pid ?? 0;
+  const isStarved = async () => {
+    const before = starvationOf(pid);
+    await delay(500);
+    return wasStarved(before, starvationOf(pid), 500);
+  };
+  await eventually(isStarved);
+  const { result, said } = await watchedBy({ pid, jumpMs: 0, forMs: 5 * timing.patienceMs });
+  expect(result).toBe('not hung');
+  expect(said.at(-1)?.message).toBe('it does not answer; the machine keeps it from running, so it is given more time');
+  busy[0]?.kill('SIGSTOP'); // it does not wait for a processor any more
+  await eventually(async () => !(await isStarved()));
+  expect(processStat(pid)?.state).toBe('T');
 });
 
 test('a child that hangs again and again is given more time from the third time on, and an hour later the usual one', () => {
