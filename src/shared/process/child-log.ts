@@ -32,13 +32,13 @@ export function childLogs(dir: string, options: { readonly maxBytes: number }): 
 }
 
 class RotatingFile implements ChildLog {
-  readonly path: string;
+  readonly #path: string;
   readonly #maxBytes: number;
   #fd: number;
   #sizeBytes: number;
 
   constructor(path: string, maxBytes: number) {
-    this.path = path;
+    this.#path = path;
     this.#maxBytes = maxBytes;
     this.#fd = openSync(path, 'a', 0o600);
     this.#sizeBytes = fstatSync(this.#fd).size;
@@ -55,14 +55,18 @@ class RotatingFile implements ChildLog {
     }
   }
 
+  get path(): string {
+    return this.#path;
+  }
+
   close(): void {
     closeSync(this.#fd);
   }
 
   #rotate(): void {
     closeSync(this.#fd);
-    renameSync(this.path, `${this.path}.1`);
-    this.#fd = openSync(this.path, 'a', 0o600);
+    renameSync(this.#path, `${this.#path}.1`);
+    this.#fd = openSync(this.#path, 'a', 0o600);
     this.#sizeBytes = 0;
   }
 }
