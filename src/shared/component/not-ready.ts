@@ -26,6 +26,13 @@ export function heldUpBy(all: readonly NotReady[], nowMs: number): string | unde
   return first === undefined ? undefined : `${first.name}: ${first.condition.message}`;
 }
 
+interface WatchOptions {
+  readonly clock?: Clock;
+  readonly everyMs?: number;
+  /** Told the names of all that are not ready for too long, with commas between; an empty text: there is none. */
+  readonly onChange?: (names: string) => void;
+}
+
 /**
  * Logs each component that is not ready for too long, with what it waits for; again when the reason is another one.
  * What merely waits for such a component is not logged. @returns what ends it
@@ -33,11 +40,16 @@ export function heldUpBy(all: readonly NotReady[], nowMs: number): string | unde
 export function watchNotReady(
   manager: Pick<ComponentManager, 'notReady'>,
   log: Log,
-  { clock = systemClock, everyMs = lookEveryMs }: { readonly clock?: Clock; readonly everyMs?: number } = {},
+  { clock = systemClock, everyMs = lookEveryMs, onChange = () => {} }: WatchOptions = {},
 ): () => void {
   const told = new Map<string, string>();
   const look = (): void => {
-    const all = manager.notReady();
+    const before = [...told.keys()].join(', ');
+    tell(manager.notReady());
+    const now = [...told.keys()].join(', ');
+    if (now !== before) onChange(now);
+  };
+  const tell = (all: readonly NotReady[]): void => {
     for (const name of told.keys()) {
       if (all.some((one) => one.name === name)) continue;
       told.delete(name);

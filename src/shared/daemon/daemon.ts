@@ -36,6 +36,8 @@ import { timeline, type Progress } from './timeline.ts';
 
 const childLogMaxBytes = 10 * 1024 * 1024;
 const eventsKept = 200;
+/** For the service manager, which shows it. */
+const allIsReady = 'the node is Ready';
 
 export interface DaemonOptions {
   readonly mode: DaemonStatus['mode'];
@@ -146,13 +148,16 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       };
     };
     const endStatus = await serveLocally(options.statusSocket, { status, others: asked.localRequests });
-    const endWatch = watchNotReady(manager, log);
+    const onChange = (names: string) => {
+      if (isStarted && !signal.aborted) notifier.status(names === '' ? allIsReady : `not ready: ${names}`);
+    };
+    const endWatch = watchNotReady(manager, log, { onChange });
     try {
       await manager.start(signal);
       isStarted = true;
       settleAfterStart();
       times.end();
-      notifier.ready('the node is Ready');
+      notifier.ready(allIsReady);
       log.info('ready', { tookMs: Math.round(process.uptime() * 1000) });
       onReady(status());
       await aborted(signal);

@@ -155,7 +155,9 @@ test('what takes long to start is logged once with its reason, again with anothe
     condition: { status: 'False', reason, message: '', lastTransitionTime: new Date(Date.now() - ms).toISOString() },
     wasReady: false,
   });
-  const end = watchNotReady({ notReady: () => all }, log, { everyMs: 5 });
+  const changes: string[] = [];
+  const onChange = (names: string) => void changes.push(names);
+  const end = watchNotReady({ notReady: () => all }, log, { everyMs: 5, onChange });
   onTestFinished(end);
   all = [waits('Starting', 1000)];
   await delay(30);
@@ -170,4 +172,5 @@ test('what takes long to start is logged once with its reason, again with anothe
   all = [];
   await eventually(() => logged.length === 3);
   expect(logged).toEqual(['waits cni Starting', 'waits cni NoPodCIDR', 'over cni']);
+  expect(changes).toEqual(['cni', '']);
 });
