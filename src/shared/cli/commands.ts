@@ -60,7 +60,9 @@ async function readiness(): Promise<Readiness> {
 
 function statusCommand(): Command {
   return new Command('status')
-    .description('Show the running kagent: its components, their processes, what happened lately; 0 if all is ready')
+    .description(
+      'Show the running kagent: its components, their processes, what happened lately; ends with 0 only if all is ready',
+    )
     .option('-o, --output <form>', "'json' for programs")
     .action(async ({ output }: { readonly output?: string }) => {
       const status = await askStatus(runPaths.statusSocket);
