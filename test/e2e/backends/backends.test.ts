@@ -51,7 +51,7 @@ test('host-gw: pods of two hosts reach each other by routes alone, with the whol
   const agent = third.run(['kagent', 'agent', ...(await nodes.joinFlags())]);
   await saysThatNoRangeIsLeft(third, server);
   expect((await server.kagent(['status'])).code).toBe(1);
-  expect((await third.kagent(['status'])).stdout.split('\n')[0]).toContain('node a2: starting,');
+  expect((await third.kagent(['status'])).stdout.split('\n')[0]).toContain(' agent: starting, ');
   expect(agent.output()).toMatch(/component is not ready .*component=cni .*NoPodCIDR/);
 });
 
