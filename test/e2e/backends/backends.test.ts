@@ -52,7 +52,8 @@ test('host-gw: pods of two hosts reach each other by routes alone, with the whol
   await saysThatNoRangeIsLeft(third, server);
   expect((await server.kagent(['status'])).code).toBe(1);
   expect((await third.kagent(['status'])).stdout.split('\n')[0]).toContain(' agent: starting, ');
-  expect(agent.output()).toMatch(/component is not ready .*component=cni .*NoPodCIDR/);
+  const isLogged = () => /component is not ready .*component=cni .*NoPodCIDR/.test(agent.output());
+  await eventually(isLogged, { withinMs: 15_000, what: 'a line in the log' });
 });
 
 test('none: nodes become Ready when somebody brings a network, on a server and on an agent', async () => {
