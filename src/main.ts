@@ -135,6 +135,7 @@ async function runServer(config: ServerConfig): Promise<void> {
         config,
         supervisor: daemon.supervisor,
         events: daemon.events,
+        notReady: daemon.notReady,
         log: foreground.log,
         setLogLevel: (level) => foreground.log.setLevel(level),
         onFatal: daemon.fail,

@@ -50,6 +50,7 @@ for (const { nodeName, files } of nodes) {
     }),
     look: createLook({
       processes: () => [],
+      notReady: () => [],
       dataDir: '/var/lib',
       certificatePaths: () => Object.values(pairs).map(({ certPath }) => certPath),
     }),

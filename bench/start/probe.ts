@@ -94,8 +94,8 @@ const timeline = await until(async () => {
   const [reply] = (await once(asked, 'response')) as [AsyncIterable<Buffer>];
   let text = '';
   for await (const bytes of reply) text += bytes.toString();
-  const status = JSON.parse(text) as { readonly isReady: boolean; readonly components: readonly unknown[] };
-  return status.isReady ? status.components : undefined;
+  const status = JSON.parse(text) as { readonly isStarted: boolean; readonly components: readonly unknown[] };
+  return status.isStarted ? status.components : undefined;
 });
 mark('allReady');
 kube.close();

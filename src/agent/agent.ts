@@ -12,7 +12,7 @@
 import { join as joinPath } from 'node:path';
 import { checkArguments } from '../shared/arguments/arguments.ts';
 import { certificateTimer } from '../shared/certificates/certificates.ts';
-import { deferred, task, type Component } from '../shared/component/component.ts';
+import { deferred, task, type Component, type NotReady } from '../shared/component/component.ts';
 import type { EventLog } from '../shared/events/events.ts';
 import type { LogLevel } from '../shared/log/log.ts';
 import { registriesFile, runPaths } from '../shared/paths.ts';
@@ -55,6 +55,8 @@ export interface AgentOptions extends Omit<MembershipOptions, 'externalIps'> {
   /** What decides about this node's address. */
   readonly wantedAddress: WantedAddress;
   readonly supervisor: Supervisor;
+  /** Of all components on this box. */
+  readonly notReady: () => readonly NotReady[];
   readonly events: EventLog;
   readonly setLogLevel: (level: LogLevel) => void;
   /** Whether this node keeps what it needs to start while the server is away; by way of the load balancer alone. */
@@ -108,8 +110,8 @@ export function createAgent(options: AgentOptions): readonly Component[] {
   });
 
   return [
-    task('join', after.server, async (signal) => {
-      await membership.join(await offline.prepare(), signal);
+    task('join', after.server, async (signal, saysWait) => {
+      await membership.join(await offline.prepare(), saysWait, signal);
       log.info('cluster settings', { ...membership.settings });
       options.onJoined?.(membership.settings);
     }),
@@ -136,9 +138,9 @@ export function createAgent(options: AgentOptions): readonly Component[] {
     podProbes,
     serviceRoute({ after: ['join'], serviceCidr: () => membership.settings.serviceCidr, log }),
     channel,
-    task('node-ready', ['kubelet', 'cni', 'images', 'kube-proxy', 'flanneld'], async (signal) => {
+    task('node-ready', ['kubelet', 'cni', 'images', 'kube-proxy', 'flanneld'], async (signal, saysWait) => {
       // Without a network the node is Ready when somebody has brought one, which needs a cluster that runs.
-      if (membership.settings.flannelBackend !== 'none') await nodeReady(membership.ownNode, signal);
+      if (membership.settings.flannelBackend !== 'none') await nodeReady(membership.ownNode, saysWait, signal);
       isStarted = true;
     }),
     certificateTimer({
@@ -309,7 +311,8 @@ function nodePrograms(
             paths,
             backend: membership.settings.flannelBackend,
             interfaceName: membership.facts.defaultInterface,
-            podCidr: (signal) => podCidr(membership.ownNode, signal),
+            podCidr: (signal, saysWait) =>
+              podCidr({ ...membership.ownNode, clusterCidr: membership.settings.clusterCidr }, saysWait, signal),
           }),
     ),
   };

@@ -144,7 +144,10 @@ export async function openBox(options: BoxOptions): Promise<Box> {
     daemon,
     facts,
     wantedAddress: plan.node,
-    assets: task('assets', [], async (signal) => void (await unpack({ bundle, dataDir: paths.dataDir, signal }))),
+    assets: task('assets', [], async (signal, saysWait) => {
+      saysWait('Unpacking', `unpacks the components into ${paths.data}; a slow disk takes its time`);
+      await unpack({ bundle, dataDir: paths.dataDir, signal });
+    }),
     currentDir: paths.components,
     kubernetesVersion: bundle.manifest.components.find((one) => one.name === 'kubernetes')?.version ?? '',
     image: (name) => imageNamed(bundle, name),

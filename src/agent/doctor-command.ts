@@ -11,7 +11,8 @@ import {
   secretSetting,
   settingsOfBox,
 } from '../shared/cli/cli.ts';
-import { askStatus } from '../shared/daemon/daemon.ts';
+import { rfc3339 } from '../shared/clock.ts';
+import { askStatus, NoAnswerError } from '../shared/daemon/daemon.ts';
 import { openJournal } from '../shared/journal/journal.ts';
 import { pathsOf, runPaths, type Paths } from '../shared/paths.ts';
 import { doctorPlan, type BoxOptions } from './box.ts';
@@ -32,6 +33,7 @@ import {
   walk,
   whatToDo,
   type Diagnosis,
+  type Running,
   type Way,
 } from './doctor/doctor.ts';
 import { joinedSettings } from './join/join.ts';
@@ -119,8 +121,9 @@ async function run(
   const plan = isAgent
     ? { ...agentPlan(agent), ...cluster(agent, way, paths), ...(way && { serverUrl: way.url }) }
     : serverPlan(command);
-  const running = await askStatus(runPaths.statusSocket).catch(() => undefined);
-  const box = boxOf(await doctorPlan(plan), running?.dataDir === paths.dataDir ? running : undefined);
+  const running = await askStatus(runPaths.statusSocket).catch(mute);
+  const isThisOne = running?.dataDir === undefined || running.dataDir === paths.dataDir;
+  const box = boxOf(await doctorPlan(plan), isThisOne ? running : undefined);
   const repairs = flags.fix === true ? await repair(box, openJournal(paths.journal)) : [];
   const diagnosis = merged([await examine(box), ...(way === undefined ? [] : [await examineWay(way)])]);
   const isJson = flags.json === true || flags.output === 'json';
@@ -128,6 +131,14 @@ async function run(
   else if (flags.quiet === true) printLines(whatToDo(diagnosis, repairs));
   else print(diagnosisText(diagnosis, repairs, { checks: allChecks, isVerbose: flags.verbose === true }));
   return diagnosis;
+}
+
+/** A kagent that runs and does not answer; undefined where none runs. */
+function mute(error: unknown): (Running & { readonly dataDir?: undefined }) | undefined {
+  if (!(error instanceof NoAnswerError)) return undefined;
+  const { message } = error;
+  const condition = { status: 'False', reason: 'NoAnswer', message, lastTransitionTime: rfc3339(Date.now()) } as const;
+  return { isStarted: true, isReady: false, components: [{ name: 'kagent', condition, restarts: 0 }] };
 }
 
 function printLines(lines: readonly string[]): void {

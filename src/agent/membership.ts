@@ -1,3 +1,4 @@
+import type { SaysWait } from '../shared/component/component.ts';
 import type { Log } from '../shared/log/log.ts';
 import type { Paths } from '../shared/paths.ts';
 import type { ServerAddress } from '../shared/protocol/channel.ts';
@@ -117,9 +118,10 @@ export class Membership {
   }
 
   /** @throws {SettingDiffersError} @throws {KernelFeatureMissingError} and what `joinPatiently` throws */
-  async join(alsoTrusted: Pick<JoinOptions, 'alsoTrustedPem'>, signal: AbortSignal): Promise<void> {
+  async join(alsoTrusted: Pick<JoinOptions, 'alsoTrustedPem'>, saysWait: SaysWait, signal: AbortSignal): Promise<void> {
     this.#alsoTrusted = alsoTrusted;
-    this.#identity = await joinPatiently(this.#joining(), signal);
+    saysWait('Joining', `asks ${supervisorUrl(this.#options.server.url)} for this node's certificates`);
+    this.#identity = await joinPatiently({ ...this.#joining(), saysWait }, signal);
     checkSettings(this.#options.given ?? {}, this.settings);
     const [problem] = await kernelProblems(this.settings.flannelBackend);
     if (problem !== undefined) throw problem;

@@ -1,4 +1,4 @@
-import type { Component } from '../shared/component/component.ts';
+import type { Component, NotReady } from '../shared/component/component.ts';
 import { task } from '../shared/component/component.ts';
 import type { EventLog } from '../shared/events/events.ts';
 import { readFileIfExists } from '../shared/files/files.ts';
@@ -19,6 +19,7 @@ export interface NodeChannelOptions {
   readonly config: NodeConfig;
   readonly paths: Paths;
   readonly supervisor: Supervisor;
+  readonly notReady: () => readonly NotReady[];
   readonly kubernetesVersion: string;
   readonly setLogLevel: (level: LogLevel) => void;
   /** The node was removed. */
@@ -42,6 +43,7 @@ export function nodeChannel(options: NodeChannelOptions): Channel {
     hello: () => helloOf(options),
     look: createLook({
       processes: () => supervisor.processes(),
+      notReady: options.notReady,
       dataDir: paths.dataDir,
       certificatePaths: () => membership.certificatePaths,
     }),

@@ -49,13 +49,15 @@ export function keepClusterSettings({ store, kube, settings }: ClusterSettingsOp
   const asked = fixedOf(settings);
   let isRecorded = false;
   return {
-    compared: task('cluster-settings', ['datastore'], async () => {
+    compared: task('cluster-settings', ['datastore'], async (_signal, saysWait) => {
+      saysWait('AskingDatastore', 'the datastore has not answered yet; see whether its disk is slow or full');
       const text = await store.get(key);
       isRecorded = text !== undefined;
       if (text !== undefined) refuseDifferent(asked, JSON.parse(text) as Partial<Fixed>);
     }),
-    recorded: task('cluster-settings-record', ['kube-apiserver'], async (signal) => {
+    recorded: task('cluster-settings-record', ['kube-apiserver'], async (signal, saysWait) => {
       if (isRecorded) return;
+      saysWait('AskingApiserver', 'kube-apiserver has not answered yet');
       refuseDifferent(asked, await ofObjects(kube, settings, signal));
       await store.create(key, JSON.stringify(asked));
     }),

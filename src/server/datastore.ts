@@ -15,6 +15,7 @@ import { conditionTracker } from '../shared/component/component.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Log } from '../shared/log/log.ts';
 import { settleAfterStart } from '../shared/settle.ts';
+import { watchStore } from './datastore-liveness.ts';
 import { connectKeys } from './etcd/etcd.ts';
 import type { DatastoreWorkerData, FromDatastore, KeyClient, ListenTls, ToDatastore } from './etcd/etcd.ts';
 import { ForwardedError, StoreFailedError } from './store/store.ts';
@@ -174,8 +175,10 @@ export function datastoreComponent(options: DatastoreComponentOptions): Datastor
   const condition = conditionTracker();
   const address = `unix://${socketPath}`;
   const keys = connectKeys(address);
+  const stopping = new AbortController();
   let datastore: Datastore | undefined;
   const onFatal = (error: Error): void => {
+    stopping.abort();
     condition.set('False', 'Failed', error.message);
     log.error('datastore failed', { error });
     options.onFatal(error);
@@ -185,9 +188,12 @@ export function datastoreComponent(options: DatastoreComponentOptions): Datastor
     after: [],
     keys,
     async start() {
+      condition.set('False', 'Opening', `opens store.db in ${options.dir}; a large one on a slow disk takes its time`);
       try {
         datastore = await startDatastore({ ...options, listen: [address], onFatal });
         condition.set('True', 'Serving', '');
+        const started = datastore;
+        void watchStore({ ask: () => started.stats(), condition, dir: options.dir, log }, stopping.signal);
         const { revision, keys: keyCount, fileSizeBytes } = await datastore.stats();
         log.info('datastore ready', { revision, keys: keyCount, fileSizeBytes });
       } catch (error) {
@@ -196,6 +202,7 @@ export function datastoreComponent(options: DatastoreComponentOptions): Datastor
       }
     },
     async stop() {
+      stopping.abort();
       await keys.close();
       await datastore?.stop();
       condition.set('False', 'Stopped', '');

@@ -30,11 +30,20 @@ function hostsOwn(): readonly string[] {
 }
 
 /** Each node gets one of these out of the pods' range. */
-export const nodeCidrMaskSize = 24;
+const usualMaskSize = 24;
+
+/** As kube-controller-manager is told by its own flag, else the usual one. */
+export function nodeCidrMaskSize({
+  kubeControllerManagerArg = [],
+}: Partial<Pick<ServerOnlyConfig, 'kubeControllerManagerArg'>>) {
+  const told = kubeControllerManagerArg.map((arg) => /^-*node-cidr-mask-size(-ipv4)?=(\d+)$/.exec(arg)?.[2]);
+  return Number(told.findLast((size) => size !== undefined) ?? usualMaskSize);
+}
 /** Room for `kubernetes`, DNS and some Services. */
 const smallestServiceRange = 27;
 
-type Plan = Pick<ServerOnlyConfig, 'clusterCidr' | 'serviceCidr' | 'clusterDns'>;
+type Plan = Pick<ServerOnlyConfig, 'clusterCidr' | 'serviceCidr' | 'clusterDns'> &
+  Partial<Pick<ServerOnlyConfig, 'kubeControllerManagerArg'>>;
 
 /** The DNS Service's address: the one that was set, or the tenth of the Services' range. */
 export function clusterDnsOf(plan: Plan): string {
@@ -49,9 +58,10 @@ export function checkNetworks(plan: Plan & { readonly nodeIp: string | undefined
       `cluster-cidr ${clusterCidr} and service-cidr ${serviceCidr} overlap; give them ranges apart, such as 10.42.0.0/16 and 10.43.0.0/16`,
     );
   }
-  if (range4(clusterCidr).prefixLength > nodeCidrMaskSize) {
+  const maskSize = nodeCidrMaskSize(plan);
+  if (range4(clusterCidr).prefixLength > maskSize) {
     throw new NetworkPlanError(
-      `cluster-cidr ${clusterCidr} is too small: each node takes a /${nodeCidrMaskSize} of it; make it at least a /${nodeCidrMaskSize}, better a /16`,
+      `cluster-cidr ${clusterCidr} is too small: each node takes a /${maskSize} of it; make it at least a /${maskSize}, better a /16`,
     );
   }
   if (range4(serviceCidr).prefixLength > smallestServiceRange) {

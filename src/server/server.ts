@@ -154,7 +154,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     paths,
     binDir,
     after: ['node-identities', ...options.after.assets],
-    nodeCidrMaskSize,
+    nodeCidrMaskSize: nodeCidrMaskSize(config),
     securePort: config.httpsListenPort,
     adminKubeconfig: {
       path: config.writeKubeconfig,
@@ -198,6 +198,9 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     identities,
     ownNode,
     onOpenFailed: (id, reason) => tunnel.failed(id, reason),
+    ...(config.flannelBackend !== 'none' && {
+      podRanges: { clusterCidr: config.clusterCidr, nodeCidrMaskSize: nodeCidrMaskSize(config) },
+    }),
     log,
   });
   const tunnel = createTunnel({
@@ -247,7 +250,10 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     components: [
       datastore,
       kept.compared,
-      task('node-identities', [kept.compared.name], () => identities.load()),
+      task('node-identities', [kept.compared.name], async (_signal, saysWait) => {
+        saysWait('AskingDatastore', 'the datastore has not answered yet; see whether its disk is slow or full');
+        await identities.load();
+      }),
       api,
       tunnel,
       nodes,

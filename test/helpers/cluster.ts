@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { copyFile, cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { openBundle } from '../../src/shared/assets/assets.ts';
-import { askStatus, type DaemonStatus } from '../../src/shared/daemon/daemon.ts';
+import { askStatus, hasStarted, type DaemonStatus } from '../../src/shared/daemon/daemon.ts';
 import { defaultDataDir, runPaths } from '../../src/shared/paths.ts';
 import { createLab, type CommandResult, type Lab, type LabHost, type LabOptions } from './lab.ts';
 import { eventually } from './wait.ts';
@@ -44,7 +44,7 @@ export interface Box {
   startAgent(...flags: readonly string[]): Promise<Running>;
   status(): Promise<DaemonStatus>;
   /** Sends a signal to a process by its pid in the box. */
-  signal(pid: number, name: 'TERM' | 'KILL'): Promise<void>;
+  signal(pid: number, name: 'TERM' | 'KILL' | 'STOP' | 'CONT'): Promise<void>;
   /** Runs a shell's text in the box. @returns stdout */
   sh(script: string): Promise<string>;
   /** What was started last by `startServer` or `startAgent`. */
@@ -219,11 +219,12 @@ export function boxOn(host: LabHost): Box {
     const ended = running.exited.then((code) => {
       throw new Error(`kagent ${mode} ended with ${code}:\n${running.output()}`);
     });
-    const isReady = eventually(async () => (await status()).isReady, { withinMs: readyWithinMs, what: 'a Ready node' });
+    // Not whether all is ready: what answers for the cluster's DNS, or a server that is away, keeps no node waiting.
+    const isUp = eventually(async () => hasStarted(await status()), { withinMs: readyWithinMs, what: 'a Ready node' });
     try {
-      await Promise.race([isReady, ended]);
+      await Promise.race([isUp, ended]);
     } catch (error) {
-      isReady.catch(() => {}); // it looks on for a while; nobody asks any more
+      isUp.catch(() => {}); // it looks on for a while; nobody asks any more
       throw new Error(`${host.name} is not Ready; it wrote:\n${running.output()}`, { cause: error });
     }
     ended.catch(() => {}); // a later end is what a test asks for

@@ -1,4 +1,5 @@
 /** Boxes that are a Debian of their own, booted by a service manager, with kagent installed as a person does it. */
+import { hasStarted } from '../../src/shared/daemon/daemon.ts';
 import { dirname, join, resolve } from 'node:path';
 import type { ServiceKind } from '../../src/shared/service/service.ts';
 import { boxOn, executable, keepLogsAndWipe, type Box } from './cluster.ts';
@@ -72,7 +73,7 @@ function serviceBox(box: Box): ServiceBox {
       const status = await eventually(
         async () => {
           const now = await box.status();
-          return now.isReady && now;
+          return hasStarted(now) && now;
         },
         { withinMs: 120_000, what: `a Ready node on ${host.name}` },
       );

@@ -4,6 +4,7 @@ import { statfs } from 'node:fs/promises';
 import { availableParallelism, loadavg, release, totalmem, uptime } from 'node:os';
 import { basename } from 'node:path';
 import { mem } from 'systeminformation/lib/memory.js';
+import { isToBeTold, type NotReady } from '../../shared/component/component.ts';
 import { readFileIfExists } from '../../shared/files/files.ts';
 import type { ProcessStatus } from '../../shared/process/process.ts';
 import type { Facts } from '../../shared/protocol/channel.ts';
@@ -11,15 +12,18 @@ import type { ChannelOptions } from './channel.ts';
 
 export interface LookOptions {
   readonly processes: () => readonly ProcessStatus[];
+  readonly notReady: () => readonly NotReady[];
   /** Whose disk is looked at. */
   readonly dataDir: string;
   readonly certificatePaths: () => readonly string[];
 }
 
+const mostNotReady = 64;
+const maxMessageChars = 1024;
 const certificatesEveryMs = 60_000;
 
 /** What a beat tells of this box; nothing in it starts a process. */
-export function createLook({ processes, dataDir, certificatePaths }: LookOptions): ChannelOptions['look'] {
+export function createLook({ processes, notReady, dataDir, certificatePaths }: LookOptions): ChannelOptions['look'] {
   let certificates = { readAtMs: Number.NEGATIVE_INFINITY, list: [] as ReturnType<typeof readCertificates> };
   return async () => {
     const [memory, disk] = await Promise.all([mem(), statfs(dataDir)]);
@@ -34,6 +38,15 @@ export function createLook({ processes, dataDir, certificatePaths }: LookOptions
         restarts,
         ...(lastExit !== undefined && { lastExit: lastExit.slice(0, 300) }),
       })),
+      notReady: notReady()
+        .filter((one) => isToBeTold(one, Date.now()))
+        .slice(0, mostNotReady)
+        .map(({ name, condition: { reason, message, lastTransitionTime } }) => ({
+          name,
+          reason,
+          message: message.slice(0, maxMessageChars),
+          since: lastTransitionTime,
+        })),
       ...(pressure !== undefined && { pressure }),
       memory: { totalBytes: memory.total, availableBytes: memory.available },
       disk: { path: dataDir, sizeBytes: disk.blocks * disk.bsize, freeBytes: disk.bavail * disk.bsize },

@@ -1,5 +1,5 @@
 import { hostname, networkInterfaces } from 'node:os';
-import type { DaemonStatus } from '../../shared/daemon/daemon.ts';
+import { hasStarted, type DaemonStatus } from '../../shared/daemon/daemon.ts';
 import { hostRoot, kernelFiles, type KernelFiles } from '../host/host.ts';
 import type { Box } from './check.ts';
 import { createTools } from './tools.ts';
@@ -10,9 +10,14 @@ export type BoxPlan = Pick<
   'mode' | 'needs' | 'flannelBackend' | 'clusterCidr' | 'serviceCidr' | 'node' | 'resolvConf'
 >;
 
-/** This box, for what is to run on it. */
-/** @param running a kagent that runs here, as its status says */
-export function boxOf(plan: BoxPlan, running?: Pick<DaemonStatus, 'isReady' | 'components'>): Box {
+/** A kagent that runs here, as its status says. */
+export type Running = Pick<DaemonStatus, 'isStarted' | 'isReady' | 'components'>;
+
+/**
+ * This box, for what is to run on it.
+ * @param running a kagent that runs here, as its status says
+ */
+export function boxOf(plan: BoxPlan, running?: Running): Box {
   const root = hostRoot();
   let kernel: KernelFiles | undefined;
   return {
@@ -25,7 +30,7 @@ export function boxOf(plan: BoxPlan, running?: Pick<DaemonStatus, 'isReady' | 'c
     hostname: hostname(),
     interfaces: networkInterfaces(),
     isRunning: running !== undefined,
-    components: running?.isReady === true ? running.components : [],
+    components: running !== undefined && hasStarted(running) ? running.components : [],
     tools: createTools(),
   };
 }

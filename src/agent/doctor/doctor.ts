@@ -120,7 +120,7 @@ export async function examineWay(way: Way): Promise<Diagnosis> {
 export const allChecks: readonly Check<never>[] = [...boxChecks, ...serverChecks];
 
 export { groups, type Box, type Check, type Finding, type Severity, type Tools } from './check.ts';
-export { boxOf, type BoxPlan } from './box.ts';
+export { boxOf, type BoxPlan, type Running } from './box.ts';
 export { walk, type Way } from './way.ts';
 export { createTools } from './tools.ts';
 export { diagnosisJson, diagnosisText, whatToDo } from './text.ts';

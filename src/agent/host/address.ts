@@ -1,6 +1,7 @@
 import { isIPv4 } from 'node:net';
 import { hostname, networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
 import { contains } from '../../shared/ipv4/ipv4.ts';
+import { isNodeName } from '../../shared/node-name.ts';
 import { addressTowards } from '../../shared/probe/probe.ts';
 import { deviceKind, isInternalName, type DeviceKind } from './devices.ts';
 import { NodeAddressUnknownError, NodeNameInvalidError } from './errors.ts';
@@ -159,11 +160,9 @@ function asTold(nodeIp: string, interfaceName: string | undefined, interfaces: I
   return { nodeIp, defaultInterface: interfaceName, flannelIp: flannel.nodeIp };
 }
 
-const dnsSubdomain = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-
 /** The host name in lower case, as the kubelet would have it. @throws {NodeNameInvalidError} */
 export function nodeName(wanted: string | undefined, host = hostname()): string {
   const name = wanted ?? host.toLowerCase();
-  if (!dnsSubdomain.test(name)) throw new NodeNameInvalidError(name);
+  if (!isNodeName(name)) throw new NodeNameInvalidError(name);
   return name;
 }

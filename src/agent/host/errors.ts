@@ -1,4 +1,5 @@
 import { KagentError } from '../../shared/errors.ts';
+import { nodeNameRule } from '../../shared/node-name.ts';
 
 export class NotRootError extends KagentError {
   readonly code = 'HOST_NOT_ROOT';
@@ -98,7 +99,7 @@ export class NodeNameInvalidError extends KagentError {
   readonly fault = 'operator';
   constructor(name: string) {
     super(
-      `the node name "${name}" is not one Kubernetes takes (lower-case letters, digits, "-" and ".", at most 253, a letter or digit at each end); set --node-name`,
+      `the node name "${name}" is not one Kubernetes takes (${nodeNameRule}; it has ${name.length}); set --node-name`,
     );
   }
 }

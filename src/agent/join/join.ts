@@ -5,6 +5,7 @@
  * network/), keeping the connection (channel/).
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { SaysWait } from '../../shared/component/component.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { Paths } from '../../shared/paths.ts';
@@ -94,8 +95,11 @@ const againAfterMs = 500;
 const ownServerTimeoutMs = 60_000;
 
 /** As `join`; a server that is not reached is asked again for a while. */
-export async function joinPatiently(options: JoinOptions, signal: AbortSignal): Promise<NodeIdentity> {
-  const { log, url, clock = systemClock } = options;
+export async function joinPatiently(
+  options: JoinOptions & { readonly saysWait?: SaysWait },
+  signal: AbortSignal,
+): Promise<NodeIdentity> {
+  const { saysWait, log, url, clock = systemClock } = options;
   const untilMs = options.isOwnServer === true ? Infinity : clock.monotonicMs() + patienceMs;
   for (let said = ''; ; await delay(againAfterMs, undefined, { signal })) {
     try {
@@ -104,6 +108,7 @@ export async function joinPatiently(options: JoinOptions, signal: AbortSignal): 
       if (!isUnreachable(error) || clock.monotonicMs() > untilMs) throw error;
       if (said !== messageOf(error)) log.warn('the server is not reached yet', { url, error });
       said = messageOf(error);
+      saysWait?.('ServerAway', said);
     }
   }
 }

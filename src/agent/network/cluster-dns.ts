@@ -32,6 +32,8 @@ export interface DnsTiming {
 }
 
 const usualTiming: DnsTiming = { retryMs: 500, checkEveryMs: 60_000, startMs: 60_000, graceMs: 5000 };
+/** Not yet a fault, and no longer what every start has. */
+const explainedAfterMs = 10_000;
 const slowestRetryMs = 10_000;
 const answerWithinMs = 2000;
 
@@ -78,6 +80,7 @@ export function clusterDns(options: ClusterDnsOptions): Component {
       failingSinceMs ??= performance.now();
       const failingMs = performance.now() - failingSinceMs;
       if (failingMs >= graceMs) fails(messageFor(code, settings));
+      else if (failingMs >= explainedAfterMs) condition.set('Unknown', 'NotAnsweredYet', messageFor(code, settings));
       await pause(Math.min(slowestRetryMs, Math.max(timing.retryMs, failingMs / 10)), stopping.signal);
     }
   };

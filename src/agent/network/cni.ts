@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { task, type Component } from '../../shared/component/component.ts';
+import { task, type Component, type SaysWait } from '../../shared/component/component.ts';
 import { writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Paths } from '../../shared/paths.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
@@ -40,14 +40,14 @@ export interface CniOptions {
   /** The interface that carries the pods' traffic to other nodes. */
   readonly interfaceName: string;
   /** Resolves with the node's range when it has one. */
-  readonly podCidr: (signal: AbortSignal) => Promise<string>;
+  readonly podCidr: (signal: AbortSignal, saysWait: SaysWait) => Promise<string>;
 }
 
 /** Writes the CNI configuration once the subnet is known: containerd calls the network ready when it is there. */
 export function cniComponent(name: string, after: readonly string[], options: CniOptions): Component {
   const { paths, backend, interfaceName, podCidr } = options;
-  return task(name, after, async (signal) => {
-    const subnet = subnetOf(await podCidr(signal), backend, linkMtu(interfaceName));
+  return task(name, after, async (signal, saysWait) => {
+    const subnet = subnetOf(await podCidr(signal, saysWait), backend, linkMtu(interfaceName));
     await removeForeignBridge(subnet);
     writeFileIfChanged(join(ownConfDir(paths), '10-kagent.conflist'), cniConflist(subnet), 0o600);
   });

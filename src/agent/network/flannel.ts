@@ -33,7 +33,7 @@ export function flannelComponent(options: FlannelOptions) {
     specify: async () => {
       writeFileIfChanged(configPath, flannelConfig(options.settings), 0o600);
       makeFolder(dirname(subnetPath), 0o755);
-      const earlier = versionOf(subnetPath); // flanneld reads it, to take back rules for a subnet it no longer has
+      let earlier: string | undefined;
       return {
         command: join(binDir, 'flanneld'),
         args: [
@@ -46,6 +46,8 @@ export function flannelComponent(options: FlannelOptions) {
           '--ip-masq',
         ],
         env: childEnvironment('flanneld', { path: binDir, direct: options.direct }),
+        // flanneld reads it, to take back rules for a subnet it no longer has: it stays where it is.
+        prepare: () => (earlier = versionOf(subnetPath)),
         ready: () => subnetIsWritten(subnetPath, earlier),
         stopTimeoutMs: 5000,
         backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 10_000 },

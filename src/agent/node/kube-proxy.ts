@@ -41,11 +41,14 @@ export function kubeProxyComponent(options: KubeProxyOptions) {
       const args = commandLine(kubeProxyFlags(options), theirs, kubeProxyRules);
       const env = childEnvironment('kube-proxy', { path: binDir, direct });
       await guardLoopback({ path: env['PATH'] ?? '', log: options.log });
+      const healthAt = kubeProxyHealthz(flagsOf(args));
       return {
         command: join(binDir, 'kube-proxy'),
         args,
         env,
-        ready: (signal) => healthz(kubeProxyHealthz(flagsOf(args)), signal),
+        ready: (signal) => healthz(healthAt, signal, { withinMs: 2000 }),
+        // Its /healthz complains of a node that is to be deleted, too.
+        live: (signal) => healthz(healthAt, signal, { path: '/livez' }),
         stopTimeoutMs: 5000,
         backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 10_000 },
       };

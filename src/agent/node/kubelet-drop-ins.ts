@@ -1,8 +1,9 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ComponentArgumentError, valueOf, type Flag } from '../../shared/arguments/arguments.ts';
 import { parseYaml } from '../../shared/config/config.ts';
 import { systemCode } from '../../shared/errors.ts';
+import { makeFolder } from '../../shared/files/files.ts';
 import { listeningAt } from '../../shared/listen/listen.ts';
 import type { Asked } from './healthz.ts';
 
@@ -24,7 +25,7 @@ export function dropInDir(theirs: readonly Flag[], operators: string, composed: 
     ...readAll(operators),
     ...(dir === undefined ? [] : reading(`config-dir=${dir}`, () => readAll(dir))),
   ];
-  mkdirSync(composed, { recursive: true, mode: 0o700 });
+  makeFolder(composed, 0o700);
   for (const [index, text] of texts.entries())
     writeFileSync(join(composed, `${String(index).padStart(4, '0')}.conf`), text, { mode: 0o600 });
   return composed;

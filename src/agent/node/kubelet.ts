@@ -82,7 +82,8 @@ export function kubeletComponent(options: KubeletOptions) {
           kubeletRules,
         ),
         env: childEnvironment('kubelet', { path: binDir, direct }),
-        ready: (signal) => healthz(healthAt, signal),
+        ready: (signal) => healthz(healthAt, signal, { withinMs: 2000 }),
+        live: (signal) => healthz(healthAt, signal),
         stopTimeoutMs: 10_000,
         backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 10_000 },
       };

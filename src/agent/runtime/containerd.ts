@@ -72,6 +72,7 @@ export function containerdComponent(options: ContainerdOptions) {
           from: containerdsOwn(process.env),
         }),
         ready: (signal) => pingCri(socketPath, signal),
+        live: (signal) => pingCri(socketPath, signal),
         stopTimeoutMs: 10_000,
         backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 10_000 },
         // Its grandchildren are containers, whose images decide for themselves.

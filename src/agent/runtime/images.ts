@@ -36,7 +36,8 @@ const pinned = 'io.cri-containerd.pinned=pinned'; // the kubelet's image collect
 const run = promisify(execFile);
 
 export function imagesComponent(name: string, after: readonly string[], options: ImagesOptions): Component {
-  return task(name, after, async (signal) => {
+  return task(name, after, async (signal, saysWait) => {
+    saysWait('Importing', `imports the image archives of ${options.bundledDir} and ${options.userDir} into containerd`);
     const imported = await importArchives(options, signal);
     if (imported.length > 0) options.log.info('images imported', { archives: imported });
   });

@@ -1,12 +1,11 @@
 import { rfc3339 } from '../../shared/clock.ts';
 import type { NodeSummary } from '../../shared/protocol/local.ts';
-import { isDown, type NodeView } from '../nodes/nodes.ts';
+import { componentsDown, type NodeView } from '../nodes/nodes.ts';
 
 /** A node as `kagent node ls` shows it. */
 export function summaryOf({ name, object, session, lastSeen, hello }: NodeView): NodeSummary {
   const ready = object?.status?.conditions?.find(({ type }) => type === 'Ready');
   const addressOf = (type: string) => object?.status?.addresses?.find((one) => one.type === type)?.address;
-  const down = session?.beat?.children.filter(isDown).map((child) => child.name) ?? [];
   return {
     name,
     status: object === undefined ? 'Unregistered' : ready?.status === 'True' ? 'Ready' : 'NotReady',
@@ -21,6 +20,6 @@ export function summaryOf({ name, object, session, lastSeen, hello }: NodeView):
     ...(addressOf('InternalIP') !== undefined && { internalIp: addressOf('InternalIP') }),
     ...(addressOf('ExternalIP') !== undefined && { externalIp: addressOf('ExternalIP') }),
     ...(session?.beat?.clockSkewMs !== undefined && { clockSkewMs: session.beat.clockSkewMs }),
-    componentsDown: down,
+    componentsDown: session?.beat === undefined ? [] : [...componentsDown(session.beat)],
   };
 }

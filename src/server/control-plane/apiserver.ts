@@ -11,7 +11,7 @@ import { aggregatorUser } from './certificates.ts';
 import type { ProgramOptions } from './control-plane.ts';
 import { hardening } from './hardening.ts';
 import { programComponent } from './program.ts';
-import { answersOk } from './readiness.ts';
+import { answers, answersOk } from './readiness.ts';
 
 const name = 'kube-apiserver';
 const rules = argumentRules[name];
@@ -31,6 +31,15 @@ export function apiserverComponent(options: ProgramOptions): Component {
     ...(isHardened && hardening(paths, account.give)),
   };
   checkArguments({ setting: 'kube-apiserver-arg', args: options.extraArgs.apiserver, rules, ours: flags });
+  // As somebody, since the operator may let nobody ask without credentials.
+  const question = {
+    url: `${options.localUrl}/readyz`,
+    ca: pki.serverCa.caPem,
+    client: () => ({
+      cert: readFileSync(leaves.kagent.certFile, 'utf8'),
+      key: readFileSync(leaves.kagent.keyFile, 'utf8'),
+    }),
+  };
   return programComponent({
     name,
     after,
@@ -41,17 +50,9 @@ export function apiserverComponent(options: ProgramOptions): Component {
     rules,
     direct: options.direct,
     account,
-    // Not ready before the RBAC hook is done; a controller manager that starts earlier exits. Asked as somebody, since the
-    // operator may let nobody ask without credentials.
-    ready: () =>
-      answersOk({
-        url: `${options.localUrl}/readyz`,
-        ca: pki.serverCa.caPem,
-        client: () => ({
-          cert: readFileSync(leaves.kagent.certFile, 'utf8'),
-          key: readFileSync(leaves.kagent.keyFile, 'utf8'),
-        }),
-      }),
+    // Not ready before the RBAC hook is done; a controller manager that starts earlier exits.
+    ready: () => answersOk(question),
+    live: () => answers(question),
     // Requests in flight end in a moment; then it would only wait for pods to close their watches.
     stopTimeoutMs: 1500 + askedToStopLaterMs(theirs),
   });

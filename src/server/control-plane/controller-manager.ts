@@ -3,7 +3,7 @@ import type { Component } from '../../shared/component/component.ts';
 import { argumentRules } from './argument-rules.ts';
 import type { ProgramOptions } from './control-plane.ts';
 import { answersAt, programComponent } from './program.ts';
-import { answersOk } from './readiness.ts';
+import { answers, answersOk } from './readiness.ts';
 
 const name = 'kube-controller-manager';
 const rules = argumentRules[name];
@@ -13,6 +13,11 @@ export function controllerManagerComponent(options: ProgramOptions): Component {
   const { supervisor, binDir, extraArgs, pki, direct } = options;
   const flags = controllerManagerFlags(options);
   checkArguments({ setting: 'kube-controller-manager-arg', args: extraArgs.controllerManager, rules, ours: flags });
+  const question = (args: readonly string[]) => ({
+    url: `${answersAt(args)}/healthz`,
+    ca: pki.serverCa.caPem,
+    servername: 'localhost',
+  });
   return programComponent({
     name,
     after: ['kube-apiserver'],
@@ -23,7 +28,8 @@ export function controllerManagerComponent(options: ProgramOptions): Component {
     rules,
     direct,
     account: options.accounts[name],
-    ready: (args) => answersOk({ url: `${answersAt(args)}/healthz`, ca: pki.serverCa.caPem, servername: 'localhost' }),
+    ready: (args) => answersOk(question(args)),
+    live: (args) => answers(question(args)),
     stopTimeoutMs: 10_000,
   });
 }

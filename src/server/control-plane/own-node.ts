@@ -36,6 +36,7 @@ export function labelOwnNode(options: {
     name: 'own-node',
     after: ['kube-apiserver'],
     async start() {
+      condition.set('Unknown', 'NotRegistered', `the kubelet has not registered the node ${nodeName} yet`);
       work = untilStopped(keepLabel, stopping.signal, (error) => {
         condition.set('False', 'RequestFailed', messageOf(error));
         log.debug('own node is not watched', { error });

@@ -23,6 +23,7 @@ interface Program {
   /** What it reaches without a proxy. */
   readonly direct: readonly string[];
   readonly ready: (args: readonly string[]) => ProcessSpec['ready'];
+  readonly live: (args: readonly string[]) => NonNullable<ProcessSpec['live']>;
   readonly account: Account;
   readonly stopTimeoutMs: number;
 }
@@ -42,6 +43,7 @@ export function programComponent(program: Program): Component {
       ...(account.folder !== undefined && { extra: { HOME: account.folder } }),
     }),
     ready: program.ready(args),
+    live: program.live(args),
     stopTimeoutMs,
     backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 30_000 },
     securityContext: account.securityContext,

@@ -1,3 +1,4 @@
+import type { Agent } from 'node:https';
 import { httpsAgent, httpsRequest } from '../../shared/https/https.ts';
 import { lookUntil } from '../../shared/look-until.ts';
 
@@ -21,14 +22,14 @@ export interface Question {
  * Resolves as soon as `url` answers 200 to a client that verifies it: a page that merely contains `ok` is not enough.
  * Rejects with the last answer after five seconds, or when it comes later, so that who waits can say what it waits for.
  */
-export function answersOk({ url, ca, servername, client }: Question): (signal: AbortSignal) => Promise<void> {
+export function answersOk(question: Question): (signal: AbortSignal) => Promise<void> {
   return async (signal) => {
     // An agent of its own: a process that was replaced must not be asked over its predecessor's connection.
-    const agent = httpsAgent({ ca, ...(servername !== undefined && { servername }), ...client?.() });
+    const agent = agentFor(question, question.client?.());
     try {
       const untilMs = performance.now() + looksForMs;
       const isOk = async () => {
-        const failure = await failureOf({ url, agent, timeoutMs: answersWithinMs }, signal);
+        const failure = await failureOf({ url: question.url, agent, timeoutMs: answersWithinMs }, signal);
         if (failure === undefined) return true;
         if (performance.now() > untilMs) throw failure;
         return undefined;
@@ -40,12 +41,39 @@ export function answersOk({ url, ca, servername, client }: Question): (signal: A
   };
 }
 
+/** For a program that was ready: resolves if it still says so. Over one connection, which costs next to nothing. */
+export function answers(question: Question): (signal: AbortSignal) => Promise<void> {
+  let known: { readonly agent: Agent; readonly cert: string | undefined } | undefined;
+  return async (signal) => {
+    const client = question.client?.();
+    if (known === undefined || known.cert !== client?.cert) {
+      known?.agent.destroy(); // a connection goes on with the certificate it was opened with, until that expires
+      known = { agent: agentFor(question, client), cert: client?.cert };
+    }
+    const failure = await failureOf({ url: question.url, agent: known.agent, timeoutMs: answersWithinMs }, signal);
+    if (failure !== undefined) throw failure;
+  };
+}
+
+function agentFor(
+  { ca, servername }: Question,
+  client: ReturnType<NonNullable<Question['client']>> | undefined,
+): Agent {
+  return httpsAgent({ ca, ...(servername !== undefined && { servername }), ...client });
+}
+
 async function failureOf(request: Parameters<typeof httpsRequest>[0], signal: AbortSignal): Promise<Error | undefined> {
   try {
     const { status, body } = await httpsRequest(request, signal);
-    return status === 200 ? undefined : new Error(`${request.url} answers ${status}: ${body.slice(0, 200)}`);
+    return status === 200 ? undefined : new Error(`${request.url} answers ${status}: ${failing(body)}`);
   } catch (error) {
     signal.throwIfAborted();
     return error instanceof Error ? error : new Error(String(error));
   }
+}
+
+/** Of a page with a line for each check those that fail; else its beginning. */
+function failing(body: string): string {
+  const checks = body.split('\n').filter((line) => line.startsWith('[-]'));
+  return (checks.length > 0 ? checks.join(', ') : body.trim()).slice(0, 300);
 }

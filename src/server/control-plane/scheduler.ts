@@ -4,7 +4,7 @@ import type { Component } from '../../shared/component/component.ts';
 import { argumentRules } from './argument-rules.ts';
 import type { ProgramOptions } from './control-plane.ts';
 import { answersAt, programComponent } from './program.ts';
-import { answersOk } from './readiness.ts';
+import { answers, answersOk } from './readiness.ts';
 import { schedulerArguments } from './scheduler-config.ts';
 
 const name = 'kube-scheduler';
@@ -32,6 +32,11 @@ export function schedulerComponent(options: ProgramOptions): Component {
     path: join(paths.server.etc, 'scheduler.json'),
     give: account.give,
   });
+  const question = (args: readonly string[]) => ({
+    url: `${answersAt(args)}/readyz`,
+    ca: pki.serverCa.caPem,
+    servername: 'localhost',
+  });
   return programComponent({
     name,
     after: ['kube-apiserver'],
@@ -42,7 +47,8 @@ export function schedulerComponent(options: ProgramOptions): Component {
     rules,
     direct,
     account,
-    ready: (args) => answersOk({ url: `${answersAt(args)}/readyz`, ca: pki.serverCa.caPem, servername: 'localhost' }),
+    ready: (args) => answersOk(question(args)),
+    live: (args) => answers(question(args)),
     stopTimeoutMs: 10_000,
   });
 }

@@ -1,4 +1,5 @@
 import { KagentError } from '../../shared/errors.ts';
+import { nodeNameRule } from '../../shared/node-name.ts';
 
 export class TokenWrongError extends KagentError {
   readonly code = 'TOKEN_WRONG';
@@ -31,7 +32,7 @@ export class NodeNameInvalidError extends KagentError {
   readonly fault = 'peer';
   constructor(nodeName: string) {
     super(
-      `${JSON.stringify(nodeName)} cannot name a node: lower-case letters, digits, dots and dashes; choose another with --node-name`,
+      `${JSON.stringify(nodeName)} cannot name a node: ${nodeNameRule}; it has ${nodeName.length}; choose another with --node-name`,
     );
   }
 }

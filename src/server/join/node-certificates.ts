@@ -1,18 +1,16 @@
 import type { KeyObject } from 'node:crypto';
 import type { JoinRequest, JoinResponse } from '../../shared/protocol/join.ts';
+import { isNodeName } from '../../shared/node-name.ts';
 import { publicKeyOfCsr, type CertificateAuthority, type CertificateRequest, type Pki } from '../pki/pki.ts';
 import { flannelUserPrefix, nodeCertificateMs } from '../identity/identity.ts';
 import { NodeNameInvalidError } from './errors.ts';
-
-/** RFC 1123 subdomain, which is what Kubernetes takes as a node's name. */
-const nodeNamePattern = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$/;
 
 /** The keys of a node's signing requests: of all that they say, this alone is taken. */
 export type NodeKeys = Readonly<Record<keyof JoinRequest['csrs'], KeyObject>>;
 
 /** @throws {NodeNameInvalidError} @throws {CsrInvalidError} */
 export async function keysOf({ nodeName, csrs }: Pick<JoinRequest, 'nodeName' | 'csrs'>): Promise<NodeKeys> {
-  if (!nodeNamePattern.test(nodeName)) throw new NodeNameInvalidError(nodeName);
+  if (!isNodeName(nodeName)) throw new NodeNameInvalidError(nodeName);
   const [kubelet, kubeletServing, kubeProxy, flannel] = await Promise.all(
     [csrs.kubelet, csrs.kubeletServing, csrs.kubeProxy, csrs.flannel].map(publicKeyOfCsr),
   );

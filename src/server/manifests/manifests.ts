@@ -88,6 +88,11 @@ export function createManifests(options: ManifestsOptions): Component {
       await leaveOut({ dir, records, disabled: options.disabled, isPackaged });
       if (isNewFolder) await forgetFiles(records, log);
       for (const { name, text } of packaged) writeFileIfChanged(join(dir, `${name}.yaml`), text, 0o600);
+      condition.set(
+        'False',
+        'Applying',
+        "applies kagent's own manifests; kube-apiserver has not taken all of them yet",
+      );
       await folder.applyPackaged(signal);
       tell(folder.failures());
       work = follow({

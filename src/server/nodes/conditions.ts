@@ -40,15 +40,28 @@ export function conditionsOfSilence(message: string, types: readonly string[] = 
   ];
 }
 
+/** The components that are not as they should be, by name. */
+export function componentsDown({ children, notReady }: Beat): readonly string[] {
+  return (notReady ?? children.filter(isDown)).map(({ name }) => name);
+}
+
 /** One that starts for the first time is on its way. */
 export function isDown({ state, restarts }: Beat['children'][number]): boolean {
   return state !== 'ready' && !(state === 'starting' && restarts === 0);
 }
 
-function childrenHealthy({ children }: Beat): NodeCondition {
+function childrenHealthy({ children, notReady }: Beat): NodeCondition {
   const type = 'kagent.sh/ChildrenHealthy';
+  const well = { type, status: 'True', reason: 'AllReady', message: 'every component runs' } as const;
+  if (notReady !== undefined) {
+    const parts = notReady.map(({ name, reason, message, since }) => {
+      return `${name} is not ready since ${since} (${reason})${message === '' ? '' : `: ${message}`}`;
+    });
+    const message = parts.join('; ').slice(0, maxMessageChars);
+    return parts.length === 0 ? well : { type, status: 'False', reason: 'ComponentNotReady', message };
+  }
   const down = children.filter(isDown);
-  if (down.length === 0) return { type, status: 'True', reason: 'AllReady', message: 'every component runs' };
+  if (down.length === 0) return well;
   const parts = down.map(
     ({ name, state, lastExit }) => `${name} is ${state}${lastExit === undefined ? '' : ` (${lastExit})`}`,
   );

@@ -27,6 +27,7 @@ import { BeatHistory } from './history.ts';
 import { LastConnections } from './last-connections.ts';
 import { NameClaims } from './name-claims.ts';
 import { createPodNetwork } from './pod-network.ts';
+import { exhaustedRanges, type PodRangePlan } from './pod-ranges.ts';
 import { NodeSession, type NodeLink } from './session.ts';
 
 export interface NodesOptions {
@@ -38,6 +39,8 @@ export interface NodesOptions {
   /** The server's own node, which is not removed from afar. */
   readonly ownNode: string | undefined;
   readonly onOpenFailed: (id: string, reason: string) => void;
+  /** Undefined where nodes need no addresses of it for their pods: the network is somebody else's. */
+  readonly podRanges?: PodRangePlan | undefined;
   readonly log: Log;
   readonly clock?: Clock;
 }
@@ -80,7 +83,7 @@ export interface NodeView {
 const graceMs = silenceMs;
 
 export function createNodes(options: NodesOptions): Nodes {
-  const { kube, store, servers, identities, ownNode, log, clock = systemClock } = options;
+  const { kube, store, servers, identities, ownNode, podRanges, log, clock = systemClock } = options;
   const condition = conditionTracker();
   const stopping = new AbortController();
   const sessions = new Map<string, NodeSession>();
@@ -110,6 +113,7 @@ export function createNodes(options: NodesOptions): Nodes {
   const podNetwork = createPodNetwork({
     sessions: () => [...sessions.values()],
     node: (name) => directory.get(name),
+    exhausted: () => (podRanges === undefined ? undefined : exhaustedRanges(podRanges, directory.all())),
     ownNode,
     onChange(name) {
       const beat = sessions.get(name)?.beat;
@@ -325,7 +329,7 @@ function isInUse(node: NodeObject | undefined): boolean {
 
 export { NodeSession, type NodeLink } from './session.ts';
 export type { NodeObject } from './directory.ts';
-export { isDown, type NodeCondition } from './conditions.ts';
+export { componentsDown, type NodeCondition } from './conditions.ts';
 export {
   NodeCommandError,
   NodeIsServerError,

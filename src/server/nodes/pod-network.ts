@@ -6,6 +6,7 @@ import type { Log } from '../../shared/log/log.ts';
 import { PodProbeResults, type PodProbeResult, type PodProbeTarget } from '../../shared/protocol/channel.ts';
 import { podNetworkType, type NodeCondition } from './conditions.ts';
 import type { NodeObject } from './directory.ts';
+import { rangeCondition } from './pod-ranges.ts';
 import type { NodeSession } from './session.ts';
 
 const tickMs = 5000;
@@ -20,6 +21,8 @@ const type = podNetworkType;
 export interface PodNetworkOptions {
   readonly sessions: () => readonly NodeSession[];
   readonly node: (name: string) => NodeObject | undefined;
+  /** Why some nodes have no pod addresses, if there are such nodes. */
+  readonly exhausted?: () => string | undefined;
   /** The server's own, which every node must reach: cluster DNS and kube-apiserver are there. */
   readonly ownNode: string | undefined;
   /** What is known of a node has changed. */
@@ -55,7 +58,7 @@ interface Known {
  * small exchanges a minute between them all. And looks for nodes that have one address.
  */
 export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
-  const { sessions, node, ownNode, onChange, clock, log } = options;
+  const { sessions, node, exhausted = () => undefined, ownNode, onChange, clock, log } = options;
   const byName = new Map<string, Known>();
   const condition = conditionTracker();
   let timer: NodeJS.Timeout | undefined;
@@ -154,7 +157,7 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
       const { addressProblem } = session;
       return addressProblem === undefined ? sentences(known(session)) : [addressProblem];
     });
-    return [...new Set(all)];
+    return [...new Set([...all, ...[exhausted()].filter((one) => one !== undefined)])];
   };
 
   const report = (): void => {
@@ -177,6 +180,8 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
       const { addressProblem } = session;
       if (addressProblem !== undefined)
         return { type, status: 'False', reason: 'AddressRefused', message: addressProblem };
+      const lacksRange = rangeCondition(node(nodeName), exhausted());
+      if (lacksRange !== undefined) return lacksRange;
       if (session.hello.probesPods !== true) return undefined;
       const one = known(session);
       const said = sentences(one);

@@ -1,6 +1,7 @@
 import { Argument, Command } from 'commander';
 import { bundlePath, openBundle, type Bundle } from '../assets/assets.ts';
-import { askStatus } from '../daemon/daemon.ts';
+import { heldUpBy } from '../component/component.ts';
+import { askStatus, hasStarted, isAllReady, NoAnswerError } from '../daemon/daemon.ts';
 import { adminKubeconfig, runPaths } from '../paths.ts';
 import { serviceCommand, type Readiness } from '../service/service.ts';
 import { version } from '../version/version.ts';
@@ -34,26 +35,40 @@ export function commonCommands(program: Command): readonly Command[] {
 
 /** What a service manager that cannot wait itself looks at. */
 async function readiness(): Promise<Readiness> {
-  const status = await askStatus(runPaths.statusSocket).catch(() => undefined);
-  if (status === undefined) return { ready: false, text: 'kagent is not up yet', unknown: [] };
+  const status = await askStatus(runPaths.statusSocket).catch((error: unknown) =>
+    error instanceof NoAnswerError ? error.message : 'kagent is not up yet',
+  );
+  if (typeof status === 'string') return { ready: false, text: status, unknown: [] };
   const { components } = status;
   const ready = components.filter(({ readyAtMs }) => readyAtMs !== undefined);
   const starting = components.filter((one) => one.startedAtMs !== undefined && !ready.includes(one));
+  const isStarted = hasStarted(status);
   const names = (some: typeof components) => some.map(({ name }) => name);
   return {
-    ready: status.isReady,
-    unknown: status.isReady ? names(components.filter(({ condition }) => condition.status === 'Unknown')) : [],
-    text: progressText({ ready: names(ready), starting: names(starting), total: components.length }),
+    ready: isStarted,
+    unknown: isStarted ? names(components.filter(({ condition }) => condition.status === 'Unknown')) : [],
+    text: progressText({
+      ready: names(ready),
+      starting: names(starting),
+      total: components.length,
+      heldUpBy: heldUpBy(
+        starting.map(({ name, condition }) => ({ name, condition, wasReady: false })),
+        Date.now(),
+      ),
+    }),
   };
 }
 
 function statusCommand(): Command {
   return new Command('status')
-    .description('Show the running kagent: its components, their processes, what happened lately')
+    .description(
+      'Show the running kagent: its components, their processes, what happened lately; ends with 0 only if all is ready',
+    )
     .option('-o, --output <form>', "'json' for programs")
     .action(async ({ output }: { readonly output?: string }) => {
       const status = await askStatus(runPaths.statusSocket);
       print(output === 'json' ? JSON.stringify(status, null, 2) : statusText(status, Date.now()).trimEnd());
+      process.exitCode = isAllReady(status) ? 0 : 1;
     });
 }
 

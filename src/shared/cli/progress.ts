@@ -1,9 +1,9 @@
 import type { Progress } from '../daemon/daemon.ts';
 
 /** How far a start is, for a service manager's status: `5 of 24 ready, waiting for images`. */
-export function progressText({ ready, starting, total }: Omit<Progress, 'elapsedMs'>): string {
+export function progressText({ ready, starting, total, heldUpBy }: Omit<Progress, 'elapsedMs'>): string {
   const waiting = starting.length === 0 ? '' : `, waiting for ${starting.join(', ')}`;
-  return `${ready.length} of ${total} ready${waiting}`;
+  return `${ready.length} of ${total} ready${waiting}${heldUpBy === undefined ? '' : ` (${heldUpBy})`}`;
 }
 
 /** One line that is rewritten in place on a terminal: how long, how far, what is waited for. Silent elsewhere. */

@@ -1,4 +1,4 @@
-import type { DaemonStatus } from '../daemon/daemon.ts';
+import { hasStarted, isAllReady, type DaemonStatus } from '../daemon/daemon.ts';
 import { age, mebibytes, table } from './table.ts';
 
 /** What `kagent status` prints for people. */
@@ -11,7 +11,7 @@ export function statusText(status: DaemonStatus, nowMs: number): string {
     stateOf(component.condition),
     component.pid === undefined ? '-' : String(component.pid),
     component.pid === undefined && component.restarts === 0 ? '-' : String(component.restarts),
-    since(component.since ?? component.condition.lastTransitionTime),
+    since(sinceOf(component)),
     component.cpuSeconds === undefined ? '-' : `${component.cpuSeconds.toFixed(1)} s`,
     component.memoryBytes === undefined ? '-' : mebibytes(component.memoryBytes),
     component.condition.message,
@@ -34,10 +34,17 @@ export function statusText(status: DaemonStatus, nowMs: number): string {
 }
 
 /** A node can be Ready, and what its Pods need be amiss. */
-function stateOfAll({ isReady, components }: DaemonStatus): string {
-  if (!isReady) return 'starting';
-  const amiss = components.filter(({ condition }) => condition.status !== 'True').map(({ name }) => name);
-  return amiss.length === 0 ? 'ready' : `ready, except ${amiss.join(', ')}`;
+function stateOfAll(status: DaemonStatus): string {
+  if (isAllReady(status)) return 'ready';
+  if (!hasStarted(status)) return 'starting';
+  const amiss = status.components.filter(({ condition }) => condition.status !== 'True').map(({ name }) => name);
+  return amiss.length === 0 ? 'stopping' : `ready, except ${amiss.join(', ')}`;
+}
+
+/** Of a child that is ready its age; else for how long it, or what runs of it, has not been. */
+function sinceOf({ since, condition: { status, lastTransitionTime } }: DaemonStatus['components'][number]): string {
+  if (since === undefined) return lastTransitionTime;
+  return status === 'True' || since > lastTransitionTime ? since : lastTransitionTime;
 }
 
 function stateOf(condition: DaemonStatus['components'][number]['condition']): string {

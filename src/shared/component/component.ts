@@ -27,10 +27,22 @@ export interface ComponentManager {
   start(signal: AbortSignal): Promise<void>;
   /** In reverse: each when nothing that is `after` it is left. */
   stop(): Promise<void>;
+  /** Of one that is not up yet: what it waits for, and since when. */
   conditions(): ReadonlyMap<string, Condition>;
+  /** In the order of the components. */
+  notReady(): readonly NotReady[];
+}
+
+/** A component that people should hear of. */
+export interface NotReady {
+  readonly name: string;
+  readonly condition: Condition;
+  /** Whether it was ready once. */
+  readonly wasReady: boolean;
 }
 
 export { createComponentManager, type ComponentObserver } from './manager.ts';
+export { heldUpBy, isToBeTold, watchNotReady } from './not-ready.ts';
 export { conditionTracker, type ConditionTracker } from './condition.ts';
 export { deferred } from './deferred.ts';
-export { task } from './task.ts';
+export { task, type SaysWait } from './task.ts';

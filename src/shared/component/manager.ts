@@ -1,4 +1,5 @@
-import type { Component, ComponentManager } from './component.ts';
+import { rfc3339, systemClock, type Clock } from '../clock.ts';
+import type { Component, ComponentManager, Condition } from './component.ts';
 
 /** Told of each step, for the progress line and the timeline. */
 export interface ComponentObserver {
@@ -11,13 +12,17 @@ const noObserver: ComponentObserver = { starting: () => {}, ready: () => {} };
 export function createComponentManager(
   components: readonly Component[],
   observer: ComponentObserver = noObserver,
+  clock: Clock = systemClock,
 ): ComponentManager {
   checkOrder(components);
   const byName = new Map(components.map((component) => [component.name, component]));
+  const steps = new Map<string, Step>();
+  const take = (name: string, step: Step['name']) => steps.set(name, { name: step, since: rfc3339(clock.now()) });
 
   const start = async (signal: AbortSignal): Promise<void> => {
     const failed = new AbortController();
     const startSignal = AbortSignal.any([signal, failed.signal]);
+    for (const { name } of components) take(name, 'waiting');
     const ready = new Map<string, Promise<void>>();
     const startOne = (component: Component): Promise<void> => {
       const known = ready.get(component.name);
@@ -29,8 +34,10 @@ export function createComponentManager(
         }),
       ).then(async () => {
         startSignal.throwIfAborted();
+        take(component.name, 'starting');
         observer.starting(component.name);
         await component.start(startSignal);
+        take(component.name, 'up');
         observer.ready(component.name);
       });
       ready.set(component.name, started);
@@ -52,7 +59,11 @@ export function createComponentManager(
       const known = stopped.get(component.name);
       if (known !== undefined) return known;
       const done = Promise.all(components.filter((other) => other.after.includes(component.name)).map(stopOne)).then(
-        () => component.stop(),
+        async () => {
+          take(component.name, 'stopping');
+          await component.stop();
+          take(component.name, 'stopped');
+        },
       );
       stopped.set(component.name, done);
       return done;
@@ -62,11 +73,44 @@ export function createComponentManager(
     if (failure !== undefined) throw failure.reason;
   };
 
+  const conditionOf = (component: Component): Condition => {
+    const own = component.health();
+    const step = steps.get(component.name);
+    if (step === undefined || step.name === 'up') return own;
+    const lastTransitionTime = step.since;
+    if (step.name === 'stopped') return { status: 'False', reason: 'Stopped', message: '', lastTransitionTime };
+    if (step.name === 'stopping') {
+      const message = own.message === '' ? 'its stop takes long' : own.message;
+      return { status: 'False', reason: 'Stopping', message, lastTransitionTime };
+    }
+    if (step.name === 'waiting') {
+      const missing = component.after.filter((name) => steps.get(name)?.name !== 'up');
+      return { status: 'Unknown', reason: 'Waiting', message: `waits for ${missing.join(', ')}`, lastTransitionTime };
+    }
+    if (own.status === 'False') return { ...own, lastTransitionTime };
+    const message = own.message === '' ? 'it is at work, and its start takes long' : own.message;
+    return { status: 'False', reason: 'Starting', message, lastTransitionTime };
+  };
+
   return {
     start,
     stop,
-    conditions: () => new Map(components.map((component) => [component.name, component.health()])),
+    conditions: () => new Map(components.map((component) => [component.name, conditionOf(component)])),
+    notReady: () =>
+      components
+        .map((component) => ({
+          name: component.name,
+          condition: conditionOf(component),
+          wasReady: steps.get(component.name)?.name === 'up',
+        }))
+        .filter(({ condition }) => condition.status !== 'True'),
   };
+}
+
+/** How far a component is, and since when (RFC 3339). */
+interface Step {
+  readonly name: 'waiting' | 'starting' | 'up' | 'stopping' | 'stopped';
+  readonly since: string;
 }
 
 /** A name that nobody has, or a circle, is a mistake in the program. */

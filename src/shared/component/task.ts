@@ -2,11 +2,14 @@ import { messageOf } from '../errors.ts';
 import { conditionTracker } from './condition.ts';
 import type { Component } from './component.ts';
 
+/** Tells what the work waits for now, and what would help: `reason` in CamelCase, `message` a sentence. */
+export type SaysWait = (reason: string, message: string) => void;
+
 /** A component with nothing to keep alive: work that is done once before others start. */
 export function task(
   name: string,
   after: readonly string[],
-  run: (signal: AbortSignal) => Promise<void>,
+  run: (signal: AbortSignal, saysWait: SaysWait) => Promise<void>,
   undo: () => Promise<void> = async () => {},
 ): Component {
   const condition = conditionTracker();
@@ -15,7 +18,7 @@ export function task(
     after,
     async start(signal) {
       try {
-        await run(signal);
+        await run(signal, (reason, message) => condition.set('False', reason, message));
         condition.set('True', 'Done', '');
       } catch (error) {
         condition.set('False', 'Failed', messageOf(error));

@@ -3,6 +3,7 @@
  */
 import { isIP } from 'node:net';
 import * as z from 'zod';
+import { isNodeName, nodeNameRule } from '../node-name.ts';
 
 export const port = z
   .int('it must be a port, 1 to 65535')
@@ -77,6 +78,4 @@ export const taint = z
       ),
   )
   .default([]);
-export const nodeName = z
-  .string()
-  .regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 'a node name has lower-case letters, digits, dots and dashes only');
+export const nodeName = z.string().refine(isNodeName, `a node name has ${nodeNameRule}`);

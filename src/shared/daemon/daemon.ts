@@ -7,7 +7,14 @@
  *                      └──a component fails──▶ stopping ──▶ gone, with its error
  */
 import { rfc3339, systemClock } from '../clock.ts';
-import { createComponentManager, type Component } from '../component/component.ts';
+import {
+  createComponentManager,
+  heldUpBy,
+  watchNotReady,
+  type Component,
+  type ComponentManager,
+  type NotReady,
+} from '../component/component.ts';
 import { createEventLog, type EventLog } from '../events/events.ts';
 import type { Log } from '../log/log.ts';
 import type { Paths } from '../paths.ts';
@@ -29,6 +36,8 @@ import { timeline, type Progress } from './timeline.ts';
 
 const childLogMaxBytes = 10 * 1024 * 1024;
 const eventsKept = 200;
+/** For the service manager, which shows it. */
+const allIsReady = 'the node is Ready';
 
 export interface DaemonOptions {
   readonly mode: DaemonStatus['mode'];
@@ -43,6 +52,8 @@ export interface DaemonOptions {
 export interface Daemon {
   readonly supervisor: Supervisor;
   readonly events: EventLog;
+  /** What is not ready now: of this the status, its exit code and the node's conditions are made. */
+  readonly notReady: () => readonly NotReady[];
   /** Ends the run with `error`: for what no restart of a child can heal, such as a datastore that cannot write. */
   readonly fail: (error: unknown) => void;
   /**
@@ -86,6 +97,8 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const since = rfc3339(systemClock.now() - process.uptime() * 1000);
 
   const failure = new AbortController();
+  let running: ComponentManager | undefined;
+  const notReady = () => running?.notReady() ?? [];
 
   const run = async (components: readonly Component[], asked: RunOptions): Promise<void> => {
     const { onProgress, onReady } = asked;
@@ -93,6 +106,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     const times = timeline(
       components.map((component) => component.name),
       onProgress,
+      () => heldUpBy(notReady(), systemClock.now()),
     );
     const manager = createComponentManager(components, {
       starting: (name) => times.starting(name),
@@ -101,7 +115,8 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
         log.info('component ready', { component: name, tookMs: times.tookMs(name) });
       },
     });
-    let isReady = false;
+    running = manager;
+    let isStarted = false;
     const status = (): DaemonStatus => {
       const processes = new Map(supervisor.processes().map((one) => [one.name, one]));
       return {
@@ -111,7 +126,8 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
         since,
         dataDir: paths.dataDir,
         nodeName,
-        isReady,
+        isStarted,
+        isReady: isStarted && !signal.aborted && notReady().length === 0,
         notes: [...(asked.notes?.() ?? [])],
         components: [...manager.conditions()].map(([name, condition]) => {
           const child = processes.get(name);
@@ -132,12 +148,16 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       };
     };
     const endStatus = await serveLocally(options.statusSocket, { status, others: asked.localRequests });
+    const onChange = (names: string) => {
+      if (isStarted && !signal.aborted) notifier.status(names === '' ? allIsReady : `not ready: ${names}`);
+    };
+    const endWatch = watchNotReady(manager, log, { onChange });
     try {
       await manager.start(signal);
-      isReady = true;
+      isStarted = true;
       settleAfterStart();
       times.end();
-      notifier.ready('the node is Ready');
+      notifier.ready(allIsReady);
       log.info('ready', { tookMs: Math.round(process.uptime() * 1000) });
       onReady(status());
       await aborted(signal);
@@ -147,6 +167,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       times.end();
       notifier.stopping();
       await manager.stop();
+      endWatch();
       endStatus();
       logs.close();
       release();
@@ -154,7 +175,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     if (failure.signal.aborted) throw failure.signal.reason;
     log.info('stopped');
   };
-  return { supervisor, events, fail: (error) => failure.abort(error), run };
+  return { supervisor, events, notReady, fail: (error) => failure.abort(error), run };
 }
 
 /**
@@ -177,7 +198,10 @@ function aborted(signal: AbortSignal): Promise<void> {
 export {
   askServer,
   askStatus,
+  hasStarted,
+  isAllReady,
   LocalRefusedError,
+  NoAnswerError,
   NotRunningError,
   NotServerError,
   type DaemonStatus,

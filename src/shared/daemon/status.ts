@@ -22,6 +22,9 @@ export const DaemonStatus = z.object({
   since: z.string(),
   dataDir: z.string(),
   nodeName: z.string().optional(),
+  /** Whether every component was ready once; an earlier kagent says so by `isReady`. */
+  isStarted: z.boolean().optional(),
+  /** Whether every component is ready now. */
   isReady: z.boolean(),
   /** What is worth knowing though nothing is wrong, in sentences. */
   notes: z.array(z.string()).default([]),
@@ -52,6 +55,17 @@ export const DaemonStatus = z.object({
 });
 export type DaemonStatus = z.infer<typeof DaemonStatus>;
 
+/** Whether the start is over. */
+export function hasStarted({ isStarted, isReady }: Pick<DaemonStatus, 'isStarted' | 'isReady'>): boolean {
+  return isStarted ?? isReady;
+}
+
+/** Also of an earlier kagent, which stays ready once it was. */
+export function isAllReady({ isReady, components }: Pick<DaemonStatus, 'isReady' | 'components'>): boolean {
+  return isReady && components.every(({ condition }) => condition.status === 'True');
+}
+
+/** Nobody listens there. */
 export class NotRunningError extends KagentError {
   readonly code = 'NOT_RUNNING';
   readonly fault = 'operator';
@@ -62,6 +76,34 @@ export class NotRunningError extends KagentError {
       options,
     );
   }
+}
+
+/** Somebody listens there, and no status comes: nothing is to be started. */
+export class NoAnswerError extends KagentError {
+  readonly code = 'NO_ANSWER';
+  readonly fault = 'operator';
+
+  constructor(socketPath: string, said: string, options?: { readonly cause?: unknown }) {
+    super(`the kagent at ${socketPath} ${said}`, options);
+  }
+}
+
+/** Of a socket at which nobody listens. */
+const absent: readonly (string | undefined)[] = ['ENOENT', 'ECONNREFUSED'];
+
+function failureOf(socketPath: string, error: unknown, timeoutMs: number): KagentError {
+  const code = systemCode(error);
+  if (absent.includes(code)) return new NotRunningError(socketPath, code ?? '', { cause: error });
+  if (code === 'EACCES') return new NoAnswerError(socketPath, 'answers root alone; ask it as root', { cause: error });
+  if (error instanceof Error && error.name === 'TimeoutError')
+    return new NoAnswerError(
+      socketPath,
+      `has not answered within ${timeoutMs / 1000} s: it runs, but the box is too busy, or kagent was stopped by a signal; ask again, and see 'uptime' and the state of its process in 'ps aux'`,
+      { cause: error },
+    );
+  return new NoAnswerError(socketPath, `broke off its answer (${code ?? messageOf(error)}); ask again`, {
+    cause: error,
+  });
 }
 
 /** What a mode answers at the same door beside its status: a server, for tokens and nodes. */
@@ -105,7 +147,7 @@ export class NotServerError extends KagentError {
   }
 }
 
-/** @throws {NotRunningError} also when there is no answer within `timeoutMs` */
+/** @throws {NotRunningError} @throws {NoAnswerError} also when there is none within `timeoutMs` */
 export async function askStatus(socketPath: string, timeoutMs?: number): Promise<DaemonStatus> {
   const { body } = await ask(socketPath, {
     method: 'GET',
@@ -115,7 +157,9 @@ export async function askStatus(socketPath: string, timeoutMs?: number): Promise
   try {
     return DaemonStatus.parse(JSON.parse(body));
   } catch (error) {
-    throw new NotRunningError(socketPath, 'it is of another version', { cause: error });
+    const said =
+      "is of another version, and its status is not understood; restart it, or use that version's executable";
+    throw new NoAnswerError(socketPath, said, { cause: error });
   }
 }
 
@@ -127,7 +171,7 @@ export interface LocalRequest {
   readonly timeoutMs?: number;
 }
 
-/** Asks the server on this box. @throws {NotRunningError} @throws {NotServerError} @throws {LocalRefusedError} */
+/** Asks the server on this box. @throws {NotRunningError} @throws {NoAnswerError} @throws {NotServerError} @throws {LocalRefusedError} */
 export async function askServer<T>(socketPath: string, request: LocalRequest, schema: z.ZodType<T>): Promise<T> {
   const { status, body } = await ask(socketPath, request);
   if (status === 404 && body === '{}') throw new NotServerError();
@@ -142,12 +186,14 @@ export async function askServer<T>(socketPath: string, request: LocalRequest, sc
 async function ask(socketPath: string, { method, path, body, timeoutMs = 5000 }: LocalRequest) {
   try {
     const headers = body === undefined ? {} : { 'content-type': 'application/json' };
-    const asked = request({ socketPath, method, path, headers, timeout: timeoutMs, agent: false });
-    asked.once('timeout', () => asked.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)));
+    const signal = AbortSignal.timeout(timeoutMs);
+    const asked = request({ socketPath, method, path, headers, agent: false, signal });
     asked.end(body === undefined ? undefined : JSON.stringify(body));
-    const [response] = (await once(asked, 'response')) as [IncomingMessage];
+    const [response] = (await once(asked, 'response').catch((error: unknown) => {
+      throw signal.aborted ? signal.reason : error; // Node's own error of an abort does not say why
+    })) as [IncomingMessage];
     return { status: response.statusCode ?? 0, body: await text(response) };
   } catch (error) {
-    throw new NotRunningError(socketPath, systemCode(error) ?? messageOf(error), { cause: error });
+    throw failureOf(socketPath, error, timeoutMs);
   }
 }

@@ -13,9 +13,15 @@ export interface Progress {
   readonly ready: readonly string[];
   readonly starting: readonly string[];
   readonly total: number;
+  /** What holds it up, in a sentence, once it takes long. */
+  readonly heldUpBy?: string | undefined;
 }
 
-export function timeline(names: readonly string[], onProgress: (progress: Progress) => void): Timeline {
+export function timeline(
+  names: readonly string[],
+  onProgress: (progress: Progress) => void,
+  heldUpBy: () => string | undefined = () => undefined,
+): Timeline {
   const started = new Map<string, number>();
   const ready = new Map<string, number>();
   const nowMs = () => Math.round(process.uptime() * 1000);
@@ -25,6 +31,7 @@ export function timeline(names: readonly string[], onProgress: (progress: Progre
       ready: [...ready.keys()],
       starting: [...started.keys()].filter((name) => !ready.has(name)),
       total: names.length,
+      heldUpBy: heldUpBy(),
     });
   const everySecond = setInterval(tell, 1000);
   return {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { makeFolder } from '../files/files.ts';
 
 export interface ChildLog {
+  readonly path: string;
   line(text: string): void;
 }
 export interface ChildLogs {
@@ -53,6 +54,10 @@ class RotatingFile implements ChildLog {
     } catch {
       // A full disk loses log lines, never the child.
     }
+  }
+
+  get path(): string {
+    return this.#path;
   }
 
   close(): void {

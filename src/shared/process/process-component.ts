@@ -1,4 +1,4 @@
-import type { Component, Condition } from '../component/component.ts';
+import type { Component } from '../component/component.ts';
 import { conditionTracker } from '../component/component.ts';
 import type { ProcessSpec, SupervisedProcess, Supervisor } from './process.ts';
 
@@ -29,14 +29,7 @@ export function processComponent(options: {
     async restart() {
       await running?.restart();
     },
-    health(): Condition {
-      const status = running?.status();
-      if (status === undefined) return condition.current();
-      if (status.state === 'ready') condition.set('True', 'Ready', '');
-      else condition.set('False', reasons[status.state], status.lastExit ?? '');
-      return condition.current();
-    },
+    // While it starts, too, when `supervise` has not resolved.
+    health: () => supervisor.processes().find((one) => one.name === name)?.condition ?? condition.current(),
   };
 }
-
-const reasons = { starting: 'Starting', 'backing-off': 'BackingOff', stopped: 'Stopped' } as const;

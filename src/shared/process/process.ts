@@ -4,12 +4,22 @@
  * Knows: spawn, parent-death signal, cgroup, back-off, stopping, the child's lines, left-over children of an earlier life.
  * Leaves to others: what to run and when it is ready (the rooms), the order among children (component/).
  */
+import type { Condition } from '../component/component.ts';
+
 export interface ProcessSpec {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>; // complete
   readonly cwd?: string;
+  /** Before each life of it. */
+  readonly prepare?: () => void;
   readonly ready: (signal: AbortSignal) => Promise<void>; // retried; raced against an early exit
+  /**
+   * Asked as long as the child lives: resolves when it answers that it is well, rejects with what it says instead, or with the
+   * system's error where nobody listens; `signal` ends the patience with one question. Without it the child counts as well
+   * unless a signal has stopped it.
+   */
+  readonly live?: (signal: AbortSignal) => Promise<void>;
   readonly stopTimeoutMs: number; // SIGTERM, then SIGKILL to the group
   readonly backoff: { readonly minMs: number; readonly maxMs: number; readonly stableAfterMs: number };
   /** Root that gains nothing by a program's mode, unless said. */
@@ -43,9 +53,23 @@ export interface SupervisedProcess {
   stop(): Promise<void>;
 }
 
+/**
+ * Of a child that was ready: `not-ready` answers and complains, `not-answering` is silent, `stopping` was told to end by
+ * somebody or closes by itself.
+ */
+export type ProcessState =
+  | 'starting'
+  | 'ready'
+  | 'not-ready'
+  | 'not-answering'
+  | 'stopping'
+  | 'backing-off'
+  | 'stopped';
+
 export interface ProcessStatus {
   readonly name: string;
-  readonly state: 'starting' | 'ready' | 'backing-off' | 'stopped';
+  readonly state: ProcessState;
+  readonly condition: Condition;
   readonly pid: number | undefined;
   readonly restarts: number;
   /** RFC 3339: when the running process was started. */
@@ -54,7 +78,8 @@ export interface ProcessStatus {
   readonly lastExit: string | undefined;
 }
 
-export { createSupervisor, type SupervisorOptions } from './supervisor.ts';
+export { createSupervisor } from './supervisor.ts';
+export type { SupervisorOptions } from './supervised.ts';
 export { processComponent } from './process-component.ts';
 export { childLogs, type ChildLog } from './child-log.ts';
 export { whyNotAsUser } from './privileges.ts';

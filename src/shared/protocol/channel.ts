@@ -75,10 +75,15 @@ const Child = z.object({
   lastExit: sentence(512).optional(),
 });
 
+/** A component of kagent on that node that is not ready: what it waits for, since when. */
+const NotReady = z.object({ name: word(), reason: word(), message: sentence(), since: word() });
+
 export const Beat = z.object({
   type: z.literal('beat'),
   seq: z.int(),
   children: z.array(Child).max(64),
+  /** Of all components, children or not, as `kagent status` has them; absent from an earlier agent. */
+  notReady: z.array(NotReady).max(64).optional(),
   /** Share of the last ten seconds in which something waited, in percent; absent where the kernel does not say. */
   pressure: z.object({ cpu: z.number(), memory: z.number(), io: z.number() }).optional(),
   memory: z.object({ totalBytes: z.number(), availableBytes: z.number() }),

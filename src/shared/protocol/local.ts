@@ -4,6 +4,7 @@
  * These are also the forms that `-o json` prints.
  */
 import * as z from 'zod';
+import { isNodeName, nodeNameRule } from '../node-name.ts';
 import { Beat, Facts } from './channel.ts';
 import { pem, sentence, word } from './text.ts';
 
@@ -25,7 +26,7 @@ export const NewTokenRequest = z.object({
   /** 0: until deleted. */
   ttlMs: z.number().min(0),
   secret: word().optional(),
-  nodeName: word(253).optional(),
+  nodeName: word(253).refine(isNodeName, `a node name has ${nodeNameRule}`).optional(),
 });
 export const TokenCreated = z.object({
   token: Token,

@@ -85,6 +85,67 @@ test.for(components)('%s is killed: it is back, once, and the pods have not noti
   expect(podProcessesOf(box)).toEqual(pods);
 });
 
+const componentOf = async (name: string) => (await box.status()).components.find((one) => one.name === name);
+
+/** Resolves when each of these is another process, which has to be so in time. */
+async function replaced(pids: ReadonlyMap<string, number>): Promise<void> {
+  const from = performance.now();
+  for (const [name, pid] of pids) {
+    const isReplaced = async () => ![undefined, pid].includes((await componentOf(name))?.pid);
+    await eventually(isReplaced, { withinMs: from + backWithinMs - performance.now(), what: `another ${name}` });
+  }
+}
+
+test('what hangs is not called ready, by status, exit code and node, and is replaced in time, with its reason', async () => {
+  const pods = podProcessesOf(box);
+  const hanging = components.filter((name) => name !== 'kube-apiserver');
+  const pids = new Map<string, number>();
+  for (const name of hanging) pids.set(name, (await componentOf(name))?.pid ?? 0);
+  await Promise.all([...pids.values()].map((pid) => box.signal(pid, 'STOP')));
+  const isOver = replaced(pids);
+  const saysSo = async () => {
+    for (const name of hanging) expect((await componentOf(name))?.condition.reason).toBe('NotAnswering');
+    return true;
+  };
+  await eventually(saysSo, { withinMs: 12_000, what: 'a status that tells of all of them' });
+  const { code, stdout } = await box.kagent(['status']);
+  expect(code).toBe(1);
+  expect(stdout.split('\n')[0]).toMatch(/: ready, except .*kubelet/);
+  expect((await box.status()).isReady).toBe(false);
+  const path = '{.items[0].status.conditions[?(@.type=="kagent.sh/ChildrenHealthy")].message}';
+  const onNode = () => box.kubectl('get', 'nodes', '-o', `jsonpath=${path}`);
+  await eventually(async () => (await onNode()).includes('kubelet is not ready since'), { withinMs: 15_000 });
+  await isOver;
+  await allIsBack();
+  for (const name of hanging) expect((await componentOf(name))?.restarts).toBeGreaterThan(0);
+  const { events } = await box.status();
+  expect(events.map(({ message }) => message).join()).toMatch(
+    /kubelet ended \(kagent has ended it: a signal has stopped it/,
+  );
+  expect((await box.kagent(['status'])).code).toBe(0);
+  expect(counts()).toEqual(once);
+  expect(podProcessesOf(box)).toEqual(pods);
+});
+
+test('a kube-apiserver that hangs is replaced in time', async () => {
+  const pid = (await componentOf('kube-apiserver'))?.pid ?? 0;
+  await box.signal(pid, 'STOP');
+  await replaced(new Map([['kube-apiserver', pid]]));
+  await allIsBack();
+  expect(counts()).toEqual(once);
+});
+
+test('a kube-apiserver that somebody tells to end does not wait for its clients, and is not called ready meanwhile', async () => {
+  const pid = (await componentOf('kube-apiserver'))?.pid ?? 0;
+  const from = performance.now();
+  await box.signal(pid, 'TERM');
+  const isGone = async () => (await componentOf('kube-apiserver'))?.condition.status === 'False';
+  await eventually(isGone, { withinMs: 8000, what: 'a status that tells of it' });
+  await replaced(new Map([['kube-apiserver', pid]]));
+  expect(performance.now() - from).toBeLessThan(15_000);
+  await allIsBack();
+});
+
 test('kagent itself is killed: started again it takes over, with each child once and the pods as they were', async () => {
   const pods = podProcessesOf(box);
   await box.signal((await box.status()).pid, 'KILL');

@@ -3,11 +3,14 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createNodes, type Nodes } from '../../helpers/cluster.ts';
+import { eventually } from '../../helpers/wait.ts';
 
 const docs = resolve(import.meta.dirname, '../../../docs');
 let nodes: Nodes;
 beforeAll(async () => {
   nodes = await createNodes('docs', { agents: 1 });
+  // `kagent status` ends with 0 if all is ready, the cluster's DNS too.
+  await eventually(async () => (await nodes.server.status()).isReady, { withinMs: 90_000, what: 'all of the server' });
 });
 afterAll(() => nodes?.wipe());
 

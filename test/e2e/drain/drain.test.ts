@@ -60,7 +60,7 @@ test('a budget that allows no disruption keeps kagent running, and the node take
   expect(refused.stderr).toMatch(
     /after 3 s \d pods are still here; kagent goes on.*\n  default\/web-\S+: .*disruption budget/,
   );
-  expect((await agent.status()).isReady).toBe(true);
+  expect((await agent.status()).isStarted).toBe(true);
   expect(await unschedulable('a1')).toBe('');
 });
 
@@ -71,7 +71,7 @@ test('who gives up waiting for it leaves a node that takes pods', async () => {
   await agent.signal(waiting?.pid ?? 0, 'TERM');
   await draining.exited;
   await eventually(async () => (await unschedulable('a1')) === '', { what: 'an open node' });
-  expect((await agent.status()).isReady).toBe(true);
+  expect((await agent.status()).isStarted).toBe(true);
   await server.kubectl('patch', 'pdb', 'web', '-p', '{"spec":{"maxUnavailable":1}}');
 });
 

@@ -42,8 +42,8 @@ test('flags of containerd’s settings reach it, and a cluster may be without ku
   const { config } = JSON.parse(stdout) as { config: ContainerdSays };
   expect(config.containerd.defaultRuntimeName).toBe('other');
   expect(config.device_ownership_from_security_context).toBe(true);
-  const { components, isReady } = await box.status();
-  expect(isReady).toBe(true);
+  const { components, isStarted } = await box.status();
+  expect(isStarted).toBe(true);
   expect(components.find(({ name }) => name === 'kube-proxy')).not.toHaveProperty('pid');
 });
 

@@ -257,7 +257,9 @@ describe('a server from the folder of a release, without any network', () => {
     expect(said).toMatch(
       /What next:[^]*Left to do[^]*warning  components: cluster-dns: no Pod of CoreDNS is Ready[^]*fix: see 'kagent doctor' for a firewall/,
     );
-    expect((await box.kagent(['status'])).stdout).toMatch(/ready, except cluster-dns,/);
+    const status = await box.kagent(['status']);
+    expect(status.stdout).toMatch(/ready, except cluster-dns,/);
+    expect(status.code).toBe(1);
     await firewall('-D INPUT -i cni0 -j DROP');
     await eventually(async () => (await dnsOf())?.status === 'True', {
       withinMs: 90_000,

@@ -83,7 +83,7 @@ test('the archive of a running server has everything, and no secret', async () =
   const { said, texts } = await support();
   expect(said).toMatch(/^\/tmp\/support\/x\.tar\.gz: \d+ files, \d+ MiB, mode 0600\n[\s\S]*\n600\n$/);
   expect(texts.get('errors.txt')?.split('\n')).not.toContainEqual(expect.stringMatching(/^(cluster|kagent|node)\//));
-  expect(JSON.parse(texts.get('kagent/status.json') ?? '')).toMatchObject({ mode: 'server', isReady: true });
+  expect(JSON.parse(texts.get('kagent/status.json') ?? '')).toMatchObject({ mode: 'server', isStarted: true });
   expect(texts.get('kagent/doctor.json')).toContain('findings');
   expect(texts.get('settings/etc/kagent/config.yaml')).toContain('agent-token: "[redacted]"');
   expect(texts.get('settings/etc/kagent/registries.yaml')).toContain('registry.example.com');

@@ -84,7 +84,7 @@ describe('a server', () => {
     const [pid, containers] = [await server.ready(), await server.containers()];
     expect(containers).not.toEqual(['']);
     await server.sh('systemctl restart kagent'); // returns when it is Ready: Type=notify
-    expect((await server.status()).isReady).toBe(true);
+    expect((await server.status()).isStarted).toBe(true);
     expect((await server.status()).pid).not.toBe(pid);
     expect(await server.containers()).toEqual(containers);
   });

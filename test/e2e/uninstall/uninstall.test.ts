@@ -50,7 +50,7 @@ const uninstall = async (box: Box): Promise<string> => {
 };
 
 const untilReady = (box: Box) =>
-  eventually(async () => (await box.status()).isReady, { withinMs: 90_000, what: `${box.host.name} Ready` });
+  eventually(async () => (await box.status()).isStarted, { withinMs: 90_000, what: `${box.host.name} Ready` });
 
 const crash = async (box: Box): Promise<void> => {
   const { pid } = await box.status();
@@ -102,7 +102,7 @@ test('kagent is killed and started again; then the power goes and comes back', a
   }
   await Promise.all([untilReady(server), untilReady(agent)]);
   await server.kubectl('rollout', 'status', 'daemonset/day', 'deployment/web', '--timeout=90s');
-  for (const box of [server, agent]) expect((await box.status()).isReady).toBe(true);
+  for (const box of [server, agent]) expect((await box.status()).isStarted).toBe(true);
 });
 
 test.each([

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { checkNetworks, clusterDnsOf } from '../../../src/server/networks.ts';
+import { checkNetworks, clusterDnsOf, nodeCidrMaskSize } from '../../../src/server/networks.ts';
 
 const plan = { clusterCidr: '10.42.0.0/16', serviceCidr: '10.43.0.0/16', clusterDns: undefined, nodeIp: '192.168.1.5' };
 
@@ -24,4 +24,10 @@ test.each([
   ],
 ])('%s: refused with the value', (_what, change, message) => {
   expect(() => checkNetworks({ ...plan, ...change })).toThrow(message);
+});
+
+test('how large a range each node takes is what kube-controller-manager is told', () => {
+  expect(nodeCidrMaskSize({})).toBe(24);
+  const kubeControllerManagerArg = ['node-cidr-mask-size=26', 'v=4', '--node-cidr-mask-size-ipv4=25'];
+  expect(nodeCidrMaskSize({ kubeControllerManagerArg })).toBe(25);
 });

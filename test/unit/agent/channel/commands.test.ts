@@ -5,6 +5,8 @@ import { createCommands } from '../../../../src/agent/channel/channel.ts';
 import { PodProbeResults } from '../../../../src/shared/protocol/channel.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
+const condition = { status: 'True', reason: 'Ready', message: '', lastTransitionTime: '' } as const;
+
 function commands() {
   const logDir = temporaryDir();
   const done: string[] = [];
@@ -16,7 +18,7 @@ function commands() {
         return Promise.resolve(name === 'kubelet');
       },
       processes: () => [
-        { name: 'kubelet', state: 'ready', pid: 1, restarts: 0, since: undefined, lastExit: undefined },
+        { name: 'kubelet', state: 'ready', condition, pid: 1, restarts: 0, since: undefined, lastExit: undefined },
       ],
     },
     logDir,

@@ -105,4 +105,8 @@ test('a host name in capitals becomes a node name; one told must be right', () =
   expect(() => nodeName('Big', 'x')).toThrow('the node name "Big" is not one Kubernetes takes');
   expect(() => nodeName(undefined, 'my_box')).toThrow('"my_box"');
   expect(() => nodeName('-a', 'x')).toThrow('"-a"');
+  expect(nodeName(undefined, 'n'.repeat(63))).toBe('n'.repeat(63));
+  expect(() => nodeName(undefined, 'n'.repeat(64))).toThrow(
+    /at most 63 lower-case letters, .*; it has 64\); set --node-name/,
+  );
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { answersOk } from '../../../../src/server/control-plane/readiness.ts';
+import { answers, answersOk } from '../../../../src/server/control-plane/readiness.ts';
 import { openPki } from '../../../../src/server/pki/pki.ts';
 import { kubeServer } from '../../../helpers/kube-server.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
@@ -48,4 +48,44 @@ test('it says who asks, and looks for another name in the certificate where that
   await answersOk({ url, ca: caPem, client })(within());
   expect(users).toEqual(['kagent']);
   await expect(answersOk({ url, ca: caPem, servername: 'localhost' })(within())).rejects.toThrow(/abort|localhost/);
+});
+
+test('a program that was ready is asked once each time, and what it complains of is said', async () => {
+  let status = 200;
+  let looks = 0;
+  const { url, caPem } = await kubeServer((_asked, response) => {
+    looks += 1;
+    response.writeHead(status).end('[+]ping ok\n[-]etcd failed: reason withheld\nlivez check failed');
+  });
+  const ask = answers({ url: `${url}/readyz`, ca: caPem });
+  await ask(within());
+  status = 500;
+  await expect(ask(within())).rejects.toThrow(/readyz answers 500: \[-\]etcd failed: reason withheld$/);
+  expect(looks).toBe(2);
+  await expect(answers({ url: 'https://127.0.0.1:1/readyz', ca: caPem })(within())).rejects.toMatchObject({
+    code: 'ECONNREFUSED',
+  });
+});
+
+test('a certificate that was renewed is shown at the next look, not that of the connection', async () => {
+  const users: (string | undefined)[] = [];
+  const { url, caPem } = await kubeServer(({ user }, response) => {
+    users.push(user);
+    response.end('ok');
+  });
+  const pki = await openPki(temporaryDir());
+  const clientOf = async (commonName: string) => {
+    const { certFile, keyFile } = await pki.keepLeaf(pki.clientCa, {
+      name: commonName,
+      commonName,
+      usages: ['client'],
+    });
+    return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') };
+  };
+  let client = await clientOf('before');
+  const ask = answers({ url, ca: caPem, client: () => client });
+  await ask(within());
+  client = await clientOf('after');
+  await ask(within());
+  expect(users).toEqual(['before', 'after']);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { conditionsOf, conditionsOfSilence, isDown } from '../../../../src/server/nodes/conditions.ts';
+import { componentsDown, conditionsOf, conditionsOfSilence, isDown } from '../../../../src/server/nodes/conditions.ts';
 import type { Beat } from '../../../../src/shared/protocol/channel.ts';
 import { seen } from '../../../helpers/channel-server.ts';
 
@@ -24,6 +24,21 @@ test('a component that is down is named with its last words', () => {
     { name: 'flanneld', state: 'backing-off', restarts: 2, lastExit: 'exit code 1: no route' },
   ];
   expect(of({ children })['kagent.sh/ChildrenHealthy']).toBe('False: flanneld is backing-off (exit code 1: no route)');
+});
+
+test('what an agent says is not ready is what its node says, with its reason, since when, and nothing beside', () => {
+  const children = [{ name: 'kubelet', state: 'not-answering', restarts: 0 }];
+  const since = '2029-12-31T23:59:30.000Z';
+  const notReady = [
+    { name: 'kubelet', reason: 'NotAnswering', message: 'it does not answer', since },
+    { name: 'cni', reason: 'NoPodCIDR', message: '', since },
+  ];
+  expect(of({ children, notReady })['kagent.sh/ChildrenHealthy']).toBe(
+    `False: kubelet is not ready since ${since} (NotAnswering): it does not answer; cni is not ready since ${since} (NoPodCIDR)`,
+  );
+  expect(of({ children: [], notReady: [] })['kagent.sh/ChildrenHealthy']).toBe('True: every component runs');
+  expect(componentsDown({ type: 'beat', seq: 1, ...seen, children, notReady })).toEqual(['kubelet', 'cni']);
+  expect(componentsDown({ type: 'beat', seq: 1, ...seen, children })).toEqual(['kubelet']);
 });
 
 test.each([

@@ -1,5 +1,16 @@
-import { expect, test } from 'vitest';
-import { createComponentManager, type Component } from '../../../../src/shared/component/component.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, onTestFinished, test } from 'vitest';
+import {
+  createComponentManager,
+  heldUpBy,
+  task,
+  watchNotReady,
+  type Component,
+  type NotReady,
+} from '../../../../src/shared/component/component.ts';
+import { silentLog } from '../../../../src/shared/log/log.ts';
+import { fakeClock } from '../../../helpers/clock.ts';
+import { eventually } from '../../../helpers/wait.ts';
 
 /** Writes what happens to it into `story`. */
 function scripted(
@@ -78,4 +89,88 @@ test('a circle and an unknown name are refused before anything starts', () => {
   const story: string[] = [];
   expect(() => createComponentManager([scripted(story, 'a', ['b']), scripted(story, 'b', ['a'])])).toThrow('a → b → a');
   expect(() => createComponentManager([scripted(story, 'a', ['ghost'])])).toThrow('ghost');
+});
+
+test('what is not ready says what it waits for and since when', async () => {
+  const clock = fakeClock(Date.parse('2026-01-01T00:00:00Z'));
+  const gate = Promise.withResolvers<void>();
+  const cni = task('cni', [], async (_signal, saysWait) => {
+    saysWait('NoPodCIDR', 'there is no range left');
+    await gate.promise;
+  });
+  const manager = createComponentManager([cni, task('node-ready', ['cni'], async () => {})], undefined, clock);
+  const started = manager.start(new AbortController().signal);
+  await eventually(() => manager.conditions().get('cni')?.reason === 'NoPodCIDR');
+  clock.advance(20_000);
+  expect(Object.fromEntries(manager.conditions())).toEqual({
+    cni: {
+      status: 'False',
+      reason: 'NoPodCIDR',
+      message: 'there is no range left',
+      lastTransitionTime: '2026-01-01T00:00:00.000Z',
+    },
+    'node-ready': {
+      status: 'Unknown',
+      reason: 'Waiting',
+      message: 'waits for cni',
+      lastTransitionTime: '2026-01-01T00:00:00.000Z',
+    },
+  });
+  expect(heldUpBy(manager.notReady(), clock.now())).toBe('cni: there is no range left');
+  gate.resolve();
+  await started;
+  expect(manager.notReady()).toEqual([]);
+});
+
+test('what takes long to stop says so, and what it is that is stopped', async () => {
+  const gate = Promise.withResolvers<void>();
+  const kubelet: Component = { ...task('kubelet', [], async () => {}), stop: () => gate.promise };
+  const manager = createComponentManager([kubelet, task('cni', ['kubelet'], async () => {})]);
+  await manager.start(new AbortController().signal);
+  const stopped = manager.stop();
+  const reasons = () => [...manager.conditions().values()].map(({ reason }) => reason);
+  await eventually(() => reasons().join() === 'Stopping,Stopped');
+  expect(manager.conditions().get('kubelet')).toMatchObject({ status: 'False', message: 'its stop takes long' });
+  gate.resolve();
+  await stopped;
+  expect(reasons()).toEqual(['Stopped', 'Stopped']);
+});
+
+test('what takes long to start is logged once with its reason, again with another one, and when it is ready', async () => {
+  const logged: string[] = [];
+  const lines = { warn: 'waits', info: 'over' } as const;
+  const log = {
+    ...silentLog,
+    ...Object.fromEntries(
+      Object.entries(lines).map(([level, word]) => [
+        level,
+        (_message: string, { component, reason = '' }: Readonly<Record<string, string>> = {}) =>
+          logged.push(`${word} ${component} ${reason}`.trim()),
+      ]),
+    ),
+  };
+  let all: readonly NotReady[] = [];
+  const waits = (reason: string, ms: number): NotReady => ({
+    name: 'cni',
+    condition: { status: 'False', reason, message: '', lastTransitionTime: new Date(Date.now() - ms).toISOString() },
+    wasReady: false,
+  });
+  const changes: string[] = [];
+  const onChange = (names: string) => void changes.push(names);
+  const end = watchNotReady({ notReady: () => all }, log, { everyMs: 5, onChange });
+  onTestFinished(end);
+  all = [waits('Starting', 1000)];
+  await delay(30);
+  expect(logged).toEqual([]);
+  all = [waits('Starting', 15_000)];
+  await eventually(() => logged.length === 1);
+  await delay(30);
+  all = [waits('NoPodCIDR', 20_000)];
+  await eventually(() => logged.length === 2);
+  all = [waits('Waiting', 20_000)];
+  await delay(30);
+  all = [];
+  await eventually(() => logged.length === 3);
+  expect(logged).toEqual(['waits cni Starting', 'waits cni NoPodCIDR', 'over cni']);
+  expect(changes).toEqual(['cni', '']);
 });

@@ -1,8 +1,8 @@
 import { statSync, writeFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished, expect, test } from 'vitest';
-import { task } from '../../../../src/shared/component/component.ts';
-import { askStatus, openDaemon, type DaemonStatus } from '../../../../src/shared/daemon/daemon.ts';
+import { conditionTracker, task, type Component } from '../../../../src/shared/component/component.ts';
+import { askStatus, isAllReady, openDaemon, type DaemonStatus } from '../../../../src/shared/daemon/daemon.ts';
 import { silentLog } from '../../../../src/shared/log/log.ts';
 import { silentNotifier } from '../../../helpers/notifier.ts';
 import { pathsOf } from '../../../../src/shared/paths.ts';
@@ -21,11 +21,14 @@ function setUp() {
   return { dir, options };
 }
 
-async function runUntilReady(options: Parameters<typeof openDaemon>[0]) {
+async function runUntilReady(
+  options: Parameters<typeof openDaemon>[0],
+  components: readonly Component[] = [task('pki', [], async () => {})],
+) {
   const stop = new AbortController();
   const daemon = await openDaemon(options);
   const ready = Promise.withResolvers<DaemonStatus>();
-  const over = daemon.run([task('pki', [], async () => {})], {
+  const over = daemon.run(components, {
     signal: stop.signal,
     onProgress: () => {},
     onReady: ready.resolve,
@@ -63,6 +66,28 @@ test('a data dir of a newer kagent is left alone', async () => {
   await expect(openDaemon(options)).rejects.toThrow(/was written by kagent 99\.1\.0/);
   writeFileSync(options.paths.version, '{"version":"0.0.1"}');
   const { stop, over } = await runUntilReady(options); // the refusal kept no lock
+  stop.abort();
+  await over;
+});
+
+test('kagent is ready as long as every component is, and says which is not', async () => {
+  const { options } = setUp();
+  const condition = conditionTracker();
+  const kubelet: Component = { ...task('kubelet', [], async () => {}), health: () => condition.current() };
+  condition.set('True', 'Ready', '');
+  const { stop, over, daemon } = await runUntilReady(options, [kubelet]);
+  expect(await askStatus(options.statusSocket)).toMatchObject({ isStarted: true, isReady: true });
+  expect(daemon.notReady()).toEqual([]);
+  condition.set('False', 'NotAnswering', 'it does not answer');
+  const status = await askStatus(options.statusSocket);
+  expect(status).toMatchObject({ isStarted: true, isReady: false });
+  expect(isAllReady(status)).toBe(false);
+  expect(isAllReady({ ...status, isReady: true })).toBe(false); // as an earlier kagent has it
+  expect(daemon.notReady().map(({ name, condition: { reason } }) => [name, reason])).toEqual([
+    ['kubelet', 'NotAnswering'],
+  ]);
+  condition.set('True', 'Ready', '');
+  expect((await askStatus(options.statusSocket)).isReady).toBe(true);
   stop.abort();
   await over;
 });

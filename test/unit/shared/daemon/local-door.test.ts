@@ -1,10 +1,14 @@
+import { once } from 'node:events';
 import { statSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import * as z from 'zod';
 import {
   askServer,
+  askStatus,
   LocalRefusedError,
+  NoAnswerError,
   NotRunningError,
   NotServerError,
   type DaemonStatus,
@@ -43,4 +47,21 @@ test('a refusal keeps its code and its words', async () => {
 test('an agent says that it is no server, and nobody that nobody runs', async () => {
   await expect(ask(await door(undefined))).rejects.toThrow(NotServerError);
   await expect(ask(join(temporaryDir(), 'none.sock'))).rejects.toThrow(NotRunningError);
+});
+
+test('a kagent that listens and does not answer is not taken for one that does not run', async () => {
+  const socket = join(temporaryDir(), 'kagent.sock');
+  const mute = createServer(() => {}).listen(socket);
+  onTestFinished(() => void mute.close());
+  await once(mute, 'listening');
+  const asked = askStatus(socket, 200);
+  await expect(asked).rejects.toThrow(NoAnswerError);
+  await expect(asked).rejects.toThrow(/has not answered within 0\.2 s: it runs, but the box is too busy/);
+});
+
+test('a status that is not understood is said to be of another version', async () => {
+  const socket = await door(undefined);
+  await expect(askStatus(socket)).rejects.toThrow(
+    /is of another version, and its status is not understood; restart it/,
+  );
 });
