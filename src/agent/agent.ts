@@ -4,7 +4,7 @@
  *
  *   join ─▶ load-balancer ─▶ kubelet, kube-proxy, flanneld ─▶ cni ─▶ node-ready
  *   containerd ─▶ images, kubelet
- *   registries ─▶ kubelet
+ *   registries ─▶ images, kubelet
  *   join ─▶ channel
  *   node-ready ─▶ cluster-dns, offline-memory
  */
@@ -103,13 +103,15 @@ export function createAgent(options: AgentOptions): readonly Component[] {
       log,
       events: options.events,
     }),
-    imagesComponent('images', ['containerd'], {
+    imagesComponent('images', ['containerd', 'registries'], {
       socketPath: runPaths.containerdSocket,
       binDir: joinPath(options.currentDir, 'bin'),
       bundledDir: joinPath(options.currentDir, 'images'),
       userDir: paths.agent.images,
       recordPath: joinPath(paths.agent.dir, 'images.json'),
+      snapshotter: config.snapshotter,
       log,
+      events: options.events,
     }),
     ...Object.values(node),
     podProbes,
