@@ -77,8 +77,12 @@ export function createAgent(options: AgentOptions): readonly Component[] {
     after: ['join', ...after.server],
     membership,
     onLeave() {
-      membership.forget();
-      offline.forget();
+      try {
+        membership.forget();
+        offline.forget();
+      } catch (error) {
+        log.warn('not all that this node was is forgotten', { error });
+      }
       options.onFatal(new NodeRemovedError(membership.facts.nodeName));
     },
     async onJoinedAnew() {
@@ -151,7 +155,7 @@ async function restart(component: Component): Promise<void> {
 
 function offlineBootOf({ config, paths, remembers, kubernetesVersion, log }: AgentOptions, membership: Membership) {
   const { balancedUrl } = membership;
-  if (balancedUrl === undefined || remembers !== true) return noOfflineBoot(paths);
+  if (balancedUrl === undefined || remembers !== true) return noOfflineBoot(paths, log);
   return offlineBoot({
     after: ['node-ready'],
     paths,
@@ -232,6 +236,7 @@ function nodePrograms(
         protectKernelDefaults: config.protectKernelDefaults || config.profile === 'cis',
         isHardened: config.profile === 'cis',
         ownNode: membership.ownNode,
+        log: options.log,
         credentialProvider: {
           binDir: config.imageCredentialProviderBinDir,
           config: config.imageCredentialProviderConfig,

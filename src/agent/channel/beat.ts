@@ -4,7 +4,7 @@ import { statfs } from 'node:fs/promises';
 import { availableParallelism, loadavg, release, totalmem, uptime } from 'node:os';
 import { basename } from 'node:path';
 import { mem } from 'systeminformation/lib/memory.js';
-import { readFileIfExists } from '../../shared/files/files.ts';
+import { readFileIfReadable } from '../../shared/files/files.ts';
 import type { ProcessStatus } from '../../shared/process/process.ts';
 import type { Facts } from '../../shared/protocol/channel.ts';
 import type { ChannelOptions } from './channel.ts';
@@ -46,7 +46,7 @@ export function createLook({ processes, dataDir, certificatePaths }: LookOptions
 
 /** What of a box does not change while it is up. */
 export function factsOf(): Facts {
-  const name = /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(readFileIfExists('/etc/os-release') ?? '')?.[1];
+  const name = /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(readFileIfReadable('/etc/os-release') ?? '')?.[1];
   return {
     os: name ?? 'Linux',
     kernel: release(),

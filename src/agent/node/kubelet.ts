@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeFileIfChanged } from '../../shared/files/files.ts';
+import { makeFolderIfPossible, writeFileIfChanged } from '../../shared/files/files.ts';
+import type { Log } from '../../shared/log/log.ts';
 import { runPaths, type Paths } from '../../shared/paths.ts';
 import { childEnvironment } from '../../shared/process/process.ts';
 import { processComponent, type Supervisor } from '../../shared/process/process.ts';
@@ -33,6 +33,7 @@ export interface KubeletOptions {
   /** Programs that know passwords of registries. */
   readonly credentialProvider: { readonly binDir: string | undefined; readonly config: string | undefined };
   readonly ownNode: OwnNodeOptions;
+  readonly log: Log;
   /** The node waits with a taint until the server has written its addresses. */
   readonly addressesComeFromServer: boolean;
 }
@@ -47,7 +48,7 @@ export function kubeletComponent(options: KubeletOptions) {
     after: options.after,
     supervisor: options.supervisor,
     specify: async () => {
-      for (const dir of [paths.agent.podManifests, dropInDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
+      for (const dir of [paths.agent.podManifests, dropInDir]) makeFolderIfPossible(dir, 0o700, options.log);
       const configuration = kubeletConfiguration({
         facts,
         clusterDns: settings.clusterDns,

@@ -6,13 +6,13 @@
  *   mirrors, TLS            containerd ── hosts.toml ──▶ registry
  *   passwords, rewrites     containerd ── hosts.toml ──▶ relay on 127.0.0.1 ──▶ registry
  */
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { conditionTracker, type Component } from '../../shared/component/component.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
-import { readFileIfExists, writeFileIfChanged } from '../../shared/files/files.ts';
+import { makeFolderIfPossible, readFileIfExists, writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { registriesOf, type Registry } from './endpoints.ts';
 import { readRegistries, type RegistriesFile } from './file.ts';
@@ -54,9 +54,10 @@ export function createRegistries(options: RegistriesOptions): Component {
       const message = `${registry}: ${problem}; images are not pulled from there until they can be`;
       events.record({ type: 'Warning', reason: 'RegistryCertificatesUnusable', regarding: 'registries.yaml', message });
     }
+    makeFolderIfPossible(options.hostsDir, 0o755, log);
     const relayed = await relay.serve(registries);
     for (const left of writeHostsFiles(options.hostsDir, registries, relayed))
-      log.warn("somebody else's hosts.toml is in the way", { path: left });
+      log.warn('something else is where a hosts.toml belongs', { path: left });
     condition.set('True', 'Applied', '');
   };
 
@@ -101,15 +102,32 @@ function writeHostsFiles(
   registries: readonly Registry[],
   relayed: Parameters<typeof hostsFile>[1],
 ): readonly string[] {
-  mkdirSync(dir, { recursive: true, mode: 0o755 });
   const wanted = new Map(registries.map((one) => [one.name === '*' ? '_default' : one.name, hostsFile(one, relayed)]));
   const isOthers = (name: string) => isOthersFile(join(dir, name, 'hosts.toml'));
-  for (const { name } of readdirSync(dir, { withFileTypes: true }).filter((entry) => entry.isDirectory())) {
+  for (const name of foldersIn(dir)) {
     if (!wanted.has(name) && !isOthers(name)) rmSync(join(dir, name, 'hosts.toml'), { force: true });
   }
-  const [others, ours] = [[...wanted.keys()].filter(isOthers), [...wanted].filter(([name]) => !isOthers(name))];
-  for (const [name, text] of ours) writeFileIfChanged(join(dir, name, 'hosts.toml'), text, 0o600);
-  return others.map((name) => join(dir, name, 'hosts.toml'));
+  return [...wanted].flatMap(([name, text]) => {
+    const path = join(dir, name, 'hosts.toml');
+    if (isOthers(name)) return [path];
+    try {
+      writeFileIfChanged(path, text, 0o600);
+      return [];
+    } catch (error) {
+      if (systemCode(error) !== 'ENOTDIR' && systemCode(error) !== 'EEXIST') throw error;
+      return [path]; // what should be its folder is none
+    }
+  });
+}
+
+function foldersIn(dir: string): readonly string[] {
+  try {
+    const entries = readdirSync(dir, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return [];
+  }
 }
 
 function isOthersFile(path: string): boolean {

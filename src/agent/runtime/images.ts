@@ -1,9 +1,9 @@
-import { mkdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { conditionTracker, type Component } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
+import { makeFolderIfPossible } from '../../shared/files/files.ts';
 import { imageFilesIn, isSameFile, type ImageFile } from './image-files.ts';
 import { Importer, type ImporterOptions } from './image-import.ts';
 import { pullList } from './image-list.ts';
@@ -55,7 +55,7 @@ export function imagesComponent(name: string, after: readonly string[], options:
       const missing = await importer.missing(bundled, signal);
       await Promise.all(missing.map((archive) => importer.import(archive, signal)));
       importer.keep();
-      makeFolder(options);
+      makeFolderIfPossible(options.userDir, 0o700, options.log); // people shall find it
       const archives = new ImageFolder({ ...options, importer, takes: ({ kind }) => kind !== 'list' });
       const lists = new ImageFolder({ ...options, importer, takes: ({ kind }) => kind === 'list' });
       await archives.takeAll(signal);
@@ -70,15 +70,6 @@ export function imagesComponent(name: string, after: readonly string[], options:
     },
     health: () => condition.current(),
   };
-}
-
-/** People shall find it. */
-function makeFolder({ userDir, log }: ImagesOptions): void {
-  try {
-    mkdirSync(userDir, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    log.warn('folder for images not made', { path: userDir, error }); // a link to nothing, a file
-  }
 }
 
 interface FolderOptions extends ImagesOptions {

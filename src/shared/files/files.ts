@@ -25,6 +25,7 @@ import {
 import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { systemCode } from '../errors.ts';
+import type { Log } from '../log/log.ts';
 import { DeviceTargetError } from './errors.ts';
 
 /** Ours alone: whatever has this name already, a link or a pipe too, is an error. */
@@ -147,12 +148,35 @@ function openOwnFile(path: string): number | undefined {
   return undefined;
 }
 
+/**
+ * For what a person may put files into. Something else in its place, such as a link to nothing, is a warning: whoever looks
+ * there finds no files.
+ */
+export function makeFolderIfPossible(path: string, mode: number, log: Pick<Log, 'warn'>): void {
+  try {
+    mkdirSync(path, { recursive: true, mode });
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    log.warn('folder not made', { path, error });
+  }
+}
+
 export function readFileIfExists(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
+    throw error instanceof Error ? Object.assign(error, { path }) : error; // of a folder Node does not say which
+  }
+}
+
+/** For what is only good to know: what cannot be read, whatever it is, is not there. */
+export function readFileIfReadable(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return undefined;
   }
 }
 

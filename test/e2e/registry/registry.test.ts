@@ -120,7 +120,9 @@ test('images of a list are pulled through the mirror while it runs, and a link t
   await eventually(pinned, { what: 'the image of the list', withinMs: 60_000, everyMs: 1000 });
   const { components, events } = await server().status();
   expect(events.some(({ message }) => message === `${images}/dangling.tar: it links to nothing`)).toBe(true);
-  expect(components.find(({ name }) => name === 'images')?.condition.message).toContain('dangling.tar: it links to nothing');
+  expect(components.find(({ name }) => name === 'images')?.condition.message).toContain(
+    'dangling.tar: it links to nothing',
+  );
 }, 90_000);
 
 test('a file that is not sound is an event that names the line, and what was there before stays in use', async () => {
