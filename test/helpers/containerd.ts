@@ -19,7 +19,7 @@ export interface TestContainerd {
 
 /** Its mounts are in a namespace of its own, and go with it. */
 export async function startContainerd(dir: string): Promise<TestContainerd> {
-  if (!existsSync(program)) throw new Error(`${program} is not there: npm run bundle`);
+  if (!existsSync(program)) throw new Error(`${program} is not there: node scripts/build/bundle.ts --only containerd`);
   const binDir = join(dir, 'bin');
   mkdirSync(binDir);
   for (const name of ['containerd', 'ctr', 'image-import']) symlinkSync(program, join(binDir, name));
