@@ -7,7 +7,7 @@
 # tools         the packages that all tests need
 # checks        types, lint and format
 # unit          needs npm alone
-# integration   with the tools, and etcd to compare with
+# integration   with the tools, etcd to compare with, and containerd
 # e2e           whole clusters, with the tools and what is built here
 set -eu
 cd "$(dirname "$0")/.."
@@ -120,7 +120,7 @@ if wants checks; then
 fi
 ! wants unit || suite unit
 if wants integration; then
-	check 'etcd to compare with' node scripts/build/bundle.ts --only etcd || true
+	check 'etcd to compare with, containerd to bring images into' node scripts/build/bundle.ts --only etcd,containerd || true
 	suite integration
 fi
 if wants e2e && check 'root for whole clusters' root_for_clusters &&

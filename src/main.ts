@@ -27,7 +27,7 @@ import {
   usageExitCode,
   versionText,
 } from './shared/cli/cli.ts';
-import { KagentError, systemCode } from './shared/errors.ts';
+import { KagentError, sentenceOf, systemCode } from './shared/errors.ts';
 import { noteOfFile } from './shared/journal/journal.ts';
 import { silentLog } from './shared/log/log.ts';
 import { plainText } from './shared/plain-text/plain-text.ts';
@@ -224,6 +224,12 @@ async function main(): Promise<number> {
     const usage = usageExitCode(error); // commander has said it already
     if (usage !== undefined) return usage;
     if (error instanceof Error && error.name === 'AbortError') return 0; // SIGTERM came before anything had begun
+    const sentence = sentenceOf(error);
+    if (sentence !== undefined) {
+      say(sentence);
+      await tellStarter(sentence);
+      return 1;
+    }
     if (!(error instanceof KagentError)) throw error; // a mistake in kagent: its stack is what helps
     say(error.message);
     await tellStarter(error.message);
@@ -232,13 +238,15 @@ async function main(): Promise<number> {
   }
 }
 
-/** `kagent … | head -1`: whoever read has had enough. What a command does is done all the same, to its end. */
+/**
+ * `kagent … | head -1`: whoever read has had enough. What a command does is done all the same, to its end. What cannot be
+ * said at all, as a log on a disk that is full, is no reason to end either.
+ */
 function letReadersGo(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error) => {
-      if (systemCode(error) !== 'EPIPE') throw error;
-    });
-  }
+  process.stderr.on('error', () => {});
+  process.stdout.on('error', (error) => {
+    if (systemCode(error) !== 'EPIPE') throw error;
+  });
 }
 
 letReadersGo();

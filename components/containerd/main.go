@@ -1,4 +1,4 @@
-// containerd and ctr as one executable: the name it is called by chooses.
+// containerd, ctr and an importer of image archives as one executable: the name it is called by chooses.
 // They share nearly all of their code, so together they cost what one does.
 package main
 
@@ -9,14 +9,18 @@ import (
 	"path/filepath"
 
 	ctr "github.com/containerd/containerd/v2/cmd/ctr/app"
+	"kagent.sh/components/containerd/importer"
 
 	"github.com/containerd/containerd/v2/cmd/containerd/command"
 )
 
 func main() {
 	name, run := "containerd", command.App().Run
-	if filepath.Base(os.Args[0]) == "ctr" {
+	switch filepath.Base(os.Args[0]) {
+	case "ctr":
 		name, run = "ctr", ctr.New().Run
+	case "image-import":
+		name, run = "image-import", importer.Run
 	}
 	if err := run(context.Background(), os.Args); err != nil {
 		_, _ = fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)

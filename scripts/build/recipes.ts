@@ -116,7 +116,7 @@ export const recipes: readonly Recipe[] = [
         package: '.',
         tags: ['urfave_cli_no_docs', 'static_build', 'osusergo', 'netgo', 'grpcnotrace'],
         stamps: containerdStamps,
-        links: ['ctr'],
+        links: ['ctr', 'image-import'],
       }),
       program('containerd-shim-runc-v2', {
         package: './shim',

@@ -5,7 +5,7 @@
  *   join ─▶ load-balancer ─▶ kubelet, kube-proxy, flanneld ─▶ cni ─▶ node-ready
  *   containerd ─▶ images, kubelet
  *   join ─▶ resolv-conf ─▶ kubelet
- *   registries ─▶ kubelet
+ *   registries ─▶ images, kubelet
  *   join ─▶ channel
  *   node-ready ─▶ cluster-dns, offline-memory
  */
@@ -98,8 +98,12 @@ export function createAgent(options: AgentOptions): readonly Component[] {
     after: ['join', ...after.server],
     membership,
     onLeave() {
-      membership.forget();
-      offline.forget();
+      try {
+        membership.forget();
+        offline.forget();
+      } catch (error) {
+        log.warn('not all that this node was is forgotten', { error });
+      }
       options.onFatal(new NodeRemovedError(membership.facts.nodeName));
     },
     async onJoinedAnew() {
@@ -125,13 +129,15 @@ export function createAgent(options: AgentOptions): readonly Component[] {
       log,
       events: options.events,
     }),
-    imagesComponent('images', ['containerd'], {
+    imagesComponent('images', ['containerd', 'registries'], {
       socketPath: runPaths.containerdSocket,
       binDir: joinPath(options.currentDir, 'bin'),
       bundledDir: joinPath(options.currentDir, 'images'),
       userDir: paths.agent.images,
       recordPath: joinPath(paths.agent.dir, 'images.json'),
+      snapshotter: config.snapshotter,
       log,
+      events: options.events,
     }),
     resolvConfOf(options, membership),
     ...Object.values(node),
@@ -194,7 +200,7 @@ async function restart(component: Component): Promise<void> {
 
 function offlineBootOf({ config, paths, remembers, kubernetesVersion, log }: AgentOptions, membership: Membership) {
   const { balancedUrl } = membership;
-  if (balancedUrl === undefined || remembers !== true) return noOfflineBoot(paths);
+  if (balancedUrl === undefined || remembers !== true) return noOfflineBoot(paths, log);
   return offlineBoot({
     after: ['node-ready'],
     paths,
@@ -277,6 +283,7 @@ function nodePrograms(
         protectKernelDefaults: config.protectKernelDefaults || config.profile === 'cis',
         isHardened: config.profile === 'cis',
         ownNode: membership.ownNode,
+        log: options.log,
         credentialProvider: {
           binDir: config.imageCredentialProviderBinDir,
           config: config.imageCredentialProviderConfig,

@@ -1,7 +1,7 @@
 import type { Component, NotReady } from '../shared/component/component.ts';
 import { task } from '../shared/component/component.ts';
 import type { EventLog } from '../shared/events/events.ts';
-import { readFileIfExists } from '../shared/files/files.ts';
+import { readFileIfReadable } from '../shared/files/files.ts';
 import { contains } from '../shared/ipv4/ipv4.ts';
 import type { Log, LogLevel } from '../shared/log/log.ts';
 import type { Paths } from '../shared/paths.ts';
@@ -74,8 +74,8 @@ function helloOf({ membership, config, kubernetesVersion, podProbes }: NodeChann
     type: 'hello',
     version,
     kubernetesVersion,
-    machineId: readFileIfExists('/etc/machine-id')?.trim() ?? '',
-    bootId: readFileIfExists('/proc/sys/kernel/random/boot_id')?.trim() ?? '',
+    machineId: readFileIfReadable('/etc/machine-id')?.trim() ?? '',
+    bootId: readFileIfReadable('/proc/sys/kernel/random/boot_id')?.trim() ?? '',
     run: processRun(process.pid),
     internalIps: [membership.facts.nodeIp],
     externalIps: config.nodeExternalIp,

@@ -43,7 +43,10 @@ export function offlineBoot(options: OfflineBootOptions): OfflineBoot {
     log,
   });
   return {
-    prepare: async () => ({ alsoTrustedPem: await offline.prepare() }),
+    async prepare() {
+      const alsoTrustedPem = await offline.prepare();
+      return alsoTrustedPem === undefined ? {} : { alsoTrustedPem };
+    },
     fallback: { fallback: offline },
     components: [offline.memoryComponent({ after, apiserverUrl, serverCaPath, needsServiceAccounts })],
     forget: () => offline.forget(),
@@ -51,8 +54,14 @@ export function offlineBoot(options: OfflineBootOptions): OfflineBoot {
 }
 
 /** What an earlier start may have remembered goes: Secrets are in it. */
-export function noOfflineBoot(paths: Paths): OfflineBoot {
-  const forget = () => rmSync(paths.agent.offline, { recursive: true, force: true });
+export function noOfflineBoot(paths: Paths, log: Log): OfflineBoot {
+  const forget = () => {
+    try {
+      rmSync(paths.agent.offline, { recursive: true, force: true });
+    } catch (error) {
+      log.warn('what this node remembered is not removed; Secrets are in it', { path: paths.agent.offline, error });
+    }
+  };
   const prepare = async () => {
     forget();
     return {};

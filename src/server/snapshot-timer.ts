@@ -67,7 +67,10 @@ export function snapshotTimer(options: SnapshotTimerOptions): Component {
     name: 'datastore-snapshots',
     after: ['datastore'],
     async start() {
-      await records.adopt({ dir, baseName, nodeName });
+      // What cannot be written down now stays for a person to remove.
+      await records.adopt({ dir, baseName, nodeName }).catch((error: unknown) => {
+        log.warn('snapshots of an earlier kagent not taken over', { dir, error });
+      });
       cron = new Cron(schedule, { protect: true, unref: true }, save);
       if (await isMissed(cron)) catchUp = setTimeout(() => void cron?.trigger(), catchUpMs).unref();
       condition.set('True', 'Scheduled', '');

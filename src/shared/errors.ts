@@ -28,3 +28,27 @@ export function messageOf(error: unknown): string {
 export function systemCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
+
+/** What the system says of a file that kagent cannot do without, for a person; undefined for any other error. */
+export function sentenceOf(error: unknown): string | undefined {
+  const code = systemCode(error);
+  if (code === undefined || !(error instanceof Error) || !('syscall' in error)) return undefined;
+  const { path, dest } = error as NodeJS.ErrnoException & { readonly dest?: string };
+  if (path === undefined) return undefined;
+  const file = dest ?? path;
+  return `${file}: ${reasons[code] ?? error.message}; see what is there ('ls -ld ${file}'), put it right and start again`;
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EISDIR: 'a folder is where a file belongs (EISDIR)',
+  ENOTDIR: 'a part of the path is not a folder (ENOTDIR)',
+  EEXIST: 'something else is where a folder belongs, or a link that leads nowhere (EEXIST)',
+  ELOOP: 'its links lead in a circle (ELOOP)',
+  ENOENT: 'it is not there (ENOENT)',
+  EACCES: 'it is closed to kagent (EACCES)',
+  EPERM: 'it may not be changed (EPERM)',
+  EROFS: 'its file system is read-only (EROFS)',
+  ENOSPC: 'its disk is full (ENOSPC)',
+  EDQUOT: "its owner's share of the disk is used up (EDQUOT)",
+  EIO: 'its disk does not answer as it should (EIO)',
+};

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { copyFile, cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { openBundle } from '../../src/shared/assets/assets.ts';
 import { askStatus, hasStarted, type DaemonStatus } from '../../src/shared/daemon/daemon.ts';
 import { defaultDataDir, runPaths } from '../../src/shared/paths.ts';
@@ -274,8 +274,9 @@ export async function keepLogsAndWipe(lab: Lab, boxes: readonly Box[], scenario:
       const kept = join(repository, 'dist/e2e', scenario, boxes.length === 1 ? '' : host.name);
       const logs = join(host.dir, 'disk', defaultDataDir, 'logs');
       await mkdir(kept, { recursive: true });
-      const files = await readdir(logs).catch(() => []);
-      for (const file of files) await copyFile(join(logs, file), join(kept, basename(file)));
+      const entries = await readdir(logs, { withFileTypes: true }).catch(() => []);
+      for (const { name } of entries.filter((entry) => entry.isFile()))
+        await copyFile(join(logs, name), join(kept, name));
     }
   } finally {
     await lab.wipe();

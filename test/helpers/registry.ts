@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { extract } from 'tar-stream';
+import { onTestFinished } from 'vitest';
 import { writeImage } from '../../scripts/build/oci.ts';
 import { openPki } from '../../src/server/pki/pki.ts';
 import { freePort } from './etcd-servers.ts';
@@ -60,20 +61,40 @@ function storageConfig(dir: string, addr: string, tls?: object) {
 
 /** Puts images that say their word into the store, by a registry that runs as long as that takes. */
 export async function pushImages(dir: string, program: string, words: Readonly<Record<string, string>>): Promise<void> {
-  const port = await freePort();
+  const { stop } = await registryWith(dir, program, words);
+  await stop();
+}
+
+/** @returns the address of a registry that has these images until the test ends, without TLS or passwords */
+export async function serveImages(
+  dir: string,
+  program: string,
+  words: Readonly<Record<string, string>>,
+): Promise<string> {
+  const { address, stop } = await registryWith(dir, program, words);
+  onTestFinished(stop);
+  return address;
+}
+
+async function registryWith(dir: string, program: string, words: Readonly<Record<string, string>>) {
+  const address = `127.0.0.1:${await freePort()}`;
   const config = join(dir, 'push.json');
   await mkdir(dir, { recursive: true });
-  await writeFile(config, JSON.stringify(storageConfig(dir, `127.0.0.1:${port}`)));
+  await writeFile(config, JSON.stringify(storageConfig(dir, address)));
   const registry = spawn(program, ['serve', config], { stdio: 'ignore', env: { OTEL_TRACES_EXPORTER: 'none' } });
+  const stop = async () => {
+    const ended = once(registry, 'close');
+    if (registry.kill()) await ended;
+  };
   try {
-    const url = `http://127.0.0.1:${port}/v2/`;
+    const url = `http://${address}/v2/`;
     await eventually(async () => (await fetch(url)).ok, { what: 'the registry' });
     for (const [name, word] of Object.entries(words)) await push(`${url}${name}`, await imageOf(dir, program, word));
-  } finally {
-    const ended = once(registry, 'close');
-    registry.kill();
-    await ended;
+  } catch (error) {
+    await stop();
+    throw error;
   }
+  return { address, stop };
 }
 
 /** @returns its blobs and index by their names in the archive */

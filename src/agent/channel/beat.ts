@@ -5,7 +5,7 @@ import { availableParallelism, loadavg, release, totalmem, uptime } from 'node:o
 import { basename } from 'node:path';
 import { mem } from 'systeminformation/lib/memory.js';
 import { isToBeTold, type NotReady } from '../../shared/component/component.ts';
-import { readFileIfExists } from '../../shared/files/files.ts';
+import { readFileIfReadable } from '../../shared/files/files.ts';
 import type { ProcessStatus } from '../../shared/process/process.ts';
 import type { Facts } from '../../shared/protocol/channel.ts';
 import type { ChannelOptions } from './channel.ts';
@@ -59,7 +59,7 @@ export function createLook({ processes, notReady, dataDir, certificatePaths }: L
 
 /** What of a box does not change while it is up. */
 export function factsOf(): Facts {
-  const name = /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(readFileIfExists('/etc/os-release') ?? '')?.[1];
+  const name = /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(readFileIfReadable('/etc/os-release') ?? '')?.[1];
   return {
     os: name ?? 'Linux',
     kernel: release(),

@@ -9,9 +9,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock, type Clock } from '../../shared/clock.ts';
 import { conditionTracker, type Component } from '../../shared/component/component.ts';
+import { messageOf } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { closeCodes, type Beat, type Command, type Hello, type ServerAddress } from '../../shared/protocol/channel.ts';
-import { Connection } from './connection.ts';
+import { Connection, type Ending } from './connection.ts';
 
 export interface ChannelOptions {
   readonly after: readonly string[];
@@ -51,16 +52,24 @@ export function createChannel(options: ChannelOptions): Channel {
   let connection: Connection | undefined;
   let work = Promise.resolve();
 
+  const connect = async (url: string, signal: AbortSignal): Promise<Ending> => {
+    try {
+      connection = new Connection(url, options, () => {
+        condition.set('True', 'Connected', '');
+        log.info('connected to the server', { url });
+      });
+      return await connection.ended(signal);
+    } catch (error) {
+      return { code: 0, reason: messageOf(error) }; // a certificate that cannot be read: it may be there again
+    }
+  };
+
   const serve = async (signal: AbortSignal): Promise<void> => {
     for (let waitMs = firstWaitMs, attempt = 0; !signal.aborted; attempt++) {
       const urls = supervisorUrls();
       const url = urls[attempt % urls.length] ?? '';
       const bornMs = clock.monotonicMs();
-      connection = new Connection(url, options, () => {
-        condition.set('True', 'Connected', '');
-        log.info('connected to the server', { url });
-      });
-      const ending = await connection.ended(signal);
+      const ending = await connect(url, signal);
       connection = undefined;
       if (signal.aborted) return;
       if (clock.monotonicMs() - bornMs >= goodAfterMs) waitMs = firstWaitMs;

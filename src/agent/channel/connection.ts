@@ -55,13 +55,13 @@ export class Connection {
       perMessageDeflate: false,
     });
     this.#socket.on('open', () => {
-      this.#send(options.hello());
       this.#hear();
+      this.#attempt(() => this.#send(options.hello()));
     });
     this.#socket.on('message', (data: Buffer) => {
       this.#hear();
       const message = readMessage(FromServer, data.toString('utf8'));
-      if (message !== undefined) this.#handle(message); // else it is of a newer version
+      if (message !== undefined) this.#attempt(() => this.#handle(message)); // else it is of a newer version
     });
     this.#socket.on('error', (error) => (this.#failure = messageOf(error)));
   }
@@ -96,6 +96,15 @@ export class Connection {
       this.#failure = `nothing was heard for ${silenceMs / 1000} s`;
       this.#socket.terminate();
     }, silenceMs);
+  }
+
+  /** What goes wrong here, such as a disk that is full, is no reason to end. */
+  #attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#options.log.warn('a message of the channel was not dealt with', { error });
+    }
   }
 
   #handle(message: FromServer): void {

@@ -27,9 +27,13 @@ export interface ShutdownOptions {
  * @returns whether logind waits for the kubelet then, so that it can end pods by itself
  */
 export async function prepareShutdown(options: ShutdownOptions): Promise<boolean> {
-  const { host, journal, cgroupDriver } = options;
+  const { host, journal, cgroupDriver, log } = options;
   if (!isSystemd(host)) return false;
-  if (cgroupDriver === 'systemd') await writeScopeDropIn(options);
+  if (cgroupDriver === 'systemd') {
+    await writeScopeDropIn(options).catch((error: unknown) =>
+      log.warn('containers have no shorter time to stop at a shutdown', { file: scopeDropIn, error }),
+    );
+  }
   if (!(await answersForLogind(host))) return false;
   const reload = 'systemctl kill --signal=HUP systemd-logind.service || true'; // where it does not run, nothing is to be read
   journal.record(

@@ -8,6 +8,7 @@ import {
   isRenewalDue,
   matchingCertificate,
 } from '../../shared/certificates/certificates.ts';
+import { systemCode } from '../../shared/errors.ts';
 import { readFileIfExists, writeFileAtomicSync, writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Paths } from '../../shared/paths.ts';
 import type { ServerAddress } from '../../shared/protocol/channel.ts';
@@ -183,7 +184,11 @@ export function storeServers(
   const file = readIdentityFile(paths);
   if (file?.joined === undefined) return urls;
   const joined = { ...file.joined, ...urls };
-  if (JSON.stringify(joined) !== JSON.stringify(file.joined)) writeIdentityFile(paths, { ...file, joined });
+  try {
+    if (JSON.stringify(joined) !== JSON.stringify(file.joined)) writeIdentityFile(paths, { ...file, joined });
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error; // the disk: a start would know the servers of before
+  }
   return urls;
 }
 

@@ -126,7 +126,19 @@ export function createLoadBalancer(options: LoadBalancerOptions): LoadBalancer {
     if (fallback === undefined) return void client.destroy();
     fallen.add(client);
     client.once('close', () => fallen.delete(client));
-    fallback.answer(client);
+    try {
+      fallback.answer(client);
+    } catch (error) {
+      client.destroy();
+      log.warn('what this node remembers cannot be used', { error }); // a file of it cannot be read
+    }
+  };
+
+  const probeForEver = async (signal: AbortSignal): Promise<void> => {
+    while (!signal.aborted) {
+      await probeAll(signal).catch((error: unknown) => log.warn('servers are not probed', { error })); // no CA to read
+      await delay(probeAlone.everyMs, undefined, { signal }).catch(() => {}); // the stop
+    }
   };
 
   const probeAll = async (signal: AbortSignal): Promise<void> => {
@@ -160,7 +172,7 @@ export function createLoadBalancer(options: LoadBalancerOptions): LoadBalancer {
     async start() {
       server = createServer({ noDelay: true }, (client) => void serve(client));
       await listenOnPort(server, { address: '127.0.0.1', port }, (cause) => new BalancerPortTakenError(port, cause));
-      work = probeAll(stopping.signal);
+      work = probeForEver(stopping.signal);
       condition.set('True', 'Serving', '');
     },
     async stop() {

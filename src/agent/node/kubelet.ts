@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { commandLine, flagsOf, valueOf, type Flags } from '../../shared/arguments/arguments.ts';
-import { makeFolder, writeFileIfChanged } from '../../shared/files/files.ts';
+import { makeFolderIfPossible, writeFileIfChanged } from '../../shared/files/files.ts';
+import type { Log } from '../../shared/log/log.ts';
 import { runPaths, type Paths } from '../../shared/paths.ts';
 import { childEnvironment, processComponent, type Supervisor } from '../../shared/process/process.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
@@ -36,6 +37,7 @@ export interface KubeletOptions {
   /** Programs that know passwords of registries. */
   readonly credentialProvider: { readonly binDir: string | undefined; readonly config: string | undefined };
   readonly ownNode: OwnNodeOptions;
+  readonly log: Log;
   /** The node waits with a taint until the server has written its addresses. */
   readonly addressesComeFromServer: boolean;
 }
@@ -51,7 +53,7 @@ export function kubeletComponent(options: KubeletOptions) {
     after: options.after,
     supervisor: options.supervisor,
     specify: async () => {
-      for (const dir of [paths.agent.podManifests, operatorsDir]) makeFolder(dir, 0o700);
+      for (const dir of [paths.agent.podManifests, operatorsDir]) makeFolderIfPossible(dir, 0o700, options.log);
       const configuration = kubeletConfiguration({
         facts,
         clusterDns: settings.clusterDns,

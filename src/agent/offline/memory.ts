@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
+import { readFileIfReadable, writeFileAtomicSync } from '../../shared/files/files.ts';
 import { parseJson } from '../../shared/json/json.ts';
 import { isJson, keyOf, type KubeObject } from './kube.ts';
 import type { Resource } from './resources.ts';
@@ -43,7 +43,7 @@ export function createMemory(options: {
   const pathOf = (resource: Resource) => join(dir, `${resource.name}.json`);
 
   const load = (resource: Resource): Remembered | undefined => {
-    const text = readFileIfExists(pathOf(resource));
+    const text = readFileIfReadable(pathOf(resource));
     if (text === undefined) return undefined;
     try {
       const file = MemoryFile.parse(parseJson(text));

@@ -13,6 +13,7 @@
 import type { Socket } from 'node:net';
 import { systemClock, type Clock } from '../../shared/clock.ts';
 import type { Component } from '../../shared/component/component.ts';
+import { systemCode } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { createAnswerer, type Answerer } from './answerer.ts';
 import { createAnswers } from './answers.ts';
@@ -37,8 +38,11 @@ export interface OfflineOptions {
 }
 
 export interface Offline {
-  /** Makes the local certificate if there is none. @returns its PEM: whom the programs trust beside the server */
-  prepare(): Promise<string>;
+  /**
+   * Makes the local certificate if there is none.
+   * @returns its PEM: whom the programs trust beside the server; undefined if it cannot be had, and then nobody is answered
+   */
+  prepare(): Promise<string | undefined>;
   /** Takes a connection that reaches no server. */
   answer(client: Socket): void;
   /** A server is reached: from now on it answers. */
@@ -81,11 +85,16 @@ export function createOffline(options: OfflineOptions): Offline {
 
   return {
     async prepare() {
-      certificate = await localCertificate(dir, clock.now());
-      return certificate.certPem;
+      try {
+        certificate = await localCertificate(dir, clock.now());
+      } catch (error) {
+        if (systemCode(error) === undefined) throw error;
+        log.warn('this node would not start without its server', { dir, error });
+      }
+      return certificate?.certPem;
     },
     answer(client) {
-      if (answerer === undefined && !remembersNode()) return void client.destroy();
+      if (answerer === undefined && (certificate === undefined || !remembersNode())) return void client.destroy();
       answerer ??= begin();
       answerer.take(client);
     },

@@ -88,11 +88,11 @@ const maxHeaderLength = 8192;
 export function parseChallenges(header: string): readonly Challenge[] {
   return header
     .slice(0, maxHeaderLength)
-    .split(/,?\s*(?=(?:Bearer|Basic)\b)/i)
+    .split(/(?<=^|[\s,])(?=(?:Bearer|Basic)(?:\s|$))/i)
     .flatMap((text) => {
       const [, scheme, rest = ''] = /^(\w+)\s*(.*)$/s.exec(text) ?? [];
       if (scheme === undefined) return [];
-      const found = rest.matchAll(/(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]+))/g);
+      const found = rest.matchAll(/\b(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]+))/g);
       const parameters = Object.fromEntries(
         [...found].map(([, name = '', quoted, bare = '']) => [name, quoted ?? bare]),
       );

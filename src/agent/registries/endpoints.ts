@@ -1,4 +1,6 @@
-import type { Credentials, RegistriesFile, Rewrite, Tls } from './file.ts';
+import { apiRoot, authorityOf, isAt } from './address.ts';
+import type { Credentials, RegistriesFile, RegistryConfig, Tls } from './file.ts';
+import type { Rewrite } from './rewrite.ts';
 
 /** Where images of a registry are asked for. */
 export interface Endpoint {
@@ -24,49 +26,30 @@ export interface Registry {
 export function registriesOf(file: RegistriesFile, disableDefaultEndpoint: boolean): readonly Registry[] {
   return [...new Set([...file.mirrors.keys(), ...file.configs.keys()])].map((name) => {
     const { endpoints = [], rewrites = [] } = file.mirrors.get(name) ?? {};
-    const unique = [...new Map(endpoints.map((text) => [String(apiRoot(text).url), text])).values()];
-    const mirrors = unique.map((text): Endpoint => {
-      const { url, registry, overridesPath } = apiRoot(text);
-      return { url, overridesPath, ...configOf(file, registry), rewrites };
-    });
+    const mirrors = endpoints.map((text): Endpoint => ({ ...apiRoot(text), ...configOf(file, text), rewrites }));
+    const unique = mirrors.filter(({ url }, index) => mirrors.findIndex((one) => isSame(one.url, url)) === index);
     const itself: Endpoint = {
       url: name === '*' ? undefined : apiRoot(name).url,
       overridesPath: false,
       ...configOf(file, name),
       rewrites: [],
     };
-    const final = mirrors.at(-1);
+    const final = unique.at(-1);
     // Somebody who names the registry itself as its last mirror means the registry, with the rewrites.
-    const isItself = final !== undefined && String(final.url) === String(itself.url);
-    if (final !== undefined && (isItself || disableDefaultEndpoint))
-      return { name, mirrors: mirrors.slice(0, -1), last: final };
-    return { name, mirrors, last: itself };
+    if (final !== undefined && (isSame(final.url, itself.url) || disableDefaultEndpoint))
+      return { name, mirrors: unique.slice(0, -1), last: final };
+    return { name, mirrors: unique, last: itself };
   });
 }
 
-function configOf({ configs }: RegistriesFile, registry: string): Pick<Endpoint, 'tls' | 'credentials'> {
-  return configs.get(registry) ?? configs.get('*') ?? { credentials: undefined, tls: { skipVerify: false } };
+function isSame(one: URL | undefined, other: URL | undefined): boolean {
+  return one?.href === other?.href;
 }
 
-/** Docker Hub's name is not its address. */
-const dockerHub = { name: 'docker.io', host: 'registry-1.docker.io' };
-
-/** `mirror.example.com` → `https://mirror.example.com/v2`; a path of its own stays as it is. */
-export function apiRoot(text: string): {
-  readonly url: URL;
-  readonly registry: string;
-  readonly overridesPath: boolean;
-} {
-  const url = new URL(text.includes('://') ? text : `${isPlainLocal(text) ? 'http' : 'https'}://${text}`);
-  if (url.host === dockerHub.name) url.host = dockerHub.host;
-  const path = url.pathname.replace(/\/+$/, '');
-  const overridesPath = path !== '' && path !== '/v2';
-  url.pathname = overridesPath ? path : '/v2';
-  return { url, registry: url.host === dockerHub.host ? dockerHub.name : url.host, overridesPath };
-}
-
-/** Without a scheme, a registry on this box that is not at TLS's port speaks plain HTTP. */
-function isPlainLocal(text: string): boolean {
-  const [, host = '', port = '443'] = /^(\[[^\]]*\]|[^:/]*)(?::(\d+))?/.exec(text) ?? [];
-  return port !== '443' && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(host);
+/** By the name as it is written, which is all that k3s looks for, or else by one that means the same place. */
+function configOf({ configs }: RegistriesFile, address: string): RegistryConfig {
+  const exact = configs.get(authorityOf(address));
+  if (exact !== undefined) return exact;
+  const [, config] = [...configs].find(([name]) => name !== '*' && address !== '*' && isAt(name, address)) ?? [];
+  return config ?? configs.get('*') ?? { credentials: undefined, tls: { skipVerify: false } };
 }

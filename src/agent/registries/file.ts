@@ -1,9 +1,11 @@
 import { accessSync, constants } from 'node:fs';
 import * as z from 'zod';
 import { nearest, parseYaml, readConfigText, type YamlFile } from '../../shared/config/config.ts';
-import { systemCode } from '../../shared/errors.ts';
+import { messageOf, systemCode } from '../../shared/errors.ts';
 import { Secret } from '../../shared/secret.ts';
+import { isAddress } from './address.ts';
 import { RegistriesInvalidError } from './errors.ts';
+import { compileRewrite, type Rewrite } from './rewrite.ts';
 
 /** What `registries.yaml` says; keys are registries as image names begin: `docker.io`, `registry.example.com:5000`, `*`. */
 export interface RegistriesFile {
@@ -13,12 +15,6 @@ export interface RegistriesFile {
 export interface Mirror {
   readonly endpoints: readonly string[];
   readonly rewrites: readonly Rewrite[];
-}
-/** Of repository names; the first that changes one has its way. */
-export interface Rewrite {
-  readonly pattern: RegExp;
-  /** As JavaScript spells it: `mirror/$1`. */
-  readonly replacement: string;
 }
 export interface RegistryConfig {
   readonly credentials: Credentials | undefined;
@@ -61,14 +57,20 @@ const AuthForm = z.strictObject({
 const ConfigForm = z.strictObject({ auth: orNothing(AuthForm).optional(), tls: orNothing(TlsForm).optional() });
 const MirrorForm = z.strictObject({
   endpoint: z
-    .array(z.string().refine(isEndpoint, "it must be an address such as 'https://mirror.example.com'"))
+    .array(z.string().refine(isAddress, "it must be an address such as 'https://mirror.example.com'"))
     .default([]),
-  rewrite: z.record(z.string().refine(isPattern, 'it is not a regular expression'), z.string()).default({}),
+  rewrite: z.record(z.string(), z.string()).default({}),
 });
+const registryName = z
+  .string()
+  .refine(
+    (name) => name === '*' || isAddress(name),
+    "it must be a registry such as 'registry.example.com:5000', or '*'",
+  );
 const FileForm = orNothing(
   z.strictObject({
-    mirrors: orNothing(z.record(z.string(), orNothing(MirrorForm))).default({}),
-    configs: orNothing(z.record(z.string(), orNothing(ConfigForm))).default({}),
+    mirrors: orNothing(z.record(registryName, orNothing(MirrorForm))).default({}),
+    configs: orNothing(z.record(registryName, orNothing(ConfigForm))).default({}),
   }),
 );
 
@@ -77,20 +79,26 @@ const FileForm = orNothing(
  * @throws {UnreadableConfigError} @throws {RegistriesInvalidError} both name the line; neither has a value that may be secret
  * @see k3s docs "Private Registry Configuration"
  */
-export function readRegistries(path: string, { required }: { readonly required: boolean }): RegistriesFile {
+export async function readRegistries(
+  path: string,
+  { required }: { readonly required: boolean },
+): Promise<RegistriesFile> {
   const yaml = parseYaml(path, readConfigText(path, required), 'failsafe');
   const parsed = FileForm.safeParse(yaml.toJS() ?? {});
   const [issue] = parsed.error?.issues ?? [];
   if (issue !== undefined) throw errorOf(path, yaml, issue);
   const { mirrors = {}, configs = {} } = parsed.data ?? {};
+  const compiled = Object.entries(mirrors).map(async ([name, { endpoint, rewrite }]) => {
+    const rewrites = Object.entries(rewrite).map(async ([pattern, replacement]) => {
+      const key = ['mirrors', name, 'rewrite', pattern];
+      return await compileRewrite(pattern, replacement).catch((error: unknown) => {
+        throw new RegistriesInvalidError(path, yaml.lineOf(key), key.join('.'), notRegularExpression(error));
+      });
+    });
+    return [name, { endpoints: endpoint, rewrites: await Promise.all(rewrites) }] as const;
+  });
   return {
-    mirrors: mapValues(mirrors, ({ endpoint, rewrite }) => ({
-      endpoints: endpoint,
-      rewrites: Object.entries(rewrite).map(([pattern, text]) => ({
-        pattern: new RegExp(pattern, 'g'),
-        replacement: replacementOf(text),
-      })),
-    })),
+    mirrors: new Map(await Promise.all(compiled)),
     configs: mapValues(configs, ({ auth = {}, tls }) => ({
       credentials: credentialsOf(auth),
       tls: {
@@ -143,9 +151,10 @@ function credentialsOf(auth: z.infer<typeof AuthForm>): Credentials | undefined 
   return { kind: 'password', username, password: new Secret(password ?? '') };
 }
 
-/** k3s takes Go's form, in which `${1}` and `$1` are the first group. */
-function replacementOf(text: string): string {
-  return text.replaceAll(/\$\{(\d+)\}/g, '$$$1').replaceAll(/\$\{(\w+)\}/g, '$$<$1>');
+/** k3s takes Go's; what other programs have beyond it (`(?=`, `\\1`) is none of it. */
+function notRegularExpression(error: unknown): string {
+  const reason = messageOf(error).replace(/^error parsing regexp: /, '');
+  return `it is not a regular expression of Go's, which k3s takes: ${reason}`;
 }
 
 function mapValues<A, B>(record: Readonly<Record<string, A>>, map: (value: A) => B): ReadonlyMap<string, B> {
@@ -164,16 +173,4 @@ function isReadable(path: string): boolean {
 
 function isUserAndPassword(text: string): boolean {
   return Buffer.from(text, 'base64').toString('utf8').includes(':');
-}
-
-function isEndpoint(text: string): boolean {
-  return URL.canParse(text.includes('://') ? text : `https://${text}`);
-}
-
-function isPattern(text: string): boolean {
-  try {
-    return new RegExp(text) instanceof RegExp;
-  } catch {
-    return false;
-  }
 }

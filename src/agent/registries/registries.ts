@@ -10,14 +10,15 @@ import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { conditionTracker, type Component } from '../../shared/component/component.ts';
-import { messageOf } from '../../shared/errors.ts';
+import { messageOf, systemCode } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
-import { makeFolder, readFileIfExists, writeFileIfChanged } from '../../shared/files/files.ts';
+import { makeFolderIfPossible, readFileIfExists, writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { registriesOf, type Registry } from './endpoints.ts';
 import { readRegistries, type RegistriesFile } from './file.ts';
 import { hostsFile, hostsFileHead } from './hosts-file.ts';
 import { Relay } from './relay.ts';
+import { problemWith } from './request.ts';
 
 export interface RegistriesOptions {
   readonly path: string;
@@ -36,7 +37,7 @@ export interface RegistriesOptions {
 /** Looking costs microseconds; an editor has written its file by the next time. */
 const lookEveryMs = 2000;
 
-/** Ready when containerd can know. A file that is not sound ends a start, and changes nothing later. */
+/** Ready when containerd can know. A registries.yaml that is not sound ends a start, and changes nothing later. */
 export function createRegistries(options: RegistriesOptions): Component {
   const { path, log, events } = options;
   const condition = conditionTracker();
@@ -46,11 +47,19 @@ export function createRegistries(options: RegistriesOptions): Component {
   let inUse: RegistriesFile | undefined;
 
   const takeUp = async () => {
-    inUse = readRegistries(path, options);
+    inUse = await readRegistries(path, options);
     const registries = registriesOf(inUse, options.disableDefaultEndpoint);
+    for (const [registry, { tls }] of inUse.configs) {
+      const problem = problemWith(tls);
+      if (problem === undefined) continue;
+      log.warn('certificates of a registry cannot be used', { registry, problem });
+      const message = `${registry}: ${problem}; images are not pulled from there until they can be`;
+      events.record({ type: 'Warning', reason: 'RegistryCertificatesUnusable', regarding: 'registries.yaml', message });
+    }
+    makeFolderIfPossible(options.hostsDir, 0o755, log);
     const relayed = await relay.serve(registries);
     for (const left of writeHostsFiles(options.hostsDir, registries, relayed))
-      log.warn("somebody else's hosts.toml is in the way", { path: left });
+      log.warn('something else is where a hosts.toml belongs', { path: left });
     condition.set('True', 'Applied', '');
   };
 
@@ -95,16 +104,41 @@ function writeHostsFiles(
   registries: readonly Registry[],
   relayed: Parameters<typeof hostsFile>[1],
 ): readonly string[] {
-  makeFolder(dir, 0o755);
   const wanted = new Map(registries.map((one) => [one.name === '*' ? '_default' : one.name, hostsFile(one, relayed)]));
-  const isOthers = (name: string) =>
-    readFileIfExists(join(dir, name, 'hosts.toml'))?.startsWith(hostsFileHead) === false;
-  for (const { name } of readdirSync(dir, { withFileTypes: true }).filter((entry) => entry.isDirectory())) {
+  const isOthers = (name: string) => isOthersFile(join(dir, name, 'hosts.toml'));
+  for (const name of foldersIn(dir)) {
     if (!wanted.has(name) && !isOthers(name)) rmSync(join(dir, name, 'hosts.toml'), { force: true });
   }
-  const [others, ours] = [[...wanted.keys()].filter(isOthers), [...wanted].filter(([name]) => !isOthers(name))];
-  for (const [name, text] of ours) writeFileIfChanged(join(dir, name, 'hosts.toml'), text, 0o600);
-  return others.map((name) => join(dir, name, 'hosts.toml'));
+  return [...wanted].flatMap(([name, text]) => {
+    const path = join(dir, name, 'hosts.toml');
+    if (isOthers(name)) return [path];
+    try {
+      writeFileIfChanged(path, text, 0o600);
+      return [];
+    } catch (error) {
+      if (systemCode(error) !== 'ENOTDIR' && systemCode(error) !== 'EEXIST') throw error;
+      return [path]; // what should be its folder is none
+    }
+  });
+}
+
+function foldersIn(dir: string): readonly string[] {
+  try {
+    const entries = readdirSync(dir, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return [];
+  }
+}
+
+function isOthersFile(path: string): boolean {
+  try {
+    return readFileIfExists(path)?.startsWith(hostsFileHead) === false;
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return true; // a folder, a link to itself: none of ours
+  }
 }
 
 /** Differs when the file, or a certificate that it names, has changed. */
@@ -115,8 +149,13 @@ function stampOf(path: string, file: RegistriesFile | undefined): string {
 }
 
 function stampOfFile(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? 'none' : `${stat.ino}:${stat.size}:${stat.mtimeMs}`;
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    return stat === undefined ? 'none' : `${stat.ino}:${stat.size}:${stat.mtimeMs}`;
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return messageOf(error); // said when it is read
+  }
 }
 
 export { RegistriesInvalidError } from './errors.ts';

@@ -1,7 +1,9 @@
 import { request as requestHttp, Agent as HttpAgent, type IncomingMessage } from 'node:http';
+import { X509Certificate } from 'node:crypto';
 import { request as requestHttps, Agent as HttpsAgent } from 'node:https';
 import { readFileSync } from 'node:fs';
-import { createSecureContext } from 'node:tls';
+import { createSecureContext, type SecureContext } from 'node:tls';
+import { messageOf } from '../../shared/errors.ts';
 import { publicCas } from '../../shared/https/https.ts';
 import { isDirect, proxiesOf } from '../../shared/proxy/proxy.ts';
 import type { Tls } from './file.ts';
@@ -26,21 +28,15 @@ const maxTextBytes = 1024 * 1024;
 /**
  * Connections with the certificates of an endpoint, by way of the proxy that the environment names, if any.
  * @param direct what is reached without one, as `NO_PROXY` has it
+ * @throws {Error} with the files' names, if one cannot be read or is none
  */
-export function agentsFor({ caFile, certFile, keyFile, skipVerify }: Tls, direct: () => readonly string[]): Agents {
-  // As in containerd: what the system believes, and the endpoint's own CA.
-  const ca = publicCas();
-  const secureContext = createSecureContext({
-    ca: caFile === undefined ? ca : [...ca, readFileSync(caFile, 'utf8')],
-    ...(certFile !== undefined && { cert: readFileSync(certFile) }),
-    ...(keyFile !== undefined && { key: readFileSync(keyFile) }),
-    minVersion: 'TLSv1.2',
-  });
+export function agentsFor(tls: Tls, direct: () => readonly string[]): Agents {
+  const secureContext = secureContextOf(tls);
   const pair = (proxyEnv?: Record<string, string>) => {
     const options = { keepAlive: true, ...(proxyEnv !== undefined && { proxyEnv }) };
     return {
       http: new HttpAgent(options),
-      https: new HttpsAgent({ ...options, secureContext, rejectUnauthorized: !skipVerify }),
+      https: new HttpsAgent({ ...options, secureContext, rejectUnauthorized: !tls.skipVerify }),
     };
   };
   const straight = pair();
@@ -54,6 +50,35 @@ export function agentsFor({ caFile, certFile, keyFile, skipVerify }: Tls, direct
       }
     },
   };
+}
+
+/** What is wrong with the certificates that `registries.yaml` names for a registry, if anything is. */
+export function problemWith(tls: Tls): string | undefined {
+  if (tls.caFile === undefined && tls.certFile === undefined) return undefined;
+  try {
+    secureContextOf(tls);
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+function secureContextOf({ caFile, certFile, keyFile }: Tls): SecureContext {
+  try {
+    // As in containerd: what the system believes, and the endpoint's own CA.
+    const ca = publicCas();
+    const own = caFile === undefined ? [] : [readFileSync(caFile, 'utf8')];
+    for (const pem of own) new X509Certificate(pem); // or it throws: TLS passes over a CA that is none
+    return createSecureContext({
+      ca: [...ca, ...own],
+      ...(certFile !== undefined && { cert: readFileSync(certFile) }),
+      ...(keyFile !== undefined && { key: readFileSync(keyFile) }),
+      minVersion: 'TLSv1.2',
+    });
+  } catch (cause) {
+    const files = [caFile, certFile, keyFile].filter((file) => file !== undefined).join(', ');
+    throw new Error(`the certificates in ${files} cannot be used: ${messageOf(cause)}`, { cause });
+  }
 }
 
 export interface Answer {

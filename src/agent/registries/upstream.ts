@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
+import { apiRoot } from './address.ts';
 import { answerChallenge, type Authorization } from './challenge.ts';
-import { apiRoot, type Endpoint } from './endpoints.ts';
-import type { Rewrite } from './file.ts';
+import type { Endpoint } from './endpoints.ts';
 import { agentsFor, discard, follow, type Agents, type Ask } from './request.ts';
+import type { Rewrite } from './rewrite.ts';
 
 /** What containerd asks a registry's API, below its root: `/library/busybox/manifests/1.36`. */
 export interface ApiRequest {
@@ -18,11 +19,12 @@ const namespaceQuery = 'ns';
 /** An endpoint that is asked with what containerd cannot: credentials of its own, and other repository names. */
 export class Upstream {
   readonly #endpoint: Endpoint;
-  readonly #agents: Agents;
+  #agents: Agents | undefined;
   /** By repository: a token is for one. */
   readonly #authorizations = new Map<string, Authorization>();
 
   readonly #isItself: boolean;
+  readonly #direct: () => readonly string[];
 
   constructor(
     endpoint: Endpoint,
@@ -35,15 +37,16 @@ export class Upstream {
   ) {
     this.#endpoint = endpoint;
     this.#isItself = options.isItself;
-    this.#agents = agentsFor(endpoint.tls, options.direct);
+    this.#direct = options.direct;
   }
 
-  /** The registry's answer, whatever it is. @throws where there is none */
+  /** The registry's answer, whatever it is. @throws where there is none, or its certificates cannot be used */
   async fetch(request: ApiRequest, signal: AbortSignal): Promise<IncomingMessage> {
     const { credentials } = this.#endpoint;
     const url = this.urlOf(request);
     const repository = repositoryOf(request.path) ?? '';
-    const ask = (one: Ask) => follow(one, this.#agents, signal);
+    const agents = (this.#agents ??= agentsFor(this.#endpoint.tls, this.#direct)); // certificates that are no good are for who pulls there
+    const ask = (one: Ask) => follow(one, agents, signal);
     const attempt = async (headers: Ask['headers']) => {
       const { response, origin } = await ask({ method: request.method, url, headers });
       // Somebody else's question is not handed on either: whoever reads it would answer it with what is for this registry.
@@ -74,7 +77,7 @@ export class Upstream {
   }
 
   close(): void {
-    this.#agents.close();
+    this.#agents?.close();
   }
 }
 
@@ -86,8 +89,8 @@ function repositoryOf(path: string): string | undefined {
 export function rewritten(path: string, rewrites: readonly Rewrite[]): string {
   const repository = repositoryOf(path);
   if (repository === undefined) return path;
-  for (const { pattern, replacement } of rewrites) {
-    const name: string = repository.replaceAll(pattern, replacement);
+  for (const rewrite of rewrites) {
+    const name = rewrite.apply(repository);
     if (name !== repository) return `/${name}${path.slice(repository.length + 1)}`;
   }
   return path;

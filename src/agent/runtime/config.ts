@@ -66,6 +66,12 @@ disabled_plugins = [${disabledPlugins.map((name) => text(name)).join(', ')}]
   [plugins.'io.containerd.cri.v1.images'.registry]
     config_path = ${text(settings.registryHostsDir)}
 
+# What pulls unpack with: without it containerd takes overlayfs, whatever the CRI is told.
+[[plugins.'io.containerd.transfer.v1.local'.unpack_config]]
+  platform = 'linux'
+  snapshotter = ${text(settings.snapshotter)}
+  differ = 'walking'
+
 [plugins.'io.containerd.cri.v1.runtime']
   restrict_oom_score_adj = ${settings.restrictOomScoreAdj}
   # Pods' network namespaces where nobody else has any, so that all in it may be taken away.

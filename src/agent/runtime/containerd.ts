@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeFolder, writeFileIfChanged } from '../../shared/files/files.ts';
+import { makeFolderIfPossible, writeFileIfChanged } from '../../shared/files/files.ts';
 import { runPaths, type Paths } from '../../shared/paths.ts';
 import { childEnvironment } from '../../shared/process/process.ts';
 import { processComponent, type Supervisor } from '../../shared/process/process.ts';
@@ -45,7 +45,8 @@ export function containerdComponent(options: ContainerdOptions) {
       const dropInDir = join(etc, 'conf.d');
       refuseTemplates(etc, dropInDir);
       // containerd watches the folder of CNI configurations only if it is there when it starts.
-      for (const dir of [registryHostsDir, dropInDir, options.cniConfDir]) makeFolder(dir, 0o755);
+      for (const dir of [registryHostsDir, dropInDir, options.cniConfDir])
+        makeFolderIfPossible(dir, 0o755, options.log);
       const config = containerdConfig({
         rootDir: paths.agent.containerd,
         stateDir: runPaths.containerd,

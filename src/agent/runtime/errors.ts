@@ -17,9 +17,18 @@ export class ImageImportError extends KagentError {
   readonly fault = 'operator';
   readonly archive: string;
 
-  constructor(archive: string, reason: string) {
-    super(`the images in ${archive} could not be imported: ${reason}; replace or remove the file`);
+  constructor(archive: string, reason: string, options?: { readonly cause?: unknown }) {
+    super(`the images in ${archive} could not be imported: ${reason}; replace or remove the file`, options);
     this.archive = archive;
+  }
+}
+
+export class ImageListError extends KagentError {
+  readonly code = 'IMAGE_LIST_FAILED';
+  readonly fault = 'operator';
+
+  constructor(list: string, reason: string, options?: { readonly cause?: unknown }) {
+    super(`not every image in the list ${list} is there: ${reason}`, options);
   }
 }
 

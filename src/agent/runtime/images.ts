@@ -1,132 +1,162 @@
-import { execFile } from 'node:child_process';
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { task, type Component } from '../../shared/component/component.ts';
-import { messageOf, systemCode } from '../../shared/errors.ts';
-import { makeFolder, readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
-import type { Log } from '../../shared/log/log.ts';
-import { childEnvironment } from '../../shared/process/process.ts';
-import { archiveImageNames } from './archive.ts';
-import { kubernetesNamespace, listImages } from './containerd-api.ts';
-import { ImageImportError } from './errors.ts';
+import { basename } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { conditionTracker, type Component } from '../../shared/component/component.ts';
+import { messageOf } from '../../shared/errors.ts';
+import type { EventLog } from '../../shared/events/events.ts';
+import { makeFolderIfPossible } from '../../shared/files/files.ts';
+import { imageFilesIn, isSameFile, type ImageFile } from './image-files.ts';
+import { Importer, type ImporterOptions } from './image-import.ts';
+import { pullList } from './image-list.ts';
 
-export interface ImagesOptions {
-  readonly socketPath: string;
-  readonly binDir: string;
+export interface ImagesOptions extends ImporterOptions {
   /** What travels with kagent: a start fails without it. */
   readonly bundledDir: string;
-  /** What a person put on the node: a bad file is a warning. */
+  /** What a person put on the node, also while it runs: a bad file is a warning. */
   readonly userDir: string;
-  /** Which archives were imported, and what was in them. */
-  readonly recordPath: string;
-  readonly log: Log;
+  readonly events: EventLog;
 }
 
-/** An archive on record: the file as it was, and the names it gave. */
-interface Imported {
-  readonly sizeBytes: number;
-  readonly modifiedMs: number;
-  readonly names: readonly string[];
+/** What has become of a file of the person's. */
+interface Taken {
+  readonly file: ImageFile;
+  readonly problem?: string;
+  readonly failures: number;
+  /** Of `performance.now()`. */
+  readonly retryAtMs: number;
 }
-type ImportRecord = Readonly<Record<string, Imported>>;
 
-const archiveName = /\.(tar|tgz|tar\.gz|tar\.zst|tar\.zstd)$/;
-const pinned = 'io.cri-containerd.pinned=pinned'; // the kubelet's image collection leaves these alone
-const run = promisify(execFile);
+/** Looking costs microseconds. A file that has not changed by the next time is whole. */
+const lookEveryMs = 2000;
+const firstRetryMs = 60_000;
+const maxRetryMs = 900_000;
+/** Reading, decompressing and unpacking are the processor's work. */
+const atOnce = 2;
 
+/** Ready when the archives that are there at the start are imported; lists are pulled, and new files taken, while it runs. */
 export function imagesComponent(name: string, after: readonly string[], options: ImagesOptions): Component {
-  return task(name, after, async (signal, saysWait) => {
-    saysWait('Importing', `imports the image archives of ${options.bundledDir} and ${options.userDir} into containerd`);
-    const imported = await importArchives(options, signal);
-    if (imported.length > 0) options.log.info('images imported', { archives: imported });
-  });
-}
+  const condition = conditionTracker();
+  const stopping = new AbortController();
+  let work: Promise<unknown> = Promise.resolve();
 
-/**
- * Imports, side by side, every archive whose images containerd does not have or whose file has changed.
- * @returns the archives that were imported
- * @throws {ImageImportError} for a bundled one
- */
-export async function importArchives(options: ImagesOptions, signal: AbortSignal): Promise<readonly string[]> {
-  makeFolder(options.userDir, 0o700);
-  const bundled = archivesIn(options.bundledDir);
-  const user = archivesIn(options.userDir);
-  if (bundled.length + user.length === 0) return [];
-  const record = readRecord(options.recordPath);
-  const present = new Set((await listImages(options.socketPath, signal)).map((image) => image.name));
-  const missing = (path: string) => {
-    const known = record[path];
-    return known === undefined || !isSameFile(known, path) || !known.names.every((name) => present.has(name));
+  const follow = async (folder: ImageFolder, onLook: () => void) => {
+    while (!stopping.signal.aborted) {
+      await delay(lookEveryMs, undefined, { signal: stopping.signal, ref: false }).catch(() => {}); // the stop
+      await folder.takeSettled(stopping.signal);
+      onLook();
+    }
   };
-  const done = await Promise.all([
-    ...bundled.filter(missing).map((path) => importArchive(path, options, signal)),
-    ...user.filter(missing).map((path) => importUserArchive(path, options, signal)),
-  ]);
-  const fresh = done.flat();
-  if (fresh.length > 0) {
-    const kept = Object.entries(record).filter(([path]) => bundled.includes(path) || user.includes(path));
-    writeFileAtomicSync(options.recordPath, JSON.stringify(Object.fromEntries([...kept, ...fresh]), null, 2), 0o600);
-  }
-  return fresh.map(([path]) => path);
+
+  return {
+    name,
+    after,
+    async start(signal) {
+      const { bundledDir, userDir } = options;
+      condition.set('False', 'Importing', `imports the image archives of ${bundledDir} and ${userDir} into containerd`);
+      const importer = new Importer(options);
+      const bundled = imageFilesIn(options.bundledDir).filter(({ kind }) => kind === 'archive');
+      const missing = await importer.missing(bundled, signal);
+      await Promise.all(missing.map((archive) => importer.import(archive, signal)));
+      importer.keep();
+      makeFolderIfPossible(options.userDir, 0o700, options.log); // people shall find it
+      const archives = new ImageFolder({ ...options, importer, takes: ({ kind }) => kind !== 'list' });
+      const lists = new ImageFolder({ ...options, importer, takes: ({ kind }) => kind === 'list' });
+      await archives.takeAll(signal);
+      const report = () => condition.set('True', 'Imported', [...archives.problems(), ...lists.problems()].join('; '));
+      report();
+      // Pulling may take long, and archives do not wait for it.
+      work = Promise.all([follow(archives, report), follow(lists, report)]);
+    },
+    async stop() {
+      stopping.abort();
+      await work;
+    },
+    health: () => condition.current(),
+  };
 }
 
-type RecordEntry = readonly [path: string, imported: Imported];
+interface FolderOptions extends ImagesOptions {
+  readonly importer: Importer;
+  /** Which files of the folder it sees to. */
+  readonly takes: (file: ImageFile) => boolean;
+}
 
-async function importArchive(path: string, options: ImagesOptions, signal: AbortSignal): Promise<RecordEntry[]> {
-  try {
-    const { size, mtimeMs } = statSync(path);
-    const args = ['--address', options.socketPath, '-n', kubernetesNamespace, 'images', 'import', '--label', pinned];
-    // Twice as fast, but it does not unpack a compressed archive.
-    if (path.endsWith('.tar')) args.push('--local');
-    const importing = run(join(options.binDir, 'ctr'), [...args, path], {
-      env: childEnvironment('ctr', { path: options.binDir, direct: [] }),
-      signal,
+/** The person's files, and what has become of each. */
+class ImageFolder {
+  readonly #options: FolderOptions;
+  /** By path, as of the last look. */
+  #seen: ReadonlyMap<string, ImageFile> = new Map();
+  readonly #taken = new Map<string, Taken>();
+
+  constructor(options: FolderOptions) {
+    this.#options = options;
+  }
+
+  /** Each with its file's name. */
+  problems(): readonly string[] {
+    return [...this.#taken].flatMap(([path, { problem }]) =>
+      problem === undefined ? [] : [`${basename(path)}: ${problem}`],
+    );
+  }
+
+  async takeAll(signal: AbortSignal): Promise<void> {
+    await this.#takeThese(this.#look(), signal);
+  }
+
+  /** What is new or changed and was so at the last look, and what failed long enough ago. Rejects with nothing. */
+  async takeSettled(signal: AbortSignal): Promise<void> {
+    const before = this.#seen;
+    const due = this.#look().filter((file) => {
+      const taken = this.#taken.get(file.path);
+      if (taken !== undefined && isSameFile(file, taken.file) && file.kind === taken.file.kind)
+        return taken.problem !== undefined && performance.now() >= taken.retryAtMs;
+      return isSameFile(file, before.get(file.path));
     });
-    const [names] = await Promise.all([archiveImageNames(path), importing]);
-    return [[path, { sizeBytes: size, modifiedMs: mtimeMs, names }]];
-  } catch (error) {
-    signal.throwIfAborted();
-    throw new ImageImportError(path, lastLine(error));
+    if (due.length === 0) return;
+    await this.#takeThese(due, signal).catch((error: unknown) => {
+      if (!signal.aborted) this.#options.log.warn('images not looked after', { error }); // containerd is away: next time
+    });
   }
-}
 
-async function importUserArchive(path: string, options: ImagesOptions, signal: AbortSignal): Promise<RecordEntry[]> {
-  try {
-    return await importArchive(path, options, signal);
-  } catch (error) {
-    signal.throwIfAborted();
-    options.log.warn('image archive not imported', { archive: path, error });
-    return [];
+  #look(): readonly ImageFile[] {
+    const files = imageFilesIn(this.#options.userDir).filter(this.#options.takes);
+    this.#seen = new Map(files.map((file) => [file.path, file]));
+    for (const path of this.#taken.keys()) if (!this.#seen.has(path)) this.#taken.delete(path);
+    return files;
   }
-}
 
-function archivesIn(dir: string): readonly string[] {
-  try {
-    return readdirSync(dir)
-      .filter((name) => archiveName.test(name))
-      .toSorted()
-      .map((name) => join(dir, name));
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return [];
-    throw error;
+  async #takeThese(files: readonly ImageFile[], signal: AbortSignal): Promise<void> {
+    const { importer } = this.#options;
+    const archives = files.filter(({ kind }) => kind === 'archive');
+    const missing = new Set(await importer.missing(archives, signal));
+    const waiting = files.values();
+    const takeNext = async () => {
+      for (const file of waiting) await this.#take(file, missing.has(file), signal);
+    };
+    await Promise.all(Array.from({ length: atOnce }, takeNext));
+    importer.keep();
   }
-}
 
-function isSameFile(known: Imported, path: string): boolean {
-  const { size, mtimeMs } = statSync(path);
-  return size === known.sizeBytes && mtimeMs === known.modifiedMs;
-}
-
-function readRecord(path: string): ImportRecord {
-  try {
-    return JSON.parse(readFileIfExists(path) ?? '{}') as ImportRecord;
-  } catch {
-    return {}; // unreadable: everything is imported again, which is harmless
+  async #take(file: ImageFile, isMissing: boolean, signal: AbortSignal): Promise<void> {
+    try {
+      if (file.kind === 'unusable') throw new Error(file.problem);
+      if (file.kind === 'list') await pullList(file.path, this.#options, signal);
+      else if (isMissing) await this.#options.importer.import(file, signal);
+      this.#taken.set(file.path, { file, failures: 0, retryAtMs: Infinity });
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#fail(file, messageOf(error));
+    }
   }
-}
 
-function lastLine(error: unknown): string {
-  const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
-  return said.split('\n').at(-1) || messageOf(error);
+  #fail(file: ImageFile, problem: string): void {
+    const before = this.#taken.get(file.path);
+    const failures = (before?.failures ?? 0) + 1;
+    const retryAtMs = performance.now() + Math.min(firstRetryMs * 2 ** (failures - 1), maxRetryMs);
+    this.#taken.set(file.path, { file, problem, failures, retryAtMs });
+    if (before?.problem === problem) return; // said already
+    const { log, events } = this.#options;
+    log.warn('file of images not taken', { file: file.path, problem });
+    const message = `${file.path}: ${problem}`;
+    events.record({ type: 'Warning', reason: 'ImageFileNotTaken', regarding: 'agent/images', message });
+  }
 }

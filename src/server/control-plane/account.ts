@@ -115,8 +115,12 @@ function reasonInFolder(folder: string, uid: number): string | undefined {
 
 function reasonInOwnDir({ program, ownDir }: AccountOptions, uid: number): string | undefined {
   if (ownDir === undefined) return undefined;
-  makeFolder(ownDir, 0o700);
-  chownSync(ownDir, uid, uid);
+  try {
+    makeFolder(ownDir, 0o700);
+    chownSync(ownDir, uid, uid);
+  } catch (error) {
+    return `${ownDir} cannot be given to user ${uid}: ${messageOf(error)}`;
+  }
   const closed = unreachableFile([ownDir], uid);
   return closed === undefined ? undefined : `${program} writes to ${ownDir}, and ${closed} is closed to user ${uid}`;
 }

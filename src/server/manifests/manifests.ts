@@ -13,7 +13,7 @@ import { systemClock } from '../../shared/clock.ts';
 import { conditionTracker, type Component } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
-import { makeFolder, writeFileIfChanged } from '../../shared/files/files.ts';
+import { makeFolderIfPossible, writeFileIfChanged } from '../../shared/files/files.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { KubeClient } from '../control-plane/control-plane.ts';
@@ -62,14 +62,16 @@ export function createManifests(options: ManifestsOptions): Component {
       folder: new ManifestFolder({ ...shared, dir, applier: createApplier(kube), pruner: createPruner(shared) }),
     };
   };
+  let unwritten: readonly string[] = [];
   const tell = (failures: readonly string[]) => {
-    const [first = '', ...others] = failures;
+    const [first = '', ...others] = [...unwritten, ...failures];
     const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
-    if (failures.length === 0) condition.set('True', 'Applied', '');
+    if (first === '') condition.set('True', 'Applied', '');
     else condition.set('False', 'NotApplied', first + more);
   };
   const pass = async (folder: ManifestFolder, signal: AbortSignal) => {
     try {
+      if (unwritten.length > 0) unwritten = writePackaged(dir, packaged);
       const result = await folder.pass(signal);
       tell(folder.failures());
       return result;
@@ -83,18 +85,24 @@ export function createManifests(options: ManifestsOptions): Component {
     name: 'manifests',
     after: options.after,
     async start(signal) {
-      const isNewFolder = makeFolder(dir, 0o700);
+      const isNewFolder = makeFolderIfPossible(dir, 0o700, log);
       const { records, folder } = await open();
-      await leaveOut({ dir, records, disabled: options.disabled, isPackaged });
+      await leaveOut({ dir, records, disabled: options.disabled, isPackaged, log });
       if (isNewFolder) await forgetFiles(records, log);
-      for (const { name, text } of packaged) writeFileIfChanged(join(dir, `${name}.yaml`), text, 0o600);
       condition.set(
         'False',
         'Applying',
         "applies kagent's own manifests; kube-apiserver has not taken all of them yet",
       );
-      await folder.applyPackaged(signal);
-      tell(folder.failures());
+      unwritten = writePackaged(dir, packaged);
+      for (const problem of unwritten) log.warn('packaged manifest not written', { problem });
+      try {
+        await folder.applyPackaged(signal);
+        tell(folder.failures());
+      } catch (error) {
+        signal.throwIfAborted();
+        tell([messageOf(error)]); // the folder cannot be read: following it tries again
+      }
       work = follow({
         pass: (passSignal) => pass(folder, passSignal),
         dirs: () => folder.dirs(),
@@ -110,17 +118,36 @@ export function createManifests(options: ManifestsOptions): Component {
   };
 }
 
+/** @returns what could not be written, a sentence each */
+function writePackaged(dir: string, packaged: readonly { readonly name: string; readonly text: string }[]) {
+  return packaged.flatMap(({ name, text }) => {
+    try {
+      writeFileIfChanged(join(dir, `${name}.yaml`), text, 0o600);
+      return [];
+    } catch (error) {
+      return [`${name}.yaml: it cannot be written: ${messageOf(error)}`];
+    }
+  });
+}
+
 /** Files that kagent wrote at an earlier start and does not want now; their objects follow. */
 async function leaveOut(options: {
   readonly dir: string;
   readonly records: Records;
   readonly disabled: readonly string[];
   readonly isPackaged: (file: string) => boolean;
+  readonly log: Log;
 }): Promise<void> {
-  const { dir, records, disabled, isPackaged } = options;
+  const { dir, records, disabled, isPackaged, log } = options;
   const retired = [...records.all()].filter(([file, record]) => record.isPackaged && !isPackaged(file));
   const names = [...retired.map(([file]) => file), ...disabled.map((name) => `${name}.yaml`)];
-  for (const name of names) rmSync(join(dir, name), { force: true });
+  for (const name of names) {
+    try {
+      rmSync(join(dir, name), { force: true });
+    } catch (error) {
+      log.warn('manifest that is not wanted any more not removed', { file: name, error }); // a folder is in its place
+    }
+  }
 }
 
 /** A snapshot was restored on a new disk: a folder that was never filled does not say that anything was removed. */

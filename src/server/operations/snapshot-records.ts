@@ -72,7 +72,7 @@ export class SnapshotRecords {
 
   #records(): readonly SnapshotRecord[] {
     return filesIn(this.#dir).flatMap((path) => {
-      const parsed = SnapshotRecord.safeParse(JSON.parse(readFileSync(path, 'utf8')));
+      const parsed = SnapshotRecord.safeParse(jsonIn(path));
       return parsed.success ? [parsed.data] : [];
     });
   }
@@ -85,6 +85,16 @@ export class SnapshotRecords {
 /** In this folder, with a name that begins so. */
 export function isIn(dir: string, prefix: string): (record: SnapshotRecord) => boolean {
   return ({ path }) => dirname(path) === dir && basename(path).startsWith(prefix);
+}
+
+/** undefined: damaged, or no file; then of a snapshot that stays. */
+function jsonIn(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    if (systemCode(error) === undefined && !(error instanceof SyntaxError)) throw error;
+    return undefined;
+  }
 }
 
 function filesIn(dir: string): readonly string[] {

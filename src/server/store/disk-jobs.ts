@@ -19,7 +19,9 @@ const spareBytes = 32 << 20;
 export function removeCopies(path: string): void {
   const dir = dirname(path);
   const prefix = basename(path) + copySuffix;
-  for (const name of readdirSync(dir)) if (name.startsWith(prefix)) rmSync(join(dir, name), { force: true });
+  for (const name of readdirSync(dir)) {
+    if (name.startsWith(prefix)) rmSync(join(dir, name), { recursive: true, force: true });
+  }
 }
 
 /** Runs one job after the other, and says what came of each. */

@@ -5,7 +5,7 @@
  *
  * One table holds every version in the order of writing: no index beside it, because the index is in memory.
  */
-import { chmodSync, existsSync, readdirSync, statSync } from 'node:fs';
+import { chmodSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { alarmName, alarmOfName } from './alarm.ts';
@@ -261,10 +261,16 @@ export function damageIn(path: string, error: unknown): StoreDamagedError | unde
 /** Where `kagent datastore snapshot save` puts them. */
 function newestSnapshot(path: string): string | undefined {
   const dir = join(dirname(path), 'snapshots');
-  if (!existsSync(dir)) return undefined;
-  const names = readdirSync(dir).filter((name) => !name.endsWith('.part'));
-  const files = names.map((name) => join(dir, name));
-  return files.toSorted((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0];
+  try {
+    const names = readdirSync(dir).filter((name) => !name.endsWith('.part'));
+    const files = names.flatMap((name) => {
+      const stat = statSync(join(dir, name), { throwIfNoEntry: false });
+      return stat?.isFile() === true ? [{ path: join(dir, name), modifiedMs: stat.mtimeMs }] : [];
+    });
+    return files.toSorted((a, b) => b.modifiedMs - a.modifiedMs)[0]?.path;
+  } catch {
+    return undefined; // no such folder; that the store is damaged is what is to be said
+  }
 }
 
 function createTables(db: Database.Database, found: number): void {

@@ -58,7 +58,10 @@ export async function fetchBundle(options: FetchOptions): Promise<string> {
 
 async function removeOthers(data: string, finished: string): Promise<void> {
   for (const name of await readdir(data)) {
-    if (name.startsWith('bundle-') && !finished.endsWith(name)) await rm(join(data, name), { force: true });
+    if (!name.startsWith('bundle-') || finished.endsWith(name)) continue;
+    await rm(join(data, name), { force: true }).catch((error: unknown) => {
+      if (systemCode(error) === undefined) throw error; // what cannot be removed does no harm
+    });
   }
 }
 

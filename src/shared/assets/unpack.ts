@@ -75,8 +75,8 @@ async function isComplete(dir: string, manifest: BundleManifest, verify: boolean
   try {
     return (await Promise.all([...checks, ...links])).every(Boolean);
   } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'EINVAL') return false;
-    throw error;
+    if (systemCode(error) === undefined) throw error;
+    return false; // whatever is in its place: unpacking says what cannot be done about it
   }
 }
 
@@ -181,8 +181,7 @@ async function linkTarget(path: string): Promise<string | undefined> {
 async function removeOldVersions(data: string): Promise<void> {
   const kept = await Promise.all(['current', 'previous'].map((name) => linkTarget(join(data, name))));
   for (const name of await readdir(data)) {
-    if (/^[0-9a-f]{64}$/.test(name) && !kept.includes(name))
-      await rm(join(data, name), { recursive: true, force: true });
+    if (/^[0-9a-f]{64}$/.test(name) && !kept.includes(name)) await removeIfPossible(join(data, name));
   }
 }
 
@@ -191,7 +190,16 @@ async function removeLeftovers(data: string): Promise<void> {
   for (const name of await readdir(data)) {
     const pid = /\.tmp-(\d+)/.exec(name)?.[1];
     if (pid === undefined || isAlive(Number(pid))) continue;
-    await rm(join(data, name), { recursive: true, force: true });
+    await removeIfPossible(join(data, name));
+  }
+}
+
+/** What is of no use does no harm either: the next start tries again. */
+async function removeIfPossible(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
   }
 }
 

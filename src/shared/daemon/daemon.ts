@@ -86,12 +86,15 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   }
   const events = createEventLog({ keep: eventsKept });
   await endLeftOvers(paths.children, log);
-  const logs = childLogs(paths.logs, { maxBytes: childLogMaxBytes });
+  const logs = childLogs(paths.logs, {
+    maxBytes: childLogMaxBytes,
+    onProblem: (path, error) => log.warn("a component's log is not written", { path, error }),
+  });
   const supervisor = createSupervisor({
     log,
     events,
     logs,
-    registry: childRegistry(paths.children),
+    registry: childRegistry(paths.children, log),
     cgroupsFor: (name) => childCgroups(name, { serviceName: serviceNameOf(process.env) }),
   });
   const since = rfc3339(systemClock.now() - process.uptime() * 1000);

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { KagentError, systemCode } from '../errors.ts';
-import { makeFolder, readFileIfExists, writeFileAtomicSync } from '../files/files.ts';
+import { makeFolder, readFileIfExists, readFileIfReadable, writeFileAtomicSync } from '../files/files.ts';
 import type { Paths } from '../paths.ts';
 import { processStat } from '../process/process.ts';
 import { compareVersions, version } from '../version/version.ts';
@@ -79,16 +79,24 @@ function makePrivateFile(path: string): void {
 
 /** Of the process that wrote it last, unless it has ended since. */
 function livePid(path: string): number | undefined {
-  const pid = Number(readFileIfExists(path)?.trim());
+  const pid = Number(readFileIfReadable(path)?.trim());
   return Number.isInteger(pid) && processStat(pid) !== undefined ? pid : undefined;
 }
 
 /** A newer kagent may have changed what is on disk in ways that this one does not know. */
 function checkVersion(paths: Paths): void {
-  const text = readFileIfExists(paths.version);
-  const writtenBy = text === undefined ? version : (JSON.parse(text) as { version: string }).version;
-  if (compareVersions(writtenBy, version) > 0) throw new NewerDataDirError(paths.dataDir, writtenBy);
-  if (text === undefined || writtenBy !== version) {
-    writeFileAtomicSync(paths.version, `${JSON.stringify({ version })}\n`, 0o644);
+  const writtenBy = versionIn(readFileIfExists(paths.version) ?? '');
+  if (writtenBy !== undefined && compareVersions(writtenBy, version) > 0)
+    throw new NewerDataDirError(paths.dataDir, writtenBy);
+  if (writtenBy !== version) writeFileAtomicSync(paths.version, `${JSON.stringify({ version })}\n`, 0o644);
+}
+
+/** undefined: it was never written, or is damaged and so says nothing. */
+function versionIn(text: string): string | undefined {
+  try {
+    const { version: writtenBy } = JSON.parse(text) as { readonly version?: unknown };
+    return typeof writtenBy === 'string' && /^\d+\./.test(writtenBy) ? writtenBy : undefined;
+  } catch {
+    return undefined;
   }
 }

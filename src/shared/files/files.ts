@@ -152,7 +152,17 @@ export function readFileIfExists(path: string): string | undefined {
     return readFileSync(path, 'utf8');
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
+    throw error instanceof Error ? Object.assign(error, { path }) : error; // of a folder Node does not say which
+  }
+}
+
+/** For what is only good to know: what cannot be read, whatever it is, is not there. */
+export function readFileIfReadable(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return undefined;
   }
 }
 
@@ -181,4 +191,4 @@ export function isExecutable(path: string): boolean {
 }
 
 export { DeviceTargetError } from './errors.ts';
-export { letThrough, makeFolder } from './folders.ts';
+export { letThrough, makeFolder, makeFolderIfPossible } from './folders.ts';

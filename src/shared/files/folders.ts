@@ -1,5 +1,7 @@
 import { chmodSync, closeSync, constants, fchmodSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { systemCode } from '../errors.ts';
+import type { Log } from '../log/log.ts';
 
 /**
  * Makes a folder and those above it that are missing, each with this mode: a umask can only take rights away, and whose it
@@ -13,6 +15,21 @@ export function makeFolder(path: string, mode: number): boolean {
   for (let made = wanted; ; made = dirname(made)) {
     setMode(made, mode);
     if (made === highest) return true;
+  }
+}
+
+/**
+ * The same for what a person may put files into. Something else in its place, such as a link to nothing, is a warning: whoever looks
+ * there finds no files.
+ * @returns whether it was missing, and is there now
+ */
+export function makeFolderIfPossible(path: string, mode: number, log: Pick<Log, 'warn'>): boolean {
+  try {
+    return makeFolder(path, mode);
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    log.warn('folder not made', { path, error });
+    return false;
   }
 }
 

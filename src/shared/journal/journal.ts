@@ -98,7 +98,8 @@ export function openJournal(path: string): Journal {
 
 /** Of a folder that is going to be kagent's, as it is now. One with nothing but a journal was made for that. */
 export function claimOf(path: string): MadeOf<'claim'> {
-  const before = existsSync(path) ? readdirSync(path).toSorted() : undefined;
+  const before =
+    statSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? readdirSync(path).toSorted() : undefined;
   const isJournals = before?.length === 1 && before[0] === journalName;
   return before === undefined || isJournals ? { kind: 'claim', path } : { kind: 'claim', path, before };
 }
@@ -106,8 +107,9 @@ export function claimOf(path: string): MadeOf<'claim'> {
 /** Of a file that is going to be written outside kagent's folders, again and again: what was there, and what has to be made. */
 export function noteOfFile(path: string): readonly Made[] {
   if (!existsSync(path)) return [...missingAbove(path), { kind: 'file', path }];
-  const mode = statSync(path).mode & 0o7777;
-  return [{ kind: 'file', path, before: readFileSync(path).toString('base64'), mode }];
+  const stat = statSync(path);
+  if (!stat.isFile()) return []; // whatever it is, no file of ours gets its place
+  return [{ kind: 'file', path, before: readFileSync(path).toString('base64'), mode: stat.mode & 0o7777 }];
 }
 
 /** The folders that have to be made before `path` can be, the outermost first. */

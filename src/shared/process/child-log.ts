@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, fstatSync, openSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { systemCode } from '../errors.ts';
 import { makeFolder } from '../files/files.ts';
 
 export interface ChildLog {
@@ -12,16 +13,22 @@ export interface ChildLogs {
   close(): void;
 }
 
+export interface ChildLogsOptions {
+  readonly maxBytes: number;
+  /** Told once of a file that cannot be written, until it can. */
+  readonly onProblem?: (path: string, error: unknown) => void;
+}
+
 /**
  * A file a child, `<dir>/<name>.log`; at `maxBytes` it becomes `<name>.log.1` and the one before is dropped.
- * Written with its lines' order kept and without a queue: when the disk is slow the child waits on its pipe.
+ * Written with its lines' order kept and without a queue: when the disk is slow the child waits on its pipe. A disk that
+ * cannot be written loses log lines, never the child.
  */
-export function childLogs(dir: string, options: { readonly maxBytes: number }): ChildLogs {
-  makeFolder(dir, 0o700);
+export function childLogs(dir: string, options: ChildLogsOptions): ChildLogs {
   const open = new Map<string, RotatingFile>();
   return {
     open(name) {
-      const known = open.get(name) ?? new RotatingFile(join(dir, `${name}.log`), options.maxBytes);
+      const known = open.get(name) ?? new RotatingFile(join(dir, `${name}.log`), options);
       open.set(name, known);
       return known;
     },
@@ -34,26 +41,25 @@ export function childLogs(dir: string, options: { readonly maxBytes: number }): 
 
 class RotatingFile implements ChildLog {
   readonly #path: string;
-  readonly #maxBytes: number;
-  #fd: number;
-  #sizeBytes: number;
+  readonly #options: ChildLogsOptions;
+  #fd: number | undefined;
+  #sizeBytes = 0;
+  #isTold = false;
 
-  constructor(path: string, maxBytes: number) {
+  constructor(path: string, options: ChildLogsOptions) {
     this.#path = path;
-    this.#maxBytes = maxBytes;
-    this.#fd = openSync(path, 'a', 0o600);
-    this.#sizeBytes = fstatSync(this.#fd).size;
+    this.#options = options;
+    this.#attempt(() => this.#open());
   }
 
   line(text: string): void {
-    const bytes = Buffer.from(`${text}\n`);
-    if (this.#sizeBytes + bytes.length > this.#maxBytes) this.#rotate();
-    try {
-      writeSync(this.#fd, bytes);
+    this.#attempt(() => {
+      const bytes = Buffer.from(`${text}\n`);
+      if (this.#sizeBytes + bytes.length > this.#options.maxBytes) this.#rotate();
+      writeFileSync(this.#fd ?? this.#open(), bytes); // all of it, however much the disk takes at once
       this.#sizeBytes += bytes.length;
-    } catch {
-      // A full disk loses log lines, never the child.
-    }
+      this.#isTold = false;
+    });
   }
 
   get path(): string {
@@ -61,13 +67,40 @@ class RotatingFile implements ChildLog {
   }
 
   close(): void {
-    closeSync(this.#fd);
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+
+  #open(): number {
+    makeFolder(dirname(this.#path), 0o700);
+    const fd = openSync(this.#path, 'a', 0o600);
+    this.#fd = fd;
+    this.#sizeBytes = fstatSync(fd).size;
+    return fd;
   }
 
   #rotate(): void {
-    closeSync(this.#fd);
-    renameSync(this.#path, `${this.#path}.1`);
-    this.#fd = openSync(this.#path, 'a', 0o600);
+    this.close();
     this.#sizeBytes = 0;
+    try {
+      renameSync(this.#path, `${this.#path}.1`);
+    } catch (error) {
+      truncateSync(this.#path); // the newest lines are worth more
+      this.#tell(error);
+    }
+  }
+
+  #attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+      this.#tell(error);
+    }
+  }
+
+  #tell(error: unknown): void {
+    if (!this.#isTold) this.#options.onProblem?.(this.#path, error);
+    this.#isTold = true;
   }
 }

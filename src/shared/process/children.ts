@@ -19,9 +19,16 @@ interface Child {
   readonly bootId: string;
 }
 
-export function childRegistry(path: string): ChildRegistry {
+/** A file that cannot be written is a warning: children are looked after all the same. */
+export function childRegistry(path: string, log: Log): ChildRegistry {
   const children = new Map<number, Child>();
-  const save = () => writeFileAtomicSync(path, JSON.stringify([...children.values()]), 0o600);
+  const save = () => {
+    try {
+      writeFileAtomicSync(path, JSON.stringify([...children.values()]), 0o600);
+    } catch (error) {
+      log.warn('children not written down; after a crash they would be left', { path, error });
+    }
+  };
   return {
     add(name, pid) {
       const startTime = startTimeOf(pid);

@@ -6,6 +6,24 @@ import { eventually } from '../../helpers/wait.ts';
 const containerd = '/var/lib/kagent/agent/etc/containerd';
 const kubelet = '/var/lib/kagent/agent/etc/kubelet.conf.d';
 
+/** In every folder that a person may put files into: links to nothing and to themselves, folders for files, half of a file. */
+const oddFiles = `
+data=/var/lib/kagent
+mkdir -p $data/agent/images $data/agent/pod-manifests $data/server/manifests/closed.yaml $data/server/manifests/sub /etc/kagent
+mkdir -p ${containerd}/certs.d/folder.example/hosts.toml
+for folder in $data/agent/images $data/agent/pod-manifests $data/server/manifests $data/server/manifests/sub ${containerd}/certs.d
+do
+  ln -s /not/there $folder/dangling.tar
+  ln -s /not/there $folder/dangling.yaml
+  ln -s itself.yaml $folder/itself.yaml
+done
+echo half >$data/agent/images/half.tar.zst
+mkfifo $data/agent/images/pipe.txt
+printf '\\000' >$data/agent/images/binary.txt
+mkdir $data/agent/images.json
+mkdir -p $data/logs/kubelet.log
+`;
+
 let box: BoxWithLab;
 beforeAll(async () => {
   box = await createBox('drop-ins');
@@ -17,6 +35,7 @@ beforeAll(async () => {
     `${kubelet}/10-pods.conf`,
     'apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nmaxPods: 42\n',
   );
+  await box.sh(oddFiles);
   await box.startServer('--default-runtime=other', '--nonroot-devices', '--disable-kube-proxy');
 }, 200_000);
 afterAll(() => box?.wipe());
@@ -29,6 +48,16 @@ interface ContainerdSays {
   readonly device_ownership_from_security_context: boolean;
   readonly containerd: { readonly runtimes: object; readonly defaultRuntimeName: string };
 }
+
+test('a start goes through whatever lies in the folders, and says what it cannot use', async () => {
+  const { isReady, components, events } = await box.status();
+  expect(isReady).toBe(true);
+  const images = components.find(({ name }) => name === 'images')?.condition.message ?? '';
+  for (const file of ['dangling.tar', 'itself.yaml', 'half.tar.zst', 'pipe.txt']) expect(images).toContain(`${file}: `);
+  const said = events.map(({ message }) => message).join('\n');
+  expect(said).toContain('/agent/images/dangling.tar: it links to nothing');
+  expect(components.find(({ name }) => name === 'manifests')?.condition).toMatchObject({ status: 'False' });
+});
 
 test('a drop-in adds to what kagent tells containerd, and another one to the kubelet', async () => {
   const { stdout } = await box.kagent(['crictl', 'info']);

@@ -15,7 +15,13 @@ let registry: Box;
 beforeAll(async () => {
   mkdirSync(dir, { recursive: true });
   files = await registryFiles(dir, host);
-  const words = { 'mirror/one': 'first', 'mirror/two': 'second', 'mirror/three': 'third', 'team/four': 'fourth' };
+  const words = {
+    'mirror/one': 'first',
+    'mirror/two': 'second',
+    'mirror/three': 'third',
+    'mirror/five': 'fifth',
+    'team/four': 'fourth',
+  };
   await pushImages(dir, files.program, words);
   nodes = await createNodes('registry', { agents: 0 });
   const { server } = nodes;
@@ -49,7 +55,7 @@ function registries(password: string): string {
   images.example.org:
     endpoint: ["https://${host}:5000"]
     rewrite:
-      "^team/(.*)": "mirror/$1"
+      "(?i)^TEAM/(.*)": "mirror/$1"
   open.example.org:
     endpoint: ["https://${host}:5001"]
 configs:
@@ -102,6 +108,22 @@ test('a mirror without a password is asked by containerd itself', async () => {
   const text = await server().sh('cat /var/lib/kagent/agent/etc/containerd/certs.d/open.example.org/hosts.toml');
   expect(text).toContain(`[host."https://${host}:5001/v2"]`);
 });
+
+test('images of a list are pulled through the mirror while it runs, and a link to nothing is a warning with its name', async () => {
+  const images = '/var/lib/kagent/agent/images';
+  await server().sh(`ln -s /not/there ${images}/dangling.tar; echo images.example.org/team/five:1 >${images}/list.txt`);
+  const pinned = async () => {
+    const { stdout } = await server().host.exec(['/usr/local/bin/kagent', 'crictl', 'images', '-o', 'json']);
+    const { images: found } = JSON.parse(stdout) as { images: { repoTags: string[]; pinned: boolean }[] };
+    return found.find(({ repoTags }) => repoTags.includes('images.example.org/team/five:1'))?.pinned;
+  };
+  await eventually(pinned, { what: 'the image of the list', withinMs: 60_000, everyMs: 1000 });
+  const { components, events } = await server().status();
+  expect(events.some(({ message }) => message === `${images}/dangling.tar: it links to nothing`)).toBe(true);
+  expect(components.find(({ name }) => name === 'images')?.condition.message).toContain(
+    'dangling.tar: it links to nothing',
+  );
+}, 90_000);
 
 test('a file that is not sound is an event that names the line, and what was there before stays in use', async () => {
   await writeRegistries(`${registries('autumn')}    tsl: {}\n`);

@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:https';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { channelPath, channelProtocol, closeCodes, type FromServer } from '../../../src/shared/protocol/channel.ts';
 import { requestDrain, type NodeIdentity } from '../../../src/agent/join/join.ts';
 import { httpsRequest } from '../../../src/shared/https/https.ts';
+import { silentLog } from '../../../src/shared/log/log.ts';
 import { pathsOf } from '../../../src/shared/paths.ts';
 import { NodeStillReadyError, NodeUnknownError } from '../../../src/server/nodes/nodes.ts';
 import { agentChannel, channelServer, hello, seen } from '../../helpers/channel-server.ts';
@@ -312,4 +313,31 @@ test('an address that moves to another box is taken out of the Node that had it'
   await server.identities.addresses.decide({ ...claim, nodeName: 'new' });
   await eventually(() => server.kube.node('old')?.status?.addresses?.length === 1, { what: 'the Node without it' });
   expect(server.kube.events.map(({ reason }) => reason)).toContain('AddressMoved');
+});
+
+test('a certificate that cannot be read is no end: the channel says so, and connects when it can', async () => {
+  const server = await channelServer();
+  const identity = await server.identity('a');
+  const { certPath } = identity.files.pairs.kubelet;
+  const [kept, aside] = [readFileSync(certPath), `${certPath}.aside`];
+  renameSync(certPath, aside);
+  mkdirSync(certPath);
+  const channel = await agentChannel(identity, server.url);
+  await eventually(() => channel.health().status === 'False', { what: 'the condition' });
+  expect(channel.health().message).toContain('EISDIR');
+  rmdirSync(certPath);
+  writeFileSync(certPath, kept);
+  await eventually(() => channel.health().status === 'True', { what: 'the connection' });
+});
+
+test('what an agent cannot do with a message, or say of itself, ends neither its channel nor the agent', async () => {
+  const server = await channelServer();
+  const full = () => {
+    throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+  };
+  const warnings: string[] = [];
+  const log = { ...silentLog, warn: (message: string) => warnings.push(message) };
+  const channel = await agentChannel(await server.identity('a'), server.url, { onServers: full, log });
+  await eventually(() => warnings.includes('a message of the channel was not dealt with'), { what: 'the warning' });
+  expect(channel.health().status).toBe('True');
 });

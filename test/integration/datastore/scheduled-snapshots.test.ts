@@ -1,6 +1,7 @@
-import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { SnapshotRecords } from '../../../src/server/operations/operations.ts';
 import { snapshotTimer } from '../../../src/server/snapshot-timer.ts';
 import type { SnapshotTimerOptions } from '../../../src/server/snapshot-timer.ts';
 import { verifySnapshot } from '../../../src/server/store/store.ts';
@@ -121,4 +122,16 @@ test("in a folder elsewhere what is of the time before the record stays: it may 
   place('etcd-snapshot-box1-1795230001', 100);
   await saveTwice({});
   expect(wholeFiles()).toContain('etcd-snapshot-box1-1795230001');
+});
+
+test('a record that is damaged, a folder or a link to nothing is passed over, and the others are known', async () => {
+  const dir = temporaryDir();
+  const records = new SnapshotRecords(dir);
+  const path = join(dir, 'one');
+  writeFileSync(path, '');
+  records.add({ path, isScheduled: true });
+  writeFileSync(join(dir, 'snapshot-records/damaged.json'), '{"path":');
+  mkdirSync(join(dir, 'snapshot-records/folder.json'));
+  symlinkSync('/not/there', join(dir, 'snapshot-records/link.json'));
+  expect((await records.list(() => true)).map(({ name }) => name)).toEqual(['one']);
 });

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { Agent, createServer, request, type Server } from 'node:https';
 import { connect as connectTcp, createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -178,7 +178,7 @@ test('once a server was reached the fallback gets nothing any more', async () =>
   const { fallen, fallback, ended } = noting();
   const lb = await balancer({ urls: () => all.map((one) => one.url), caPath, fallback });
   expect(await ask(lb.url(), new Agent({ ca }))).toBe('0');
-  expect(lb.health().status).toBe('True');
+  await eventually(() => lb.health().status === 'True', { what: 'the probe with the CA', withinMs: 20_000 });
   await all[0]?.close();
   await eventually(() => lb.health().status === 'False', { withinMs: 15_000, what: 'the dead server' });
   expect(await ask(lb.url(), new Agent({ ca })).catch(() => 'broken')).toBe('broken');
@@ -212,4 +212,27 @@ test('a taken port is named', async () => {
     log: silentLog,
   });
   await expect(made.start(signal)).rejects.toThrow(BalancerPortTakenError);
+});
+
+test('neither a CA nor a memory that cannot be read ends the balancer: it serves, and looks again', async () => {
+  const { all, ca } = await servers(1);
+  const caPath = join(temporaryDir(), 'ca.pem');
+  mkdirSync(caPath);
+  const fallback: Fallback = {
+    answer() {
+      throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
+    },
+    end: () => {},
+  };
+  let urls: readonly string[] = ['https://127.0.0.1:1'];
+  const lb = await balancer({ urls: () => urls, caPath, fallback });
+  await expect(ask(lb.url(), new Agent({ ca }))).rejects.toThrow(/ECONNRESET|disconnected|hang up/);
+  rmdirSync(caPath);
+  writeFileSync(caPath, ca);
+  urls = all.map((one) => one.url);
+  await eventually(async () => (await ask(lb.url(), new Agent({ ca }))) === '0', {
+    what: 'the server',
+    withinMs: 20_000,
+  });
+  await eventually(() => lb.health().status === 'True', { what: 'the probe with the CA', withinMs: 20_000 });
 });

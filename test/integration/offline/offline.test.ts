@@ -1,9 +1,9 @@
 /** The memory and its answers over true TLS connections, with a server that is there, goes, and comes back. */
 import { createPublicKey } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { Socket, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { createLoadBalancer } from '../../../src/agent/load-balancer/load-balancer.ts';
@@ -255,4 +255,23 @@ test('what the server refuses to say stays as it was, and what it does not have 
   const secrets = readFileSync(join(here.dir, 'offline/secrets.json'), 'utf8');
   expect(JSON.parse(secrets)).toMatchObject({ items: [{ metadata: { name: 's' } }], absent: ['default/gone'] });
   expect(readFileSync(join(here.dir, 'offline/services.json'), 'utf8')).toBe(services);
+});
+
+test('without its own certificate a node answers nobody, and starts all the same', async () => {
+  const dir = temporaryDir();
+  mkdirSync(join(dir, 'local.crt'));
+  const files = { certPath: '/not/there', keyPath: '/not/there' };
+  const offline = createOffline({
+    dir,
+    nodeName: 'a1',
+    kubernetesVersion: 'v1.37.1',
+    caHash: () => '',
+    clientCaPath: () => '/not/there',
+    credentials: () => ({ kubelet: files, kubeProxy: files, flannel: files }),
+    log: silentLog,
+  });
+  expect(await offline.prepare()).toBeUndefined();
+  const client = new Socket();
+  offline.answer(client);
+  expect(client.destroyed).toBe(true);
 });

@@ -231,3 +231,11 @@ test('every repair has been tried here', () => {
   const further = ['localhost', 'firewalld', 'ufw', 'nm-cloud-setup', 'network-manager'];
   expect(boxChecks.flatMap((check) => ('repair' in check ? check.name : []))).toEqual([...tried, ...further]);
 });
+
+test('a check that fails at some odd file ends no start', async () => {
+  const box = patient();
+  const fail = () => {
+    throw Object.assign(new Error('EIO'), { code: 'EIO' });
+  };
+  expect(await glance({ ...box, root: { ...box.root, read: fail } })).toEqual([]);
+});

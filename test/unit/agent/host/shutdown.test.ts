@@ -93,3 +93,10 @@ test.each([
 ])('%s: whether the host goes down', async (_, host, expected) => {
   expect(await isGoingDown(host())).toBe(expected);
 });
+
+test('something else in the place of its drop-in ends no start', async () => {
+  const host = fakeHost({ systemctl: '' }, systemd, [dirname(scope), 'a file']);
+  const { waits } = await prepared(host, 'systemd');
+  expect(waits).toBe(false);
+  expect(readFileSync(host.path(dirname(scope)), 'utf8')).toBe('a file');
+});

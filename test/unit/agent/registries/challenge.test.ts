@@ -20,6 +20,10 @@ test.each([
       { scheme: 'basic', parameters: { realm: 'b' } },
     ],
   ],
+  [
+    'Bearer realm="https://basic.example/basic/token",service="bearer"',
+    [{ scheme: 'bearer', parameters: { realm: 'https://basic.example/basic/token', service: 'bearer' } }],
+  ],
   ['Negotiate', [{ scheme: 'negotiate', parameters: {} }]],
 ])('%s', (header, challenges) => {
   expect(parseChallenges(header)).toEqual(challenges);

@@ -4,14 +4,14 @@ import { expect, test } from 'vitest';
 import { readRegistries } from '../../../../src/agent/registries/file.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
-function read(text: string) {
+async function read(text: string) {
   const path = join(temporaryDir(), 'registries.yaml');
   writeFileSync(path, text);
-  return readRegistries(path, { required: true });
+  return await readRegistries(path, { required: true });
 }
 
-test('the examples of k3s are read as they are', () => {
-  const { mirrors, configs } = read(`
+test('the examples of k3s are read as they are', async () => {
+  const { mirrors, configs } = await read(`
 mirrors:
   docker.io:
     endpoint:
@@ -31,9 +31,7 @@ configs:
 `);
   expect([...mirrors.keys()]).toEqual(['docker.io', 'registry.example.com', '*']);
   const [rewrite] = mirrors.get('docker.io')?.rewrites ?? [];
-  expect('rancher/k3s'.replaceAll(rewrite?.pattern ?? '', rewrite?.replacement ?? '')).toBe(
-    'mirrorproject/rancher-images/k3s',
-  );
+  expect(rewrite?.apply('rancher/k3s')).toBe('mirrorproject/rancher-images/k3s');
   expect(configs.get('registry.example.com:5000')).toMatchObject({
     credentials: { kind: 'password', username: 'xxxxxx' },
     tls: { skipVerify: true },
@@ -44,20 +42,21 @@ test.each([
   ['auth: { username: u, password: 007 }', 'u', '007'],
   ['auth: { username: u, password: true }', 'u', 'true'],
   [`auth: { auth: ${Buffer.from('u:p:q').toString('base64')} }`, 'u', 'p:q'],
-])('a password is what is written: %s', (auth, username, password) => {
-  const credentials = read(`configs:\n  a:\n    ${auth}\n`).configs.get('a')?.credentials;
+])('a password is what is written: %s', async (auth, username, password) => {
+  const credentials = (await read(`configs:\n  a:\n    ${auth}\n`)).configs.get('a')?.credentials;
   expect(credentials).toMatchObject({ kind: 'password', username });
   expect(credentials?.kind === 'password' && credentials.password.reveal()).toBe(password);
 });
 
-test('an identity token goes before a password', () => {
-  const { credentials } = read('configs: { a: { auth: { username: u, identity_token: t } } }').configs.get('a') ?? {};
+test('an identity token goes before a password', async () => {
+  const { configs } = await read('configs: { a: { auth: { username: u, identity_token: t } } }');
+  const { credentials } = configs.get('a') ?? {};
   expect(credentials?.kind === 'identity-token' && credentials.token.reveal()).toBe('t');
 });
 
-test('a group may be written as Go has it', () => {
-  const [rewrite] = read('mirrors: { a: { rewrite: { "^(.*)$": "x/${1}y" } } }').mirrors.get('a')?.rewrites ?? [];
-  expect('b'.replace(rewrite?.pattern ?? '', rewrite?.replacement ?? '')).toBe('x/by');
+test('rewrites are Go’s, in the order of the file', async () => {
+  const { mirrors } = await read('mirrors: { a: { rewrite: { "(?i)^B(.*)": "x/${1}y", "(.*)": "z/$0" } } }');
+  expect(mirrors.get('a')?.rewrites.map((rewrite) => rewrite.apply('bc'))).toEqual(['x/cy', 'z/bc']);
 });
 
 test.each([
@@ -66,7 +65,12 @@ test.each([
     /line 3: mirrors\.a\.endpoints: there is no such key; did you mean 'endpoint'\?/,
   ],
   ['mirrors:\n  a:\n    endpoint:\n    - "http://"\n', /line 4: mirrors\.a\.endpoint\.0: it must be an address/],
-  ['mirrors:\n  a:\n    rewrite:\n      "(": x\n', /line 4: mirrors\.a\.rewrite\.\(: it is not a regular expression/],
+  [
+    'mirrors:\n  a:\n    rewrite:\n      "(": x\n',
+    /line 4: mirrors\.a\.rewrite\.\(: it is not a regular expression of Go's, which k3s takes: missing closing \)/,
+  ],
+  ['mirrors:\n  a:\n    rewrite:\n      "a(?=b)": x\n', /line 4: .*invalid or unsupported Perl syntax: `\(\?=`/],
+  ['mirrors:\n  "a b":\n    endpoint: []\n', /line 2: mirrors\.a b: it must be a registry such as/],
   [
     'configs:\n  a:\n    tls:\n      ca_file: /not/there\n',
     /line 4: configs\.a\.tls\.ca_file: \/not\/there cannot be read/,
@@ -74,16 +78,18 @@ test.each([
   ['configs:\n  a:\n    tls:\n      insecure_skip_verify: maybe\n', /line 4: .*it must be true or false/],
   ['configs:\n  a:\n    auth: { auth: "bm9wZQ==" }\n', /line 3: configs\.a\.auth\.auth: it must be the base64 form/],
   ['configs: [\n', /registries\.yaml line \d/],
-])('what cannot be is named with its line: %j', (text, said) => {
-  expect(() => read(text)).toThrow(said);
+])('what cannot be is named with its line: %j', async (text, said) => {
+  await expect(read(text)).rejects.toThrow(said);
 });
 
-test('no message has a password', () => {
-  expect(() => read('configs: { a: { auth: { auth: hunter2 } } }')).toThrow(expect.not.stringContaining('hunter2'));
+test('no message has a password', async () => {
+  await expect(read('configs: { a: { auth: { auth: hunter2 } } }')).rejects.toThrow(
+    expect.not.stringContaining('hunter2'),
+  );
 });
 
-test('an empty file, and none, say nothing', () => {
-  expect(read('').mirrors.size).toBe(0);
-  expect(readRegistries('/not/there.yaml', { required: false }).configs.size).toBe(0);
-  expect(() => readRegistries('/not/there.yaml', { required: true })).toThrow('cannot be read');
+test('an empty file, and none, say nothing', async () => {
+  expect((await read('')).mirrors.size).toBe(0);
+  expect((await readRegistries('/not/there.yaml', { required: false })).configs.size).toBe(0);
+  await expect(readRegistries('/not/there.yaml', { required: true })).rejects.toThrow('cannot be read');
 });

@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { createRegistries } from '../../../../src/agent/registries/registries.ts';
 import { createEventLog } from '../../../../src/shared/events/events.ts';
@@ -26,8 +26,10 @@ function box() {
   return {
     registries,
     events,
+    folder: dir,
+    file: path,
     write: (text: string) => writeFileSync(path, text),
-    remove: () => rmSync(path),
+    remove: () => rmSync(path, { recursive: true }),
     path: (registry: string) => join(hostsDir, registry, 'hosts.toml'),
     hosts: (registry: string) => readFileSync(join(hostsDir, registry, 'hosts.toml'), 'utf8'),
     start: () => registries.start(new AbortController().signal),
@@ -71,6 +73,34 @@ test('a start with an unsound file fails', async () => {
   await expect(start()).rejects.toMatchObject({ code: 'CONFIG_REGISTRIES_INVALID' });
 });
 
+test('certificates that are none are a warning with the file’s name, and end no start', async () => {
+  const { start, write, hosts, events, folder } = box();
+  writeFileSync(join(folder, 'ca.pem'), '-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----\n');
+  const config = (name: string, ca: string) =>
+    `  ${name}: { auth: { username: u, password: p }, tls: { ca_file: ${ca} } }\n`;
+  write(`configs:\n${config('one.example', join(folder, 'ca.pem'))}${config('two.example', folder)}`);
+  await start();
+  expect(hosts('one.example')).toContain('x-kagent-relay');
+  expect(events.recent(10).map(({ message }) => message)).toEqual([
+    expect.stringContaining(`one.example: the certificates in ${folder}/ca.pem cannot be used: `),
+    expect.stringContaining(`two.example: the certificates in ${folder} cannot be used: EISDIR`),
+  ]);
+});
+
+test('a registries.yaml that becomes a link to itself, or a folder, changes nothing and ends nothing', async () => {
+  const { start, write, remove, hosts, events, file } = box();
+  write(mirror('one.example'));
+  await start();
+  remove();
+  symlinkSync(file, file);
+  const event = await eventually(() => events.recent(1)[0], { what: 'the event' });
+  expect(event.message).toContain('cannot be read (ELOOP)');
+  remove();
+  mkdirSync(file);
+  await eventually(() => events.recent(1)[0]?.message.includes('EISDIR'), { what: 'the second event' });
+  expect(hosts('a.example')).toContain('one.example');
+});
+
 test('what others have put into containerd’s folder stays', async () => {
   const { start, write, hosts, path } = box();
   for (const name of ['a.example', 'b.example']) {
@@ -81,6 +111,17 @@ test('what others have put into containerd’s folder stays', async () => {
   await start();
   expect(hosts('a.example')).toBe('server = "https://mine"\n');
   expect(hosts('b.example')).toBe('server = "https://mine"\n');
+});
+
+test('what others have put there that is no file stays too', async () => {
+  const { start, write, path } = box();
+  mkdirSync(path('a.example'), { recursive: true });
+  mkdirSync(dirname(path('b.example')), { recursive: true });
+  symlinkSync('hosts.toml', path('b.example'));
+  write(mirror('one.example'));
+  await start();
+  expect(lstatSync(path('a.example')).isDirectory()).toBe(true);
+  expect(lstatSync(path('b.example')).isSymbolicLink()).toBe(true);
 });
 
 test('a password is in no file of containerd’s; the relay’s secret is another one at each start', async () => {

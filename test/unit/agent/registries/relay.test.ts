@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Endpoint, Registry } from '../../../../src/agent/registries/endpoints.ts';
 import { Relay } from '../../../../src/agent/registries/relay.ts';
+import { compileRewrite } from '../../../../src/agent/registries/rewrite.ts';
 import { silentLog } from '../../../../src/shared/log/log.ts';
 import { Secret } from '../../../../src/shared/secret.ts';
 
@@ -88,7 +89,7 @@ test('a registry that wants a token gets one that the password buys, for the rep
     const challenge = `Bearer realm="${url}/token",service="images",scope="repository:x/a:pull"`;
     return response.writeHead(401, { 'www-authenticate': challenge }).end();
   });
-  const rewrites = [{ pattern: /^team\/(.*)/g, replacement: 'x/$1' }];
+  const rewrites = [await compileRewrite('^team/(.*)', 'x/$1')];
   const { ask } = await relayTo({ url: new URL(`${url}/v2`), credentials: password, rewrites });
   expect(await (await ask('/team/a/blobs/sha256:1')).text()).toBe('blob');
   expect(requests).toEqual([

@@ -36,6 +36,12 @@ test('everything containerd and its shims write while they run is below our stat
   }
 });
 
+test('pulled images are unpacked by the snapshotter that pods use', () => {
+  const config = containerdConfig({ ...settings, snapshotter: 'native' });
+  expect(config.match(/snapshotter = "native"/g)).toHaveLength(2);
+  expect(config).not.toContain('overlayfs"');
+});
+
 test('a path with a quote stays one TOML string', () => {
   expect(containerdConfig({ ...settings, rootDir: '/a"b' })).toContain(String.raw`root = "/a\"b"`);
 });

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { createManifests, type Timing } from '../../../../src/server/manifests/manifests.ts';
+import { createManifests, packagedManifests, type Timing } from '../../../../src/server/manifests/manifests.ts';
 import { createEventLog } from '../../../../src/shared/events/events.ts';
 import { silentLog } from '../../../../src/shared/log/log.ts';
 import { KubeError } from '../../../../src/server/control-plane/control-plane.ts';
@@ -12,6 +12,14 @@ import { eventually } from '../../../helpers/wait.ts';
 
 const configMap = (name: string) => `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}}\n`;
 const pruned = (name: string) => configMap(name).replace('}', ', annotations: {kagent.sh/prune: "true"}}');
+
+const packaged = {
+  clusterCidr: '10.42.0.0/16',
+  serviceCidr: '10.43.0.0/16',
+  clusterDns: '10.43.0.10',
+  clusterDomain: 'cluster.local',
+  corednsImage: 'example/coredns:1',
+};
 
 /** A cluster and a disk, on which one server after the other may run. */
 interface World {
@@ -53,13 +61,7 @@ function room(
     store,
     nodeName: 'box',
     dir,
-    packaged: {
-      clusterCidr: '10.42.0.0/16',
-      serviceCidr: '10.43.0.0/16',
-      clusterDns: '10.43.0.10',
-      clusterDomain: 'cluster.local',
-      corednsImage: 'example/coredns:1',
-    },
+    packaged,
     disabled: options.disabled ?? [],
     log: silentLog,
     events,
@@ -326,4 +328,34 @@ test('a packaged file that somebody deletes keeps its objects, and is back at th
   expect(first.deleted()).toEqual([]);
   await room({ in: here }).manifests.start(signal);
   expect(existsSync(join(here.dir, 'coredns.yaml'))).toBe(true);
+});
+
+test('something else in the place of a packaged file, or of one that is left out, ends no start; the others are applied', async () => {
+  const { dir, manifests, names } = room({ disabled: ['coredns'], files: {} });
+  mkdirSync(join(dir, 'coredns.yaml'));
+  const [blocked = '', other = ''] = packagedManifests(packaged).flatMap(({ name }) =>
+    name === 'coredns' ? [] : [name],
+  );
+  mkdirSync(join(dir, `${blocked}.yaml`));
+  await manifests.start(signal);
+  expect(manifests.health()).toMatchObject({
+    status: 'False',
+    message: expect.stringContaining(`${blocked}.yaml: it cannot be written`),
+  });
+  expect(existsSync(join(dir, `${other}.yaml`))).toBe(true);
+  expect(names().length).toBeGreaterThan(0);
+  rmSync(join(dir, `${blocked}.yaml`), { recursive: true });
+  await eventually(() => manifests.health().status === 'True', {
+    what: 'the file, when its place is free',
+    withinMs: 20_000,
+  });
+});
+
+test('a folder of manifests that is a link to nothing ends no start', async () => {
+  const there = world();
+  rmSync(there.dir, { recursive: true });
+  symlinkSync('/not/there', there.dir);
+  const { manifests } = room({ in: there });
+  await manifests.start(signal);
+  expect(manifests.health()).toMatchObject({ status: 'False', message: expect.stringContaining(there.dir) });
 });

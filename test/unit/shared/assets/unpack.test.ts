@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, readlink, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openBundle, unpack, type Bundle } from '../../../../src/shared/assets/assets.ts';
@@ -151,3 +151,17 @@ test('a file that may not grow is an error about space, with what is needed, and
 async function namesIn(dir: string): Promise<string[]> {
   return (await readdir(join(dir, 'data'))).toSorted();
 }
+
+test('whatever is in the place of a file is replaced', async () => {
+  const dir = temporaryDir();
+  const bundle = await bundleIn(dir);
+  const { binDir } = await unpack({ bundle, dataDir: dir, signal });
+  await rm(join(binDir, 'hyperkube'));
+  await symlink('hyperkube', join(binDir, 'hyperkube')); // ELOOP
+  await unpack({ bundle, dataDir: dir, signal });
+  expect(await readFile(join(binDir, 'hyperkube'))).toEqual(large);
+  await rm(binDir, { recursive: true });
+  await writeFile(binDir, ''); // ENOTDIR
+  await unpack({ bundle, dataDir: dir, signal });
+  expect(await readFile(join(binDir, 'kubelet'))).toEqual(large);
+});

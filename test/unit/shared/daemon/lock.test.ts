@@ -86,3 +86,16 @@ test('the lock is given back, and says who has it while it is held', () => {
   release();
   lockDataDir(paths)();
 });
+
+test.each(['{"version":', 'null', '{}', '{"version":7}', ''])(
+  'a record of the version that is damaged (%j) keeps nobody from starting, and is mended',
+  (text) => {
+    const dir = dataDir();
+    const paths = pathsOf(dir);
+    lockDataDir(paths)();
+    const good = readFileSync(paths.version, 'utf8');
+    writeFileSync(paths.version, text);
+    lockDataDir(paths)();
+    expect(readFileSync(paths.version, 'utf8')).toBe(good);
+  },
+);

@@ -76,3 +76,10 @@ test('of a file that is going to be written, what was there is noted, with its r
   writeFileSync(file, 'mine', { mode: 0o640 });
   expect(noteOfFile(file)).toEqual([{ kind: 'file', path: file, before: 'bWluZQ==', mode: 0o640 }]);
 });
+
+test('a file where a folder is claimed, and a folder where a file is noted, are nobody’s to keep', () => {
+  writeFileSync(join(dir, 'file'), '');
+  mkdirSync(join(dir, 'folder'));
+  expect(claimOf(join(dir, 'file'))).toEqual({ kind: 'claim', path: join(dir, 'file') });
+  expect(noteOfFile(join(dir, 'folder'))).toEqual([]);
+});

@@ -33,7 +33,7 @@ async function supervised(script: string, spec: Partial<ProcessSpec> = {}, liven
     log: silentLog,
     events,
     logs: childLogs(join(dir, 'logs'), { maxBytes: 100_000 }),
-    registry: childRegistry(join(dir, 'children.json')),
+    registry: childRegistry(join(dir, 'children.json'), silentLog),
     cgroupsFor: () => [],
     liveness,
   });

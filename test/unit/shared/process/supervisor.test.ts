@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import { join, resolve } from 'node:path';
 import { onTestFinished, expect, test } from 'vitest';
 import { createEventLog } from '../../../../src/shared/events/events.ts';
-import { silentLog } from '../../../../src/shared/log/log.ts';
+import { silentLog, type LogFields } from '../../../../src/shared/log/log.ts';
 import {
   childLogs,
   childRegistry,
@@ -26,7 +26,7 @@ function setUp() {
     log: silentLog,
     events,
     logs: childLogs(join(dir, 'logs'), { maxBytes: 100_000 }),
-    registry: childRegistry(join(dir, 'children.json')),
+    registry: childRegistry(join(dir, 'children.json'), silentLog),
     cgroupsFor: () => [],
   });
   const shell = (script: string, spec: Partial<ProcessSpec> = {}): ProcessSpec => ({
@@ -192,13 +192,47 @@ test('each line of a child is in its own file, and a full file makes room', asyn
   expect(existsSync(join(dir, 'logs/talker.log.1'))).toBe(true);
 });
 
+test('a child runs whether or not its log and the record of it can be written; what cannot is told once', async () => {
+  const dir = temporaryDir();
+  mkdirSync(join(dir, 'logs/odd.log'), { recursive: true });
+  mkdirSync(join(dir, 'children.json'));
+  const told: string[] = [];
+  const log = { ...silentLog, warn: (_: string, fields?: LogFields) => told.push(String(fields?.['path'])) };
+  const supervisor = createSupervisor({
+    log: silentLog,
+    events: createEventLog({ keep: 10 }),
+    logs: childLogs(join(dir, 'logs'), { maxBytes: 1000, onProblem: (path) => told.push(path) }),
+    registry: childRegistry(join(dir, 'children.json'), log),
+    cgroupsFor: () => [],
+  });
+  const { shell, never } = setUp();
+  const endless = { ...shell('while :; do echo line; sleep 0.01; done'), ready: async () => {} };
+  const child = await supervisor.supervise('odd', endless, never);
+  onTestFinished(() => child.stop());
+  process.kill(supervisor.processes()[0]?.pid ?? 0, 'SIGKILL');
+  await eventually(() => supervisor.processes()[0]?.restarts === 1 && supervisor.processes()[0]?.state === 'ready');
+  expect(told.filter((path) => path.endsWith('odd.log'))).toHaveLength(1);
+  expect(told).toContain(join(dir, 'children.json'));
+});
+
+test('a log that cannot be put aside loses its old lines and keeps the new ones', () => {
+  const dir = temporaryDir();
+  mkdirSync(join(dir, 'a.log.1'));
+  const told: unknown[] = [];
+  const logs = childLogs(dir, { maxBytes: 20, onProblem: (_, error) => told.push(error) });
+  for (let number = 0; number < 10; number += 1) logs.open('a').line(`line ${number}`);
+  logs.close();
+  expect(readFileSync(join(dir, 'a.log'), 'utf8')).toContain('line 9\n');
+  expect(told.length).toBeGreaterThan(0);
+});
+
 test('a start ends the child that a dead kagent left, and leaves a stranger with a recycled pid alone', async () => {
   const { dir } = setUp();
   const path = join(dir, 'children.json');
   const left = spawn('/bin/sleep', ['1000'], { detached: true, stdio: 'ignore' });
   const stranger = spawn('/bin/sleep', ['1000'], { detached: true, stdio: 'ignore' });
   onTestFinished(() => void stranger.kill('SIGKILL'));
-  const registry = childRegistry(path);
+  const registry = childRegistry(path, silentLog);
   registry.add('left', left.pid ?? 0);
   registry.add('stranger', stranger.pid ?? 0);
   const record = JSON.parse(readFileSync(path, 'utf8')) as { name: string; startTime: string }[];
