@@ -265,6 +265,6 @@ describe('a server from the folder of a release, without any network', () => {
       withinMs: 90_000,
       what: 'the DNS of the cluster',
     });
-    expect((await box.kagent(['status'])).stdout).toMatch(/server: ready, pid/);
+    expect((await box.kagent(['status'])).stdout).toMatch(/server, node a2: ready, pid/);
   });
 });
