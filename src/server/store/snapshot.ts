@@ -6,10 +6,11 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { access, mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, open, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { SnapshotInvalidError, StoreExistsError } from './errors.ts';
+import { SnapshotInvalidError } from './errors.ts';
 import type { Snapshot } from './shapes.ts';
 
 export interface SnapshotFacts {
@@ -66,56 +67,46 @@ export async function verifySnapshot(path: string): Promise<SnapshotFacts> {
 }
 
 /**
- * Puts the store of a snapshot into `dir`, which gets it whole or not at all.
+ * Writes the store of a snapshot to `target`, synced; its folder is made. What was written is compared with the checksum too.
  * @throws {SnapshotInvalidError}
- * @throws {StoreExistsError} when there is a store in `dir` already
  */
-export async function restoreSnapshot(path: string, dir: string): Promise<SnapshotFacts> {
-  const facts = await verifySnapshot(path);
-  const target = join(dir, storeFileName);
-  await mkdir(dir, { recursive: true, mode: 0o700 });
-  // A write-ahead log that is left over would be played into the restored file.
-  for (const file of [target, `${target}-wal`]) if (await exists(file)) throw new StoreExistsError(file);
-  const partial = `${target}.restoring`;
-  try {
-    const source = createReadStream(path, { end: facts.sizeBytes - 1 });
-    await pipeline(source, createWriteStream(partial, { mode: 0o600, flush: true }));
-    await rename(partial, target);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  }
-  await syncDir(dir);
+export async function unpackSnapshot(path: string, target: string): Promise<SnapshotFacts> {
+  const facts = await verifySnapshot(path); // before anything is made
+  await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+  const hash = createHash('sha256');
+  const hashed = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      done(undefined, chunk);
+    },
+  });
+  const source = createReadStream(path, { end: facts.sizeBytes - 1 });
+  await pipeline(source, hashed, createWriteStream(target, { mode: 0o600, flush: true }));
+  if (hash.digest('hex') !== facts.sha256) throw new SnapshotInvalidError(path, 'it was read differently each time');
   return facts;
 }
 
 async function readFormatVersion(path: string): Promise<number> {
   const bytes = await readAt(path, 0, header.sizeBytes);
+  if (bytes.length < header.sizeBytes) throw new SnapshotInvalidError(path, 'it was cut off');
   const isSqlite = bytes.toString('latin1', 0, header.magic.length) === header.magic;
   const formatVersion = bytes.readUInt32BE(header.formatVersionAt);
   if (!isSqlite || formatVersion === 0) throw new SnapshotInvalidError(path, 'it is no snapshot of a kagent datastore');
   return formatVersion;
 }
 
+/** Fewer bytes where the file ends. */
 async function readAt(path: string, position: number, length: number): Promise<Buffer> {
   const file = await open(path);
+  const buffer = Buffer.alloc(length);
   try {
-    const { buffer } = await file.read(Buffer.alloc(length), 0, length, position);
+    for (let done = 0; done < length;) {
+      const { bytesRead } = await file.read(buffer, done, length - done, position + done);
+      if (bytesRead === 0) return buffer.subarray(0, done);
+      done += bytesRead;
+    }
     return buffer;
   } finally {
     await file.close();
   }
-}
-
-async function syncDir(dir: string): Promise<void> {
-  const handle = await open(dir);
-  await handle.sync();
-  await handle.close();
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

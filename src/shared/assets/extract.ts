@@ -7,6 +7,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { zstdDecompress } from 'node:zlib';
+import { writeAt } from '../files/files.ts';
 import { readAt, type Bundle } from './bundle.ts';
 import { AssetsCorruptError } from './errors.ts';
 import type { BundledFile } from './format.ts';
@@ -72,7 +73,7 @@ async function extractFile(
           length,
           sizeBytes: Math.min(frameSizeBytes, file.sizeBytes - at),
         });
-        await target.write(content, 0, content.length, at);
+        await writeAt(target, content, at);
         await previous; // hashes are made in order
         hash.update(content);
         onBytes(content.length);

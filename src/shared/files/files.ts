@@ -84,6 +84,14 @@ export async function writeFileAtomic<T>(
   }
 }
 
+/** All of it, however much the disk takes at once. */
+export async function writeAt(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
+  }
+}
+
 /** What names of files that are not yet whole end with. */
 export const temporarySuffix = '.tmp';
 

@@ -15,7 +15,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import * as z from 'zod';
@@ -162,7 +162,7 @@ function append(path: string, lines: string): void {
   const isTorn = /[^\n]$/.test(readFileIfExists(path) ?? '');
   const fd = openSync(path, 'a', 0o600);
   try {
-    writeSync(fd, isTorn ? `\n${lines}` : lines);
+    writeFileSync(fd, isTorn ? `\n${lines}` : lines); // all of it, however much the disk takes at once
     fsyncSync(fd);
   } finally {
     closeSync(fd);

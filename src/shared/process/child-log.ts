@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface ChildLog {
@@ -43,14 +43,15 @@ class RotatingFile implements ChildLog {
     this.#sizeBytes = fstatSync(this.#fd).size;
   }
 
+  /** A disk that is full or fails loses log lines, never the child. */
   line(text: string): void {
     const bytes = Buffer.from(`${text}\n`);
-    if (this.#sizeBytes + bytes.length > this.#maxBytes) this.#rotate();
     try {
-      writeSync(this.#fd, bytes);
+      if (this.#sizeBytes + bytes.length > this.#maxBytes) this.#rotate();
+      writeFileSync(this.#fd, bytes);
       this.#sizeBytes += bytes.length;
     } catch {
-      // A full disk loses log lines, never the child.
+      // The next line tries again.
     }
   }
 
@@ -58,10 +59,19 @@ class RotatingFile implements ChildLog {
     closeSync(this.#fd);
   }
 
+  /** The old file stays open until there is a new one: a closed number may be another file's in a moment. */
   #rotate(): void {
+    const old = `${this.#path}.1`;
+    renameSync(this.#path, old);
+    let fd: number;
+    try {
+      fd = openSync(this.#path, 'a', 0o600);
+    } catch (error) {
+      renameSync(old, this.#path);
+      throw error;
+    }
     closeSync(this.#fd);
-    renameSync(this.#path, `${this.#path}.1`);
-    this.#fd = openSync(this.#path, 'a', 0o600);
+    this.#fd = fd;
     this.#sizeBytes = 0;
   }
 }

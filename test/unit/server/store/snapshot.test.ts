@@ -4,7 +4,8 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { decodeRecord, restoreSnapshot, verifySnapshot } from '../../../../src/server/store/store.ts';
+import { restoreDatastore } from '../../../../src/server/operations/operations.ts';
+import { decodeRecord, verifySnapshot } from '../../../../src/server/store/store.ts';
 import type { LeaseId, Revision, Store } from '../../../../src/server/store/store.ts';
 import { openTestStore, put, rangeOf, rangeQuery, txnOf } from '../../../helpers/store.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
@@ -85,10 +86,9 @@ test('what was cut off, changed or is something else is refused, and leaves noth
     writeFileSync(path, bytes);
     const refusal = { code: 'STORE_SNAPSHOT_INVALID', message: expect.stringMatching(message) as unknown };
     await expect(verifySnapshot(path)).rejects.toMatchObject(refusal);
-    await expect(restoreSnapshot(path, target)).rejects.toMatchObject(refusal);
+    await expect(restoreDatastore(path, target, restoring)).rejects.toMatchObject(refusal);
     expect(readdirSync(dir)).not.toContain(`restored-${name}`);
   }
-  await expect(restoreSnapshot(file, dir)).rejects.toMatchObject({ code: 'STORE_EXISTS' });
 });
 
 test('a copy that a killed process left is gone after the next start, and a reader that leaves early leaves nothing', async () => {
@@ -127,9 +127,11 @@ async function save(store: Store, path: string): Promise<string> {
   return path;
 }
 
+const restoring = { bumpRevision: 0, now: new Date() };
+
 async function restore(path: string): Promise<Store> {
   const dir = temporaryDir();
-  await restoreSnapshot(path, dir);
+  await restoreDatastore(path, dir, restoring);
   return openTestStore(dir);
 }
 
