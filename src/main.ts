@@ -28,7 +28,7 @@ import {
   usageExitCode,
   versionText,
 } from './shared/cli/cli.ts';
-import { KagentError, systemCode } from './shared/errors.ts';
+import { isDiskError, KagentError, messageOf, systemCode } from './shared/errors.ts';
 import { noteOfFile } from './shared/journal/journal.ts';
 import { silentLog } from './shared/log/log.ts';
 import { plainText } from './shared/plain-text/plain-text.ts';
@@ -218,9 +218,11 @@ async function main(): Promise<number> {
     const usage = usageExitCode(error); // commander has said it already
     if (usage !== undefined) return usage;
     if (error instanceof Error && error.name === 'AbortError') return 0; // SIGTERM came before anything had begun
-    if (!(error instanceof KagentError)) throw error; // a mistake in kagent: its stack is what helps
-    say(error.message);
-    await tellStarter(error.message);
+    if (!(error instanceof KagentError || isDiskError(error))) throw error; // a mistake in kagent: its stack is what helps
+    const message = messageOf(error);
+    say(message);
+    await tellStarter(message);
+    if (!(error instanceof KagentError)) return 1;
     if (error.code === 'NODE_REMOVED') return removedExitCode;
     return error.code.startsWith('CONFIG_') ? wrongUsageExitCode : 1;
   }

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { httpsAgent, httpsRequest } from '../../shared/https/https.ts';
 import { lookUntil } from '../../shared/look-until.ts';
+import { readText } from '../../shared/files/files.ts';
 
 export interface OwnNodeOptions {
   readonly apiserverUrl: string;
@@ -83,9 +83,9 @@ type Get = <T>(path: string, signal: AbortSignal) => Promise<T | undefined>;
 
 async function withCredentials<T>(options: OwnNodeOptions, work: (get: Get) => Promise<T>): Promise<T> {
   const agent = httpsAgent({
-    ca: readFileSync(options.caPath, 'utf8'),
-    cert: readFileSync(options.certPath, 'utf8'),
-    key: readFileSync(options.keyPath, 'utf8'),
+    ca: readText(options.caPath),
+    cert: readText(options.certPath),
+    key: readText(options.keyPath),
   });
   try {
     return await work(async <Found>(path: string, signal: AbortSignal) => {

@@ -1,9 +1,9 @@
 import { request as requestHttp, Agent as HttpAgent, type IncomingMessage } from 'node:http';
 import { request as requestHttps, Agent as HttpsAgent } from 'node:https';
-import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { publicCas } from '../../shared/https/https.ts';
 import type { Tls } from './file.ts';
+import { readBytes, readText } from '../../shared/files/files.ts';
 
 export interface Ask {
   readonly method: string;
@@ -27,9 +27,9 @@ export function agentsFor({ caFile, certFile, keyFile, skipVerify }: Tls): Agent
   // As in containerd: what the system believes, and the endpoint's own CA.
   const ca = publicCas();
   const secureContext = createSecureContext({
-    ca: caFile === undefined ? ca : [...ca, readFileSync(caFile, 'utf8')],
-    ...(certFile !== undefined && { cert: readFileSync(certFile) }),
-    ...(keyFile !== undefined && { key: readFileSync(keyFile) }),
+    ca: caFile === undefined ? ca : [...ca, readText(caFile)],
+    ...(certFile !== undefined && { cert: readBytes(certFile) }),
+    ...(keyFile !== undefined && { key: readBytes(keyFile) }),
     minVersion: 'TLSv1.2',
   });
   return {

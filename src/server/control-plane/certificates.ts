@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { InvalidSettingError } from '../../shared/config/config.ts';
 import { kubeconfigText } from '../../shared/kubeconfig/kubeconfig.ts';
-import { writeFileIfChanged } from '../../shared/files/files.ts';
+import { readText, writeFileIfChanged } from '../../shared/files/files.ts';
 import type { CertificateAuthority, Leaf, LeafSpec, Pki } from '../pki/pki.ts';
 
 /** The names by which pods and people reach kube-apiserver, besides this host's own. */
@@ -111,8 +111,8 @@ export function writeAdminKubeconfig(options: {
     server,
     user: 'default',
     ca: { text: caPem },
-    certificate: { text: readFileSync(leaf.certFile, 'utf8') },
-    key: { text: readFileSync(leaf.keyFile, 'utf8') },
+    certificate: { text: readText(leaf.certFile) },
+    key: { text: readText(leaf.keyFile) },
   });
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 }); // the file's own mode says who may read it
   writeFileIfChanged(path, text, mode, group === undefined ? 0 : groupId(group));

@@ -7,6 +7,7 @@
 import { existsSync } from 'node:fs';
 import { link, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { nameFile } from '../../shared/errors.ts';
 import {
   acknowledgedPath,
   loadInspection,
@@ -99,6 +100,8 @@ async function syncDir(dir: string): Promise<void> {
   const handle = await open(dir);
   try {
     await handle.sync();
+  } catch (error) {
+    throw nameFile(error, dir);
   } finally {
     await handle.close();
   }

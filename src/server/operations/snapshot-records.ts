@@ -3,12 +3,12 @@
  * may name a file as kagent does. One small file for each, beside the datastore, so that two who save do not meet.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
 import { systemCode } from '../../shared/errors.ts';
-import { writeFileAtomicSync } from '../../shared/files/files.ts';
+import { readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
 import { listSnapshots, snapshotAt, type SnapshotFile } from './snapshots.ts';
 
 const SnapshotRecord = z.object({ path: z.string(), isScheduled: z.boolean() });
@@ -76,7 +76,7 @@ export class SnapshotRecords {
 
   #records(): readonly SnapshotRecord[] {
     return filesIn(this.#dir).flatMap((path) => {
-      const parsed = SnapshotRecord.safeParse(JSON.parse(readFileSync(path, 'utf8')));
+      const parsed = SnapshotRecord.safeParse(jsonIn(path));
       return parsed.success ? [parsed.data] : [];
     });
   }
@@ -89,6 +89,16 @@ export class SnapshotRecords {
 /** In this folder, with a name that begins so. */
 export function isIn(dir: string, prefix: string): (record: SnapshotRecord) => boolean {
   return ({ path }) => dirname(path) === dir && basename(path).startsWith(prefix);
+}
+
+/** undefined where it is damaged: what it was about stays. */
+function jsonIn(path: string): unknown {
+  const text = readFileIfExists(path) ?? '';
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function filesIn(dir: string): readonly string[] {

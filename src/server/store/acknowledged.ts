@@ -9,19 +9,10 @@
  * newest one, since the kernel has it.
  * Form: 'kagent\0\0', then four doubles, little endian: the file's own id, commits, last id, CRC-32 of what is before.
  */
-import {
-  closeSync,
-  constants,
-  copyFileSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, constants, copyFileSync, existsSync, fsyncSync, openSync, statSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { systemCode } from '../../shared/errors.ts';
+import { readBytes } from '../../shared/files/files.ts';
 
 export interface Acknowledged {
   /** Of the store's file; a restored one has another. */
@@ -44,7 +35,7 @@ export function acknowledgedPath(path: string): string {
 export function readAcknowledged(path: string): Acknowledged | undefined {
   const file = acknowledgedPath(path);
   if (!existsSync(file)) return undefined;
-  const bytes = readFileSync(file);
+  const bytes = readBytes(file);
   const isWhole = bytes.length === sizeBytes && bytes.toString('latin1', 0, magic.length) === magic;
   if (!isWhole || bytes.readDoubleLE(checksumAt) !== crc32(bytes.subarray(0, checksumAt))) return undefined;
   return { fileId: bytes.readDoubleLE(8), commits: bytes.readDoubleLE(16), lastId: bytes.readDoubleLE(24) };

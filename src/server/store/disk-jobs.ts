@@ -4,7 +4,7 @@
  */
 import { closeSync, fdatasync, openSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { KagentError, messageOf } from '../../shared/errors.ts';
+import { KagentError, messageOf, systemCode } from '../../shared/errors.ts';
 import { Census } from './checksums.ts';
 import { SnapshotFailedError } from './errors.ts';
 import { failureIn, isDamage } from './failure.ts';
@@ -80,7 +80,7 @@ export class DiskJobs {
     const { bavail, bsize } = statfsSync(dirname(this.path));
     const freeBytes = bavail * bsize;
     if (freeBytes >= this.file.size().fileSizeBytes + spareBytes) return;
-    throw new SnapshotFailedError(`the disk has ${Math.floor(freeBytes / 2 ** 20)} MiB left`);
+    throw new SnapshotFailedError(this.path, `the disk has ${Math.floor(freeBytes / 2 ** 20)} MiB left`);
   }
 
   /** A copy is of the disk's bytes, whatever the disk has made of them meanwhile. @throws {DamagedRowError} when that is in the store too */
@@ -90,8 +90,10 @@ export class DiskJobs {
       .catch((error: unknown) => error)
       .finally(() => copy.close());
     if (found instanceof Census && found.equals(expected)) return;
-    await countVersions(this.file);
-    throw new SnapshotFailedError(found instanceof Error ? messageOf(found) : 'the copy is not what was copied');
+    await countVersions(this.file).catch((cause: unknown) => {
+      throw new StoreUnsoundError('the store is damaged, not the copy', { cause });
+    });
+    throw found instanceof Error ? found : new Error('the copy is not what was copied');
   }
 
   private async snapshot(): Promise<string> {
@@ -102,10 +104,27 @@ export class DiskJobs {
       await this.checkCopy(path, expected);
       return path;
     } catch (error) {
-      rmSync(path, { force: true });
-      if (isDamage(error)) throw error;
-      throw new SnapshotFailedError(messageOf(error));
+      removeIfPossible(path);
+      if (error instanceof StoreUnsoundError) throw error.cause;
+      throw new SnapshotFailedError(path, wordsOf(error));
     }
+  }
+}
+
+/** What was copied is damaged. */
+class StoreUnsoundError extends Error {}
+
+function wordsOf(error: unknown): string {
+  const code = systemCode(error);
+  return code?.startsWith('SQLITE_') === true ? `${messageOf(error)}, ${code}` : messageOf(error);
+}
+
+/** What stays is removed at the next start. */
+function removeIfPossible(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // The first error says more.
   }
 }
 

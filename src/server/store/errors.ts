@@ -123,7 +123,7 @@ export class StoreDiskError extends KagentError {
   readonly fault = 'operator';
   constructor(path: string, what: string, options: { readonly cause: unknown }) {
     super(
-      `the disk does not take or give what belongs to ${path}: ${what}; what was acknowledged is in the file: look at the disk (df, mount, dmesg) and start kagent again`,
+      `the disk does not take or give what belongs to ${path}: ${what}; what was acknowledged is in the file, and is read again at the next start: look at the disk (df, mount, dmesg)`,
       options,
     );
   }
@@ -186,8 +186,11 @@ export class StoreCorruptError extends KagentError {
 export class SnapshotFailedError extends KagentError {
   readonly code = 'STORE_SNAPSHOT_FAILED';
   readonly fault = 'operator';
-  constructor(why: string) {
-    super(`a snapshot could not be taken: ${why}; it needs as much room on the disk as the datastore has`);
+  /** @param copy where the copy of the datastore was to be made */
+  constructor(copy: string, why: string) {
+    super(
+      `a snapshot could not be taken: ${copy}: ${why}; look at the disk (df, mount, dmesg): it needs as much room there as the datastore has`,
+    );
   }
 }
 

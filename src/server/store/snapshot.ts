@@ -10,7 +10,8 @@ import { mkdir, open, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { SnapshotInvalidError } from './errors.ts';
+import { messageOf, nameFile } from '../../shared/errors.ts';
+import { SnapshotFailedError, SnapshotInvalidError } from './errors.ts';
 import type { Snapshot } from './shapes.ts';
 
 export interface SnapshotFacts {
@@ -30,21 +31,29 @@ const header = { sizeBytes: 100, magic: 'SQLite format 3\0', formatVersionAt: 60
 /** The copy of a store as a stream; the file loses its name at once, and so its space when it has been read. */
 export async function readSnapshot(path: string): Promise<Snapshot> {
   const file = await open(path);
-  await rm(path);
-  const { size } = await file.stat();
-  return { sizeBytes: size, chunks: readToEnd(file) };
+  try {
+    await rm(path);
+    const { size } = await file.stat();
+    return { sizeBytes: size, chunks: readToEnd(path, file, size) };
+  } catch (error) {
+    await file.close(); // Node ends a process that forgets one
+    throw new SnapshotFailedError(path, messageOf(error));
+  }
 }
 
 /** As etcd; each chunk is one message. */
 const chunkBytes = 32 << 10;
 
-async function* readToEnd(file: FileHandle): AsyncGenerator<Uint8Array> {
+async function* readToEnd(path: string, file: FileHandle, sizeBytes: number): AsyncGenerator<Uint8Array> {
   try {
-    for (;;) {
+    for (let leftBytes = sizeBytes; leftBytes > 0;) {
       const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(chunkBytes));
-      if (bytesRead === 0) return;
+      if (bytesRead === 0) throw new SnapshotFailedError(path, `${leftBytes} bytes of the copy are missing`);
+      leftBytes -= bytesRead;
       yield buffer.subarray(0, bytesRead);
     }
+  } catch (error) {
+    throw nameFile(error, path);
   } finally {
     await file.close();
   }
@@ -81,7 +90,9 @@ export async function unpackSnapshot(path: string, target: string): Promise<Snap
     },
   });
   const source = createReadStream(path, { end: facts.sizeBytes - 1 });
-  await pipeline(source, hashed, createWriteStream(target, { mode: 0o600, flush: true }));
+  await pipeline(source, hashed, createWriteStream(target, { mode: 0o600, flush: true })).catch((error: unknown) => {
+    throw nameFile(error, target);
+  });
   if (hash.digest('hex') !== facts.sha256) throw new SnapshotInvalidError(path, 'it was read differently each time');
   return facts;
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { lstat, mkdir, open, readdir, readlink, rename, rm, stat, statfs, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { systemCode } from '../errors.ts';
+import { nameFile, systemCode } from '../errors.ts';
 import type { Bundle } from './bundle.ts';
 import { AssetsNoSpaceError } from './errors.ts';
 import { extractFiles } from './extract.ts';
@@ -103,7 +103,7 @@ async function unpackBeside(options: UnpackOptions, data: string, finished: stri
     await putInPlace(temporary, finished);
     await syncFolder(data);
   } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
+    await rm(temporary, { recursive: true, force: true }).catch(() => {}); // the first error says more
     const code = systemCode(error);
     if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
       throw new AssetsNoSpaceError(data, totalBytes, undefined, { cause: error });
@@ -151,6 +151,8 @@ async function syncFolder(dir: string): Promise<void> {
   const folder = await open(dir);
   try {
     await folder.sync();
+  } catch (error) {
+    throw nameFile(error, dir);
   } finally {
     await folder.close();
   }

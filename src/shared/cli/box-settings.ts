@@ -1,5 +1,4 @@
 /** Settings of the kagent that this box has, for commands that are about it and are started without its flags. */
-import { readFileSync } from 'node:fs';
 import { askStatus } from '../daemon/daemon.ts';
 import { defaultDataDir, runPaths } from '../paths.ts';
 import { variableOf } from '../secret-arguments.ts';
@@ -12,6 +11,7 @@ import {
   type Said,
   type ServiceHost,
 } from '../service/service.ts';
+import { readText } from '../files/files.ts';
 
 export interface BoxSettings {
   /** undefined: the setting's default. */
@@ -74,7 +74,7 @@ function unstarted(host: ServiceHost, environment: Readonly<NodeJS.ProcessEnv>):
 
 function textOf(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readText(path);
   } catch {
     return '';
   }

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { isMap, isNode, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
 import { systemCode } from '../errors.ts';
 import { UnreadableConfigError } from './errors.ts';
+import { readText } from '../files/files.ts';
 
 /** A YAML file that knows on which line each of its keys is. */
 export interface YamlFile {
@@ -44,7 +44,7 @@ function refusing<T>(file: string, read: () => T): T {
 /** An empty text where the file is not there and need not be. @throws {UnreadableConfigError} */
 export function readConfigText(path: string, required: boolean): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readText(path);
   } catch (error) {
     if (systemCode(error) === 'ENOENT' && !required) return '';
     throw new UnreadableConfigError(path, `it cannot be read (${systemCode(error)})`, { cause: error });

@@ -12,14 +12,14 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import * as z from 'zod';
-import { readFileIfExists, writeFileAtomicSync } from '../files/files.ts';
+import { nameFile } from '../errors.ts';
+import { readBytes, readFileIfExists, writeFileAtomicSync } from '../files/files.ts';
 import { journalName } from '../paths.ts';
 
 export const Made = z.discriminatedUnion('kind', [
@@ -108,7 +108,7 @@ export function claimOf(path: string): MadeOf<'claim'> {
 export function noteOfFile(path: string): readonly Made[] {
   if (!existsSync(path)) return [...missingAbove(path), { kind: 'file', path }];
   const mode = statSync(path).mode & 0o7777;
-  return [{ kind: 'file', path, before: readFileSync(path).toString('base64'), mode }];
+  return [{ kind: 'file', path, before: readBytes(path).toString('base64'), mode }];
 }
 
 /** The folders that have to be made before `path` can be, the outermost first. */
@@ -164,6 +164,8 @@ function append(path: string, lines: string): void {
   try {
     writeFileSync(fd, isTorn ? `\n${lines}` : lines); // all of it, however much the disk takes at once
     fsyncSync(fd);
+  } catch (error) {
+    throw nameFile(error, path);
   } finally {
     closeSync(fd);
   }

@@ -35,17 +35,31 @@ export class DiskFaults {
   readonly env: { readonly LD_PRELOAD: string; readonly [name: string]: string };
   readonly #fd: number;
 
+  private constructor(control: string, env: DiskFaults['env']) {
+    this.#fd = openSync(control, 'r+');
+    this.env = env;
+  }
+
   /** @param dir the folder whose files can fail @param work for the library and the control file, elsewhere */
-  constructor(dir: string, work: string) {
+  static in(dir: string, work: string): DiskFaults {
     const control = join(work, 'disk-faults.control');
     writeFileSync(control, Buffer.alloc(controlBytes));
-    this.#fd = openSync(control, 'r+');
-    this.env = {
+    return new DiskFaults(control, {
       LD_PRELOAD: buildLibrary(work),
       DISK_FAULTS_DIR: dir,
       DISK_FAULTS_CONTROL: control,
       UV_USE_IO_URING: '0', // what the kernel does by itself no library sees
-    };
+    });
+  }
+
+  /** From inside the process that meets them. */
+  static at(control: string): DiskFaults {
+    return new DiskFaults(control, { LD_PRELOAD: '' });
+  }
+
+  /** Of the control file. */
+  get control(): string {
+    return this.env['DISK_FAULTS_CONTROL'] ?? '';
   }
 
   arm({ calls: which, kind, nth = 1, times = 1, part = '', hangMs = 0 }: Fault): void {
