@@ -88,10 +88,20 @@ export function structureProblem(db: OpenDatabase, how: 'quick_check' | 'integri
   return words === 'ok' ? undefined : words.replaceAll('\n', '; ');
 }
 
-/** @throws {DamagedRowError} */
+/** @throws {DamagedRowError} @throws {UnreadablePageError} */
 export function checkStructure(db: OpenDatabase): void {
   const problem = structureProblem(db, 'quick_check');
-  if (problem !== undefined) throw new DamagedRowError(problem);
+  if (problem === undefined) return;
+  // A page that the disk did not give may be sound, and is no reason to restore a snapshot.
+  const primaryCode = Number(/unable to get the page\. error code=(\d+)/.exec(problem)?.[1]) & 0xff;
+  throw primaryCode === ioErrorCode ? new UnreadablePageError(problem) : new DamagedRowError(problem);
+}
+
+/** SQLITE_IOERR */
+const ioErrorCode = 10;
+
+class UnreadablePageError extends Error {
+  readonly code = 'SQLITE_IOERR_READ';
 }
 
 function createTables(db: OpenDatabase): void {

@@ -39,7 +39,7 @@ struct control {
 	uint32_t seen;	/* matching calls since it was armed */
 	uint32_t fired; /* of them, so many failed */
 	uint32_t unused;
-	char part[88];	  /* only files whose name has it; empty: all */
+	char part[88];	  /* only files whose name ends so; empty: all */
 	char first[256]; /* what failed first: "pwrite64 store.db-wal" */
 };
 
@@ -82,7 +82,8 @@ static int path_of(int fd, char *path) {
 /* What becomes of this call: COUNT stands for nothing at all. */
 static enum action fate(enum call call, const char *symbol, const char *path, int can_be_short) {
 	if (!__atomic_load_n(&control->is_armed, __ATOMIC_ACQUIRE) || (control->calls & call) == 0) return COUNT;
-	if (control->part[0] != 0 && strstr(path, control->part) == NULL) return COUNT;
+	size_t part = strlen(control->part), whole = strlen(path);
+	if (part > whole || strcmp(path + whole - part, control->part) != 0) return COUNT;
 	if ((control->action == SHORT || control->action == FLIP) && !can_be_short) return COUNT;
 	uint32_t number = __atomic_add_fetch(&control->seen, 1, __ATOMIC_ACQ_REL);
 	if (control->action == COUNT || number < control->nth || number - control->nth >= control->times) return COUNT;

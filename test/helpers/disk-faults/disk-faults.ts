@@ -21,7 +21,7 @@ export interface Fault {
   readonly nth?: number;
   /** How many in a row; Infinity: until it is disarmed. */
   readonly times?: number;
-  /** Only files whose name below the folder has this in it. */
+  /** Only files whose name ends so. */
   readonly part?: string;
   readonly hangMs?: number;
 }

@@ -19,8 +19,8 @@ export interface ChildSettings {
   /** Of each call and each way to fail so many places at most, spread over all; null: all. */
   readonly places: number | null;
   readonly server: { readonly url: string; readonly token: string };
-  /** Of the operations those whose names have it. */
-  readonly only: string;
+  /** Of the operations every second, beginning with this one. */
+  readonly first: 0 | 1;
 }
 
 /** What became of an operation of which calls failed. */
@@ -56,8 +56,8 @@ const places = settings.places ?? Infinity; // which JSON does not know
 let nextDir = 1;
 let turn = 0;
 
-for (const operation of await operations(settings.work, settings.server)) {
-  if (operation.name.includes(settings.only)) process.stdout.write(`${JSON.stringify(await tryAll(operation))}\n`);
+for (const [index, operation] of (await operations(settings.work, settings.server)).entries()) {
+  if (index % 2 === settings.first) process.stdout.write(`${JSON.stringify(await tryAll(operation))}\n`);
 }
 faults.close();
 process.exit(0);
