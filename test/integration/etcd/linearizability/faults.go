@@ -33,7 +33,7 @@ const (
 	actionFail, actionShort, actionHang = 1, 2, 3
 
 	hangTime       = 300 * time.Millisecond
-	checkpointLife = 1500 * time.Millisecond
+	checkpointLife = 1200 * time.Millisecond
 )
 
 var (
@@ -69,6 +69,8 @@ type disk struct {
 	control *os.File
 	faults  []fault
 	tallies []tally
+	// order is in which they come, so that few rounds are others each time.
+	order   []int
 	current int
 }
 
@@ -93,6 +95,7 @@ func openDisk(path string) (*disk, error) {
 		}
 	}
 	d.tallies = make([]tally, len(d.faults))
+	d.order = rand.Perm(len(d.faults))
 	return d, nil
 }
 
@@ -101,7 +104,7 @@ func (d *disk) fail(round int, random *rand.Rand) time.Duration {
 	if d == nil {
 		return 0
 	}
-	d.current = round % len(d.faults)
+	d.current = d.order[round%len(d.faults)]
 	d.tallies[d.current].rounds++
 	if one := d.faults[d.current]; !one.isAtStart {
 		d.arm(one, random)

@@ -10,9 +10,9 @@ import { temporaryDir } from '../../../helpers/temporary.ts';
 const module = 'test/integration/etcd/linearizability';
 const serve = [process.execPath, resolve(import.meta.dirname, '../../../helpers/datastore-serve.ts')];
 /** A long run: `KAGENT_KILLS=1000`. */
-const kills = Number(process.env['KAGENT_KILLS'] ?? 150);
-/** Each of the faults in faults.go once; a long run: `KAGENT_FAULT_ROUNDS=1080`, which docs/disk-faults.md has. */
-const faultRounds = Number(process.env['KAGENT_FAULT_ROUNDS'] ?? 54);
+const kills = Number(process.env['KAGENT_KILLS'] ?? 175);
+/** Of the 55 faults in faults.go so many, others each time; a long run, which docs/disk-faults.md has: `KAGENT_FAULT_ROUNDS=550`. */
+const faultRounds = Number(process.env['KAGENT_FAULT_ROUNDS'] ?? 25);
 
 let program: string;
 
@@ -63,6 +63,6 @@ test(`a disk that fails in each way at each call takes nothing that was acknowle
   faults.close();
   const [rounds = 0, met = 0, ended = 0] = (/^\| all \|(.*)\|$/m.exec(table)?.[1] ?? '').split('|').map(Number);
   expect(rounds).toBe(faultRounds);
-  expect(met).toBeGreaterThan(faultRounds / 2);
+  expect(met).toBeGreaterThan(faultRounds / 3);
   expect(ended).toBeGreaterThan(0);
 }, 3_600_000);
