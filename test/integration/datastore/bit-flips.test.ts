@@ -3,7 +3,7 @@
  * does not start, says which file it is, and leaves it.
  */
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, cpSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { checkDatastore } from '../../../src/server/operations/operations.ts';
@@ -17,7 +17,7 @@ import { eventually } from '../../helpers/wait.ts';
 
 const serve = resolve(import.meta.dirname, '../../helpers/datastore-serve.ts');
 /** A longer run: `KAGENT_BIT_FLIPS=5000`. */
-const flips = Number(process.env['KAGENT_BIT_FLIPS'] ?? 120);
+const flips = Number(process.env['KAGENT_BIT_FLIPS'] ?? 40);
 
 /** A store whose process was killed: its newest writes are in the log alone, older ones in the file, and some of it is free. */
 async function killedStore(dir: string): Promise<void> {
@@ -150,8 +150,15 @@ test('the last write before a kill, damaged in the log, is missed, and the log i
   expect(readFileSync(`${log}.damaged`).equals(bytes)).toBe(true);
   await expect(read(data)).rejects.toMatchObject({ code: 'STORE_LOST_WRITES' }); // a service tries again and again
   rmSync(join(data, 'store.db.acknowledged')); // an operator goes on without them
-  expect(await read(data)).toContain(',"modRevision":');
+  expect((await read(data)).length).toBeGreaterThan(100_000);
 });
+
+/** Changes the file in place, as a disk does, while it is open. */
+function damage(path: string, text: string): void {
+  const fd = openSync(path, 'r+');
+  writeSync(fd, '!', readFileSync(path).indexOf(text));
+  closeSync(fd);
+}
 
 test('a damaged version that is only read later ends the store, and is in no answer', async () => {
   const dir = temporaryDir();
@@ -161,9 +168,7 @@ test('a damaged version that is only read later ends the store, and is in no ans
   await first.close();
   const { promise: failed, resolve: fail } = Promise.withResolvers<Error>();
   const store = await openTestStore(dir, { historyBudgetBytes: 400, onFailed: fail });
-  const bytes = readFileSync(path);
-  bytes[bytes.indexOf('end of round 0')] = 69; // in a page that nothing but this version needs
-  writeFileSync(path, bytes);
+  damage(path, 'end of round 0');
   const old = store.range(rangeQuery(rangeOf('a'), { revision: 2 as Revision }));
   await expect(old).rejects.toMatchObject({ code: 'STORE_DAMAGED' });
   expect(await failed).toMatchObject({ code: 'STORE_DAMAGED' });
@@ -176,16 +181,15 @@ test('a snapshot of a store that the disk has damaged meanwhile is not handed ou
   const dir = temporaryDir();
   const path = join(dir, 'store.db');
   const first = await openTestStore(dir);
+  // More than SQLite keeps in memory, and looked at after the rest: what is damaged is read from the disk again.
+  for (let key = 0; key < 40; key += 1) await first.txn(txnOf(put(`b${key}`, Buffer.alloc(100_000, 'b'))));
   for (const round of [0, 1, 2]) await first.txn(txnOf(put('a', `${'x'.repeat(20_000)} end of round ${round}`)));
   await first.close();
   const { promise: failed, resolve: fail } = Promise.withResolvers<Error>();
   const store = await openTestStore(dir, { onFailed: fail });
-  const bytes = readFileSync(path);
-  bytes[bytes.indexOf('end of round 1')] = 69;
-  writeFileSync(path, bytes);
+  damage(path, 'end of round 1');
   await expect(store.snapshot()).rejects.toMatchObject({ code: 'STORE_DAMAGED' });
   expect(await failed).toMatchObject({ code: 'STORE_DAMAGED' });
   await store.close();
   expect(readdirSync(dir).filter((name) => name.includes('copy'))).toEqual([]);
-  expect(existsSync(path)).toBe(true);
 });
