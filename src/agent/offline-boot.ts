@@ -1,5 +1,5 @@
 /** Joins the room `offline/` to a node that has a load balancer and whose operator lets it remember. */
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { caHashOf } from '../shared/certificates/certificates.ts';
 import type { Component } from '../shared/component/component.ts';
 import type { Log } from '../shared/log/log.ts';
@@ -7,6 +7,7 @@ import type { Paths } from '../shared/paths.ts';
 import type { JoinOptions, NodeIdentity } from './join/join.ts';
 import type { LoadBalancerOptions } from './load-balancer/load-balancer.ts';
 import { createOffline } from './offline/offline.ts';
+import { readText } from '../shared/files/files.ts';
 
 export interface OfflineBoot {
   /** Before the node joins. @returns whom its programs trust beside the server */
@@ -37,7 +38,7 @@ export function offlineBoot(options: OfflineBootOptions): OfflineBoot {
     dir: options.paths.agent.offline,
     nodeName,
     kubernetesVersion,
-    caHash: () => caHashOf(readFileSync(serverCaPath(), 'utf8')),
+    caHash: () => caHashOf(readText(serverCaPath())),
     clientCaPath: () => identity().files.clientCa,
     credentials: () => identity().files.pairs,
     log,

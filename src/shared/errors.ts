@@ -4,6 +4,8 @@
  * Knows: a stable code and whose move it is. Leaves to others: how a door shows it (gRPC, HTTP, exit code).
  */
 
+import { constants } from 'node:os';
+
 /** Whose move it is: the person who runs kagent, the other end of a connection, or kagent itself. */
 export type Fault = 'operator' | 'peer' | 'internal';
 
@@ -19,36 +21,60 @@ export abstract class KagentError extends Error {
   }
 }
 
-/** The message of anything thrown. */
+/** The message of anything thrown; of a disk's error as `sentenceOf` says it. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  return (systemCode(error) ?? '') in diskReasons ? (sentenceOf(error) ?? error.message) : error.message;
 }
+
+/** Of those for which Node has no name. */
+const unnamedCodes: ReadonlyMap<number, string> = new Map([[-constants.errno.EDQUOT, 'EDQUOT']]);
 
 /** The `code` Node gives to system errors (`ENOENT`), if `error` has one. */
 export function systemCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
+  const unnamed = 'errno' in error ? unnamedCodes.get(Number(error.errno)) : undefined;
+  return unnamed ?? error.code;
+}
+
+/** A call by descriptor fails without a word of which file; adds it, as calls by path say it. @returns the same error */
+export function nameFile<T>(error: T, path: string): T {
+  if (error instanceof Error && 'syscall' in error && !('path' in error)) {
+    error.message += ` '${path}'`;
+    Object.assign(error, { path });
+  }
+  return error;
 }
 
 /** What the system says of a file that kagent cannot do without, for a person; undefined for any other error. */
 export function sentenceOf(error: unknown): string | undefined {
   const code = systemCode(error);
   if (code === undefined || !(error instanceof Error) || !('syscall' in error)) return undefined;
-  const { path, dest } = error as NodeJS.ErrnoException & { readonly dest?: string };
-  if (path === undefined) return undefined;
+  const { path, dest, syscall } = error as NodeJS.ErrnoException & { readonly dest?: string };
   const file = dest ?? path;
-  return `${file}: ${reasons[code] ?? error.message}; see what is there ('ls -ld ${file}'), put it right and start again`;
+  const diskReason = diskReasons[code];
+  if (diskReason !== undefined)
+    return `${file ?? syscall}: ${diskReason} (${code}); look at the disk (df, mount, dmesg)`;
+  if (file === undefined) return undefined;
+  const reason = reasons[code];
+  const words = reason === undefined ? error.message : `${reason} (${code})`;
+  return `${file}: ${words}; see what is there ('ls -ld ${file}'), put it right and start again`;
 }
 
+/** What a disk that is full, broken or mounted read-only answers. */
+const diskReasons: Readonly<Record<string, string>> = {
+  EROFS: 'its file system is read-only',
+  ENOSPC: 'its disk is full',
+  EDQUOT: "its owner's share of the disk is used up",
+  EIO: 'its disk does not answer as it should',
+};
+
 const reasons: Readonly<Record<string, string>> = {
-  EISDIR: 'a folder is where a file belongs (EISDIR)',
-  ENOTDIR: 'a part of the path is not a folder (ENOTDIR)',
-  EEXIST: 'something else is where a folder belongs, or a link that leads nowhere (EEXIST)',
-  ELOOP: 'its links lead in a circle (ELOOP)',
-  ENOENT: 'it is not there (ENOENT)',
-  EACCES: 'it is closed to kagent (EACCES)',
-  EPERM: 'it may not be changed (EPERM)',
-  EROFS: 'its file system is read-only (EROFS)',
-  ENOSPC: 'its disk is full (ENOSPC)',
-  EDQUOT: "its owner's share of the disk is used up (EDQUOT)",
-  EIO: 'its disk does not answer as it should (EIO)',
+  EISDIR: 'a folder is where a file belongs',
+  ENOTDIR: 'a part of the path is not a folder',
+  EEXIST: 'something else is where a folder belongs, or a link that leads nowhere',
+  ELOOP: 'its links lead in a circle',
+  ENOENT: 'it is not there',
+  EACCES: 'it is closed to kagent',
+  EPERM: 'it may not be changed',
 };

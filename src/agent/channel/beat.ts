@@ -1,11 +1,10 @@
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, loadavg, release, totalmem, uptime } from 'node:os';
 import { basename } from 'node:path';
 import { mem } from 'systeminformation/lib/memory.js';
 import { isToBeTold, type NotReady } from '../../shared/component/component.ts';
-import { readFileIfReadable } from '../../shared/files/files.ts';
+import { readBytes, readFileIfReadable, readText } from '../../shared/files/files.ts';
 import type { ProcessStatus } from '../../shared/process/process.ts';
 import type { Facts } from '../../shared/protocol/channel.ts';
 import type { ChannelOptions } from './channel.ts';
@@ -71,7 +70,7 @@ export function factsOf(): Facts {
 
 function readCertificates(paths: readonly string[]) {
   return paths.map((path) => {
-    const { validFromDate, validToDate } = new X509Certificate(readFileSync(path));
+    const { validFromDate, validToDate } = new X509Certificate(readBytes(path));
     return {
       name: basename(path, '.crt'),
       notBefore: validFromDate.toISOString(),
@@ -82,7 +81,7 @@ function readCertificates(paths: readonly string[]) {
 
 /** @see kernel Documentation/accounting/psi.rst */
 function readPressure(): { readonly cpu: number; readonly memory: number; readonly io: number } | undefined {
-  const of = (what: string) => Number(/^some avg10=([\d.]+)/.exec(readFileSync(`/proc/pressure/${what}`, 'utf8'))?.[1]);
+  const of = (what: string) => Number(/^some avg10=([\d.]+)/.exec(readText(`/proc/pressure/${what}`))?.[1]);
   try {
     return { cpu: of('cpu'), memory: of('memory'), io: of('io') };
   } catch {

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { WebSocket } from 'ws';
 import { systemClock, type Clock } from '../../shared/clock.ts';
 import { messageOf } from '../../shared/errors.ts';
@@ -19,6 +18,7 @@ import {
 } from '../../shared/protocol/channel.ts';
 import { bringStream } from './bring-stream.ts';
 import type { ChannelOptions } from './channel.ts';
+import { readBytes } from '../../shared/files/files.ts';
 
 const handshakeTimeoutMs = 10_000;
 const closeWithinMs = 1000;
@@ -198,5 +198,5 @@ export interface ChannelTls {
 
 function tlsOf({ credentials }: ChannelOptions): ChannelTls {
   const { caPath, certPath, keyPath } = credentials();
-  return { ca: readFileSync(caPath), cert: readFileSync(certPath), key: readFileSync(keyPath), ...verified };
+  return { ca: readBytes(caPath), cert: readBytes(certPath), key: readBytes(keyPath), ...verified };
 }

@@ -5,7 +5,6 @@
  *
  *   kubelet ──▶ 127.0.0.1:6444 ──▶ the server that answered last; the next one when it does not
  */
-import { readFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { conditionTracker, type Component } from '../../shared/component/component.ts';
@@ -15,6 +14,7 @@ import { httpsAgent, httpsRequest } from '../../shared/https/https.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { dial, joinStreams } from '../../shared/streams/streams.ts';
 import { BalancerPortTakenError } from './errors.ts';
+import { readText } from '../../shared/files/files.ts';
 
 export interface LoadBalancerOptions {
   readonly after: readonly string[];
@@ -142,7 +142,7 @@ export function createLoadBalancer(options: LoadBalancerOptions): LoadBalancer {
   };
 
   const probeAll = async (signal: AbortSignal): Promise<void> => {
-    const agent = httpsAgent({ ca: readFileSync(options.caPath(), 'utf8') });
+    const agent = httpsAgent({ ca: readText(options.caPath()) });
     try {
       while (!signal.aborted) {
         const all = inOrder();

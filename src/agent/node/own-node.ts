@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SaysWait } from '../../shared/component/component.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
 import { httpsAgent, httpsRequest } from '../../shared/https/https.ts';
 import { lookUntil } from '../../shared/look-until.ts';
+import { readText } from '../../shared/files/files.ts';
 
 export interface OwnNodeOptions {
   readonly apiserverUrl: string;
@@ -149,9 +149,9 @@ type Remove = (path: string, signal: AbortSignal) => Promise<boolean>;
 
 async function withCredentials<T>(options: OwnNodeOptions, work: (get: Get, remove: Remove) => Promise<T>): Promise<T> {
   const agent = httpsAgent({
-    ca: readFileSync(options.caPath, 'utf8'),
-    cert: readFileSync(options.certPath, 'utf8'),
-    key: readFileSync(options.keyPath, 'utf8'),
+    ca: readText(options.caPath),
+    cert: readText(options.certPath),
+    key: readText(options.keyPath),
   });
   const ask = async (method: 'GET' | 'DELETE', path: string, signal: AbortSignal) => {
     try {

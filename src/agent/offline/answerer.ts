@@ -1,6 +1,5 @@
 /** The socket side of the answers: TLS, who asks, streams of watch events. */
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Socket } from 'node:net';
@@ -10,6 +9,7 @@ import type { Log } from '../../shared/log/log.ts';
 import type { Answer, Question, WatchAnswer, WatchEvent } from './answers.ts';
 import type { LocalCertificate } from './certificate.ts';
 import type { Program } from './resources.ts';
+import { readBytes } from '../../shared/files/files.ts';
 
 export interface AnswererOptions {
   readonly certificate: LocalCertificate;
@@ -32,13 +32,13 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   const { certificate, log } = options;
   const programs = Object.entries(options.credentials).map(([program, { certPath }]) => ({
     program: program as Program,
-    subject: new X509Certificate(readFileSync(certPath)).subject,
+    subject: new X509Certificate(readBytes(certPath)).subject,
   }));
   const server: Server = createServer(
     {
       cert: certificate.certPem,
       key: certificate.keyPem,
-      ca: readFileSync(options.clientCaPath),
+      ca: readBytes(options.clientCaPath),
       requestCert: true,
       rejectUnauthorized: true,
       minVersion: 'TLSv1.2',

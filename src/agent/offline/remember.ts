@@ -1,5 +1,4 @@
 /** Keeps the memory up to date while a server is reached. */
-import { readFileSync } from 'node:fs';
 import type { Agent } from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,6 +10,7 @@ import { isJson, keyOf, type KubeObject } from './kube.ts';
 import type { Memory, Remembered } from './memory.ts';
 import { allResources, pathOf, resources, type Program, type Resource, type ResourceName } from './resources.ts';
 import { usedByPods, usedByVolumes } from './used-by-pods.ts';
+import { readText } from '../../shared/files/files.ts';
 
 export interface RememberOptions {
   readonly after: readonly string[];
@@ -96,7 +96,7 @@ function createReader(options: RememberOptions, signal: AbortSignal): Reader {
     const known = agents.get(program);
     if (known !== undefined) return known;
     const { certPath, keyPath } = credentials()[program];
-    const text = (path: string) => readFileSync(path, 'utf8');
+    const text = (path: string) => readText(path);
     const agent = httpsAgent({ ca: text(serverCaPath()), cert: text(certPath), key: text(keyPath) });
     agents.set(program, agent);
     return agent;

@@ -1,7 +1,7 @@
-import { lstatSync, readFileSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { rm, rmdir } from 'node:fs/promises';
 import { messageOf, systemCode } from '../../shared/errors.ts';
-import { writeFileAtomicSync } from '../../shared/files/files.ts';
+import { readBytes, writeFileAtomicSync } from '../../shared/files/files.ts';
 import { contentHash, type Journal, type Made, type MadeOf, type Undone } from '../../shared/journal/journal.ts';
 import type { ServiceHost } from '../../shared/service/service.ts';
 import type { BoxParts } from './remove.ts';
@@ -67,7 +67,7 @@ async function undoFile({ path, before, mode, after }: MadeOf<'file'>): Promise<
   if (lstatSync(path, { throwIfNoEntry: false }) === undefined) {
     return before === undefined ? {} : { stayed: [`${path}: somebody has removed it since kagent wrote it`] };
   }
-  const now = readFileSync(path);
+  const now = readBytes(path);
   if (now.toString('base64') === before) return {};
   if (after !== undefined && contentHash(now) !== after) {
     return { stayed: [`${path}: somebody has changed it since kagent wrote it`] };

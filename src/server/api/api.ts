@@ -4,7 +4,6 @@
  * Knows: routes, TLS, limits, how an error looks (problem.ts). Leaves to others: every decision (join/, nodes/, tunnel/).
  * Spec: RFC 9457 for errors; messages in shared/protocol.
  */
-import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
@@ -22,6 +21,7 @@ import { downloadLimits, type DownloadLimits } from './downloads.ts';
 import { createUpgrades, type Upgrades } from './upgrades.ts';
 import { PortTakenError } from './errors.ts';
 import { apiRoutes } from './routes.ts';
+import { readBytes } from '../../shared/files/files.ts';
 
 /** Whoever says nothing holds a connection for some seconds. An agent gives each of these ten. */
 const deadlines = {
@@ -65,8 +65,8 @@ export function createApi(options: ApiOptions): Api {
   const condition = conditionTracker();
   // Nodes show who they are; joiners cannot yet. Whoever must be a node is asked for it route by route.
   const credentials = () => ({
-    cert: readFileSync(leaf.certFile),
-    key: readFileSync(leaf.keyFile),
+    cert: readBytes(leaf.certFile),
+    key: readBytes(leaf.keyFile),
     ca: options.clientCaPem,
   });
   let server: Server | undefined;

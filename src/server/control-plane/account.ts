@@ -6,10 +6,10 @@
  * So nothing in the data dir has another owner than before: an upgrade changes no file, another version starts on it, a
  * data dir below a folder of root's alone will do, and what is in /run goes with kagent or the next boot.
  */
-import { chmodSync, chownSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { messageOf } from '../../shared/errors.ts';
-import { letThrough, makeFolder, readFileIfExists } from '../../shared/files/files.ts';
+import { letThrough, makeFolder, readBytes, readFileIfExists } from '../../shared/files/files.ts';
 import { runDir } from '../../shared/paths.ts';
 import { whyNotAsUser, type SecurityContext } from '../../shared/process/process.ts';
 import { unreachableFile } from './reachable.ts';
@@ -79,11 +79,11 @@ export function openAccount(options: AccountOptions): Account {
       const other = [...given].find(([from, to]) => to === copy && from !== path);
       if (other !== undefined) throw new TypeError(`${path} and ${other[0]} have one name`);
       given.set(path, copy);
-      writeForGroup(copy, readFileSync(path), uid);
+      writeForGroup(copy, readBytes(path), uid);
       return copy;
     },
     refresh() {
-      for (const [path, copy] of given) writeForGroup(copy, readFileSync(path), uid);
+      for (const [path, copy] of given) writeForGroup(copy, readBytes(path), uid);
     },
   };
 }

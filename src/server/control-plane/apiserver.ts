@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkArguments, flagsOf, valueOf, type Flag, type Flags } from '../../shared/arguments/arguments.ts';
 import type { Component } from '../../shared/component/component.ts';
 import { parseDuration } from '../../shared/duration.ts';
-import { writeFileIfChanged } from '../../shared/files/files.ts';
+import { readText, writeFileIfChanged } from '../../shared/files/files.ts';
 import { strongCipherSuites } from '../../shared/tls-cipher-suites.ts';
 import { argumentRules } from './argument-rules.ts';
 import { authenticationOf } from './authentication.ts';
@@ -36,8 +35,8 @@ export function apiserverComponent(options: ProgramOptions): Component {
     url: `${options.localUrl}/readyz`,
     ca: pki.serverCa.caPem,
     client: () => ({
-      cert: readFileSync(leaves.kagent.certFile, 'utf8'),
-      key: readFileSync(leaves.kagent.keyFile, 'utf8'),
+      cert: readText(leaves.kagent.certFile),
+      key: readText(leaves.kagent.keyFile),
     }),
   };
   return programComponent({

@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import { readFileSync } from 'node:fs';
 import { InvalidSettingError } from '../../shared/config/config.ts';
 import { kubeconfigText } from '../../shared/kubeconfig/kubeconfig.ts';
-import { letThrough, makeFolder, writeFileIfChanged } from '../../shared/files/files.ts';
+import { letThrough, makeFolder, readText, writeFileIfChanged } from '../../shared/files/files.ts';
 import { configDir } from '../../shared/paths.ts';
 import type { CertificateAuthority, Leaf, LeafSpec, Pki } from '../pki/pki.ts';
 
@@ -112,8 +112,8 @@ export function writeAdminKubeconfig(options: {
     server,
     user: 'default',
     ca: { text: caPem },
-    certificate: { text: readFileSync(leaf.certFile, 'utf8') },
-    key: { text: readFileSync(leaf.keyFile, 'utf8') },
+    certificate: { text: readText(leaf.certFile) },
+    key: { text: readText(leaf.keyFile) },
   });
   makeFolder(dirname(path), 0o755); // the file's own mode says who may read it
   if (dirname(path) === configDir && (mode & 0o077) !== 0) letThrough(configDir);

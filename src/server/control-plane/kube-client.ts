@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { KagentError } from '../../shared/errors.ts';
 import { httpsAgent, httpsRequest, openHttps } from '../../shared/https/https.ts';
 import { parseJson } from '../../shared/json/json.ts';
+import { readText } from '../../shared/files/files.ts';
 
 /** What every Kubernetes object has. */
 export interface KubeObject {
@@ -65,8 +65,7 @@ export function createKubeClient(options: {
   readonly leaf: { readonly certFile: string; readonly keyFile: string };
 }): KubeClient {
   const { url, caPem, leaf } = options;
-  const connect = () =>
-    httpsAgent({ ca: caPem, cert: readFileSync(leaf.certFile, 'utf8'), key: readFileSync(leaf.keyFile, 'utf8') });
+  const connect = () => httpsAgent({ ca: caPem, cert: readText(leaf.certFile), key: readText(leaf.keyFile) });
   let agent = connect();
 
   const send = async (

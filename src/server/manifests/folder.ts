@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { messageOf } from '../../shared/errors.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Announcer } from './announce.ts';
@@ -10,6 +10,7 @@ import type { PassResult } from './follow.ts';
 import { objectsOf, type Located } from './parse.ts';
 import type { Pruner } from './prune.ts';
 import type { Records } from './records.ts';
+import { readText } from '../../shared/files/files.ts';
 
 export interface Timing {
   /** A file that changed within this time is still being written. */
@@ -160,7 +161,7 @@ export class ManifestFolder {
 function read({ path, problem }: FoundFile): { readonly text: string; readonly hash: string } {
   if (problem !== undefined) throw problem;
   try {
-    const text = readFileSync(path, 'utf8');
+    const text = readText(path);
     return { text, hash: createHash('sha256').update(text).digest('hex') };
   } catch (cause) {
     throw new ManifestUnreadableError(messageOf(cause), { cause });

@@ -4,11 +4,13 @@
  */
 import { closeSync, fdatasync, openSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { KagentError, messageOf } from '../../shared/errors.ts';
+import { KagentError, messageOf, systemCode } from '../../shared/errors.ts';
+import { Census } from './checksums.ts';
 import { SnapshotFailedError } from './errors.ts';
+import { failureIn, isDamage } from './failure.ts';
 import { VersionHasher } from './hash.ts';
 import type { HashQuery } from './hash.ts';
-import type { SqliteFile } from './sqlite.ts';
+import type { CopyFile, SqliteFile } from './sqlite.ts';
 import type { DiskJob, FromWriter, JobResult } from './writer.ts';
 
 const copySuffix = '.copy-';
@@ -24,28 +26,41 @@ export function removeCopies(path: string): void {
   }
 }
 
+export interface DiskJobsHost {
+  /** Of the store. */
+  readonly path: string;
+  send(message: FromWriter): void;
+  /** The file is damaged, which is more than a job that cannot be done. */
+  onFailed(error: unknown): void;
+}
+
 /** Runs one job after the other, and says what came of each. */
 export class DiskJobs {
   private readonly file: SqliteFile;
   private readonly path: string;
-  private readonly send: (message: FromWriter) => void;
+  private readonly host: DiskJobsHost;
   private last: Promise<void> = Promise.resolve();
   private nextCopy = 1;
 
-  constructor(file: SqliteFile, path: string, send: (message: FromWriter) => void) {
+  constructor(file: SqliteFile, host: DiskJobsHost) {
     this.file = file;
-    this.path = path;
-    this.send = send;
+    this.path = host.path;
+    this.host = host;
   }
 
   add(ticket: number, job: DiskJob): void {
     this.last = this.last
       .then(() => this.run(job))
       .then(
-        (result) => this.send({ kind: 'done', ticket, result }),
-        (error: unknown) => {
+        (result) => this.host.send({ kind: 'done', ticket, result }),
+        (failure: unknown) => {
+          if (isDamage(failure)) {
+            this.host.onFailed(failure);
+            return;
+          }
+          const error = failureIn(this.path, failure) ?? failure;
           const code = error instanceof KagentError ? error.code : 'STORE_FAILED';
-          this.send({ kind: 'undone', ticket, code, message: messageOf(error) });
+          this.host.send({ kind: 'undone', ticket, code, message: messageOf(error) });
         },
       );
   }
@@ -67,24 +82,74 @@ export class DiskJobs {
     const { bavail, bsize } = statfsSync(dirname(this.path));
     const freeBytes = bavail * bsize;
     if (freeBytes >= this.file.size().fileSizeBytes + spareBytes) return;
-    throw new SnapshotFailedError(`the disk has ${Math.floor(freeBytes / 2 ** 20)} MiB left`);
+    throw new SnapshotFailedError(this.path, `the disk has ${Math.floor(freeBytes / 2 ** 20)} MiB left`);
+  }
+
+  /** A copy is of the disk's bytes, whatever the disk has made of them meanwhile. @throws {DamagedRowError} when that is in the store too */
+  private async checkCopy(path: string, expected: Census): Promise<void> {
+    const copy = this.file.openCopy(path);
+    const found = await countVersions(copy)
+      .catch((error: unknown) => error)
+      .finally(() => copy.close());
+    if (found instanceof Census && found.equals(expected)) return;
+    await countVersions(this.file).catch((cause: unknown) => {
+      throw new StoreUnsoundError('the store is damaged, not the copy', { cause });
+    });
+    throw found instanceof Error ? found : new Error('the copy is not what was copied');
   }
 
   private async snapshot(): Promise<string> {
     const path = `${this.path}${copySuffix}${this.nextCopy++}`;
     this.checkRoom();
     try {
-      await copyStore(this.file, path);
+      const expected = await copyStore(this.file, path);
+      await this.checkCopy(path, expected);
       return path;
     } catch (error) {
-      rmSync(path, { force: true });
-      throw new SnapshotFailedError(messageOf(error));
+      removeIfPossible(path);
+      if (error instanceof StoreUnsoundError) throw error.cause;
+      throw new SnapshotFailedError(path, wordsOf(error));
     }
+  }
+}
+
+/** What was copied is damaged. */
+class StoreUnsoundError extends Error {}
+
+function wordsOf(error: unknown): string {
+  const code = systemCode(error);
+  return code?.startsWith('SQLITE_') === true ? `${messageOf(error)}, ${code}` : messageOf(error);
+}
+
+/** What stays is removed at the next start. */
+function removeIfPossible(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // The first error says more.
   }
 }
 
 /** Commits wait for one step at most. */
 const stepMs = 2;
+
+/** @returns what the versions of a file amount to. @throws {DamagedRowError} */
+async function countVersions(file: Pick<CopyFile, 'versionsAfter'>): Promise<Census> {
+  const census = new Census();
+  for (let lastId: number | undefined = 0; lastId !== undefined; await nextTurn()) {
+    lastId = countStep(file, census, lastId);
+  }
+  return census;
+}
+
+function countStep(file: Pick<CopyFile, 'versionsAfter'>, census: Census, lastId: number): number | undefined {
+  const deadline = performance.now() + stepMs;
+  for (const { id, checksum } of file.versionsAfter(lastId)) {
+    census.add(checksum);
+    if (performance.now() > deadline) return id;
+  }
+  return undefined;
+}
 
 export async function hashVersions(file: SqliteFile, query: HashQuery): Promise<number> {
   const hasher = new VersionHasher(query);
@@ -109,12 +174,14 @@ function hashStep(file: SqliteFile, hasher: VersionHasher, lastId: number): numb
 const pagesPerCopy = 100;
 const pagesPerFlush = 1000;
 
-/** Copies the store to `path`, as it is when this resolves. */
-export async function copyStore(file: SqliteFile, path: string): Promise<void> {
+/** Copies the store to `path`, as it is when this resolves. @returns what the copy has to hold */
+export async function copyStore(file: SqliteFile, path: string): Promise<Census> {
   const fd = openSync(path, 'wx', 0o600);
   const flusher = new Flusher(fd);
   try {
-    await file.backup(path, (pagesLeft) => (flusher.allows(pagesLeft) ? pagesPerCopy : 0));
+    const copied = await file.backup(path, (pagesLeft) => (flusher.allows(pagesLeft) ? pagesPerCopy : 0));
+    flusher.throwFailure();
+    return copied;
   } finally {
     await flusher.idle();
     closeSync(fd);
@@ -126,19 +193,27 @@ class Flusher {
   private readonly fd: number;
   private unflushedPages = 0;
   private flushing: Promise<void> | undefined;
+  /** A disk that says once that it could not write need not say it again. */
+  private failure: Error | undefined;
 
   constructor(fd: number) {
     this.fd = fd;
   }
 
-  /** Whether more pages may be copied now; asked before each step. */
+  /** Whether more pages may be copied now; asked before each step. @throws what the disk has said */
   allows(pagesLeft: number): boolean {
+    this.throwFailure();
     const isLast = pagesLeft <= pagesPerCopy;
     const mustFlush = this.unflushedPages >= (isLast ? 1 : pagesPerFlush);
     if (mustFlush && this.flushing === undefined) this.flush();
     if (this.flushing !== undefined && (isLast || mustFlush)) return false;
     this.unflushedPages += pagesPerCopy;
     return true;
+  }
+
+  /** What the disk has said, if it could not write. */
+  throwFailure(): void {
+    if (this.failure !== undefined) throw this.failure;
   }
 
   async idle(): Promise<void> {
@@ -148,8 +223,8 @@ class Flusher {
   private flush(): void {
     this.unflushedPages = 0;
     this.flushing = new Promise((resolve) => {
-      // A disk that cannot write tells SQLite too.
-      fdatasync(this.fd, () => {
+      fdatasync(this.fd, (error) => {
+        this.failure ??= error ?? undefined;
         this.flushing = undefined;
         resolve();
       });

@@ -94,12 +94,38 @@ export class StoreLockedError extends KagentError {
 export class StoreDamagedError extends KagentError {
   readonly code = 'STORE_DAMAGED';
   readonly fault = 'operator';
+  readonly why: string;
   constructor(path: string, why: string, options: { readonly snapshot: string | undefined; readonly cause?: unknown }) {
     const next =
       options.snapshot === undefined
         ? 'there is no snapshot beside it: take one from another place'
         : `the newest snapshot here is ${options.snapshot}`;
     super(`${path} is damaged (${why}); ${next}, and run: kagent datastore snapshot restore FILE`, options);
+    this.why = why;
+  }
+}
+
+/** Each write that was acknowledged is noted beside the file, and the file has fewer. */
+export class LostWritesError extends KagentError {
+  readonly code = 'STORE_LOST_WRITES';
+  readonly fault = 'operator';
+  constructor(path: string, what: string, log: string | undefined) {
+    const kept = log === undefined ? '' : `, and the log that had them is kept as ${log}`;
+    super(
+      `${path} has lost what was acknowledged: ${what}${kept}; the disk has damaged its log, or another file was put in its place: restore a snapshot (kagent datastore snapshot restore FILE), or go on with what is there: rm ${path}.acknowledged`,
+    );
+  }
+}
+
+/** A call that the disk did not do: nothing that is asked after it could be promised. */
+export class StoreDiskError extends KagentError {
+  readonly code = 'STORE_DISK_FAILED';
+  readonly fault = 'operator';
+  constructor(path: string, what: string, options: { readonly cause: unknown }) {
+    super(
+      `the disk does not take or give what belongs to ${path}: ${what}; what was acknowledged is in the file, and is read again at the next start: look at the disk (df, mount, dmesg)`,
+      options,
+    );
   }
 }
 
@@ -113,7 +139,7 @@ export class StoreFormatError extends KagentError {
   }
 }
 
-/** The disk did not take a commit, or the file cannot be read: nothing can be promised any more. */
+/** The store has ended, and nothing can be promised any more. */
 export class StoreFailedError extends KagentError {
   readonly code = 'STORE_FAILED';
   readonly fault = 'internal';
@@ -160,8 +186,11 @@ export class StoreCorruptError extends KagentError {
 export class SnapshotFailedError extends KagentError {
   readonly code = 'STORE_SNAPSHOT_FAILED';
   readonly fault = 'operator';
-  constructor(why: string) {
-    super(`a snapshot could not be taken: ${why}; it needs as much room on the disk as the datastore has`);
+  /** @param copy where the copy of the datastore was to be made */
+  constructor(copy: string, why: string) {
+    super(
+      `a snapshot could not be taken: ${copy}: ${why}; look at the disk (df, mount, dmesg): it needs as much room there as the datastore has`,
+    );
   }
 }
 
@@ -170,14 +199,6 @@ export class SnapshotInvalidError extends KagentError {
   readonly fault = 'operator';
   constructor(path: string, why: string) {
     super(`${path} cannot be used: ${why}; take another snapshot`);
-  }
-}
-
-export class StoreExistsError extends KagentError {
-  readonly code = 'STORE_EXISTS';
-  readonly fault = 'operator';
-  constructor(path: string) {
-    super(`${path} exists already; move it away first, or choose another folder`);
   }
 }
 

@@ -5,8 +5,11 @@
 import { nativeAddonPath } from '../../shared/assets/assets.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { decodeRecord, keyText } from './record.ts';
-import { openUnserved } from './sqlite.ts';
-import type { UnservedFile } from './sqlite.ts';
+import { DamagedRowError } from './checksums.ts';
+import { StoreDamagedError } from './errors.ts';
+import { failureIn } from './failure.ts';
+import { openUnserved } from './unserved.ts';
+import type { UnservedFile } from './unserved.ts';
 
 /** One thing that was looked at; `problem` absent: it is as it should be. */
 export interface StoreFinding {
@@ -14,18 +17,30 @@ export interface StoreFinding {
   readonly problem: string | undefined;
 }
 
-/** @throws {StoreLockedError} when a process serves it */
+/** A damaged one is used by nobody. @throws {StoreLockedError} when a process serves it */
 export function checkUnused(path: string): void {
-  openUnserved(path, nativeAddonPath()).close();
+  try {
+    openUnserved(path, nativeAddonPath()).close();
+  } catch (error) {
+    if (!(error instanceof StoreDamagedError)) throw error;
+  }
 }
 
-/** Everything below the newest revision plus `by` counts as compacted. @returns the newest revision from now on */
-export function raiseRevision(path: string, by: number): number {
+/**
+ * Makes a copy of a store one that goes on by itself: sound, of this kagent's format, all of it in the file. Everything below the
+ * newest revision plus `by` counts as compacted.
+ * @returns the newest revision from now on. @throws {StoreDamagedError} @throws {StoreDiskError}
+ */
+export function adoptCopy(path: string, by: number): number {
   const file = openUnserved(path, nativeAddonPath());
   try {
+    const [problem] = findingsIn(file).flatMap(({ problem: found }) => found ?? []);
+    if (problem !== undefined) throw new DamagedRowError(problem);
     const revision = file.newestRevision() + by;
-    if (by > 0) file.setCompactRevision(revision);
+    file.adopt(by > 0 ? revision : undefined);
     return revision;
+  } catch (error) {
+    throw failureIn(path, error) ?? error;
   } finally {
     file.close();
   }
@@ -40,15 +55,20 @@ export function checkStore(path: string): readonly StoreFinding[] {
     return [{ what: 'the file opens', problem: messageOf(error) }];
   }
   try {
-    const looks: readonly (readonly [what: string, look: () => string | undefined])[] = [
-      ['every page of the file is sound', () => file.integrityProblem()],
-      ['every version can be read, in order', () => versionProblem(file)],
-      ['every lease that a key has exists', () => leaseProblem(file)],
-    ];
-    return looks.map(([what, look]) => ({ what, problem: problemOf(look) }));
+    return findingsIn(file);
   } finally {
     file.close();
   }
+}
+
+function findingsIn(file: UnservedFile): readonly StoreFinding[] {
+  const looks: readonly (readonly [what: string, look: () => string | undefined])[] = [
+    ['every page of the file is sound', () => file.integrityProblem()],
+    ['every version can be read, in order', () => versionProblem(file)],
+    ['every lease that a key has exists', () => leaseProblem(file)],
+    ['everything that was acknowledged is there', () => file.lostProblem()],
+  ];
+  return looks.map(([what, look]) => ({ what, problem: problemOf(look) }));
 }
 
 function problemOf(look: () => string | undefined): string | undefined {

@@ -60,7 +60,7 @@ export class Reserve {
       const file = await open(partial, 'w', 0o600);
       try {
         const zeros = Buffer.alloc(pieceBytes);
-        for (let written = 0; written < reserveBytes; written += pieceBytes) await file.write(zeros);
+        for (let written = 0; written < reserveBytes; written += pieceBytes) await file.writeFile(zeros);
         await file.datasync(); // file systems may find out late that there is no room
       } finally {
         await file.close();

@@ -195,7 +195,7 @@ export interface KvHash {
   readonly compactRevision: Revision;
 }
 
-/** The whole store at one moment, as a file of its own: what `restoreSnapshot` takes. */
+/** The whole store at one moment, as a file of its own: what `unpackSnapshot` takes. */
 export interface Snapshot {
   readonly sizeBytes: number;
   /** Read once, at the reader's pace; its space on disk is free again when this ends or is left. */

@@ -6,11 +6,13 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { access, open, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { messageOf, nameFile } from '../../shared/errors.ts';
 import { makeFolder } from '../../shared/files/files.ts';
-import { SnapshotInvalidError, StoreExistsError } from './errors.ts';
+import { SnapshotFailedError, SnapshotInvalidError } from './errors.ts';
 import type { Snapshot } from './shapes.ts';
 
 export interface SnapshotFacts {
@@ -30,21 +32,29 @@ const header = { sizeBytes: 100, magic: 'SQLite format 3\0', formatVersionAt: 60
 /** The copy of a store as a stream; the file loses its name at once, and so its space when it has been read. */
 export async function readSnapshot(path: string): Promise<Snapshot> {
   const file = await open(path);
-  await rm(path);
-  const { size } = await file.stat();
-  return { sizeBytes: size, chunks: readToEnd(file) };
+  try {
+    await rm(path);
+    const { size } = await file.stat();
+    return { sizeBytes: size, chunks: readToEnd(path, file, size) };
+  } catch (error) {
+    await file.close(); // Node ends a process that forgets one
+    throw new SnapshotFailedError(path, messageOf(error));
+  }
 }
 
 /** As etcd; each chunk is one message. */
 const chunkBytes = 32 << 10;
 
-async function* readToEnd(file: FileHandle): AsyncGenerator<Uint8Array> {
+async function* readToEnd(path: string, file: FileHandle, sizeBytes: number): AsyncGenerator<Uint8Array> {
   try {
-    for (;;) {
+    for (let leftBytes = sizeBytes; leftBytes > 0;) {
       const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(chunkBytes));
-      if (bytesRead === 0) return;
+      if (bytesRead === 0) throw new SnapshotFailedError(path, `${leftBytes} bytes of the copy are missing`);
+      leftBytes -= bytesRead;
       yield buffer.subarray(0, bytesRead);
     }
+  } catch (error) {
+    throw nameFile(error, path);
   } finally {
     await file.close();
   }
@@ -67,56 +77,48 @@ export async function verifySnapshot(path: string): Promise<SnapshotFacts> {
 }
 
 /**
- * Puts the store of a snapshot into `dir`, which gets it whole or not at all.
+ * Writes the store of a snapshot to `target`, synced; its folder is made. What was written is compared with the checksum too.
  * @throws {SnapshotInvalidError}
- * @throws {StoreExistsError} when there is a store in `dir` already
  */
-export async function restoreSnapshot(path: string, dir: string): Promise<SnapshotFacts> {
-  const facts = await verifySnapshot(path);
-  const target = join(dir, storeFileName);
-  makeFolder(dir, 0o700);
-  // A write-ahead log that is left over would be played into the restored file.
-  for (const file of [target, `${target}-wal`]) if (await exists(file)) throw new StoreExistsError(file);
-  const partial = `${target}.restoring`;
-  try {
-    const source = createReadStream(path, { end: facts.sizeBytes - 1 });
-    await pipeline(source, createWriteStream(partial, { mode: 0o600, flush: true }));
-    await rename(partial, target);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  }
-  await syncDir(dir);
+export async function unpackSnapshot(path: string, target: string): Promise<SnapshotFacts> {
+  const facts = await verifySnapshot(path); // before anything is made
+  makeFolder(dirname(target), 0o700);
+  const hash = createHash('sha256');
+  const hashed = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      done(undefined, chunk);
+    },
+  });
+  const source = createReadStream(path, { end: facts.sizeBytes - 1 });
+  await pipeline(source, hashed, createWriteStream(target, { mode: 0o600, flush: true })).catch((error: unknown) => {
+    throw nameFile(error, target);
+  });
+  if (hash.digest('hex') !== facts.sha256) throw new SnapshotInvalidError(path, 'it was read differently each time');
   return facts;
 }
 
 async function readFormatVersion(path: string): Promise<number> {
   const bytes = await readAt(path, 0, header.sizeBytes);
+  if (bytes.length < header.sizeBytes) throw new SnapshotInvalidError(path, 'it was cut off');
   const isSqlite = bytes.toString('latin1', 0, header.magic.length) === header.magic;
   const formatVersion = bytes.readUInt32BE(header.formatVersionAt);
   if (!isSqlite || formatVersion === 0) throw new SnapshotInvalidError(path, 'it is no snapshot of a kagent datastore');
   return formatVersion;
 }
 
+/** Fewer bytes where the file ends. */
 async function readAt(path: string, position: number, length: number): Promise<Buffer> {
   const file = await open(path);
+  const buffer = Buffer.alloc(length);
   try {
-    const { buffer } = await file.read(Buffer.alloc(length), 0, length, position);
+    for (let done = 0; done < length;) {
+      const { bytesRead } = await file.read(buffer, done, length - done, position + done);
+      if (bytesRead === 0) return buffer.subarray(0, done);
+      done += bytesRead;
+    }
     return buffer;
   } finally {
     await file.close();
   }
-}
-
-async function syncDir(dir: string): Promise<void> {
-  const handle = await open(dir);
-  await handle.sync();
-  await handle.close();
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

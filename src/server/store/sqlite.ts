@@ -1,38 +1,32 @@
 /**
  * @module
- * The file on disk; the only place that names the SQLite driver.
- * Knows: tables, pragmas, commits. Leaves to others: what a record says (record.ts), when to commit (writer.ts).
+ * The file on disk, as the thread that serves it uses it.
+ * Knows: rows, commits, when the log is moved into the file. Leaves to others: tables (database.ts), what a record says
+ * (record.ts), when to commit (writer.ts).
  *
  * One table holds every version in the order of writing: no index beside it, because the index is in memory.
  */
-import { chmodSync, readdirSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import Database from 'better-sqlite3';
-import { alarmName, alarmOfName } from './alarm.ts';
+import { AcknowledgedFile, keepDamagedLog, missingIn, readAcknowledged } from './acknowledged.ts';
+import { alarmOfName } from './alarm.ts';
 import { BatchBuilder, replayBatch } from './batch.ts';
-import type { LeaseRow, WriteTarget } from './batch.ts';
+import type { LeaseRow } from './batch.ts';
+import { checkRow, checkVersion, leaseChecksum, metaChecksum } from './checksums.ts';
+import type { Census, VersionRow } from './checksums.ts';
 import {
-  MalformedMessageError,
-  StoreDamagedError,
-  StoreFailedError,
-  StoreFormatError,
-  StoreLockedError,
-} from './errors.ts';
-import type { StoredVersion } from './hash.ts';
-import { decodeRecord, modRevisionOf } from './record.ts';
-import type { Alarm, LeaseId, Revision } from './shapes.ts';
-import { messageOf, systemCode } from '../../shared/errors.ts';
-
-/** Grows when an older kagent could not read the file any more. */
-const formatVersion = 2;
-
-const schema = `
-  CREATE TABLE IF NOT EXISTS kv (id INTEGER PRIMARY KEY, record BLOB NOT NULL, sub INTEGER NOT NULL DEFAULT 0) STRICT;
-  CREATE TABLE IF NOT EXISTS lease (
-    id INTEGER PRIMARY KEY, ttl_seconds INTEGER NOT NULL, expires_at INTEGER NOT NULL, is_kept_alive INTEGER NOT NULL
-  ) STRICT;
-  CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-`;
+  checkpointPages,
+  checkStructure,
+  leaseRows,
+  newPageBytes,
+  openDatabase,
+  openCopy,
+  prepared,
+} from './database.ts';
+import type { MetaColumns, OpenDatabase } from './database.ts';
+import { LostWritesError, MalformedMessageError } from './errors.ts';
+import { failureIn, isFull } from './failure.ts';
+import { decodeRecord } from './record.ts';
+import { RowWriter } from './row-writer.ts';
+import type { Alarm, Revision } from './shapes.ts';
 
 export interface StoredState {
   readonly clusterId: number;
@@ -48,32 +42,38 @@ export interface FileSize {
 }
 
 export class SqliteFile {
-  private readonly db: Database.Database;
-  private readonly target: WriteTarget;
+  private readonly db: OpenDatabase;
+  private readonly path: string;
+  private readonly nativeBinding: string | undefined;
+  private readonly rows: RowWriter;
+  private readonly acknowledged: AcknowledgedFile;
+  /** About what the log has got since somebody looked how long it is. */
+  private unseenLogPages = 0;
 
-  /** `nativeBinding`: the driver's addon, where it is not in node_modules. */
+  /**
+   * `nativeBinding`: the driver's addon, where it is not in node_modules.
+   * @throws {StoreDamagedError} @throws {LostWritesError} @throws {StoreDiskError}
+   */
   constructor(path: string, nativeBinding: string | undefined) {
+    this.path = path;
+    this.nativeBinding = nativeBinding;
     this.db = openDatabase(path, nativeBinding);
-    this.target = prepareWrites(this.db);
+    try {
+      checkStructure(this.db);
+      this.db.pragma('wal_autocheckpoint = 0'); // SQLite keeps to itself what goes wrong then
+      this.rows = prepared(() => new RowWriter(this.db));
+      checkNothingLost(this.db, path);
+      this.acknowledged = new AcknowledgedFile(path);
+    } catch (error) {
+      this.db.close();
+      throw failureIn(path, error) ?? error;
+    }
   }
 
   state(): StoredState {
-    const meta = new Map(
-      this.db
-        .prepare<[], { name: string; value: number }>('SELECT name, value FROM meta')
-        .all()
-        .map(({ name, value }) => [name, value]),
-    );
-    const leases = this.db
-      .prepare<[], LeaseColumns>('SELECT id, ttl_seconds, expires_at, is_kept_alive FROM lease')
-      .safeIntegers()
-      .all()
-      .map((row) => ({
-        id: row.id as LeaseId,
-        ttlSeconds: Number(row.ttl_seconds),
-        expiresAt: Number(row.expires_at),
-        isKeptAlive: row.is_kept_alive === 1n,
-      }));
+    const meta = metaOf(this.db);
+    const leases = leaseRows(this.db);
+    for (const row of leases) checkRow(`lease ${row.id.toString(16)}`, row.checksum, leaseChecksum(row));
     return {
       clusterId: meta.get('cluster_id') ?? 0,
       memberId: meta.get('member_id') ?? 0,
@@ -83,57 +83,97 @@ export class SqliteFile {
     };
   }
 
-  /** Every version in the order of writing, as batches of about a megabyte. @throws {MalformedMessageError} */
+  /**
+   * Every version in the order of writing, as batches of about a megabyte. Once, before anything is written.
+   * @throws {MalformedMessageError} @throws {DamagedRowError}
+   */
   *versions(): Generator<Uint8Array<ArrayBuffer>> {
     const chunk = new BatchBuilder();
     let revision = 0;
-    for (const row of this.db.prepare<[], VersionColumns>('SELECT id, record FROM kv ORDER BY id').iterate()) {
+    for (const row of versionRows(this.db)) {
+      checkVersion(row);
       const { key, modRevision } = decodeRecord(row.record);
       if (key.length === 0 || modRevision < revision)
         throw new MalformedMessageError(`version ${row.id} is out of order`);
       revision = modRevision;
+      this.rows.census.add(row.checksum);
       chunk.putVersion(row.id, row.record);
       if (chunk.sizeBytes > 1 << 20) yield chunk.take();
     }
     if (!chunk.isEmpty) yield chunk.take();
   }
 
-  /** All of the batches or nothing, and on disk when this returns. @throws {StoreFailedError} for all but a full disk */
+  /**
+   * Before the first answer. What the log holds may be in the kernel's memory alone, after a sync that failed: it is taken
+   * for true from here on, and so has to be made so.
+   */
+  settleLog(): void {
+    if (this.logPages() > 0) this.truncate();
+    this.acknowledged.begin(this.rows.acknowledged);
+  }
+
+  /** All of the batches or nothing, and on disk when this returns. @throws {StoreDiskError} for all but a full disk */
   commit(batches: readonly Uint8Array[]): 'done' | 'full' {
-    this.db.exec('BEGIN IMMEDIATE');
     try {
-      for (const batch of batches) replayBatch(batch, this.target);
-      this.db.exec('COMMIT');
-      return 'done';
+      this.rows.begin();
+      for (const batch of batches) replayBatch(batch, this.rows);
+      this.rows.commit();
     } catch (error) {
-      if (this.db.inTransaction) this.db.exec('ROLLBACK');
-      if (systemCode(error) === 'SQLITE_FULL') return 'full';
-      throw new StoreFailedError(`a commit failed: ${messageOf(error)}`, { cause: error });
+      this.rows.rollback();
+      if (isFull(this.path, error)) return 'full';
+      throw failureIn(`${this.path}-wal`, error) ?? error;
+    }
+    this.acknowledged.write(this.rows.acknowledged);
+    for (const { length } of batches) this.unseenLogPages += 2 + length / newPageBytes;
+    return 'done';
+  }
+
+  /** Moves the log into the file once it is long; on a full disk it grows on. */
+  checkpoint(): void {
+    if (this.unseenLogPages < pagesUnseen) return;
+    this.unseenLogPages = 0;
+    if (this.logPages() < checkpointPages) return;
+    try {
+      this.db.pragma('wal_checkpoint(PASSIVE)');
+    } catch (error) {
+      if (!isFull(this.path, error)) throw error;
     }
   }
 
-  /** The records of these versions, without those that are gone. */
+  private logPages(): number {
+    const [state] = this.db.pragma('wal_checkpoint(NOOP)') as readonly { readonly log: number }[];
+    return state?.log ?? 0;
+  }
+
+  /** The records of these versions, without those that are gone. @throws {DamagedRowError} */
   read(ids: readonly number[]): Uint8Array<ArrayBuffer> {
-    const statement = this.db.prepare<[number], VersionColumns>('SELECT id, record FROM kv WHERE id = ?');
+    const statement = this.db.prepare<[number], VersionRow>(`SELECT ${versionColumns} FROM kv WHERE id = ?`);
     const found = new BatchBuilder();
     for (const id of ids) {
       const row = statement.get(id);
-      if (row !== undefined) found.putVersion(row.id, row.record);
+      if (row === undefined) continue;
+      checkVersion(row);
+      found.putVersion(row.id, row.record);
     }
     return found.take();
   }
 
-  /** In the order of writing. Nothing else may run before the last one is taken or the loop is left. */
-  versionsAfter(id: number): Iterable<StoredVersion> {
-    const statement = this.db.prepare<[number], StoredVersion>(
-      'SELECT id, sub, record FROM kv WHERE id > ? ORDER BY id',
-    );
-    return statement.iterate(id);
+  /** In the order of writing. Nothing else may run before the last one is taken or the loop is left. @throws {DamagedRowError} */
+  versionsAfter(id: number): Iterable<VersionRow> {
+    return checkedAfter(this.db, id);
   }
 
-  /** Asks `pagesToCopy` before each step; commits go on in between, and are in the copy. */
-  async backup(path: string, pagesToCopy: (pagesLeft: number) => number): Promise<void> {
+  /**
+   * Asks `pagesToCopy` before each step; commits go on in between, and are in the copy.
+   * @returns what the copy has to hold
+   */
+  async backup(path: string, pagesToCopy: (pagesLeft: number) => number): Promise<Census> {
     await this.db.backup(path, { progress: ({ remainingPages }) => pagesToCopy(remainingPages) });
+    return this.rows.census.copy();
+  }
+
+  openCopy(path: string): CopyFile {
+    return new CopyFile(openCopy(path, this.nativeBinding));
   }
 
   /** Frees so many pages at the end of the file. @returns true when none are left to free */
@@ -161,157 +201,61 @@ export class SqliteFile {
   }
 
   close(): void {
+    this.acknowledged.close();
     this.db.close();
   }
 }
 
-/** The file of a store that nobody serves. */
-export interface UnservedFile {
-  /** SQLite's own words; undefined: all is well. */
-  integrityProblem(): string | undefined;
-  versions(): Iterable<{ readonly id: number; readonly record: Uint8Array }>;
-  leaseIds(): ReadonlySet<bigint>;
-  newestRevision(): number;
-  setCompactRevision(revision: number): void;
-  close(): void;
-}
+/** A copy of a store's file, to look at. */
+export class CopyFile {
+  private readonly db: OpenDatabase;
 
-/** @throws {StoreLockedError} when a process serves it. @throws {StoreFormatError} */
-export function openUnserved(path: string, nativeBinding: string): UnservedFile {
-  const db = openDatabase(path, nativeBinding);
-  const versions = () => db.prepare<[], VersionColumns>('SELECT id, record FROM kv ORDER BY id').iterate();
-  const meta = db.prepare<[], { value: number }>(`SELECT value FROM meta WHERE name = 'compact_revision'`);
-  return {
-    integrityProblem: () => {
-      const words = String(db.pragma('integrity_check(10)', { simple: true }));
-      return words === 'ok' ? undefined : words.replaceAll('\n', '; ');
-    },
-    versions,
-    leaseIds: () => {
-      const rows = db.prepare<[], { id: bigint }>('SELECT id FROM lease').safeIntegers().all();
-      return new Set(rows.map(({ id }) => id));
-    },
-    newestRevision: () => {
-      const last = db.prepare<[], VersionColumns>('SELECT id, record FROM kv ORDER BY id DESC LIMIT 1').get();
-      return Math.max(last === undefined ? 1 : modRevisionOf(last.record), meta.get()?.value ?? 1);
-    },
-    setCompactRevision: (revision) =>
-      void db.prepare(`UPDATE meta SET value = ? WHERE name = 'compact_revision'`).run(revision),
-    close: () => db.close(),
-  };
-}
+  constructor(db: OpenDatabase) {
+    this.db = db;
+  }
 
-interface VersionColumns {
-  readonly id: number;
-  readonly record: Buffer;
-}
+  /** @throws {DamagedRowError} */
+  versionsAfter(id: number): Iterable<VersionRow> {
+    return checkedAfter(this.db, id);
+  }
 
-interface LeaseColumns {
-  readonly id: bigint;
-  readonly ttl_seconds: bigint;
-  readonly expires_at: bigint;
-  readonly is_kept_alive: bigint;
-}
-
-/** Larger than SQLite's default: a checkpoint writes fewer, longer pieces, and holds up fewer commits. Old files keep theirs. */
-const newPageBytes = 8 << 10;
-/** The log is moved into the file when it has so many pages: about 4 MiB. */
-const checkpointPages = 500;
-/** What is left of the log after a burst, at most. */
-const maxIdleLogBytes = 16 << 20;
-
-function openDatabase(path: string, nativeBinding: string | undefined): Database.Database {
-  // No waiting for locks: the only other holder there can be is another kagent.
-  const db = new Database(path, { timeout: 0, ...(nativeBinding === undefined ? {} : { nativeBinding }) });
-  try {
-    chmodSync(path, 0o600); // it holds Secrets; SQLite gives the same mode to the log
-    db.pragma('locking_mode = EXCLUSIVE'); // before anything is read: or the log gets an index that others can see
-    // These two are said before the first table exists, and are a write each time they are said.
-    if (db.pragma('page_count', { simple: true }) === 0) {
-      db.pragma(`page_size = ${newPageBytes}`);
-      db.pragma('auto_vacuum = INCREMENTAL');
-    }
-    db.pragma('journal_mode = WAL');
-    db.pragma('synchronous = FULL'); // the driver's default for WAL loses acknowledged writes at a power cut
-    db.pragma(`wal_autocheckpoint = ${checkpointPages}`);
-    db.pragma(`journal_size_limit = ${maxIdleLogBytes}`);
-    db.pragma('cache_size = -2000');
-    if (db.pragma('synchronous', { simple: true }) !== 2) throw new StoreFailedError('SQLite refuses synchronous=FULL');
-    const found = Number(db.pragma('user_version', { simple: true }));
-    if (found > formatVersion) throw new StoreFormatError(path, found, formatVersion);
-    if (found < formatVersion) createTables(db, found);
-    return db;
-  } catch (error) {
-    db.close();
-    if (systemCode(error) === 'SQLITE_BUSY') throw new StoreLockedError(path, { cause: error });
-    throw damageIn(path, error) ?? error;
+  close(): void {
+    this.db.close();
   }
 }
 
-const damageCodes = /^SQLITE_(?:CORRUPT|NOTADB)/;
+/** Between two looks at how long the log is. */
+const pagesUnseen = checkpointPages / 10;
+const versionColumns = 'id, sub, record, checksum';
 
-/** @returns undefined where the error says nothing of damage */
-export function damageIn(path: string, error: unknown): StoreDamagedError | undefined {
-  const isDamage = damageCodes.test(systemCode(error) ?? '') || error instanceof MalformedMessageError;
-  return isDamage
-    ? new StoreDamagedError(path, messageOf(error), { snapshot: newestSnapshot(path), cause: error })
-    : undefined;
+export function versionRows(db: OpenDatabase): IterableIterator<VersionRow> {
+  return prepared(() => db.prepare<[], VersionRow>(`SELECT ${versionColumns} FROM kv ORDER BY id`)).iterate();
 }
 
-/** Where `kagent datastore snapshot save` puts them. */
-function newestSnapshot(path: string): string | undefined {
-  const dir = join(dirname(path), 'snapshots');
-  try {
-    const names = readdirSync(dir).filter((name) => !name.endsWith('.part'));
-    const files = names.flatMap((name) => {
-      const stat = statSync(join(dir, name), { throwIfNoEntry: false });
-      return stat?.isFile() === true ? [{ path: join(dir, name), modifiedMs: stat.mtimeMs }] : [];
-    });
-    return files.toSorted((a, b) => b.modifiedMs - a.modifiedMs)[0]?.path;
-  } catch {
-    return undefined; // no such folder; that the store is damaged is what is to be said
+function* checkedAfter(db: OpenDatabase, id: number): Generator<VersionRow> {
+  const statement = db.prepare<[number], VersionRow>(`SELECT ${versionColumns} FROM kv WHERE id > ? ORDER BY id`);
+  for (const row of statement.iterate(id)) {
+    checkVersion(row);
+    yield row;
   }
 }
 
-function createTables(db: Database.Database, found: number): void {
-  db.transaction(() => {
-    db.exec(schema);
-    if (found === 1) db.exec('ALTER TABLE kv ADD COLUMN sub INTEGER NOT NULL DEFAULT 0');
-    const insert = db.prepare('INSERT OR IGNORE INTO meta (name, value) VALUES (?, ?)');
-    insert.run('cluster_id', randomId());
-    insert.run('member_id', randomId());
-    insert.run('compact_revision', -1);
-    db.pragma(`user_version = ${formatVersion}`);
-  }).exclusive();
+/** @throws {DamagedRowError} */
+export function metaOf(db: OpenDatabase): ReadonlyMap<string, number> {
+  const rows = db.prepare<[], MetaColumns>('SELECT name, value, checksum FROM meta').all();
+  for (const { name, value, checksum } of rows) checkRow(name, checksum, metaChecksum(name, value));
+  return new Map(rows.map(({ name, value }) => [name, value]));
 }
 
-function randomId(): number {
-  return 1 + Math.floor(Math.random() * (Number.MAX_SAFE_INTEGER - 1));
+/** @returns in words; undefined: everything that was acknowledged is there */
+export function lostIn(db: OpenDatabase, path: string): string | undefined {
+  const last = db.prepare<[], { id: number | null }>('SELECT max(id) AS id FROM kv').get();
+  const meta = metaOf(db);
+  const found = { fileId: meta.get('file_id') ?? 0, commits: meta.get('commits') ?? 0, lastId: last?.id ?? 0 };
+  return missingIn(found, readAcknowledged(path));
 }
 
-function prepareWrites(db: Database.Database): WriteTarget {
-  const putVersion = db.prepare('INSERT INTO kv (id, record, sub) VALUES (?, ?, ?)');
-  const dropVersion = db.prepare('DELETE FROM kv WHERE id = ?');
-  const saveLease = db.prepare('INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?)');
-  const dropLease = db.prepare('DELETE FROM lease WHERE id = ?');
-  const setCompactRevision = db.prepare(`UPDATE meta SET value = ? WHERE name = 'compact_revision'`);
-  // A revision is never split over two commits, so counting starts anew with each process.
-  let lastRevision: Revision | undefined;
-  let sub = 0;
-  const raiseAlarm = db.prepare('INSERT OR REPLACE INTO meta (name, value) VALUES (?, 1)');
-  const clearAlarm = db.prepare('DELETE FROM meta WHERE name = ?');
-  return {
-    putVersion: (id, record) => {
-      const modRevision = modRevisionOf(record);
-      sub = modRevision === lastRevision ? sub + 1 : 0;
-      lastRevision = modRevision;
-      putVersion.run(id, record, sub);
-    },
-    dropVersion: (id) => void dropVersion.run(id),
-    saveLease: ({ id, ttlSeconds, expiresAt, isKeptAlive }) =>
-      void saveLease.run(id, ttlSeconds, Math.round(expiresAt), isKeptAlive ? 1 : 0),
-    dropLease: (id) => void dropLease.run(id),
-    setCompactRevision: (revision) => void setCompactRevision.run(revision),
-    saveAlarm: (alarm, isRaised) => void (isRaised ? raiseAlarm : clearAlarm).run(alarmName(alarm)),
-  };
+function checkNothingLost(db: OpenDatabase, path: string): void {
+  const lost = prepared(() => lostIn(db, path));
+  if (lost !== undefined) throw new LostWritesError(path, lost, keepDamagedLog(path));
 }

@@ -14,9 +14,10 @@ import { defaultQuotaBytes } from './space.ts';
 
 export * from './errors.ts';
 export { ProtoReader, ProtoWriter } from './protobuf.ts';
+export { acknowledgedPath } from './acknowledged.ts';
 export { decodeRecord } from './record.ts';
 export type { StoreFinding } from './inspect.ts';
-export { restoreSnapshot, storeFileName, verifySnapshot } from './snapshot.ts';
+export { storeFileName, unpackSnapshot, verifySnapshot } from './snapshot.ts';
 export type { SnapshotFacts } from './snapshot.ts';
 export type * from './shapes.ts';
 export type { WriterWorkerData } from './writer-worker.ts';

@@ -8,7 +8,8 @@ import type { MessagePort } from 'node:worker_threads';
 import { KagentError, messageOf } from '../../shared/errors.ts';
 import { DiskJobs, removeCopies } from './disk-jobs.ts';
 import { Reserve } from './reserve.ts';
-import { damageIn, SqliteFile } from './sqlite.ts';
+import { failureIn } from './failure.ts';
+import { SqliteFile } from './sqlite.ts';
 import type { FromWriter, ToWriter } from './writer.ts';
 
 type CommitMessage = Extract<ToWriter, { readonly kind: 'commit' }>;
@@ -43,7 +44,9 @@ function main({ path, nativeBinding, port }: WriterWorkerData): void {
       send({ kind: 'versions', chunk }, [chunk.buffer]);
       return;
     }
-    send({ kind: 'loaded', state: opened.state() });
+    const state = opened.state();
+    opened.settleLog();
+    send({ kind: 'loaded', state });
     reserve.start(); // not before: while a query runs SQLite does nothing else
   };
 
@@ -66,6 +69,7 @@ function main({ path, nativeBinding, port }: WriterWorkerData): void {
     } else {
       const memory = batches.map(({ buffer }) => buffer);
       send({ kind: 'committed', batches }, memory);
+      opened.checkpoint(); // whoever waits for these has its answer
     }
   };
 
@@ -86,7 +90,7 @@ function main({ path, nativeBinding, port }: WriterWorkerData): void {
         send({ kind: 'size', ticket: message.ticket, size: opened.size() });
         break;
       case 'job':
-        jobs ??= new DiskJobs(opened, path, send);
+        jobs ??= new DiskJobs(opened, { path, send, onFailed: fail });
         jobs.add(message.ticket, message.job);
         break;
       case 'close':
@@ -98,6 +102,16 @@ function main({ path, nativeBinding, port }: WriterWorkerData): void {
     }
   };
 
+  /** After a failed commit nothing more may be written: what the index holds is no longer what the disk holds. */
+  const fail = (failure: unknown): void => {
+    if (hasFailed) return;
+    hasFailed = true;
+    const error = failureIn(path, failure) ?? failure;
+    const code = error instanceof KagentError ? error.code : 'STORE_FAILED';
+    send({ kind: 'failed', code, message: messageOf(error) });
+    port.close();
+  };
+
   port.on('message', (message: ToWriter) => {
     if (hasFailed) return; // what was on its way already
     try {
@@ -107,12 +121,7 @@ function main({ path, nativeBinding, port }: WriterWorkerData): void {
       }
       handle(file, message);
     } catch (failure) {
-      hasFailed = true;
-      const error = damageIn(path, failure) ?? failure;
-      // After a failed commit nothing more may be written: what the index holds is no longer what the disk holds.
-      const code = error instanceof KagentError ? error.code : 'STORE_FAILED';
-      send({ kind: 'failed', code, message: messageOf(error) });
-      port.close();
+      fail(failure);
     }
   });
 }

@@ -6,6 +6,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { get as getHttp, Agent as HttpAgent, type IncomingMessage } from 'node:http';
 import { get as getHttps, Agent as HttpsAgent } from 'node:https';
 import { systemCode } from '../errors.ts';
+import { writeAt } from '../files/files.ts';
 import { publicCas, verified } from '../https/https.ts';
 import { isDirect, proxiesOf } from '../proxy/proxy.ts';
 
@@ -38,7 +39,7 @@ export async function download({ url, file, sizeBytes, signal }: DownloadOptions
   // By position: a second kagent that downloads the same file writes the same bytes to the same places.
   for await (const chunk of received(reply, () => position, sizeBytes)) {
     if (position + chunk.length > sizeBytes) throw new DownloadError(`it sends more than ${sizeBytes} bytes`);
-    await file.write(chunk, 0, chunk.length, position);
+    await writeAt(file, chunk, position);
     position += chunk.length;
   }
   if (position < sizeBytes) throw new DownloadError(`it ended after ${position} of ${sizeBytes} bytes`);

@@ -7,7 +7,9 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { zstdDecompress } from 'node:zlib';
+import { writeAt } from '../files/files.ts';
 import { readAt, type Bundle } from './bundle.ts';
+import { nameFile } from '../errors.ts';
 import { AssetsCorruptError } from './errors.ts';
 import type { BundledFile } from './format.ts';
 
@@ -55,7 +57,8 @@ async function extractFile(
 ): Promise<void> {
   const { bundle, dir, onBytes, signal } = options;
   const { frameSizeBytes } = bundle.manifest;
-  const target = await open(join(dir, file.path), 'wx', file.mode);
+  const path = join(dir, file.path);
+  const target = await open(path, 'wx', file.mode);
   try {
     const hash = createHash('sha256');
     let position = bundle.start + file.offset;
@@ -72,7 +75,7 @@ async function extractFile(
           length,
           sizeBytes: Math.min(frameSizeBytes, file.sizeBytes - at),
         });
-        await target.write(content, 0, content.length, at);
+        await writeAt(target, content, at);
         await previous; // hashes are made in order
         hash.update(content);
         onBytes(content.length);
@@ -85,6 +88,8 @@ async function extractFile(
       throw new AssetsCorruptError(bundle.path, `${file.path} has a wrong checksum`);
     await target.chmod(file.mode); // whatever the umask made of it
     await target.sync();
+  } catch (error) {
+    throw nameFile(error, path);
   } finally {
     await target.close();
   }

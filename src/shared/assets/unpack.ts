@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { lstat, open, readdir, readlink, rename, rm, stat, statfs, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeFolder } from '../files/files.ts';
-import { systemCode } from '../errors.ts';
+import { nameFile, systemCode } from '../errors.ts';
 import type { Bundle } from './bundle.ts';
 import { AssetsNoSpaceError } from './errors.ts';
 import { extractFiles } from './extract.ts';
@@ -104,7 +104,7 @@ async function unpackBeside(options: UnpackOptions, data: string, finished: stri
     await putInPlace(temporary, finished);
     await syncFolder(data);
   } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
+    await rm(temporary, { recursive: true, force: true }).catch(() => {}); // the first error says more
     const code = systemCode(error);
     if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
       throw new AssetsNoSpaceError(data, totalBytes, undefined, { cause: error });
@@ -152,6 +152,8 @@ async function syncFolder(dir: string): Promise<void> {
   const folder = await open(dir);
   try {
     await folder.sync();
+  } catch (error) {
+    throw nameFile(error, dir);
   } finally {
     await folder.close();
   }

@@ -5,13 +5,13 @@
  * file: the build puts both in as assets, a worker starts from its embedded text, and the addon is written out once.
  */
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { getAsset, isSea } from 'node:sea';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
-import { writeFileAtomicSync } from '../files/files.ts';
+import { readBytes, writeFileAtomicSync } from '../files/files.ts';
 import { addonAsset, workerAsset } from './embedded.ts';
 
 /**
@@ -39,7 +39,7 @@ export function nativeAddonPath(libDir?: string): string {
 }
 
 function isFileWith(path: string, content: Buffer): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true && readFileSync(path).equals(content);
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true && readBytes(path).equals(content);
 }
 
 function prebuiltAddon(): string {

@@ -23,7 +23,7 @@ import {
 } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { systemCode } from '../errors.ts';
+import { nameFile, systemCode } from '../errors.ts';
 import { DeviceTargetError } from './errors.ts';
 import { makeFolder } from './folders.ts';
 
@@ -50,8 +50,8 @@ export function writeFileAtomicSync(path: string, content: string | Uint8Array, 
     }
     renameSync(temporary, path);
   } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
+    removeIfPossible(temporary);
+    throw nameFile(error, path);
   }
 }
 
@@ -79,8 +79,25 @@ export async function writeFileAtomic<T>(
       await file.close();
     }
   } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
+    await rm(temporary, { force: true }).catch(() => {}); // the first error says more
+    throw nameFile(error, path);
+  }
+}
+
+/** On a disk that fails this fails too, and the first error says more. */
+function removeIfPossible(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Its name says that it is not whole.
+  }
+}
+
+/** All of it, however much the disk takes at once. */
+export async function writeAt(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
   }
 }
 
@@ -119,6 +136,8 @@ export function writeFileIfChanged(path: string, content: string, mode: number, 
     if (gid !== undefined && there.gid !== gid) fchownSync(fd, -1, gid);
     if ((there.mode & 0o7777) !== mode) fchmodSync(fd, mode);
     return false;
+  } catch (error) {
+    throw nameFile(error, path);
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
@@ -149,10 +168,10 @@ function openOwnFile(path: string): number | undefined {
 
 export function readFileIfExists(path: string): string | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return readText(path);
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
-    throw error instanceof Error ? Object.assign(error, { path }) : error; // of a folder Node does not say which
+    throw error;
   }
 }
 
@@ -164,6 +183,19 @@ export function readFileIfReadable(path: string): string | undefined {
     if (systemCode(error) === undefined) throw error;
     return undefined;
   }
+}
+
+/** A disk that cannot read it is told with the file's name. */
+export function readBytes(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw nameFile(error, path);
+  }
+}
+
+export function readText(path: string): string {
+  return readBytes(path).toString('utf8');
 }
 
 /** An absolute path without links, as the kernel names what is mounted there; what is not there has its name. */

@@ -5,20 +5,11 @@
  * Knows: the file's form. Leaves to others: doing, and undoing (agent/remove).
  */
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import * as z from 'zod';
-import { makeFolder, readFileIfExists, writeFileAtomicSync } from '../files/files.ts';
+import { nameFile } from '../errors.ts';
+import { makeFolder, readBytes, readFileIfExists, writeFileAtomicSync } from '../files/files.ts';
 import { journalName } from '../paths.ts';
 
 export const Made = z.discriminatedUnion('kind', [
@@ -109,7 +100,7 @@ export function noteOfFile(path: string): readonly Made[] {
   if (!existsSync(path)) return [...missingAbove(path), { kind: 'file', path }];
   const stat = statSync(path);
   if (!stat.isFile()) return []; // whatever it is, no file of ours gets its place
-  return [{ kind: 'file', path, before: readFileSync(path).toString('base64'), mode: stat.mode & 0o7777 }];
+  return [{ kind: 'file', path, before: readBytes(path).toString('base64'), mode: stat.mode & 0o7777 }];
 }
 
 /** The folders that have to be made before `path` can be, the outermost first. */
@@ -163,8 +154,10 @@ function append(path: string, lines: string): void {
   const isTorn = /[^\n]$/.test(readFileIfExists(path) ?? '');
   const fd = openSync(path, 'a', 0o600);
   try {
-    writeSync(fd, isTorn ? `\n${lines}` : lines);
+    writeFileSync(fd, isTorn ? `\n${lines}` : lines); // all of it, however much the disk takes at once
     fsyncSync(fd);
+  } catch (error) {
+    throw nameFile(error, path);
   } finally {
     closeSync(fd);
   }

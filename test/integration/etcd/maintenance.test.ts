@@ -6,7 +6,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { restoreSnapshot, verifySnapshot } from '../../../src/server/store/store.ts';
+import { restoreDatastore } from '../../../src/server/operations/operations.ts';
+import { verifySnapshot } from '../../../src/server/store/store.ts';
 import { prefix, TestClient } from '../../helpers/etcd-client.ts';
 import { startEtcd, startKagent } from '../../helpers/etcd-servers.ts';
 import type { TestServer } from '../../helpers/etcd-servers.ts';
@@ -346,7 +347,7 @@ test('what etcdctl saves from kagent is verified and restored', async () => {
   await server.stop();
   await verifySnapshot(saved);
   const restoredDir = temporaryDir();
-  await restoreSnapshot(saved, restoredDir);
+  await restoreDatastore(saved, restoredDir, { bumpRevision: 0, now: new Date() });
   const restored = await startKagent(restoredDir);
   expect(await etcdctl(restored.address, 'get', 'key', '--print-value-only')).toBe('saved\n');
   await restored.stop();

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { sentenceOf } from '../../../src/shared/errors.ts';
+import { messageOf, nameFile, sentenceOf } from '../../../src/shared/errors.ts';
 import { readFileIfExists, writeFileAtomicSync } from '../../../src/shared/files/files.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
 
@@ -38,4 +38,18 @@ test('a mistake in kagent is none, and keeps its stack', () => {
   expect(
     sentenceOf(Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED', syscall: 'connect' })),
   ).toBe(undefined);
+});
+
+test('what a disk says is a sentence with the file’s name, where Node has no word for it too', () => {
+  const said = (facts: { readonly code: string; readonly errno?: number }, path?: string): string => {
+    const error = Object.assign(new Error(`${facts.code}: i/o error, fsync`), { syscall: 'fsync', ...facts });
+    return messageOf(path === undefined ? error : nameFile(error, path));
+  };
+  expect(said({ code: 'EIO' }, '/var/x')).toBe(
+    '/var/x: its disk does not answer as it should (EIO); look at the disk (df, mount, dmesg)',
+  );
+  expect(said({ code: 'EIO' })).toMatch(/^fsync: its disk does not answer/);
+  expect(said({ code: 'Unknown system error -122', errno: -122 }, '/var/x')).toContain(
+    "/var/x: its owner's share of the disk is used up (EDQUOT)",
+  );
 });

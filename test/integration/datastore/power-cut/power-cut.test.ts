@@ -3,11 +3,11 @@
  * there, whole; and of what was not, each Txn all or nothing.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import { decodeRecord } from '../../../../src/server/store/store.ts';
+import { decodeRecord, loadInspection } from '../../../../src/server/store/store.ts';
 import { TestClient } from '../../../helpers/etcd-client.ts';
 import { end } from '../../../helpers/etcd-servers.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
@@ -79,6 +79,17 @@ function readStore(path: string): { readonly problem: string; readonly written: 
   }
 }
 
+/** What a start would refuse it for. */
+async function problemsOf(path: string): Promise<string> {
+  const { checkStore } = await loadInspection();
+  const copy = `${path}.checked`;
+  for (const end of ['', '-wal', '.acknowledged'])
+    if (existsSync(`${path}${end}`)) copyFileSync(`${path}${end}`, `${copy}${end}`);
+  const problems = checkStore(copy).map(({ problem }) => problem ?? '');
+  for (const end of ['', '-wal', '.acknowledged']) rmSync(`${copy}${end}`, { force: true });
+  return problems.join('');
+}
+
 function randomFrom(seed: number): () => number {
   let state = seed;
   return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
@@ -105,7 +116,9 @@ test(
       const left = join(dir, 'left');
       mkdirSync(left);
       disk.cut(left, random);
+      const unsound = await problemsOf(join(left, 'store.db'));
       const { problem, written } = readStore(join(left, 'store.db'));
+      if (unsound !== '') lost.push(`deed ${moment}: ${unsound}`);
       const compacted = Number(written.get(0)?.[0]);
       if (problem !== 'ok') lost.push(`deed ${moment}: ${problem}`);
       for (const { atNs, revision, value } of acknowledged) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"syscall"
 	"time"
 )
+
+var errEnded = errors.New("the datastore ended")
 
 const startTimeout = 30 * time.Second
 
@@ -64,7 +67,7 @@ func (s *server) awaitListener() error {
 		}
 		select {
 		case <-s.ended:
-			return fmt.Errorf("the datastore ended: %s", s.output.String())
+			return fmt.Errorf("%w: %s", errEnded, s.output.String())
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
@@ -80,6 +83,11 @@ func (s *server) killAfter(delay time.Duration) {
 // killed is closed when the process of now has ended.
 func (s *server) killed() <-chan struct{} {
 	return s.ended
+}
+
+// gaveUp says whether the process that has ended did so by itself, and its last words.
+func (s *server) gaveUp() (bool, string) {
+	return s.process.ProcessState.ExitCode() == 1, s.output.String()
 }
 
 func (s *server) remove() {

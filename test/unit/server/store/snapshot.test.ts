@@ -4,7 +4,8 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { decodeRecord, restoreSnapshot, verifySnapshot } from '../../../../src/server/store/store.ts';
+import { restoreDatastore } from '../../../../src/server/operations/operations.ts';
+import { decodeRecord, verifySnapshot } from '../../../../src/server/store/store.ts';
 import type { LeaseId, Revision, Store } from '../../../../src/server/store/store.ts';
 import { openTestStore, put, rangeOf, rangeQuery, txnOf } from '../../../helpers/store.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
@@ -85,10 +86,42 @@ test('what was cut off, changed or is something else is refused, and leaves noth
     writeFileSync(path, bytes);
     const refusal = { code: 'STORE_SNAPSHOT_INVALID', message: expect.stringMatching(message) as unknown };
     await expect(verifySnapshot(path)).rejects.toMatchObject(refusal);
-    await expect(restoreSnapshot(path, target)).rejects.toMatchObject(refusal);
+    await expect(restoreDatastore(path, target, restoring)).rejects.toMatchObject(refusal);
     expect(readdirSync(dir)).not.toContain(`restored-${name}`);
   }
-  await expect(restoreSnapshot(file, dir)).rejects.toMatchObject({ code: 'STORE_EXISTS' });
+});
+
+test('a snapshot whose checksum is right and whose store is damaged is refused, and what is there stays', async () => {
+  const dir = temporaryDir();
+  const store = await openTestStore(dir);
+  await store.txn(txnOf(put('a', 'a value that is changed later')));
+  const file = await save(store, join(dir, 'saved.db'));
+  await store.close();
+  const content = (await readFile(file)).subarray(0, -32);
+  content[content.indexOf('changed later')] = 67;
+  writeFileSync(file, Buffer.concat([content, createHash('sha256').update(content).digest()]));
+  const before = await readFile(join(dir, 'store.db'));
+  await expect(restoreDatastore(file, dir, restoring)).rejects.toMatchObject({
+    code: 'STORE_SNAPSHOT_INVALID',
+    message: expect.stringContaining('version 1 is not as it was written') as unknown,
+  });
+  expect(await readFile(join(dir, 'store.db'))).toEqual(before);
+  expect(readdirSync(dir).filter((name) => /restoring|replaced/.test(name))).toEqual([]);
+});
+
+test('a snapshot takes the place of a store that is damaged beyond opening, and both are there', async () => {
+  const dir = temporaryDir();
+  const store = await openTestStore(dir);
+  await store.txn(txnOf(put('a', 'saved')));
+  const file = await save(store, join(dir, 'saved.db'));
+  await store.txn(txnOf(put('a', 'later')));
+  await store.close();
+  writeFileSync(join(dir, 'store.db'), 'no datastore at all');
+  const { setAside } = await restoreDatastore(file, dir, restoring);
+  expect(await readFile(String(setAside), 'utf8')).toBe('no datastore at all');
+  const restored = await openTestStore(dir);
+  expect(await valueOf(restored, 'a')).toBe('saved');
+  await restored.close();
 });
 
 test('a copy that a killed process left is gone after the next start, and a reader that leaves early leaves nothing', async () => {
@@ -127,9 +160,11 @@ async function save(store: Store, path: string): Promise<string> {
   return path;
 }
 
+const restoring = { bumpRevision: 0, now: new Date() };
+
 async function restore(path: string): Promise<Store> {
   const dir = temporaryDir();
-  await restoreSnapshot(path, dir);
+  await restoreDatastore(path, dir, restoring);
   return openTestStore(dir);
 }
 
