@@ -24,10 +24,15 @@ export abstract class KagentError extends Error {
 /** The message of anything thrown; of a disk's error as `sentenceOf` says it. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return (systemCode(error) ?? '') in diskReasons ? (sentenceOf(error) ?? error.message) : error.message;
+  return isDiskError(error) ? (sentenceOf(error) ?? error.message) : error.message;
 }
 
-/** Of those for which Node has no name. */
+/** The disk's own, as the system said it: it is full, broken or mounted read-only. */
+export function isDiskError(error: unknown): boolean {
+  return (systemCode(error) ?? '') in diskReasons;
+}
+
+/** Of the system's codes those for which Node has no name. */
 const unnamedCodes: ReadonlyMap<number, string> = new Map([[-constants.errno.EDQUOT, 'EDQUOT']]);
 
 /** The `code` Node gives to system errors (`ENOENT`), if `error` has one. */

@@ -3,12 +3,12 @@
  * may name a file as kagent does. One small file for each, beside the datastore, so that two who save do not meet.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
-import { systemCode } from '../../shared/errors.ts';
-import { makeFolder, writeFileAtomicSync } from '../../shared/files/files.ts';
+import { isDiskError, systemCode } from '../../shared/errors.ts';
+import { makeFolder, readText, writeFileAtomicSync } from '../../shared/files/files.ts';
 import { listSnapshots, snapshotsAt, type SnapshotFile } from './snapshots.ts';
 
 const SnapshotRecord = z.object({ path: z.string(), isScheduled: z.boolean() });
@@ -87,13 +87,14 @@ export function isIn(dir: string, prefix: string): (record: SnapshotRecord) => b
   return ({ path }) => dirname(path) === dir && basename(path).startsWith(prefix);
 }
 
-/** undefined: damaged, or no file; then of a snapshot that stays. */
+/** undefined: damaged, or no file; then of a snapshot that stays. @throws what the disk says when it cannot read it */
 function jsonIn(path: string): unknown {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'));
+    return JSON.parse(readText(path));
   } catch (error) {
-    if (systemCode(error) === undefined && !(error instanceof SyntaxError)) throw error;
-    return undefined;
+    const isNoFile = systemCode(error) !== undefined && !isDiskError(error);
+    if (isNoFile || error instanceof SyntaxError) return undefined;
+    throw error;
   }
 }
 
