@@ -41,6 +41,7 @@ struct control {
 	uint32_t unused;
 	char part[88];	  /* only files whose name ends so; empty: all */
 	char first[256]; /* what failed first: "pwrite64 store.db-wal" */
+	uint32_t seen_of[8]; /* of each enum call, in their order */
 };
 
 static struct control *control;
@@ -86,6 +87,7 @@ static enum action fate(enum call call, const char *symbol, const char *path, in
 	if (part > whole || strcmp(path + whole - part, control->part) != 0) return COUNT;
 	if ((control->action == SHORT || control->action == FLIP) && !can_be_short) return COUNT;
 	uint32_t number = __atomic_add_fetch(&control->seen, 1, __ATOMIC_ACQ_REL);
+	__atomic_add_fetch(&control->seen_of[__builtin_ctz(call)], 1, __ATOMIC_ACQ_REL);
 	if (control->action == COUNT || number < control->nth || number - control->nth >= control->times) return COUNT;
 	if (__atomic_fetch_add(&control->fired, 1, __ATOMIC_ACQ_REL) == 0)
 		snprintf(control->first, sizeof control->first, "%s %s", symbol, path + dir_length + (path[dir_length] == '/'));

@@ -26,9 +26,10 @@ export interface Fault {
   readonly hangMs?: number;
 }
 
-const controlBytes = 40 + 88 + 256;
-const at = { seen: 28, fired: 32, part: 40, first: 128 } as const;
-const longest = { part: 87 } as const;
+/** As in `struct control`. */
+const at = { fired: 32, part: 40, first: 128, seenOf: 384 } as const;
+const controlBytes = at.seenOf + 4 * diskCalls.length;
+const longestPart = 87;
 
 export class DiskFaults {
   /** What the process that is to meet the faults needs in its environment. */
@@ -76,7 +77,7 @@ export class DiskFaults {
       hangMs,
     ];
     for (const [index, word] of words.entries()) bytes.writeUInt32LE(word, index * 4);
-    bytes.write(part.slice(0, longest.part), at.part, 'latin1');
+    bytes.write(part.slice(0, longestPart), at.part, 'latin1');
     writeSync(this.#fd, bytes, 0, controlBytes, 0);
     this.#setArmed(1);
   }
@@ -87,8 +88,8 @@ export class DiskFaults {
   }
 
   /** Matching calls since it was armed. */
-  get seen(): number {
-    return this.#read(at.seen);
+  seen(call: DiskCall): number {
+    return this.#read(at.seenOf + 4 * diskCalls.indexOf(call));
   }
 
   /** Calls that failed since it was armed. */
@@ -98,7 +99,7 @@ export class DiskFaults {
 
   /** The call that failed first, and the file: `pwrite64 store.db-wal`. */
   get first(): string {
-    const bytes = Buffer.alloc(controlBytes - at.first);
+    const bytes = Buffer.alloc(at.seenOf - at.first);
     readSync(this.#fd, bytes, 0, bytes.length, at.first);
     return bytes.toString('latin1', 0, bytes.indexOf(0));
   }

@@ -3,9 +3,20 @@
  * does not start, says which file it is, and leaves it.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, cpSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  cpSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkDatastore } from '../../../src/server/operations/operations.ts';
 import { decodeRecord } from '../../../src/server/store/store.ts';
 import type { LeaseId, Revision, Store } from '../../../src/server/store/store.ts';
@@ -17,12 +28,25 @@ import { eventually } from '../../helpers/wait.ts';
 
 const serve = resolve(import.meta.dirname, '../../helpers/datastore-serve.ts');
 /** A longer run: `KAGENT_BIT_FLIPS=5000`. */
-const flips = Number(process.env['KAGENT_BIT_FLIPS'] ?? 40);
+const flips = Number(process.env['KAGENT_BIT_FLIPS'] ?? 16);
+/** How a datastore's process that was killed has left its folder. */
+let killed: string;
+beforeAll(async () => {
+  killed = mkdtempSync(join(tmpdir(), 'kagent-killed-'));
+  await leaveKilledStore(killed);
+}, 600_000);
+afterAll(() => rmSync(killed, { recursive: true, force: true }));
 
-/** A store whose process was killed: its newest writes are in the log alone, older ones in the file, and some of it is free. */
-async function killedStore(dir: string): Promise<void> {
-  const address = `unix://${join(dir, 'store.sock')}`;
-  const server = spawn(process.execPath, [serve, '--data-dir', join(dir, 'data'), '--listen', address], {
+function copyOfKilled(): string {
+  const dir = temporaryDir();
+  cpSync(killed, dir, { recursive: true });
+  return dir;
+}
+
+/** Its newest writes are in the log alone, older ones in the file, and some of it is free. */
+async function leaveKilledStore(data: string): Promise<void> {
+  const address = `unix://${join(data, 'store.sock')}`;
+  const server = spawn(process.execPath, [serve, '--data-dir', data, '--listen', address], {
     stdio: 'ignore',
   });
   const client = new TestClient(address);
@@ -39,6 +63,7 @@ async function killedStore(dir: string): Promise<void> {
   } finally {
     await client.close();
     await end(server, 'SIGKILL');
+    rmSync(join(data, 'store.sock'), { force: true });
   }
 }
 
@@ -98,23 +123,18 @@ test(
   `of ${flips} bits turned over in the file and in its log none changes what is answered`,
   { timeout: 3_600_000 },
   async () => {
-    const dir = temporaryDir();
-    await killedStore(dir);
-    const source = join(dir, 'data');
-    const run = join(dir, 'run');
-    cpSync(source, run, { recursive: true });
-    const expected = await read(run);
-    rmSync(run, { recursive: true });
+    const expected = await read(copyOfKilled());
+    const run = join(temporaryDir(), 'run');
 
     const seed = Date.now() % 1_000_000;
     const random = randomFrom(seed);
     const ended = { found: 0, harmless: 0 };
     const wrong: string[] = [];
     for (const name of ['store.db', 'store.db-wal']) {
-      const whole = readFileSync(join(source, name));
+      const whole = readFileSync(join(killed, name));
       expect(whole.length).toBeGreaterThan(100_000);
       for (const bit of placesIn(whole, Math.ceil(flips / 2), random)) {
-        cpSync(source, run, { recursive: true });
+        cpSync(killed, run, { recursive: true });
         const bytes = Buffer.from(whole);
         bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
         writeFileSync(join(run, name), bytes);
@@ -137,9 +157,7 @@ test(
 );
 
 test('the last write before a kill, damaged in the log, is missed, and the log is kept', async () => {
-  const dir = temporaryDir();
-  await killedStore(dir);
-  const data = join(dir, 'data');
+  const data = copyOfKilled();
   const log = join(data, 'store.db-wal');
   const bytes = readFileSync(log);
   // The value that was written last: of all that say so the one furthest in the log's present run.

@@ -16,7 +16,7 @@ export interface ChildSettings {
   /** On another disk. */
   readonly work: string;
   readonly control: string;
-  /** Of each call and each way to fail so many places at most, spread over all; null: all. */
+  /** Of each call and each way to fail so many places at most, spread over all; null: all. 0: one place of every third pair. */
   readonly places: number | null;
   readonly server: { readonly url: string; readonly token: string };
   /** Of the operations every second, beginning with this one. */
@@ -54,7 +54,9 @@ const settings = JSON.parse(process.argv[2] ?? '') as ChildSettings;
 const faults = DiskFaults.at(settings.control);
 const places = settings.places ?? Infinity; // which JSON does not know
 let nextDir = 1;
-let turn = 0;
+/** Whence the few that are tried are others each time. */
+let turn = Math.random();
+let nextPair = Math.floor(3 * turn);
 
 for (const [index, operation] of (await operations(settings.work, settings.server)).entries()) {
   if (index % 2 === settings.first) process.stdout.write(`${JSON.stringify(await tryAll(operation))}\n`);
@@ -67,12 +69,13 @@ async function tryAll(operation: Operation): Promise<OperationReport> {
   mkdirSync(template);
   await operation.prepare(template);
   const report = { name: operation.name, calls: 0, faults: 0, refused: 0, done: 0, problems: [] as string[] };
+  const counts = await countsOf(operation, template);
   for (const call of diskCalls) {
-    const count = await countOf(operation, template, call);
+    const count = counts.get(call) ?? 0;
     report.calls += count;
     for (const kind of kindsOf[call]) {
       if (kind === 'flip' && operation.isChecked !== true) continue;
-      for (const nth of spread(count, kind === 'hang' ? Math.min(places, 2) : places)) {
+      for (const nth of placesOf(kind, count)) {
         const said = await tryOne(operation, template, { calls: [call], kind, nth, hangMs });
         if (said === 'not met') continue;
         report.faults += 1;
@@ -85,7 +88,13 @@ async function tryAll(operation: Operation): Promise<OperationReport> {
   return report;
 }
 
-/** At most `places` numbers from 1 to `count`, spread over all; each time others. */
+/** Which of the calls fail so. */
+function placesOf(kind: FaultKind, count: number): readonly number[] {
+  if (places === 0) return count > 0 && nextPair++ % 3 === 0 ? spread(count, 1) : [];
+  return spread(count, kind === 'hang' ? Math.min(places, 2) : places);
+}
+
+/** At most `most` numbers from 1 to `count`, spread over all; each time others. */
 function spread(count: number, most: number): readonly number[] {
   if (count <= most) return Array.from({ length: count }, (_, index) => index + 1);
   turn = (turn + 0.382) % 1;
@@ -98,15 +107,16 @@ function freshDir(template: string): string {
   return dir;
 }
 
-async function countOf(operation: Operation, template: string, call: DiskCall): Promise<number> {
+/** How often each call is made when nothing fails. */
+async function countsOf(operation: Operation, template: string): Promise<ReadonlyMap<DiskCall, number>> {
   const dir = freshDir(template);
-  faults.arm({ calls: [call], kind: 'count' });
+  faults.arm({ calls: diskCalls, kind: 'count' });
   await operation.run(dir);
   faults.disarm();
-  const { seen } = faults;
+  const counts = new Map(diskCalls.map((call) => [call, faults.seen(call)]));
   await operation.check(dir, true);
   rmSync(dir, { recursive: true });
-  return seen;
+  return counts;
 }
 
 async function tryOne(operation: Operation, template: string, fault: Fault): Promise<string> {

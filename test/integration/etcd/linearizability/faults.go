@@ -32,7 +32,6 @@ const (
 
 	actionFail, actionShort, actionHang = 1, 2, 3
 
-	hangTime       = 300 * time.Millisecond
 	checkpointLife = 1200 * time.Millisecond
 )
 
@@ -67,6 +66,8 @@ type tally struct {
 // disk is what fails under the datastore; nil where it does not.
 type disk struct {
 	control *os.File
+	// hang is how long a call takes that hangs.
+	hang    time.Duration
 	faults  []fault
 	tallies []tally
 	// order is in which they come, so that few rounds are others each time.
@@ -74,7 +75,7 @@ type disk struct {
 	current int
 }
 
-func openDisk(path string) (*disk, error) {
+func openDisk(path string, hang time.Duration) (*disk, error) {
 	if path == "" {
 		return nil, nil
 	}
@@ -82,7 +83,7 @@ func openDisk(path string) (*disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &disk{control: control}
+	d := &disk{control: control, hang: hang}
 	for _, place := range places {
 		for _, failure := range failures {
 			moves := place.calls == callRead || place.calls == callWrite
@@ -108,6 +109,9 @@ func (d *disk) fail(round int, random *rand.Rand) time.Duration {
 	d.tallies[d.current].rounds++
 	if one := d.faults[d.current]; !one.isAtStart {
 		d.arm(one, random)
+		if one.action == actionHang {
+			return one.life + d.hang
+		}
 		return one.life
 	}
 	return 0
@@ -161,9 +165,9 @@ func (d *disk) arm(one fault, random *rand.Rand) {
 	bytes := make([]byte, 384)
 	times := uint32(1)
 	if random.IntN(2) == 0 {
-		times = math.MaxUint32 // until it is mended
+		times = math.MaxUint32 // until it is whole again
 	}
-	words := []uint32{0, one.calls, uint32(1 + random.IntN(one.most)), times, one.action, uint32(one.err), uint32(hangTime.Milliseconds())}
+	words := []uint32{0, one.calls, uint32(1 + random.IntN(one.most)), times, one.action, uint32(one.err), uint32(d.hang.Milliseconds())}
 	if one.action == actionHang {
 		words[3] = 1
 	}

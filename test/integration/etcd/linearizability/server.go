@@ -14,7 +14,7 @@ import (
 
 var errEnded = errors.New("the datastore ended")
 
-const startTimeout = 30 * time.Second
+const startTimeout = time.Minute
 
 // server is one datastore with one folder, and one process at a time.
 type server struct {
