@@ -59,7 +59,7 @@ func run(command []string, disk *disk, kills, clients int, seed uint64, report s
 	began := time.Now()
 	for round := range kills {
 		life := time.Duration(50+random.IntN(350)) * time.Millisecond
-		store.killAfter(max(life, disk.fail(round, random)))
+		disk.failAndKill(round, random, store, life)
 		history := load.run(known, store.killed())
 		if err := disk.restart(store, random); err != nil {
 			return fmt.Errorf("round %d: %w", round, err)
