@@ -30,8 +30,9 @@ const (
 
 	actionFail, actionShort, actionHang = 1, 2, 3
 
-	// longestWait is for a call that does not come: fewer are made than the one that was to fail.
-	longestWait = 15 * time.Second
+	hangTime = 300 * time.Millisecond
+	// longestWait is for a call that does not come. In more time there are more operations than the checker can put in an order.
+	longestWait = 1200 * time.Millisecond
 )
 
 var (
@@ -65,8 +66,6 @@ type tally struct {
 // disk is what fails under the datastore; nil where it does not.
 type disk struct {
 	control *os.File
-	// hang is how long a call takes that hangs.
-	hang    time.Duration
 	faults  []fault
 	tallies []tally
 	// order is in which they come, so that few rounds are others each time.
@@ -74,7 +73,7 @@ type disk struct {
 	current int
 }
 
-func openDisk(path string, hang time.Duration) (*disk, error) {
+func openDisk(path string) (*disk, error) {
 	if path == "" {
 		return nil, nil
 	}
@@ -82,7 +81,7 @@ func openDisk(path string, hang time.Duration) (*disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &disk{control: control, hang: hang}
+	d := &disk{control: control}
 	for _, place := range places {
 		for _, failure := range failures {
 			moves := place.calls == callRead || place.calls == callWrite
@@ -114,7 +113,7 @@ func (d *disk) failAndKill(round int, random *rand.Rand, store *server, life tim
 	}
 	d.arm(one, random)
 	if one.action == actionHang {
-		life += d.hang
+		life += hangTime
 	}
 	go func() {
 		d.awaitMet(store.killed())
@@ -182,7 +181,7 @@ func (d *disk) arm(one fault, random *rand.Rand) {
 	if random.IntN(2) == 0 {
 		times = math.MaxUint32 // until it is whole again
 	}
-	words := []uint32{0, one.calls, uint32(1 + random.IntN(one.most)), times, one.action, uint32(one.err), uint32(d.hang.Milliseconds())}
+	words := []uint32{0, one.calls, uint32(1 + random.IntN(one.most)), times, one.action, uint32(one.err), uint32(hangTime.Milliseconds())}
 	if one.action == actionHang {
 		words[3] = 1
 	}

@@ -23,14 +23,13 @@ func main() {
 	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "what the random choices come from")
 	report := flag.String("report", "violation.html", "where a violation is drawn")
 	control := flag.String("faults", "", "the control file of disk-faults.c, which is in the datastore's process")
-	hang := flag.Duration("hang", 300*time.Millisecond, "how long a call takes that hangs")
 	flag.Parse()
 	log.SetFlags(0)
 	var command []string
 	if err := json.Unmarshal([]byte(os.Getenv("KAGENT_TEST_SERVE")), &command); err != nil || len(command) == 0 {
 		log.Fatalf("KAGENT_TEST_SERVE is no list of words: %v", err)
 	}
-	disk, err := openDisk(*control, *hang)
+	disk, err := openDisk(*control)
 	if err != nil {
 		log.Fatal(err)
 	}
