@@ -12,15 +12,7 @@ import { BatchBuilder, replayBatch } from './batch.ts';
 import type { LeaseRow } from './batch.ts';
 import { checkRow, checkVersion, leaseChecksum, metaChecksum } from './checksums.ts';
 import type { Census, VersionRow } from './checksums.ts';
-import {
-  checkpointPages,
-  checkStructure,
-  leaseRows,
-  newPageBytes,
-  openDatabase,
-  openCopy,
-  prepared,
-} from './database.ts';
+import { checkpointPages, checkStructure, leaseRows, openDatabase, openCopy, prepared } from './database.ts';
 import type { MetaColumns, OpenDatabase } from './database.ts';
 import { LostWritesError, MalformedMessageError } from './errors.ts';
 import { failureIn, isFull } from './failure.ts';
@@ -47,8 +39,6 @@ export class SqliteFile {
   private readonly nativeBinding: string | undefined;
   private readonly rows: RowWriter;
   private readonly acknowledged: AcknowledgedFile;
-  /** About what the log has got since somebody looked how long it is. */
-  private unseenLogPages = 0;
 
   /**
    * `nativeBinding`: the driver's addon, where it is not in node_modules.
@@ -124,14 +114,11 @@ export class SqliteFile {
       throw failureIn(`${this.path}-wal`, error) ?? error;
     }
     this.acknowledged.write(this.rows.acknowledged);
-    for (const { length } of batches) this.unseenLogPages += 2 + length / newPageBytes;
     return 'done';
   }
 
   /** Moves the log into the file once it is long; on a full disk it grows on. */
   checkpoint(): void {
-    if (this.unseenLogPages < pagesUnseen) return;
-    this.unseenLogPages = 0;
     if (this.logPages() < checkpointPages) return;
     try {
       this.db.pragma('wal_checkpoint(PASSIVE)');
@@ -224,8 +211,6 @@ export class CopyFile {
   }
 }
 
-/** Between two looks at how long the log is. */
-const pagesUnseen = checkpointPages / 10;
 const versionColumns = 'id, sub, record, checksum';
 
 export function versionRows(db: OpenDatabase): IterableIterator<VersionRow> {
