@@ -6,6 +6,7 @@
  *
  * One table holds every version in the order of writing: no index beside it, because the index is in memory.
  */
+import type { Statement } from 'better-sqlite3';
 import { AcknowledgedFile, keepDamagedLog, missingIn, readAcknowledged } from './acknowledged.ts';
 import { alarmOfName } from './alarm.ts';
 import { BatchBuilder, replayBatch } from './batch.ts';
@@ -39,6 +40,7 @@ export class SqliteFile {
   private readonly nativeBinding: string | undefined;
   private readonly rows: RowWriter;
   private readonly acknowledged: AcknowledgedFile;
+  private readonly logState: Statement<[], { readonly log: number }>;
 
   /**
    * `nativeBinding`: the driver's addon, where it is not in node_modules.
@@ -52,6 +54,7 @@ export class SqliteFile {
       checkStructure(this.db);
       this.db.pragma('wal_autocheckpoint = 0'); // SQLite keeps to itself what goes wrong then
       this.rows = prepared(() => new RowWriter(this.db));
+      this.logState = this.db.prepare('PRAGMA wal_checkpoint(NOOP)'); // asked after each commit
       checkNothingLost(this.db, path);
       this.acknowledged = new AcknowledgedFile(path);
     } catch (error) {
@@ -128,8 +131,7 @@ export class SqliteFile {
   }
 
   private logPages(): number {
-    const [state] = this.db.pragma('wal_checkpoint(NOOP)') as readonly { readonly log: number }[];
-    return state?.log ?? 0;
+    return this.logState.get()?.log ?? 0;
   }
 
   /** The records of these versions, without those that are gone. @throws {DamagedRowError} */
