@@ -50,8 +50,8 @@ interface ContainerdSays {
 }
 
 test('a start goes through whatever lies in the folders, and says what it cannot use', async () => {
-  const { isReady, components, events } = await box.status();
-  expect(isReady).toBe(true);
+  const { isStarted, components, events } = await box.status();
+  expect(isStarted).toBe(true);
   const images = components.find(({ name }) => name === 'images')?.condition.message ?? '';
   for (const file of ['dangling.tar', 'itself.yaml', 'half.tar.zst', 'pipe.txt']) expect(images).toContain(`${file}: `);
   const said = events.map(({ message }) => message).join('\n');
