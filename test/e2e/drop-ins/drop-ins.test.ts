@@ -186,9 +186,12 @@ describe('a server whose operator says much', () => {
       `--bind-address=${address()}`,
       ...flags,
     ]);
-    const isReady = eventually(async () => (await box.status()).isReady, { withinMs: 120_000, what: 'a Ready node' });
+    const isStarted = eventually(async () => (await box.status()).isStarted, {
+      withinMs: 120_000,
+      what: 'a started kagent',
+    });
     await Promise.race([
-      isReady,
+      isStarted,
       start.exited.then((code) => {
         throw new Error(`kagent ended with ${code}:\n${start.output()}`);
       }),
