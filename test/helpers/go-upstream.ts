@@ -60,14 +60,18 @@ export async function runUpstream(tests: UpstreamTests): Promise<Outcome> {
     name: `${name}.test`,
     isTest: true,
   });
-  const serve = [process.execPath, join(root, 'src/main.ts'), 'datastore', 'serve'];
+  const serve = [process.execPath, join(root, 'test/helpers/datastore-serve.ts')];
   const chosen = [
     ...(tests.run === undefined ? [] : [`-test.run=${tests.run}`]),
     ...(tests.skip === undefined ? [] : [`-test.skip=${tests.skip}`]),
   ];
   const output = await execute(binary, ['-test.v', '-test.timeout=15m', ...chosen], {
     cwd: join(root, tests.module, tests.folder),
-    env: { ...process.env, KAGENT_TEST_SERVE: JSON.stringify(serve) },
+    env: {
+      ...process.env,
+      KAGENT_TEST_SERVE: JSON.stringify(serve),
+      NODE_COMPILE_CACHE: join(root, 'dist/test/compile-cache'), // they start some four hundred
+    },
     maxBuffer,
   }).then(
     ({ stdout }) => ({ stdout, end: '' }),

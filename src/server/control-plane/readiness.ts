@@ -1,4 +1,5 @@
 import type { Agent } from 'node:https';
+import { messageOf } from '../../shared/errors.ts';
 import { httpsAgent, httpsRequest } from '../../shared/https/https.ts';
 import { lookUntil } from '../../shared/look-until.ts';
 
@@ -25,7 +26,7 @@ export interface Question {
 export function answersOk(question: Question): (signal: AbortSignal) => Promise<void> {
   return async (signal) => {
     // An agent of its own: a process that was replaced must not be asked over its predecessor's connection.
-    const agent = agentFor(question, question.client?.());
+    const agent = agentFor(question, shownBy(question));
     try {
       const untilMs = performance.now() + looksForMs;
       const isOk = async () => {
@@ -45,7 +46,7 @@ export function answersOk(question: Question): (signal: AbortSignal) => Promise<
 export function answers(question: Question): (signal: AbortSignal) => Promise<void> {
   let known: { readonly agent: Agent; readonly cert: string | undefined } | undefined;
   return async (signal) => {
-    const client = question.client?.();
+    const client = shownBy(question);
     if (known === undefined || known.cert !== client?.cert) {
       known?.agent.destroy(); // a connection goes on with the certificate it was opened with, until that expires
       known = { agent: agentFor(question, client), cert: client?.cert };
@@ -55,10 +56,18 @@ export function answers(question: Question): (signal: AbortSignal) => Promise<vo
   };
 }
 
-function agentFor(
-  { ca, servername }: Question,
-  client: ReturnType<NonNullable<Question['client']>> | undefined,
-): Agent {
+type Client = ReturnType<NonNullable<Question['client']>> | undefined;
+
+/** Without the system's code: a file of kagent's that is not there says nothing of the program that is asked. */
+function shownBy({ client }: Question): Client {
+  try {
+    return client?.();
+  } catch (error) {
+    throw new Error(`kagent's own certificate cannot be read: ${messageOf(error)}`);
+  }
+}
+
+function agentFor({ ca, servername }: Question, client: Client): Agent {
   return httpsAgent({ ca, ...(servername !== undefined && { servername }), ...client });
 }
 

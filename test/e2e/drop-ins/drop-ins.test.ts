@@ -50,8 +50,8 @@ interface ContainerdSays {
 }
 
 test('a start goes through whatever lies in the folders, and says what it cannot use', async () => {
-  const { isReady, components, events } = await box.status();
-  expect(isReady).toBe(true);
+  const { isStarted, components, events } = await box.status();
+  expect(isStarted).toBe(true);
   const images = components.find(({ name }) => name === 'images')?.condition.message ?? '';
   for (const file of ['dangling.tar', 'itself.yaml', 'half.tar.zst', 'pipe.txt']) expect(images).toContain(`${file}: `);
   const said = events.map(({ message }) => message).join('\n');
@@ -186,9 +186,12 @@ describe('a server whose operator says much', () => {
       `--bind-address=${address()}`,
       ...flags,
     ]);
-    const isReady = eventually(async () => (await box.status()).isReady, { withinMs: 120_000, what: 'a Ready node' });
+    const isStarted = eventually(async () => (await box.status()).isStarted, {
+      withinMs: 120_000,
+      what: 'a started kagent',
+    });
     await Promise.race([
-      isReady,
+      isStarted,
       start.exited.then((code) => {
         throw new Error(`kagent ended with ${code}:\n${start.output()}`);
       }),

@@ -66,6 +66,7 @@ test('a port that is taken, a token that the server does not know, a setting tha
 
 test('a second kagent on the box: what shows the first, shows it', async () => {
   expect(await refusal(box, 'agent', ...(await nodes.joinFlags()))).toContain("see it with 'kagent status'");
+  await eventually(async () => (await box.status()).isReady, { withinMs: 60_000, what: 'all of the agent' });
   expect(await works(box, 'status')).toContain('kubelet');
 });
 

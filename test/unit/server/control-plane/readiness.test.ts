@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { systemCode } from '../../../../src/shared/errors.ts';
 import { answers, answersOk } from '../../../../src/server/control-plane/readiness.ts';
 import { openPki } from '../../../../src/server/pki/pki.ts';
 import { kubeServer } from '../../../helpers/kube-server.ts';
@@ -88,4 +89,8 @@ test('a certificate that was renewed is shown at the next look, not that of the 
   client = await clientOf('after');
   await ask(within());
   expect(users).toEqual(['before', 'after']);
+  const unreadable = () => ({ cert: readFileSync('/nowhere/kagent.crt', 'utf8'), key: '' });
+  await expect(answers({ url, ca: caPem, client: unreadable })(within())).rejects.toSatisfy(
+    (error: Error) => systemCode(error) === undefined && error.message.includes('/nowhere/kagent.crt'),
+  );
 });
