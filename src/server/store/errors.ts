@@ -165,12 +165,14 @@ export class StoreBusyError extends KagentError {
   }
 }
 
-/** The alarm NOSPACE is raised: what makes the store larger is refused, everything else goes on. */
+/** The alarm NOSPACE is raised, or the disk is full: what makes the store larger is refused, everything else goes on. */
 export class NoSpaceError extends KagentError {
   readonly code = 'STORE_NO_SPACE';
   readonly fault = 'operator';
   constructor() {
-    super('the datastore has no space left; compact it, defragment it, then clear the alarm');
+    super(
+      'the datastore has no space left, on its disk or in its quota: make room on the disk (df), or compact it, defragment it, then clear the alarm',
+    );
   }
 }
 

@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { KagentError } from '../../../src/shared/errors.ts';
 import { DiskFaults, diskCalls } from '../../helpers/disk-faults/disk-faults.ts';
 import type { DiskCall, Fault, FaultKind } from '../../helpers/disk-faults/disk-faults.ts';
+import { NoSpaceError } from '../../../src/server/store/store.ts';
 import { operations, type Operation } from './operations.ts';
 
 export interface ChildSettings {
@@ -133,7 +134,7 @@ async function tryOne(operation: Operation, template: string, fault: Fault): Pro
   const hasFired = faults.fired > 0;
   try {
     if (typeof outcome === 'string' && outcome !== 'done') return outcome;
-    if (outcome instanceof Error && hasFired && !namesFile(outcome, dir))
+    if (outcome instanceof Error && hasFired && !namesFile(outcome, dir) && !isFullStore(outcome, fault.kind))
       return `it does not say which file: ${outcome.message}`;
     await operation.check(dir, outcome === 'done');
     if (outcome !== 'done') {
@@ -154,6 +155,11 @@ async function tryOne(operation: Operation, template: string, fault: Fault): Pro
 /** A wrong bit that was read into a page and written back with it stays: it must not be taken for sound. */
 function isFound(error: unknown): boolean {
   return error instanceof KagentError && ['STORE_DAMAGED', 'STORE_LOST_WRITES'].includes(error.code);
+}
+
+/** Its clients hear of a full disk in etcd's words, which name no file of the server's. */
+function isFullStore(error: Error, kind: Fault['kind']): boolean {
+  return error instanceof NoSpaceError && (kind === 'ENOSPC' || kind === 'EDQUOT');
 }
 
 function namesFile({ message }: Error, dir: string): boolean {
