@@ -218,7 +218,7 @@ func (d *disk) print() {
 	if d == nil {
 		return
 	}
-	fmt.Println("| Fault under load | rounds | met | ended, naming the file | killed before it ended |")
+	fmt.Println("| Fault under load | rounds | met | ended, naming the file | had not ended when killed |")
 	fmt.Println("| --- | --: | --: | --: | --: |")
 	var all tally
 	for i, one := range d.faults {
