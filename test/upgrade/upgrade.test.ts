@@ -98,7 +98,7 @@ test('a box of this version joins with a token that the earlier server made', as
   const a3 = await nodes.addBox('a3', 23);
   await copyFile(now, a3.path('/usr/local/bin/kagent'));
   await a3.startAgent('--url', nodes.url, '--token', token);
-  await untilNode(nodes, 'a3', { connected: true });
+  await untilNode(nodes, 'a3', { status: 'Ready', connected: true });
   expect(await listNodes(nodes.server)).toContainEqual(expect.objectContaining({ name: 'a3', status: 'Ready' }));
 });
 
