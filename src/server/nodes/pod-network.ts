@@ -180,7 +180,7 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
       const { addressProblem } = session;
       if (addressProblem !== undefined)
         return { type, status: 'False', reason: 'AddressRefused', message: addressProblem };
-      const lacksRange = rangeCondition(node(nodeName), exhausted());
+      const lacksRange = rangeCondition(node(nodeName), exhausted);
       if (lacksRange !== undefined) return lacksRange;
       if (session.hello.probesPods !== true) return undefined;
       const one = known(session);

@@ -14,7 +14,6 @@ const mostNamed = 5;
 export function exhaustedRanges(plan: PodRangePlan, nodes: readonly NodeObject[]): string | undefined {
   const { clusterCidr, nodeCidrMaskSize } = plan;
   const total = 2 ** (nodeCidrMaskSize - range4(clusterCidr).prefixLength);
-  const rangesOf = ({ spec }: NodeObject) => spec?.podCIDRs ?? [];
   const isOfCluster = (cidr: string) => contains(clusterCidr, cidr.split('/', 1)[0] ?? '');
   const having = nodes.filter((node) => rangesOf(node).some(isOfCluster));
   const lacking = nodes.filter((node) => rangesOf(node).length === 0);
@@ -25,10 +24,19 @@ export function exhaustedRanges(plan: PodRangePlan, nodes: readonly NodeObject[]
   );
 }
 
-/** Of a node without pod addresses. */
-export function rangeCondition(node: NodeObject | undefined, exhausted: string | undefined): NodeCondition | undefined {
-  if (exhausted === undefined || node === undefined || (node.spec?.podCIDRs ?? []).length > 0) return undefined;
-  return { type: podNetworkType, status: 'False', reason: 'PodCIDRsExhausted', message: exhausted };
+/** Of a node without pod addresses. @param exhausted looks at all nodes, and so is asked for such a node alone */
+export function rangeCondition(
+  node: NodeObject | undefined,
+  exhausted: () => string | undefined,
+): NodeCondition | undefined {
+  if (node === undefined || rangesOf(node).length > 0) return undefined;
+  const message = exhausted();
+  if (message === undefined) return undefined;
+  return { type: podNetworkType, status: 'False', reason: 'PodCIDRsExhausted', message };
+}
+
+function rangesOf({ spec }: NodeObject): readonly string[] {
+  return spec?.podCIDRs ?? [];
 }
 
 function named(nodes: readonly NodeObject[]): string {

@@ -10,8 +10,8 @@ test('a node for which no range is left is named, with who has them and what wou
   expect(said).toBe(
     "no range of pod addresses is left for a1: 10.42.0.0/24 has 1 of /24, which s1 has; take a node that is not needed out with 'kagent node rm NAME', or make the cluster anew with a larger --cluster-cidr",
   );
-  expect(rangeCondition(a1, said)).toMatchObject({ status: 'False', reason: 'PodCIDRsExhausted', message: said });
-  expect(rangeCondition(s1, said)).toBeUndefined();
+  expect(rangeCondition(a1, () => said)).toMatchObject({ status: 'False', reason: 'PodCIDRsExhausted', message: said });
+  expect(rangeCondition(s1, () => said)).toBeUndefined();
 });
 
 test('while a range is left, or nobody lacks one, nothing is said', () => {
