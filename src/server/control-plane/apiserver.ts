@@ -10,7 +10,6 @@ import { aggregatorUser } from './certificates.ts';
 import type { ProgramOptions } from './control-plane.ts';
 import { hardening } from './hardening.ts';
 import { programComponent } from './program.ts';
-import { answers, answersOk } from './readiness.ts';
 
 const name = 'kube-apiserver';
 const rules = argumentRules[name];
@@ -30,15 +29,6 @@ export function apiserverComponent(options: ProgramOptions): Component {
     ...(isHardened && hardening(paths, account.give)),
   };
   checkArguments({ setting: 'kube-apiserver-arg', args: options.extraArgs.apiserver, rules, ours: flags });
-  // As somebody, since the operator may let nobody ask without credentials.
-  const question = {
-    url: `${options.localUrl}/readyz`,
-    ca: pki.serverCa.caPem,
-    client: () => ({
-      cert: readText(leaves.kagent.certFile),
-      key: readText(leaves.kagent.keyFile),
-    }),
-  };
   return programComponent({
     name,
     after,
@@ -49,9 +39,13 @@ export function apiserverComponent(options: ProgramOptions): Component {
     rules,
     direct: options.direct,
     account,
-    // Not ready before the RBAC hook is done; a controller manager that starts earlier exits.
-    ready: () => answersOk(question),
-    live: () => answers(question),
+    // Not ready before the RBAC hook is done; a controller manager that starts earlier exits. Asked as somebody, since the
+    // operator may let nobody ask without credentials.
+    question: () => ({
+      url: `${options.localUrl}/readyz`,
+      ca: pki.serverCa.caPem,
+      client: () => ({ cert: readText(leaves.kagent.certFile), key: readText(leaves.kagent.keyFile) }),
+    }),
     // Requests in flight end in a moment; then it would only wait for pods to close their watches.
     stopTimeoutMs: 1500 + askedToStopLaterMs(theirs),
   });

@@ -2,8 +2,7 @@ import { checkArguments, flagsOf, type Flags } from '../../shared/arguments/argu
 import type { Component } from '../../shared/component/component.ts';
 import { argumentRules } from './argument-rules.ts';
 import type { ProgramOptions } from './control-plane.ts';
-import { answersAt, programComponent } from './program.ts';
-import { answers, answersOk } from './readiness.ts';
+import { askedHere, programComponent } from './program.ts';
 
 const name = 'kube-controller-manager';
 const rules = argumentRules[name];
@@ -13,11 +12,6 @@ export function controllerManagerComponent(options: ProgramOptions): Component {
   const { supervisor, binDir, extraArgs, pki, direct } = options;
   const flags = controllerManagerFlags(options);
   checkArguments({ setting: 'kube-controller-manager-arg', args: extraArgs.controllerManager, rules, ours: flags });
-  const question = (args: readonly string[]) => ({
-    url: `${answersAt(args)}/healthz`,
-    ca: pki.serverCa.caPem,
-    servername: 'localhost',
-  });
   return programComponent({
     name,
     after: ['kube-apiserver'],
@@ -28,8 +22,7 @@ export function controllerManagerComponent(options: ProgramOptions): Component {
     rules,
     direct,
     account: options.accounts[name],
-    ready: (args) => answersOk(question(args)),
-    live: (args) => answers(question(args)),
+    question: askedHere('/healthz', pki.serverCa.caPem),
     stopTimeoutMs: 10_000,
   });
 }

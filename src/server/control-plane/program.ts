@@ -10,6 +10,7 @@ import type { Component } from '../../shared/component/component.ts';
 import { listeningAt } from '../../shared/listen/listen.ts';
 import { childEnvironment, processComponent, type ProcessSpec, type Supervisor } from '../../shared/process/process.ts';
 import type { Account } from './account.ts';
+import { answers, answersOk, type Question } from './readiness.ts';
 
 interface Program {
   readonly name: string;
@@ -22,8 +23,8 @@ interface Program {
   readonly rules: FlagRules;
   /** What it reaches without a proxy. */
   readonly direct: readonly string[];
-  readonly ready: (args: readonly string[]) => ProcessSpec['ready'];
-  readonly live: (args: readonly string[]) => NonNullable<ProcessSpec['live']>;
+  /** How it says that it is ready, and later that it still is. */
+  readonly question: (args: readonly string[]) => Question;
   readonly account: Account;
   readonly stopTimeoutMs: number;
 }
@@ -32,6 +33,7 @@ interface Program {
 export function programComponent(program: Program): Component {
   const { name, after, supervisor, binDir, flags, theirs, rules, direct, account, stopTimeoutMs } = program;
   const args = commandLine(flags, theirs, rules);
+  const question = program.question(args);
   const spec: ProcessSpec = {
     // Found from its own folder, so that the folders above may be closed to the user that it is.
     command: `./${name}`,
@@ -42,8 +44,8 @@ export function programComponent(program: Program): Component {
       direct,
       ...(account.folder !== undefined && { extra: { HOME: account.folder } }),
     }),
-    ready: program.ready(args),
-    live: program.live(args),
+    ready: answersOk(question),
+    live: answers(question),
     stopTimeoutMs,
     backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 30_000 },
     securityContext: account.securityContext,
@@ -51,9 +53,12 @@ export function programComponent(program: Program): Component {
   return processComponent({ name, after, supervisor, specify: () => Promise.resolve(spec) });
 }
 
-/** Where a program that has a port on this host answers, as its command line says. */
-export function answersAt(args: readonly string[]): string {
-  const flags = flagsOf(args);
-  const host = listeningAt(valueOf(flags, 'bind-address') ?? '');
-  return `https://${host.includes(':') ? `[${host}]` : host}:${valueOf(flags, 'secure-port')}`;
+/** Of a program that has a port on this host alone: asked where its command line says. @param ca of its serving certificate */
+export function askedHere(path: '/healthz' | '/readyz', ca: string): Program['question'] {
+  return (args) => {
+    const flags = flagsOf(args);
+    const host = listeningAt(valueOf(flags, 'bind-address') ?? '');
+    const url = `https://${host.includes(':') ? `[${host}]` : host}:${valueOf(flags, 'secure-port')}${path}`;
+    return { url, ca, servername: 'localhost' };
+  };
 }

@@ -3,8 +3,7 @@ import { checkArguments, flagsOf } from '../../shared/arguments/arguments.ts';
 import type { Component } from '../../shared/component/component.ts';
 import { argumentRules } from './argument-rules.ts';
 import type { ProgramOptions } from './control-plane.ts';
-import { answersAt, programComponent } from './program.ts';
-import { answers, answersOk } from './readiness.ts';
+import { askedHere, programComponent } from './program.ts';
 import { schedulerArguments } from './scheduler-config.ts';
 
 const name = 'kube-scheduler';
@@ -32,11 +31,6 @@ export function schedulerComponent(options: ProgramOptions): Component {
     path: join(paths.server.etc, 'scheduler.json'),
     give: account.give,
   });
-  const question = (args: readonly string[]) => ({
-    url: `${answersAt(args)}/readyz`,
-    ca: pki.serverCa.caPem,
-    servername: 'localhost',
-  });
   return programComponent({
     name,
     after: ['kube-apiserver'],
@@ -47,8 +41,7 @@ export function schedulerComponent(options: ProgramOptions): Component {
     rules,
     direct,
     account,
-    ready: (args) => answersOk(question(args)),
-    live: (args) => answers(question(args)),
+    question: askedHere('/readyz', pki.serverCa.caPem),
     stopTimeoutMs: 10_000,
   });
 }
