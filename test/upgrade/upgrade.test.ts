@@ -6,6 +6,7 @@ import { copyFile, rename } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createNodes, type Box, type Nodes } from '../helpers/cluster.ts';
+import { webOnEachNode } from '../helpers/manifests.ts';
 import { listNodes, podsOf, untilNode } from '../helpers/nodes.ts';
 
 const now = resolve(import.meta.dirname, '../../dist/kagent');
@@ -23,7 +24,7 @@ beforeAll(async () => {
   a1 = first;
   const { server } = nodes;
   await server.sh(`printf '%s' '${configMap}' >/var/lib/kagent/server/manifests/mine.yaml`);
-  await server.apply(web);
+  await server.apply(webOnEachNode);
   await server.kubectl('rollout', 'status', 'daemonset/web', '--timeout=120s');
   await server.kubectl('wait', '--for=jsonpath={.data.id}=1', 'configmap/mine', '--timeout=60s');
   token = (await server.kagent(['token', 'create', '--ttl', '1h'])).stdout.trim();
@@ -34,22 +35,6 @@ afterAll(() => nodes?.wipe());
 
 const configMap =
   '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"mine","namespace":"default"},"data":{"id":"1"}}';
-
-const web = `
-apiVersion: apps/v1
-kind: DaemonSet
-metadata: { name: web }
-spec:
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec:
-      terminationGracePeriodSeconds: 1
-      containers:
-      - name: web
-        image: IMAGE
-        command: [sh, -c, 'mkdir /www; hostname >/www/index.html; exec httpd -f -p 80 -h /www']
-`;
 
 /** Which pods there are, and how often their containers have been started again. */
 async function pods() {

@@ -1,58 +1,27 @@
 import { spawn } from 'node:child_process';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { onTestFinished, expect, test } from 'vitest';
 import { systemClock } from '../../../../src/shared/clock.ts';
-import { createEventLog } from '../../../../src/shared/events/events.ts';
-import { silentLog } from '../../../../src/shared/log/log.ts';
 import { untilHung, type Said } from '../../../../src/shared/process/liveness.ts';
 import { Patience } from '../../../../src/shared/process/patience.ts';
-import {
-  childLogs,
-  childRegistry,
-  createSupervisor,
-  processStat,
-  type ProcessSpec,
-} from '../../../../src/shared/process/process.ts';
+import { processStat, type ProcessSpec } from '../../../../src/shared/process/process.ts';
 import { starvationOf, wasStarved } from '../../../../src/shared/process/starvation.ts';
 import { startTimeOf } from '../../../../src/shared/process/children.ts';
 import { fakeClock } from '../../../helpers/clock.ts';
+import { forever, supervisorOfScripts } from '../../../helpers/supervisor.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 import { eventually } from '../../../helpers/wait.ts';
 
 const timing = { everyMs: 50, withinMs: 200, patienceMs: 600, starvedPatienceMs: 60_000 };
-const forever = 'touch $DIR/ready; while :; do sleep 0.05; done';
 
 async function supervised(script: string, spec: Partial<ProcessSpec> = {}, liveness = timing) {
-  const dir = temporaryDir();
-  const events = createEventLog({ keep: 100 });
-  const supervisor = createSupervisor({
-    log: silentLog,
-    events,
-    logs: childLogs(join(dir, 'logs'), { maxBytes: 100_000 }),
-    registry: childRegistry(join(dir, 'children.json'), silentLog),
-    cgroupsFor: () => [],
-    liveness,
-  });
-  const child = await supervisor.supervise(
-    'child',
-    {
-      command: '/bin/sh',
-      args: ['-c', script],
-      env: { PATH: '/usr/bin:/bin', DIR: dir },
-      prepare: () => rmSync(join(dir, 'ready'), { force: true }),
-      ready: async () => {
-        if (!existsSync(join(dir, 'ready'))) throw new Error('the file ready is not there');
-      },
-      stopTimeoutMs: 500,
-      backoff: { minMs: 10, maxMs: 40, stableAfterMs: 60_000 },
-      ...spec,
-    },
-    new AbortController().signal,
-  );
+  const { dir, events, supervisor, shell, never } = supervisorOfScripts({ liveness });
+  const prepare = () => rmSync(join(dir, 'ready'), { force: true });
+  const child = await supervisor.supervise('child', shell(script, { prepare, ...spec }), never);
   onTestFinished(() => child.stop());
   const reasons = () => events.recent(20).map(({ reason }) => reason);
   return { child, dir, events, reasons };

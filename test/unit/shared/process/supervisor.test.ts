@@ -14,34 +14,11 @@ import {
 } from '../../../../src/shared/process/process.ts';
 import { whyNotAsUser } from '../../../../src/shared/process/privileges.ts';
 import { startTimeOf } from '../../../../src/shared/process/children.ts';
+import { forever, supervisorOfScripts } from '../../../helpers/supervisor.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 import { eventually } from '../../../helpers/wait.ts';
 
 const privileges = resolve(import.meta.dirname, '../../../../src/shared/process/privileges.ts');
-
-function setUp() {
-  const dir = temporaryDir();
-  const events = createEventLog({ keep: 100 });
-  const supervisor = createSupervisor({
-    log: silentLog,
-    events,
-    logs: childLogs(join(dir, 'logs'), { maxBytes: 100_000 }),
-    registry: childRegistry(join(dir, 'children.json'), silentLog),
-    cgroupsFor: () => [],
-  });
-  const shell = (script: string, spec: Partial<ProcessSpec> = {}): ProcessSpec => ({
-    command: '/bin/sh',
-    args: ['-c', script],
-    env: { PATH: '/usr/bin:/bin', DIR: dir },
-    ready: async () => {
-      if (!existsSync(join(dir, 'ready'))) throw new Error('not yet');
-    },
-    stopTimeoutMs: 500,
-    backoff: { minMs: 10, maxMs: 40, stableAfterMs: 60_000 },
-    ...spec,
-  });
-  return { dir, events, supervisor, shell, never: new AbortController().signal };
-}
 
 function groupIsGone(pid: number): boolean {
   try {
@@ -51,11 +28,9 @@ function groupIsGone(pid: number): boolean {
   }
 }
 
-const forever = 'touch $DIR/ready; while :; do sleep 0.05; done';
-
 /** What /proc says of a child's rights. */
 async function rightsOf(securityContext?: ProcessSpec['securityContext']) {
-  const { supervisor, shell, never } = setUp();
+  const { supervisor, shell, never } = supervisorOfScripts();
   const script = shell('while :; do sleep 0.05; done', { ready: async () => {} });
   const child = await supervisor.supervise('rights', { ...script, ...(securityContext && { securityContext }) }, never);
   const status = () => readFileSync(`/proc/${child.status().pid}/status`, 'utf8');
@@ -98,7 +73,7 @@ test('a child that is another user has no groups and capabilities but those it w
 });
 
 test('a child that is another user is found from its own folder, whoever may enter the folders above', async () => {
-  const { dir, supervisor, shell, never } = setUp();
+  const { dir, supervisor, shell, never } = supervisorOfScripts();
   mkdirSync(join(dir, 'bin'), { mode: 0o755 });
   writeFileSync(join(dir, 'bin', 'program'), '#!/bin/sh\nid -u; while :; do sleep 0.05; done\n', { mode: 0o755 });
   chmodSync(dir, 0o700);
@@ -125,7 +100,7 @@ test('whether a child can be another user is tried: in a user namespace that has
 });
 
 test('a child is supervised once it is ready, and stop leaves nothing of its group', async () => {
-  const { supervisor, shell, never } = setUp();
+  const { supervisor, shell, never } = supervisorOfScripts();
   const child = await supervisor.supervise('steady', shell(`sleep 1000 & ${forever}`), never);
   const { pid, state } = child.status();
   expect(state).toBe('ready');
@@ -135,7 +110,7 @@ test('a child is supervised once it is ready, and stop leaves nothing of its gro
 });
 
 test('a child that is killed comes back, and the event and the count say so', async () => {
-  const { supervisor, shell, events, never } = setUp();
+  const { supervisor, shell, events, never } = supervisorOfScripts();
   const child = await supervisor.supervise('steady', shell(forever), never);
   onTestFinished(() => child.stop());
   const first = child.status().pid ?? 0;
@@ -147,13 +122,13 @@ test('a child that is killed comes back, and the event and the count say so', as
 });
 
 test('a child that is never ready is an error with its last lines', async () => {
-  const { supervisor, shell, never } = setUp();
+  const { supervisor, shell, never } = supervisorOfScripts();
   const start = supervisor.supervise('broken', shell('echo "flag --x is unknown" >&2; exit 3'), never);
   await expect(start).rejects.toThrow(/broken did not become ready \(exit code 3\)[^]*flag --x is unknown/);
 });
 
 test('a child that ignores SIGTERM is killed after its time', async () => {
-  const { supervisor, shell, never } = setUp();
+  const { supervisor, shell, never } = supervisorOfScripts();
   const child = await supervisor.supervise('deaf', shell(`trap "" TERM; ${forever}`), never);
   const pid = child.status().pid ?? 0;
   await child.stop();
@@ -161,7 +136,7 @@ test('a child that ignores SIGTERM is killed after its time', async () => {
 });
 
 test('restart takes a new process at once, without back-off', async () => {
-  const { supervisor, shell, events, never } = setUp();
+  const { supervisor, shell, events, never } = supervisorOfScripts();
   const child = await supervisor.supervise('steady', shell(forever), never);
   onTestFinished(() => child.stop());
   const first = child.status().pid;
@@ -171,7 +146,7 @@ test('restart takes a new process at once, without back-off', async () => {
 });
 
 test('cancelling a start ends the child that was not ready yet', async () => {
-  const { dir, supervisor, shell } = setUp();
+  const { dir, supervisor, shell } = supervisorOfScripts();
   const cancel = new AbortController();
   const start = supervisor.supervise('slow', shell('echo $$ >$DIR/pid; exec sleep 1000'), cancel.signal);
   const pid = Number(
@@ -183,7 +158,7 @@ test('cancelling a start ends the child that was not ready yet', async () => {
 });
 
 test('each line of a child is in its own file, and a full file makes room', async () => {
-  const { dir, supervisor, shell, never } = setUp();
+  const { dir, supervisor, shell, never } = supervisorOfScripts();
   const many =
     'i=0; while [ $i -lt 3000 ]; do echo "line $i of a child that talks a lot, more than fits"; i=$((i+1)); done;';
   const child = await supervisor.supervise('talker', shell(`${many} ${forever}`), never);
@@ -205,7 +180,7 @@ test('a child runs whether or not its log and the record of it can be written; w
     registry: childRegistry(join(dir, 'children.json'), log),
     cgroupsFor: () => [],
   });
-  const { shell, never } = setUp();
+  const { shell, never } = supervisorOfScripts();
   const endless = { ...shell('while :; do echo line; sleep 0.01; done'), ready: async () => {} };
   const child = await supervisor.supervise('odd', endless, never);
   onTestFinished(() => child.stop());
@@ -227,7 +202,7 @@ test('a log that cannot be put aside loses its old lines and keeps the new ones'
 });
 
 test('a start ends the child that a dead kagent left, and leaves a stranger with a recycled pid alone', async () => {
-  const { dir } = setUp();
+  const { dir } = supervisorOfScripts();
   const path = join(dir, 'children.json');
   const left = spawn('/bin/sleep', ['1000'], { detached: true, stdio: 'ignore' });
   const stranger = spawn('/bin/sleep', ['1000'], { detached: true, stdio: 'ignore' });
@@ -248,7 +223,7 @@ test('a start ends the child that a dead kagent left, and leaves a stranger with
 });
 
 test('children die with a supervisor that is killed', async () => {
-  const { dir } = setUp();
+  const { dir } = supervisorOfScripts();
   const parent = spawn(
     process.execPath,
     [join(import.meta.dirname, '../../../fixtures/bin/supervising-parent.ts'), dir],
