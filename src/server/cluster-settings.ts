@@ -8,6 +8,7 @@ import { contains } from '../shared/ipv4/ipv4.ts';
 import type { KeyValue } from '../shared/key-value/key-value.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
 import type { KubeClient } from './control-plane/control-plane.ts';
+import { asksDatastore } from './datastore.ts';
 
 /** Of the settings that cannot be changed later, by the names of their flags. */
 const flags = {
@@ -50,7 +51,7 @@ export function keepClusterSettings({ store, kube, settings }: ClusterSettingsOp
   let isRecorded = false;
   return {
     compared: task('cluster-settings', ['datastore'], async (_signal, saysWait) => {
-      saysWait('AskingDatastore', 'the datastore has not answered yet; see whether its disk is slow or full');
+      saysWait(...asksDatastore);
       const text = await store.get(key);
       isRecorded = text !== undefined;
       if (text !== undefined) refuseDifferent(asked, JSON.parse(text) as Partial<Fixed>);

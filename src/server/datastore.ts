@@ -10,7 +10,7 @@ import { MessageChannel } from 'node:worker_threads';
 import type { Worker, WorkerOptions } from 'node:worker_threads';
 import { makeFolder } from '../shared/files/files.ts';
 import { nativeAddonPath, startWorker } from '../shared/assets/assets.ts';
-import type { Component } from '../shared/component/component.ts';
+import type { Component, SaysWait } from '../shared/component/component.ts';
 import { conditionTracker } from '../shared/component/component.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Log } from '../shared/log/log.ts';
@@ -20,6 +20,12 @@ import { connectKeys } from './etcd/etcd.ts';
 import type { DatastoreWorkerData, FromDatastore, KeyClient, ListenTls, ToDatastore } from './etcd/etcd.ts';
 import { ForwardedError, StoreFailedError } from './store/store.ts';
 import type { StoreStats, WriterWorkerData } from './store/store.ts';
+
+/** What a component says that waits for its first answer. */
+export const asksDatastore: Parameters<SaysWait> = [
+  'AskingDatastore',
+  'the datastore has not answered yet; see whether its disk is slow or full',
+];
 
 export interface DatastoreOptions {
   /** The folder of store.db. */

@@ -1,4 +1,5 @@
 import { networkInterfaces } from 'node:os';
+import { flagsOf } from '../shared/arguments/arguments.ts';
 import { KagentError } from '../shared/errors.ts';
 import { addressAt, contains, overlaps, range4 } from '../shared/ipv4/ipv4.ts';
 import type { ServerOnlyConfig } from './config.ts';
@@ -36,9 +37,12 @@ const usualMaskSize = 24;
 export function nodeCidrMaskSize({
   kubeControllerManagerArg = [],
 }: Partial<Pick<ServerOnlyConfig, 'kubeControllerManagerArg'>>) {
-  const told = kubeControllerManagerArg.map((arg) => /^-*node-cidr-mask-size(-ipv4)?=(\d+)$/.exec(arg)?.[2]);
-  return Number(told.findLast((size) => size !== undefined) ?? usualMaskSize);
+  const told = flagsOf(kubeControllerManagerArg).findLast(
+    ({ name, value }) => /^node-cidr-mask-size(-ipv4)?$/.test(name) && /^\d+$/.test(value),
+  );
+  return Number(told?.value ?? usualMaskSize);
 }
+
 /** Room for `kubernetes`, DNS and some Services. */
 const smallestServiceRange = 27;
 

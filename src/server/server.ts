@@ -31,7 +31,7 @@ import {
   labelOwnNode,
   openAccounts,
 } from './control-plane/control-plane.ts';
-import { datastoreComponent } from './datastore.ts';
+import { asksDatastore, datastoreComponent } from './datastore.ts';
 import { createNodeIdentities } from './identity/identity.ts';
 import { createJoinDoor, createWrongTokens, openTokens } from './join/join.ts';
 import { createManifests } from './manifests/manifests.ts';
@@ -251,7 +251,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       datastore,
       kept.compared,
       task('node-identities', [kept.compared.name], async (_signal, saysWait) => {
-        saysWait('AskingDatastore', 'the datastore has not answered yet; see whether its disk is slow or full');
+        saysWait(...asksDatastore);
         await identities.load();
       }),
       api,

@@ -29,7 +29,7 @@ export function messageOf(error: unknown): string {
 
 /** The disk's own, as the system said it: it is full, broken or mounted read-only. */
 export function isDiskError(error: unknown): boolean {
-  return (systemCode(error) ?? '') in diskReasons;
+  return Object.hasOwn(diskReasons, systemCode(error) ?? '');
 }
 
 /** Of the system's codes those for which Node has no name. */

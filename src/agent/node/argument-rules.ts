@@ -1,4 +1,4 @@
-import { both, endingFlags, type FlagRule, type FlagRules } from '../../shared/arguments/arguments.ts';
+import { both, endingFlags, isFalse, type FlagRule, type FlagRules } from '../../shared/arguments/arguments.ts';
 import { runPaths } from '../../shared/paths.ts';
 
 type Refused = Extract<FlagRule, { readonly becomes: 'refused' }>;
@@ -8,7 +8,7 @@ const refused = (instead: string, when?: Refused['when']): Refused => ({
   ...(when !== undefined && { when }),
 });
 
-const isTrue = (value: string) => !/^(0|f|F|false|False|FALSE)$/.test(value);
+const isTrue = (value: string) => !isFalse(value);
 const nodeName = refused('its certificates have the name of the node; use node-name');
 const ownKubeconfig = refused('a node has its kubeconfigs from the server that it joins; leave it out');
 const ownCertificates = refused('a node has its certificates and the client CA from the cluster; leave it out');

@@ -96,8 +96,7 @@ function createReader(options: RememberOptions, signal: AbortSignal): Reader {
     const known = agents.get(program);
     if (known !== undefined) return known;
     const { certPath, keyPath } = credentials()[program];
-    const text = (path: string) => readText(path);
-    const agent = httpsAgent({ ca: text(serverCaPath()), cert: text(certPath), key: text(keyPath) });
+    const agent = httpsAgent({ ca: readText(serverCaPath()), cert: readText(certPath), key: readText(keyPath) });
     agents.set(program, agent);
     return agent;
   };

@@ -6,13 +6,13 @@
  *   mirrors, TLS            containerd ── hosts.toml ──▶ registry
  *   passwords, rewrites     containerd ── hosts.toml ──▶ relay on 127.0.0.1 ──▶ registry
  */
-import { readdirSync, rmSync, statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { conditionTracker, type Component } from '../../shared/component/component.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
-import { makeFolderIfPossible, readFileIfExists, writeFileIfChanged } from '../../shared/files/files.ts';
+import { foldersIn, makeFolderIfPossible, readFileIfExists, writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { registriesOf, type Registry } from './endpoints.ts';
 import { readRegistries, type RegistriesFile } from './file.ts';
@@ -120,16 +120,6 @@ function writeHostsFiles(
       return [path]; // what should be its folder is none
     }
   });
-}
-
-function foldersIn(dir: string): readonly string[] {
-  try {
-    const entries = readdirSync(dir, { withFileTypes: true });
-    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    return [];
-  }
 }
 
 function isOthersFile(path: string): boolean {

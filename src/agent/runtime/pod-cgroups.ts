@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { messageOf, systemCode } from '../../shared/errors.ts';
-import { readFileIfExists } from '../../shared/files/files.ts';
+import { foldersIn, readFileIfExists } from '../../shared/files/files.ts';
 
 const run = promisify(execFile);
 const mountedAt = '/sys/fs/cgroup';
@@ -92,16 +92,6 @@ function removeTree(path: string): boolean {
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
     return !existsSync(path);
-  }
-}
-
-function foldersIn(path: string): readonly string[] {
-  try {
-    const entries = readdirSync(path, { withFileTypes: true });
-    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    return []; // it has gone meanwhile
   }
 }
 

@@ -5,9 +5,9 @@
  *   snapshot ──checked, made a store, synced──▶ store.db.restoring ──rename──▶ store.db ──second name──▶ store.db.replaced-TIME
  */
 import { existsSync } from 'node:fs';
-import { link, open, rename, rm } from 'node:fs/promises';
+import { link, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { nameFile } from '../../shared/errors.ts';
+import { syncFolder } from '../../shared/files/files.ts';
 import {
   acknowledgedPath,
   loadInspection,
@@ -66,7 +66,7 @@ async function takePlace(partial: string, path: string, now: Date): Promise<stri
   const dir = join(path, '..');
   if (!existsSync(path)) {
     await rename(partial, path);
-    await syncDir(dir);
+    await syncFolder(dir);
     return undefined;
   }
   const { checkUnused } = await loadInspection();
@@ -88,21 +88,10 @@ async function takePlace(partial: string, path: string, now: Date): Promise<stri
   }
   // What the old one owes; the new one, which has another id, starts its own.
   if (existsSync(acknowledgedPath(path))) await rename(acknowledgedPath(path), acknowledgedPath(setAside));
-  await syncDir(dir);
+  await syncFolder(dir);
   return setAside;
 }
 
 async function removeStore(path: string): Promise<void> {
   for (const file of [path, `${path}-wal`, acknowledgedPath(path)]) await rm(file, { force: true });
-}
-
-async function syncDir(dir: string): Promise<void> {
-  const handle = await open(dir);
-  try {
-    await handle.sync();
-  } catch (error) {
-    throw nameFile(error, dir);
-  } finally {
-    await handle.close();
-  }
 }

@@ -5,7 +5,9 @@
 import { closeSync, fdatasync, openSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { KagentError, messageOf, systemCode } from '../../shared/errors.ts';
+import { removeIfPossibleSync } from '../../shared/files/files.ts';
 import { Census } from './checksums.ts';
+import type { VersionRow } from './checksums.ts';
 import { SnapshotFailedError } from './errors.ts';
 import { failureIn, isDamage } from './failure.ts';
 import { VersionHasher } from './hash.ts';
@@ -106,7 +108,7 @@ export class DiskJobs {
       await this.checkCopy(path, expected);
       return path;
     } catch (error) {
-      removeIfPossible(path);
+      removeIfPossibleSync(path); // what stays is removed at the next start
       if (error instanceof StoreUnsoundError) throw error.cause;
       throw new SnapshotFailedError(path, wordsOf(error));
     }
@@ -121,51 +123,40 @@ function wordsOf(error: unknown): string {
   return code?.startsWith('SQLITE_') === true ? `${messageOf(error)}, ${code}` : messageOf(error);
 }
 
-/** What stays is removed at the next start. */
-function removeIfPossible(path: string): void {
-  try {
-    rmSync(path, { force: true });
-  } catch {
-    // The first error says more.
-  }
-}
-
 /** Commits wait for one step at most. */
 const stepMs = 2;
 
 /** @returns what the versions of a file amount to. @throws {DamagedRowError} */
-async function countVersions(file: Pick<CopyFile, 'versionsAfter'>): Promise<Census> {
+async function countVersions(file: VersionFile): Promise<Census> {
   const census = new Census();
-  for (let lastId: number | undefined = 0; lastId !== undefined; await nextTurn()) {
-    lastId = countStep(file, census, lastId);
-  }
+  await eachVersion(file, ({ checksum }) => {
+    census.add(checksum);
+    return true;
+  });
   return census;
 }
 
-function countStep(file: Pick<CopyFile, 'versionsAfter'>, census: Census, lastId: number): number | undefined {
-  const deadline = performance.now() + stepMs;
-  for (const { id, checksum } of file.versionsAfter(lastId)) {
-    census.add(checksum);
-    if (performance.now() > deadline) return id;
-  }
-  return undefined;
-}
-
-export async function hashVersions(file: SqliteFile, query: HashQuery): Promise<number> {
+export async function hashVersions(file: VersionFile, query: HashQuery): Promise<number> {
   const hasher = new VersionHasher(query);
-  let lastId: number | undefined = 0;
-  while (lastId !== undefined) {
-    lastId = hashStep(file, hasher, lastId);
-    await nextTurn();
-  }
+  await eachVersion(file, (version) => hasher.add(version));
   return hasher.hash;
 }
 
-/** @returns the id to go on from; undefined when everything is hashed */
-function hashStep(file: SqliteFile, hasher: VersionHasher, lastId: number): number | undefined {
+type VersionFile = Pick<CopyFile, 'versionsAfter'>;
+/** @returns false when no later one is wanted */
+type Visit = (version: VersionRow) => boolean;
+
+async function eachVersion(file: VersionFile, visit: Visit): Promise<void> {
+  for (let lastId: number | undefined = 0; lastId !== undefined; await nextTurn()) {
+    lastId = visitSome(file, lastId, visit);
+  }
+}
+
+/** @returns the id to go on from; undefined when there is no more to visit */
+function visitSome(file: VersionFile, lastId: number, visit: Visit): number | undefined {
   const deadline = performance.now() + stepMs;
   for (const version of file.versionsAfter(lastId)) {
-    if (!hasher.add(version)) return undefined;
+    if (!visit(version)) return undefined;
     if (performance.now() > deadline) return version.id;
   }
   return undefined;

@@ -1,8 +1,8 @@
 /** What an error says about the file at `path`: that it is damaged, or that the disk did not do what it was asked. */
-import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { messageOf, systemCode } from '../../shared/errors.ts';
-import { temporarySuffix } from '../../shared/files/files.ts';
+import { removeIfPossibleSync, temporarySuffix } from '../../shared/files/files.ts';
 import { DamagedRowError } from './checksums.ts';
 import { MalformedMessageError, StoreDamagedError, StoreDiskError } from './errors.ts';
 
@@ -52,15 +52,7 @@ function whyNoWrite(path: string): string | undefined {
   } catch (error) {
     return systemCode(error) ?? messageOf(error);
   } finally {
-    removeIfPossible(probe);
-  }
-}
-
-function removeIfPossible(path: string): void {
-  try {
-    rmSync(path, { force: true });
-  } catch {
-    // The disk's error is what is told; the next probe takes this name again.
+    removeIfPossibleSync(probe);
   }
 }
 

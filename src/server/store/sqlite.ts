@@ -65,13 +65,11 @@ export class SqliteFile {
 
   state(): StoredState {
     const meta = metaOf(this.db);
-    const leases = leaseRows(this.db);
-    for (const row of leases) checkRow(`lease ${row.id.toString(16)}`, row.checksum, leaseChecksum(row));
     return {
       clusterId: meta.get('cluster_id') ?? 0,
       memberId: meta.get('member_id') ?? 0,
       compactRevision: (meta.get('compact_revision') ?? -1) as Revision,
-      leases,
+      leases: checkedLeases(this.db),
       alarms: [...meta.keys()].flatMap((name) => alarmOfName(name) ?? []),
     };
   }
@@ -83,8 +81,7 @@ export class SqliteFile {
   *versions(): Generator<Uint8Array<ArrayBuffer>> {
     const chunk = new BatchBuilder();
     let revision = 0;
-    for (const row of versionRows(this.db)) {
-      checkVersion(row);
+    for (const row of checkedVersions(this.db)) {
       const { key, modRevision } = decodeRecord(row.record);
       if (key.length === 0 || modRevision < revision)
         throw new MalformedMessageError(`version ${row.id} is out of order`);
@@ -215,8 +212,20 @@ export class CopyFile {
 
 const versionColumns = 'id, sub, record, checksum';
 
-export function versionRows(db: OpenDatabase): IterableIterator<VersionRow> {
-  return prepared(() => db.prepare<[], VersionRow>(`SELECT ${versionColumns} FROM kv ORDER BY id`)).iterate();
+/** @throws {DamagedRowError} */
+export function* checkedVersions(db: OpenDatabase): Generator<VersionRow> {
+  const statement = prepared(() => db.prepare<[], VersionRow>(`SELECT ${versionColumns} FROM kv ORDER BY id`));
+  for (const row of statement.iterate()) {
+    checkVersion(row);
+    yield row;
+  }
+}
+
+/** @throws {DamagedRowError} */
+export function checkedLeases(db: OpenDatabase): readonly LeaseRow[] {
+  const leases = leaseRows(db);
+  for (const row of leases) checkRow(`lease ${row.id.toString(16)}`, row.checksum, leaseChecksum(row));
+  return leases;
 }
 
 function* checkedAfter(db: OpenDatabase, id: number): Generator<VersionRow> {

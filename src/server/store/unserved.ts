@@ -1,9 +1,9 @@
 /** The file of a store that nobody serves. */
-import { checkRow, checkVersion, leaseChecksum, metaChecksum } from './checksums.ts';
+import { metaChecksum } from './checksums.ts';
 import type { VersionRow } from './checksums.ts';
-import { leaseRows, openDatabase, randomId, structureProblem } from './database.ts';
+import { openDatabase, randomId, structureProblem } from './database.ts';
 import { modRevisionOf } from './record.ts';
-import { lostIn, metaOf, versionRows } from './sqlite.ts';
+import { checkedLeases, checkedVersions, lostIn, metaOf } from './sqlite.ts';
 
 export interface UnservedFile {
   /** SQLite's own words; undefined: all is well. */
@@ -26,17 +26,10 @@ export function openUnserved(path: string, nativeBinding: string): UnservedFile 
   return {
     integrityProblem: () => structureProblem(db, 'integrity_check'),
     lostProblem: () => lostIn(db, path),
-    *versions() {
-      for (const row of versionRows(db)) {
-        checkVersion(row);
-        yield row;
-      }
-    },
+    versions: () => checkedVersions(db),
     leaseIds: () => {
       metaOf(db);
-      const rows = leaseRows(db);
-      for (const row of rows) checkRow(`lease ${row.id.toString(16)}`, row.checksum, leaseChecksum(row));
-      return new Set(rows.map(({ id }) => id));
+      return new Set(checkedLeases(db).map(({ id }) => id));
     },
     newestRevision: () => {
       const last = db.prepare<[], { record: Buffer }>('SELECT record FROM kv ORDER BY id DESC LIMIT 1').get();

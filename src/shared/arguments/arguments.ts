@@ -80,10 +80,15 @@ export function checkArguments(options: {
   }
 }
 
+/** As Go reads it. */
+export function isFalse(value: string): boolean {
+  return /^(0|f|F|FALSE|false|False)$/.test(value);
+}
+
 /** A flag's truth, as Go reads it. @throws {ComponentArgumentError} */
 export function truthOf(setting: string, { name, value }: Flag): boolean {
   if (/^(1|t|T|TRUE|true|True)$/.test(value)) return true;
-  if (/^(0|f|F|FALSE|false|False)$/.test(value)) return false;
+  if (isFalse(value)) return false;
   throw new ComponentArgumentError(setting, `${name}=${value}`, 'it is true or false');
 }
 

@@ -3,7 +3,7 @@ import { constants, createReadStream } from 'node:fs';
 import { open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { makeFolder } from '../files/files.ts';
+import { makeFolder, removeIfPossible } from '../files/files.ts';
 import { messageOf, systemCode } from '../errors.ts';
 import { download } from './download.ts';
 import { AssetsNoSpaceError, AssetsUnreachableError, AssetsWrongBundleError } from './errors.ts';
@@ -59,9 +59,7 @@ export async function fetchBundle(options: FetchOptions): Promise<string> {
 async function removeOthers(data: string, finished: string): Promise<void> {
   for (const name of await readdir(data)) {
     if (!name.startsWith('bundle-') || finished.endsWith(name)) continue;
-    await rm(join(data, name), { force: true }).catch((error: unknown) => {
-      if (systemCode(error) === undefined) throw error; // what cannot be removed does no harm
-    });
+    await removeIfPossible(join(data, name));
   }
 }
 

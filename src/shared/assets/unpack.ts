@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { lstat, open, readdir, readlink, rename, rm, stat, statfs, symlink } from 'node:fs/promises';
+import { lstat, readdir, readlink, rename, rm, stat, statfs, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { makeFolder } from '../files/files.ts';
-import { nameFile, systemCode } from '../errors.ts';
+import { makeFolder, removeIfPossible, syncFolder } from '../files/files.ts';
+import { systemCode } from '../errors.ts';
 import type { Bundle } from './bundle.ts';
 import { AssetsNoSpaceError } from './errors.ts';
 import { extractFiles } from './extract.ts';
@@ -104,7 +104,7 @@ async function unpackBeside(options: UnpackOptions, data: string, finished: stri
     await putInPlace(temporary, finished);
     await syncFolder(data);
   } catch (error) {
-    await rm(temporary, { recursive: true, force: true }).catch(() => {}); // the first error says more
+    await removeIfPossible(temporary);
     const code = systemCode(error);
     if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
       throw new AssetsNoSpaceError(data, totalBytes, undefined, { cause: error });
@@ -148,17 +148,6 @@ async function putInPlace(temporary: string, finished: string): Promise<void> {
   await rm(aside, { recursive: true, force: true }); // processes that run from it keep their files
 }
 
-async function syncFolder(dir: string): Promise<void> {
-  const folder = await open(dir);
-  try {
-    await folder.sync();
-  } catch (error) {
-    throw nameFile(error, dir);
-  } finally {
-    await folder.close();
-  }
-}
-
 /** `current` points to one version or the other at every moment; `previous` to the one before. */
 async function switchTo(data: string, identity: string): Promise<void> {
   const before = await linkTarget(join(data, 'current'));
@@ -193,15 +182,6 @@ async function removeLeftovers(data: string): Promise<void> {
     const pid = /\.tmp-(\d+)/.exec(name)?.[1];
     if (pid === undefined || isAlive(Number(pid))) continue;
     await removeIfPossible(join(data, name));
-  }
-}
-
-/** What is of no use does no harm either: the next start tries again. */
-async function removeIfPossible(path: string): Promise<void> {
-  try {
-    await rm(path, { recursive: true, force: true });
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
   }
 }
 

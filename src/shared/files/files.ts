@@ -50,7 +50,7 @@ export function writeFileAtomicSync(path: string, content: string | Uint8Array, 
     }
     renameSync(temporary, path);
   } catch (error) {
-    removeIfPossible(temporary);
+    removeIfPossibleSync(temporary);
     throw nameFile(error, path);
   }
 }
@@ -79,17 +79,38 @@ export async function writeFileAtomic<T>(
       await file.close();
     }
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {}); // the first error says more
+    await removeIfPossible(temporary);
     throw nameFile(error, path);
   }
 }
 
-/** On a disk that fails this fails too, and the first error says more. */
-function removeIfPossible(path: string): void {
+/** What is of no use any more; a disk that fails keeps it, and the error before says more. */
+export async function removeIfPossible(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+  }
+}
+
+/** The same for a file, at once. */
+export function removeIfPossibleSync(path: string): void {
   try {
     rmSync(path, { force: true });
-  } catch {
-    // Its name says that it is not whole.
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+  }
+}
+
+/** What was renamed or made in a folder is there after a power cut. */
+export async function syncFolder(dir: string): Promise<void> {
+  const folder = await open(dir);
+  try {
+    await folder.sync();
+  } catch (error) {
+    throw nameFile(error, dir);
+  } finally {
+    await folder.close();
   }
 }
 
@@ -223,4 +244,4 @@ export function isExecutable(path: string): boolean {
 }
 
 export { DeviceTargetError } from './errors.ts';
-export { letThrough, makeFolder, makeFolderIfPossible } from './folders.ts';
+export { foldersIn, letThrough, makeFolder, makeFolderIfPossible } from './folders.ts';

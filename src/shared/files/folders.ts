@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, constants, fchmodSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, constants, fchmodSync, mkdirSync, openSync, readdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { systemCode } from '../errors.ts';
 import type { Log } from '../log/log.ts';
@@ -30,6 +30,17 @@ export function makeFolderIfPossible(path: string, mode: number, log: Pick<Log, 
     if (systemCode(error) === undefined) throw error;
     log.warn('folder not made', { path, error });
     return false;
+  }
+}
+
+/** Names of the folders in one; none of one that is not there, or cannot be looked into. */
+export function foldersIn(path: string): readonly string[] {
+  try {
+    const entries = readdirSync(path, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return [];
   }
 }
 
