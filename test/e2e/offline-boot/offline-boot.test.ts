@@ -117,8 +117,11 @@ async function tokens(): Promise<string> {
 }
 
 async function endKagent(): Promise<void> {
-  await agent.must(['kill', String((await statusOf(agent)).pid)]);
-  await eventually(async () => (await agent.exec(kagent('status'))).code !== 0, { what: 'an end of kagent' });
+  const pid = String((await statusOf(agent)).pid);
+  await agent.must(['kill', pid]);
+  // Without its server kagent's status ends with 1 while it still runs.
+  const isGone = async () => (await agent.exec(['kill', '-0', pid])).code !== 0;
+  await eventually(isGone, { withinMs: 60_000, what: 'an end of kagent' });
 }
 
 const hasPage = async () => (await page('')) === webText;
