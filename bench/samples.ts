@@ -1,7 +1,7 @@
 /** What the processes of one host of the lab hold and have used. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { cpuAndMemory } from '../src/shared/process/process.ts';
+import { cpuAndMemory } from '../src/host/process/process.ts';
 import type { LabHost } from '../test/helpers/lab.ts';
 
 export interface Sample {

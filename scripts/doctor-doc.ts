@@ -1,7 +1,7 @@
 /** Writes docs/doctor.md out of the checks: `node scripts/doctor-doc.ts`. A unit test compares the two. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { allChecks, groups } from '../src/agent/doctor/doctor.ts';
+import { allChecks, groups } from '../src/host/doctor/doctor.ts';
 
 export function doctorDoc(): string {
   return `# kagent doctor

@@ -9,12 +9,12 @@ import * as z from 'zod';
 import { boxNotes, kubeletPort, openBox, type BoxOptions } from './agent/box.ts';
 import { agentCommand, removeCommands } from './agent/commands.ts';
 import { AgentConfig, nodeSettings } from './agent/config.ts';
-import { hostAddresses, hostRoot } from './agent/host/host.ts';
+import { hostAddresses, hostRoot } from './host/checks/checks.ts';
 import { doctorCommand } from './agent/doctor-command.ts';
 import { labCommand } from './lab/lab.ts';
 import { serverCommands } from './server/commands.ts';
 import { serverSettings } from './server/config.ts';
-import { checkBindAddress, checkNetworks } from './server/networks.ts';
+import { checkBindAddress, checkNetworks } from './server/cluster/cluster.ts';
 import {
   becomeClean,
   commonCommands,
@@ -26,12 +26,12 @@ import {
   settingsCommand,
   usageExitCode,
   versionText,
-} from './shared/cli/cli.ts';
+} from './cli/cli.ts';
 import { KagentError, sentenceOf, systemCode } from './shared/errors.ts';
-import { noteOfFile } from './shared/journal/journal.ts';
+import { noteOfFile } from './host/undo-log/undo-log.ts';
 import { silentLog } from './shared/log/log.ts';
 import { plainText } from './shared/plain-text/plain-text.ts';
-import { addExamples, manCommand } from './shared/manual/manual.ts';
+import { addExamples, manCommand } from './cli/manual/manual.ts';
 import {
   createNotifier,
   giveUp,
@@ -39,7 +39,7 @@ import {
   journalPrefix,
   removedExitCode,
   wrongUsageExitCode,
-} from './shared/service/service.ts';
+} from './host/service/service.ts';
 import { supportCommand } from './support/support.ts';
 
 /** A server's own settings and those of the node it runs. */
@@ -112,7 +112,7 @@ async function runServer(config: ServerConfig): Promise<void> {
   const { facts, daemon, foreground } = box;
   checkNetworks({ ...config, nodeIp: facts.nodeIp });
   checkBindAddress(config.bindAddress);
-  box.journal.record(...noteOfFile(config.writeKubeconfig));
+  box.undoLog.record(...noteOfFile(config.writeKubeconfig));
   const server = await createServer({
     ...box,
     config,

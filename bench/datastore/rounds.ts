@@ -4,7 +4,7 @@
  */
 import { existsSync, lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { cpuAndMemory } from '../../src/shared/process/process.ts';
+import { cpuAndMemory } from '../../src/host/process/process.ts';
 import { putLoad, type Load, type LoadOptions } from './load.ts';
 import { executable, servers, startServer, type RunningServer, type Server } from './servers.ts';
 import type { Figures, Sample } from './summary.ts';

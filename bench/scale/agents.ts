@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { createChannel, createLook, factsOf } from '../../src/agent/channel/channel.ts';
-import { join } from '../../src/agent/join/join.ts';
+import { join } from '../../src/agent/membership/join.ts';
 import { silentLog } from '../../src/shared/log/log.ts';
 import { pathsOf } from '../../src/shared/paths.ts';
 import { Secret } from '../../src/shared/secret.ts';

@@ -1,12 +1,12 @@
 /** Whether the server heard every node in time: from what it keeps of each. */
-import { askServer } from '../../src/shared/daemon/daemon.ts';
-import { beatEveryMs } from '../../src/shared/protocol/channel.ts';
+import { askServer } from '../../src/host/daemon/daemon.ts';
+import { heartbeatEveryMs } from '../../src/shared/protocol/channel.ts';
 import { NodeDetails, NodeList } from '../../src/shared/protocol/local.ts';
 
 /** Of each connected node, which connection it is on and how many beats were heard. */
 export type Beats = ReadonlyMap<string, { readonly session: number; readonly heard: number }>;
 
-export interface BeatResult {
+export interface HeartbeatResult {
   readonly nodes: number;
   readonly heard: number;
   /** Less than there should be, by more than the one at either edge of the window. */
@@ -26,8 +26,8 @@ export async function beatsOf(socketPath: string): Promise<Beats> {
 }
 
 /** Of the nodes that were there at the beginning. */
-export function beatsBetween(before: Beats, after: Beats, windowSeconds: number): BeatResult {
-  const wanted = Math.floor((windowSeconds * 1000) / beatEveryMs) - 1;
+export function beatsBetween(before: Beats, after: Beats, windowSeconds: number): HeartbeatResult {
+  const wanted = Math.floor((windowSeconds * 1000) / heartbeatEveryMs) - 1;
   const each = [...before].map(([name, then]) => {
     const now = after.get(name);
     const heard = (now?.heard ?? 0) - then.heard;

@@ -1,6 +1,6 @@
 /** The steps side by side, as a table in Markdown. */
 import type { Sample } from '../samples.ts';
-import type { BeatResult } from './beats.ts';
+import type { HeartbeatResult } from './beats.ts';
 import { verbs, type Latency, type Verb } from './latency.ts';
 
 export interface Latencies {
@@ -14,7 +14,7 @@ export interface LatenciesByVerb extends Latencies {
 /** What everybody did in a stretch of time. */
 export interface Watched {
   readonly windowSeconds: number;
-  readonly beats: BeatResult;
+  readonly beats: HeartbeatResult;
   /** By kube-apiserver's own histogram. */
   readonly apiserver: LatenciesByVerb;
   /** As kube-apiserver waits for it. */

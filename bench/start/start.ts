@@ -11,7 +11,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createBox, type BoxWithLab } from '../../test/helpers/cluster.ts';
 import { startRows, timelineRows, type Start } from '../starts.ts';
-import { openBundle } from '../../src/shared/assets/assets.ts';
+import { openBundle } from '../../src/host/assets/assets.ts';
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '3' } } });
 const repository = resolve(import.meta.dirname, '../..');

@@ -14,8 +14,8 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'tsup';
-import { addonAsset, fileAsset, installer, neededAsset, workerAsset } from '../../src/shared/assets/embedded.ts';
-import type { NeededBundle } from '../../src/shared/assets/needed.ts';
+import { addonAsset, fileAsset, installer, neededAsset, workerAsset } from '../../src/host/assets/embedded.ts';
+import type { NeededBundle } from '../../src/host/assets/needed.ts';
 import { messageOf } from '../../src/shared/errors.ts';
 import { mainScript, workerScripts } from '../../tsup.config.ts';
 import { buildBundle, distOf, kagentVersion } from './bundle.ts';
@@ -87,7 +87,7 @@ export async function buildExecutable(options: ExecutableOptions): Promise<void>
   }
 }
 
-/** The executable with the components behind it: see src/shared/assets/format.ts. */
+/** The executable with the components behind it: see src/host/assets/format.ts. */
 export async function appendBundle(executable: string, bundle: string, output: string): Promise<void> {
   await concatenate(output, 0o755, [executable, bundle]);
 }

@@ -1,5 +1,5 @@
 /**
- * Files → bundle, in the format of src/shared/assets/format.ts.
+ * Files → bundle, in the format of src/host/assets/format.ts.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
@@ -8,7 +8,7 @@ import { basename } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { constants, zstdCompress } from 'node:zlib';
-import { encodeTrailer, trailerBytes, type BundleManifest } from '../../src/shared/assets/format.ts';
+import { encodeTrailer, trailerBytes, type BundleManifest } from '../../src/host/assets/format.ts';
 
 const compress = promisify(zstdCompress);
 

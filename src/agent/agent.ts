@@ -16,15 +16,14 @@ import { deferred, task, type Component, type NotReady } from '../shared/compone
 import type { EventLog } from '../shared/events/events.ts';
 import type { LogLevel } from '../shared/log/log.ts';
 import { registriesFile, runPaths } from '../shared/paths.ts';
-import type { Supervisor } from '../shared/process/process.ts';
+import type { Supervisor } from '../host/process/process.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
 import { usesProxy } from '../shared/proxy/proxy.ts';
-import { addressWatch } from './address-watch.ts';
+import { addressWatch, Membership, type MembershipOptions } from './membership/membership.ts';
 import { NodeRemovedError } from './channel/channel.ts';
 import type { NodeConfig } from './config.ts';
-import { findResolvConf, hostRoot, nodeAddress, type WantedAddress } from './host/host.ts';
+import { findResolvConf, hostRoot, nodeAddress, type WantedAddress } from '../host/checks/checks.ts';
 import { createLoadBalancer } from './load-balancer/load-balancer.ts';
-import { Membership, type MembershipOptions } from './membership.ts';
 import {
   clusterDns,
   cniBinDirs,
@@ -34,7 +33,7 @@ import {
   flannelComponent,
   serviceRoute,
 } from './network/network.ts';
-import { beatAtEvents, nodeChannel } from './node-channel.ts';
+import { heartbeatAtEvents, nodeChannel } from './node-channel.ts';
 import {
   endDnsPods,
   kubeletComponent,
@@ -166,7 +165,7 @@ export function createAgent(options: AgentOptions): readonly Component[] {
       log,
     }),
     clusterDns({ after: ['node-ready'], settings: () => membership.settings, events: options.events, log }),
-    beatAtEvents(options.events, channel),
+    heartbeatAtEvents(options.events, channel),
     ...offline.components,
   ];
 }

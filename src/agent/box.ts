@@ -1,17 +1,17 @@
 /** What every long-running kagent does first on its box: look whether it is fit, take the data dir, prepare. */
-import { findBundle, unpack, type Bundle } from '../shared/assets/assets.ts';
+import { findBundle, unpack, type Bundle } from '../host/assets/assets.ts';
 import { task, type Component } from '../shared/component/component.ts';
-import { foreground, type Foreground } from '../shared/cli/cli.ts';
-import { openDaemon, type Daemon, type DaemonStatus } from '../shared/daemon/daemon.ts';
+import { foreground, type Foreground } from '../cli/cli.ts';
+import { openDaemon, type Daemon, type DaemonStatus } from '../host/daemon/daemon.ts';
 import { letThrough, makeFolder, writeFileIfChanged } from '../shared/files/files.ts';
-import { openJournal, type Journal } from '../shared/journal/journal.ts';
+import { openUndoLog, type UndoLog } from '../host/undo-log/undo-log.ts';
 import { pathsOf, runPaths, type Paths } from '../shared/paths.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
-import { addTools } from '../shared/process/process.ts';
-import { serviceNameOf } from '../shared/service/service.ts';
+import { addTools } from '../host/process/process.ts';
+import { serviceNameOf } from '../host/service/service.ts';
 import { buildDate } from '../shared/version/version.ts';
 import type { NodeConfig } from './config.ts';
-import { boxOf, glance, type BoxPlan } from './doctor/doctor.ts';
+import { boxOf, quickChecks, type BoxPlan } from '../host/doctor/doctor.ts';
 import {
   checkHost,
   hostAddresses,
@@ -24,10 +24,16 @@ import {
   type HostProblem,
   type PortNeed,
   type WantedAddress,
-} from './host/host.ts';
-import { untilKeptIsBack, wantedAddress } from './own-address.ts';
-import { keepNodeId, nameNotes, wantedName, type NameOptions } from './own-name.ts';
-import { claimFolders } from './remove/remove.ts';
+} from '../host/checks/checks.ts';
+import {
+  untilKeptIsBack,
+  wantedAddress,
+  keepNodeId,
+  nameNotes,
+  wantedName,
+  type NameOptions,
+} from './membership/membership.ts';
+import { claimFolders } from '../host/remove/remove.ts';
 
 export interface BoxOptions {
   readonly mode: DaemonStatus['mode'];
@@ -71,7 +77,7 @@ export async function doctorPlan(options: BoxOptions): Promise<BoxPlan> {
 export interface Box {
   readonly paths: Paths;
   /** For what else is made outside the data dir. */
-  readonly journal: Journal;
+  readonly undoLog: UndoLog;
   readonly foreground: Foreground;
   readonly daemon: Daemon;
   readonly facts: HostFacts;
@@ -100,7 +106,7 @@ export async function openBox(options: BoxOptions): Promise<Box> {
   });
   const plan = await doctorPlan(options);
   throwFirst(await checkHost({ ...plan.needs, ports: [] }));
-  const journal = openJournal(paths.journal);
+  const undoLog = openUndoLog(paths.undoLog);
   const bundle = await findBundle({
     asked: config.bundle,
     env: process.env,
@@ -108,7 +114,7 @@ export async function openBox(options: BoxOptions): Promise<Box> {
     onFetch: ({ sizeBytes }, url) => fore.log.info('fetching the components', { url, sizeBytes }),
     signal: fore.signal,
   });
-  claimFolders(journal, paths, runsNode ? undefined : []); // before openDaemon makes the first
+  claimFolders(undoLog, paths, runsNode ? undefined : []); // before openDaemon makes the first
   if (config.withNodeId) keepNodeId(paths);
   const nodeName = wantedName(config, paths);
   makeFolder(runPaths.dir, 0o755);
@@ -122,14 +128,14 @@ export async function openBox(options: BoxOptions): Promise<Box> {
     notifier: fore.notifier,
   });
   throwFirst(portProblems(options.ports)); // after the left-over children of an earlier kagent have freed theirs
-  for (const { check, what, why, fix } of await glance(boxOf(plan)))
+  for (const { check, what, why, fix } of await quickChecks(boxOf(plan)))
     fore.log.warn('the box is not as it should be', { check, what, why, fix });
   await untilKeptIsBack(plan.node);
   const facts = await prepareHost({
     ...plan.node,
     nodeName,
     paths,
-    journal,
+    undoLog,
     log: fore.log,
     flannelBackend,
     resolvConf: config.resolvConf,
@@ -139,7 +145,7 @@ export async function openBox(options: BoxOptions): Promise<Box> {
   if (!runsNode) writeFileIfChanged(paths.server.address, `${facts.nodeIp}\n`, 0o644);
   return {
     paths,
-    journal,
+    undoLog,
     foreground: fore,
     daemon,
     facts,

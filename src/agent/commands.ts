@@ -1,18 +1,18 @@
 /** The commands of a node alone: `agent`, and taking kagent off a box. */
 import { Command } from 'commander';
 import type * as z from 'zod';
-import { print, settingsCommand, settingsOfBox } from '../shared/cli/cli.ts';
-import { secretSetting } from '../shared/cli/cli.ts';
+import { print, settingsCommand, settingsOfBox, secretSetting } from '../cli/cli.ts';
 import { KagentError } from '../shared/errors.ts';
 import { usualRanges, type ClusterSettings } from '../shared/protocol/join.ts';
 import { silentLog } from '../shared/log/log.ts';
 import { pathsOf } from '../shared/paths.ts';
-import { addTools } from '../shared/process/process.ts';
-import { everyServiceManager, hostAt } from '../shared/service/service.ts';
+import { addTools } from '../host/process/process.ts';
+import { everyServiceManager, hostAt } from '../host/service/service.ts';
 import { boxNotes, kubeletPort, openBox, type BoxOptions } from './box.ts';
 import { AgentConfig } from './config.ts';
+import { nodeParts } from './node-parts.ts';
 import { stopCommand } from './stop-command.ts';
-import { runKillall, runUninstall, type Outcome } from './remove/remove.ts';
+import { runKillall, runUninstall, type Outcome } from '../host/remove/remove.ts';
 
 class JoinSettingMissingError extends KagentError {
   readonly code = 'CONFIG_JOIN_SETTING_MISSING';
@@ -117,7 +117,15 @@ export function removeCommands(): readonly Command[] {
     const paths = pathsOf(flags.dataDir ?? box.dataDir);
     addTools(paths.bin);
     const snapshotDir = box.said('etcd-snapshot-dir');
-    return { paths, host, managers, log: silentLog, print, ...(snapshotDir !== undefined && { snapshotDir }) };
+    return {
+      paths,
+      host,
+      managers,
+      parts: nodeParts,
+      log: silentLog,
+      print,
+      ...(snapshotDir !== undefined && { snapshotDir }),
+    };
   };
   return [
     stopCommand(() => shared({}), conclude),

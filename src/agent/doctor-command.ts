@@ -1,4 +1,4 @@
-/** `kagent doctor`: what is wrong with this box, or on the way to the server, and what helps. */
+/** `kagent doctor`: what is wrong with this box, or on the path to the server, and what helps. */
 import { Argument, Command } from 'commander';
 import type * as z from 'zod';
 import {
@@ -10,10 +10,10 @@ import {
   SecretOption,
   secretSetting,
   settingsOfBox,
-} from '../shared/cli/cli.ts';
+} from '../cli/cli.ts';
 import { rfc3339 } from '../shared/clock.ts';
-import { askStatus, NoAnswerError } from '../shared/daemon/daemon.ts';
-import { openJournal } from '../shared/journal/journal.ts';
+import { askStatus, NoAnswerError } from '../host/daemon/daemon.ts';
+import { openUndoLog } from '../host/undo-log/undo-log.ts';
 import { pathsOf, runPaths, type Paths } from '../shared/paths.ts';
 import { doctorPlan, type BoxOptions } from './box.ts';
 import { agentPlan } from './commands.ts';
@@ -27,16 +27,15 @@ import {
   diagnosisText,
   examine,
   examineCis,
-  examineWay,
+  examinePath,
   merged,
   repair,
-  walk,
   whatToDo,
   type Diagnosis,
   type Running,
-  type Way,
-} from './doctor/doctor.ts';
-import { joinedSettings } from './join/join.ts';
+  type ServerPath,
+} from '../host/doctor/doctor.ts';
+import { joinedSettings, walkToServer } from './membership/membership.ts';
 
 interface Flags {
   readonly dataDir?: string;
@@ -71,7 +70,7 @@ export function doctorCommand(options: DoctorOptions): Command {
       'go through the CIS Kubernetes Benchmark instead: pass, fail or not applicable, why, and the next step',
     )
     .option('--fix', 'do what can safely be done; uninstalling undoes it')
-    .option('--from <server>', 'look at the way to this server as well: https://SERVER:9345')
+    .option('--from <server>', 'look at the path to this server as well: https://SERVER:9345')
     .addOption(
       new SecretOption('-t, --token <value>', 'token by which this box would join; one that has joined needs none'),
     )
@@ -117,15 +116,15 @@ async function run(
   const agent = loadSettings({ command, schema: AgentConfig, known, env: process.env }).config;
   const isAgent = mode === 'agent' || (mode === undefined && (flags.from ?? agent.url ?? agent.server) !== undefined);
   const paths = pathsOf(agent.dataDir);
-  const way = flags.from === undefined ? undefined : await wayTo(flags.from, agent, paths);
+  const path = flags.from === undefined ? undefined : await pathTo(flags.from, agent, paths);
   const plan = isAgent
-    ? { ...agentPlan(agent), ...cluster(agent, way, paths), ...(way && { serverUrl: way.url }) }
+    ? { ...agentPlan(agent), ...cluster(agent, path, paths), ...(path && { serverUrl: path.url }) }
     : serverPlan(command);
   const running = await askStatus(runPaths.statusSocket).catch(mute);
   const isThisOne = running?.dataDir === undefined || running.dataDir === paths.dataDir;
   const box = boxOf(await doctorPlan(plan), isThisOne ? running : undefined);
-  const repairs = flags.fix === true ? await repair(box, openJournal(paths.journal)) : [];
-  const diagnosis = merged([await examine(box), ...(way === undefined ? [] : [await examineWay(way)])]);
+  const repairs = flags.fix === true ? await repair(box, openUndoLog(paths.undoLog)) : [];
+  const diagnosis = merged([await examine(box), ...(path === undefined ? [] : [await examinePath(path)])]);
   const isJson = flags.json === true || flags.output === 'json';
   if (isJson) print(diagnosisJson(diagnosis, repairs));
   else if (flags.quiet === true) printLines(whatToDo(diagnosis, repairs));
@@ -145,19 +144,19 @@ function printLines(lines: readonly string[]): void {
   for (const line of lines) print(line);
 }
 
-async function wayTo(url: string, agent: AgentConfig, paths: Paths): Promise<Way> {
+async function pathTo(url: string, agent: AgentConfig, paths: Paths): Promise<ServerPath> {
   const token = secretSetting(agent.token, agent.tokenFile); // flags are among the settings
-  return await walk({ url, token, paths }, new AbortController().signal);
+  return await walkToServer({ url, token, paths }, new AbortController().signal);
 }
 
 /** What an agent hears when it joins: from the server, from an earlier join, or as it usually is. */
 function cluster(
   agent: AgentConfig,
-  way: Way | undefined,
+  path: ServerPath | undefined,
   paths: Paths,
 ): Pick<BoxOptions, 'flannelBackend' | 'clusterCidr' | 'serviceCidr'> {
   const { clusterCidr, serviceCidr } = agentPlan(agent);
   const usual = { clusterCidr, serviceCidr, flannelBackend: agent.flannelBackend ?? ('vxlan' as const) };
-  const told = way?.met?.opened.settings ?? joinedSettings(paths);
+  const told = path?.met?.opened.settings ?? joinedSettings(paths);
   return { ...usual, ...told };
 }

@@ -5,12 +5,12 @@ import { readFileIfReadable } from '../shared/files/files.ts';
 import { contains } from '../shared/ipv4/ipv4.ts';
 import type { Log, LogLevel } from '../shared/log/log.ts';
 import type { Paths } from '../shared/paths.ts';
-import { processRun, type Supervisor } from '../shared/process/process.ts';
+import { processRun, type Supervisor } from '../host/process/process.ts';
 import type { Hello } from '../shared/protocol/channel.ts';
 import { version } from '../shared/version/version.ts';
 import { createChannel, createCommands, createLook, factsOf, type Channel } from './channel/channel.ts';
 import type { NodeConfig } from './config.ts';
-import type { Membership } from './membership.ts';
+import type { Membership } from './membership/membership.ts';
 import type { PodProbes } from './network/network.ts';
 
 export interface NodeChannelOptions {
@@ -87,14 +87,14 @@ function helloOf({ membership, config, kubernetesVersion, podProbes }: NodeChann
 }
 
 /** What happens to a child is told to the server at once. */
-export function beatAtEvents(events: EventLog, channel: Channel): Component {
+export function heartbeatAtEvents(events: EventLog, channel: Channel): Component {
   const stopping = new AbortController();
   let work = Promise.resolve();
   return {
-    ...task('beats', ['channel', 'node-ready'], async () => {
-      channel.beatNow();
+    ...task('heartbeats', ['channel', 'node-ready'], async () => {
+      channel.heartbeatNow();
       work = (async () => {
-        for await (const _ of events.follow(stopping.signal)) channel.beatNow();
+        for await (const _ of events.follow(stopping.signal)) channel.heartbeatNow();
       })();
     }),
     async stop() {

@@ -4,7 +4,7 @@ import { caHashOf } from '../shared/certificates/certificates.ts';
 import type { Component } from '../shared/component/component.ts';
 import type { Log } from '../shared/log/log.ts';
 import type { Paths } from '../shared/paths.ts';
-import type { JoinOptions, NodeIdentity } from './join/join.ts';
+import type { JoinOptions, NodeIdentity } from './membership/membership.ts';
 import type { LoadBalancerOptions } from './load-balancer/load-balancer.ts';
 import { createOffline } from './offline/offline.ts';
 import { readText } from '../shared/files/files.ts';

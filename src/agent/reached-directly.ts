@@ -1,7 +1,7 @@
 import { usualRanges, type ClusterSettings } from '../shared/protocol/join.ts';
 import { ownNetworks } from '../shared/proxy/proxy.ts';
-import { networkOf } from './host/host.ts';
-import type { Membership } from './membership.ts';
+import { networkOf } from '../host/checks/checks.ts';
+import type { Membership } from './membership/membership.ts';
 
 /** What this node reaches without a proxy: the cluster's own, as far as it is known here, and what is on its own network. */
 export function reachedDirectly(options: {

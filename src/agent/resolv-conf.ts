@@ -3,7 +3,7 @@ import { conditionTracker, type Component } from '../shared/component/component.
 import type { EventLog } from '../shared/events/events.ts';
 import { readFileIfExists, writeFileIfChanged } from '../shared/files/files.ts';
 import type { Log } from '../shared/log/log.ts';
-import { fallbackServer, serversOf, whyNone, type ResolvConf } from './host/host.ts';
+import { fallbackServer, serversOf, whyNone, type ResolvConf } from '../host/checks/checks.ts';
 
 const everyMs = 5000;
 

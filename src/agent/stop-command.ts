@@ -1,13 +1,13 @@
 /** `kagent stop`: ends kagent on this box, by the service manager or whoever started it; its pods go on. */
 import { Command, Option } from 'commander';
-import { duration } from '../shared/cli/cli.ts';
-import { askStatus } from '../shared/daemon/daemon.ts';
+import { duration } from '../cli/cli.ts';
+import { askStatus } from '../host/daemon/daemon.ts';
 import { KagentError } from '../shared/errors.ts';
 import { pathsOf, runPaths } from '../shared/paths.ts';
-import { processRun } from '../shared/process/process.ts';
+import { processRun } from '../host/process/process.ts';
 import type { DrainResponse } from '../shared/protocol/drain.ts';
-import { requestDrain } from './join/join.ts';
-import { runStop, type Outcome, type RemoveOptions } from './remove/remove.ts';
+import { requestDrain } from './membership/membership.ts';
+import { runStop, type Outcome, type RemoveOptions } from '../host/remove/remove.ts';
 
 class DrainTimeoutError extends KagentError {
   readonly code = 'DRAIN_TIMEOUT';

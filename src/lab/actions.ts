@@ -1,6 +1,6 @@
 /** What the commands do. */
 import { join } from 'node:path';
-import { print } from '../shared/cli/cli.ts';
+import { print } from '../cli/cli.ts';
 import type { LabActions, Where } from './commands.ts';
 import { labDown } from './down.ts';
 import { LabFailedError, LabHostNotFoundError, LabHostStateError, LabNotFoundError } from './errors.ts';

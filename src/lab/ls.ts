@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { table } from '../shared/cli/cli.ts';
+import { table } from '../cli/cli.ts';
 import { hostsOf, server, type LabHost, type LabRecord } from './hosts.ts';
 import { labScript, type HostState, type LabScript } from './script.ts';
 

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
-import { readEmbedded } from '../shared/assets/assets.ts';
+import { readEmbedded } from '../host/assets/assets.ts';
 import { LabFailedError } from './errors.ts';
 import { inEnvironment, labNet, sharedDir, type LabHost, type LabRecord } from './hosts.ts';
 import { searchPath } from './tools.ts';

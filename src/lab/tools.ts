@@ -1,6 +1,6 @@
 import { delimiter, join } from 'node:path';
 import { isExecutable, readFileIfExists } from '../shared/files/files.ts';
-import { installCommand } from '../shared/packages/packages.ts';
+import { installCommand } from '../host/packages/packages.ts';
 import { LabNotRootError, LabToolMissingError } from './errors.ts';
 
 /** What lab.sh calls, and Debian's name of the package that has it. */

@@ -13,7 +13,7 @@ import { isSea } from 'node:sea';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { makeFolder } from '../shared/files/files.ts';
-import { findBundle, type Bundle } from '../shared/assets/assets.ts';
+import { findBundle, type Bundle } from '../host/assets/assets.ts';
 import { messageOf, systemCode } from '../shared/errors.ts';
 import { defaultDataDir } from '../shared/paths.ts';
 import { labDown } from './down.ts';

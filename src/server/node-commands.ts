@@ -1,8 +1,8 @@
 /** `kagent node …`: the cluster's boxes as kagent sees them. The server on this box does the work. */
 import { Argument, Command } from 'commander';
 import * as z from 'zod';
-import { age, becomeBundledTool, jsonOption, mebibytes, print, table } from '../shared/cli/cli.ts';
-import { askServer } from '../shared/daemon/daemon.ts';
+import { age, becomeBundledTool, jsonOption, mebibytes, print, table } from '../cli/cli.ts';
+import { askServer } from '../host/daemon/daemon.ts';
 import { runPaths } from '../shared/paths.ts';
 import type { Command as NodeCommand } from '../shared/protocol/channel.ts';
 import { CommandOutput, NodeDetails, NodeList, type NodeSummary } from '../shared/protocol/local.ts';
@@ -58,7 +58,7 @@ function show(): Command {
 }
 
 function detailsText(node: NodeDetails): string {
-  const { facts, beat } = node;
+  const { facts, beat: heartbeat } = node;
   const lines = [
     ['Name', node.name],
     ['Status', statusOf(node)],
@@ -78,18 +78,28 @@ function detailsText(node: NodeDetails): string {
             `${facts.os}, kernel ${facts.kernel}, ${facts.arch}, ${facts.cpus} CPUs, ${mebibytes(facts.memoryBytes)}`,
           ],
         ]),
-    ...(beat === undefined
+    ...(heartbeat === undefined
       ? []
       : [
-          ['Memory', `${mebibytes(beat.memory.availableBytes)} available of ${mebibytes(beat.memory.totalBytes)}`],
-          ['Disk', `${mebibytes(beat.disk.freeBytes)} free of ${mebibytes(beat.disk.sizeBytes)} at ${beat.disk.path}`],
-          ['Load', `${beat.load1.toFixed(2)}, up ${age(beat.uptimeSeconds * 1000)}`],
-          ['Clock', beat.clockSkewMs === undefined ? 'not measured yet' : `${beat.clockSkewMs} ms from the server's`],
+          [
+            'Memory',
+            `${mebibytes(heartbeat.memory.availableBytes)} available of ${mebibytes(heartbeat.memory.totalBytes)}`,
+          ],
+          [
+            'Disk',
+            `${mebibytes(heartbeat.disk.freeBytes)} free of ${mebibytes(heartbeat.disk.sizeBytes)} at ${heartbeat.disk.path}`,
+          ],
+          ['Load', `${heartbeat.load1.toFixed(2)}, up ${age(heartbeat.uptimeSeconds * 1000)}`],
+          [
+            'Clock',
+            heartbeat.clockSkewMs === undefined ? 'not measured yet' : `${heartbeat.clockSkewMs} ms from the server's`,
+          ],
         ]),
   ];
   const conditions = node.conditions.map(({ type, status, reason, message }) => [type, status, reason, message]);
-  const children = beat?.children.map((one) => [one.name, one.state, String(one.restarts), one.lastExit ?? '']) ?? [];
-  const certificates = beat?.certificates.map((one) => [one.name, one.notAfter]) ?? [];
+  const children =
+    heartbeat?.children.map((one) => [one.name, one.state, String(one.restarts), one.lastExit ?? '']) ?? [];
+  const certificates = heartbeat?.certificates.map((one) => [one.name, one.notAfter]) ?? [];
   const history = node.history.map((one) => [
     one.from,
     String(one.beats),

@@ -11,18 +11,18 @@ import { getRequestListener } from '@hono/node-server';
 import { certificateTimer } from '../shared/certificates/certificates.ts';
 import { systemClock } from '../shared/clock.ts';
 import { task, type Component } from '../shared/component/component.ts';
-import type { LocalRequests } from '../shared/daemon/daemon.ts';
+import type { LocalRequests } from '../host/daemon/daemon.ts';
 import type { EventLog } from '../shared/events/events.ts';
 import type { Log } from '../shared/log/log.ts';
 import { runPaths, type Paths } from '../shared/paths.ts';
-import type { Supervisor } from '../shared/process/process.ts';
+import type { Supervisor } from '../host/process/process.ts';
 import type { ServerAddress } from '../shared/protocol/channel.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
 import { ownNetworks } from '../shared/proxy/proxy.ts';
 import { Secret } from '../shared/secret.ts';
 import { version } from '../shared/version/version.ts';
 import { createApi, localRoutes } from './api/api.ts';
-import { keepClusterSettings } from './cluster-settings.ts';
+import { keepClusterSettings, clusterDnsOf, nodeCidrMaskSize, ownAddresses, serversFor } from './cluster/cluster.ts';
 import { fileMode, quotaOf, type ServerOnlyConfig } from './config.ts';
 import {
   apiserverNames,
@@ -31,17 +31,13 @@ import {
   labelOwnNode,
   openAccounts,
 } from './control-plane/control-plane.ts';
-import { asksDatastore, datastoreComponent } from './datastore.ts';
+import { asksDatastore, datastoreComponent, snapshotDirOf, snapshotTimer } from '../datastore/datastore.ts';
 import { createNodeIdentities } from './identity/identity.ts';
-import { createJoinDoor, createWrongTokens, openTokens } from './join/join.ts';
+import { createJoinService, createWrongTokens, openTokens } from './join/join.ts';
 import { createManifests } from './manifests/manifests.ts';
 import { createNodes, type Nodes } from './nodes/nodes.ts';
-import { clusterDnsOf, nodeCidrMaskSize } from './networks.ts';
 import { openPki } from './pki/pki.ts';
 import { createProbes } from './probe/probe.ts';
-import { ownAddresses, serversFor } from './server-addresses.ts';
-import { snapshotDirOf } from './operations/operations.ts';
-import { snapshotTimer } from './snapshot-timer.ts';
 import { openRelease, ownExecutable } from './release/release.ts';
 import { createTunnel } from './tunnel/tunnel.ts';
 import { userNamespaceEvents } from './user-namespace-events.ts';
@@ -228,7 +224,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       caPem: pki.serverCa.caPem,
       log,
     }),
-    joinDoor: createJoinDoor({
+    joinService: createJoinService({
       pki,
       tokens,
       identities,

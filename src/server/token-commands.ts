@@ -1,9 +1,9 @@
 /** `kagent token …`: what joins. Names and flags as in k3s; the server on this box does the work. */
 import { Command, Option } from 'commander';
 import * as z from 'zod';
-import { duration, jsonOption, print, SecretOption, table } from '../shared/cli/cli.ts';
+import { duration, jsonOption, print, SecretOption, table } from '../cli/cli.ts';
 import { rfc3339, systemClock } from '../shared/clock.ts';
-import { askServer } from '../shared/daemon/daemon.ts';
+import { askServer } from '../host/daemon/daemon.ts';
 import { runPaths } from '../shared/paths.ts';
 import { Rotated, TokenCreated, TokenList } from '../shared/protocol/local.ts';
 import { joinLine } from './release/release.ts';

@@ -2,10 +2,10 @@
 import { generateKeyPair, randomBytes, X509Certificate } from 'node:crypto';
 import { promisify } from 'node:util';
 import { Command, Option } from 'commander';
-import { duration, secretSetting } from '../shared/cli/cli.ts';
-import { askServer } from '../shared/daemon/daemon.ts';
+import { duration, secretSetting } from '../cli/cli.ts';
+import { askServer } from '../host/daemon/daemon.ts';
 import { writeFileAtomicSync } from '../shared/files/files.ts';
-import { kubeconfigText } from '../shared/kubeconfig/kubeconfig.ts';
+import { kubeconfigText } from '../kube/kube.ts';
 import { runPaths } from '../shared/paths.ts';
 import { UserCreated, type NewUserRequest } from '../shared/protocol/local.ts';
 import { pkcs12 } from './pkcs12.ts';

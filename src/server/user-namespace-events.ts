@@ -1,7 +1,8 @@
 import { systemClock, type Clock } from '../shared/clock.ts';
 import { conditionTracker, type Component } from '../shared/component/component.ts';
 import type { Log } from '../shared/log/log.ts';
-import { kubeEvent, KubeError, untilStopped, type KubeClient, type KubeObject } from './control-plane/control-plane.ts';
+import { untilStopped } from '../shared/until-stopped.ts';
+import { type KubeClient, KubeError, type KubeObject, kubeEvent } from '../kube/kube.ts';
 
 /** @see https://docs.kernel.org/filesystems/idmappings.html; tmpfs has it from this version on */
 const idmappedTmpfsFrom = '6.3';

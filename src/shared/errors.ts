@@ -1,7 +1,7 @@
 /**
  * @module
  * The root of every failure that somebody can act on.
- * Knows: a stable code and whose move it is. Leaves to others: how a door shows it (gRPC, HTTP, exit code).
+ * Knows: a stable code and whose move it is. Leaves to others: how it is shown (gRPC, HTTP, exit code).
  */
 
 import { constants } from 'node:os';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 export const defaultDataDir = '/var/lib/kagent';
 export const configDir = '/etc/kagent';
 export const runDir = '/run/kagent';
-export const journalName = 'journal.jsonl';
+export const undoLogName = 'journal.jsonl';
 
 export type Paths = ReturnType<typeof pathsOf>;
 
@@ -24,7 +24,7 @@ export function pathsOf(dataDir: string) {
     /** Which kagent wrote this data dir last. */
     version: join(dataDir, 'version.json'),
     /** What was made outside this folder, for its undoing. */
-    journal: join(dataDir, journalName),
+    undoLog: join(dataDir, undoLogName),
     /** Unpacked components, of several versions. */
     data: join(dataDir, 'data'),
     /** Those in use: the path stays, what it leads to changes with the version. */

@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import { isSea } from 'node:sea';
 import type { Paths } from '../shared/paths.ts';
-import { addTools } from '../shared/process/process.ts';
+import { addTools } from '../host/process/process.ts';
 import { writeArchive } from './archive.ts';
 import { collect } from './collect.ts';
 import { logParts } from './logs.ts';

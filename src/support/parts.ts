@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { askStatus } from '../shared/daemon/daemon.ts';
-import { versionText } from '../shared/cli/cli.ts';
+import { askStatus } from '../host/daemon/daemon.ts';
+import { versionText } from '../cli/cli.ts';
 import { adminKubeconfig, runPaths, type Paths } from '../shared/paths.ts';
 import { CommandFailedError, run, type CommandLine } from './run.ts';
 

@@ -2,11 +2,11 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
-import { secretArguments } from '../shared/cli/cli.ts';
+import { secretArguments } from '../cli/cli.ts';
 import { messageOf } from '../shared/errors.ts';
 import { readFileIfExists } from '../shared/files/files.ts';
 import { configDir, type Paths } from '../shared/paths.ts';
-import { createServiceManager, hostAt, installedServices, type ServiceKind } from '../shared/service/service.ts';
+import { createServiceManager, hostAt, installedServices, type ServiceKind } from '../host/service/service.ts';
 import type { Part } from './parts.ts';
 import { redactData, redactEnvironment } from './redact.ts';
 

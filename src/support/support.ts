@@ -7,9 +7,9 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { duration, mebibytes, print, settingsOfBox } from '../shared/cli/cli.ts';
+import { duration, mebibytes, print, settingsOfBox } from '../cli/cli.ts';
 import { rfc3339, systemClock } from '../shared/clock.ts';
-import { askStatus } from '../shared/daemon/daemon.ts';
+import { askStatus } from '../host/daemon/daemon.ts';
 import { pathsOf, runPaths } from '../shared/paths.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;

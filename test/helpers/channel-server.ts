@@ -1,11 +1,11 @@
 import { onTestFinished } from 'vitest';
-import { join, type NodeIdentity } from '../../src/agent/join/join.ts';
+import { join, type NodeIdentity } from '../../src/agent/membership/membership.ts';
 import { createChannel, type Channel, type ChannelOptions } from '../../src/agent/channel/channel.ts';
 import { createNodes, type Nodes } from '../../src/server/nodes/nodes.ts';
 import { createTunnel, type Tunnel } from '../../src/server/tunnel/tunnel.ts';
 import { silentLog } from '../../src/shared/log/log.ts';
 import { pathsOf, type Paths } from '../../src/shared/paths.ts';
-import type { Beat, Hello } from '../../src/shared/protocol/channel.ts';
+import type { Heartbeat, Hello } from '../../src/shared/protocol/channel.ts';
 import type { NodeIdentities } from '../../src/server/identity/identity.ts';
 import { fakeNodes, type FakeNodes } from './fake-nodes.ts';
 import { nodeIdentities } from './identities.ts';
@@ -92,7 +92,7 @@ export const hello: Hello = {
   facts: { os: 'Debian', kernel: '6', arch: 'amd64', cpus: 4, memoryBytes: 1 },
 };
 
-export const seen: Omit<Beat, 'type' | 'seq'> = {
+export const seen: Omit<Heartbeat, 'type' | 'seq'> = {
   children: [{ name: 'kubelet', state: 'ready', restarts: 0 }],
   memory: { totalBytes: 2, availableBytes: 1 },
   disk: { path: '/', sizeBytes: 2, freeBytes: 1 },

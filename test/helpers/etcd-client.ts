@@ -1,6 +1,6 @@
 /** Every call of etcd's API that the tests make, in a form that reads well in a test. */
-import { EtcdChannel } from '../../src/server/etcd/client/channel.ts';
-import type { ClientStream } from '../../src/server/etcd/client/channel.ts';
+import { etcdChannel } from '../../src/datastore/client/channel.ts';
+import type { ClientStream, GrpcChannel } from '../../src/shared/grpc/grpc.ts';
 import {
   writeDeleteRange,
   writePut,
@@ -9,7 +9,7 @@ import {
   writeWatchCancel,
   writeWatchCreate,
   writeWatchProgress,
-} from '../../src/server/etcd/client/requests.ts';
+} from './etcd-requests.ts';
 import type {
   DeleteRangeRequest,
   PutRequest,
@@ -17,7 +17,7 @@ import type {
   Text,
   TxnRequest,
   WatchCreateRequest,
-} from '../../src/server/etcd/client/requests.ts';
+} from './etcd-requests.ts';
 import {
   readDeleteRangeResponse,
   readHeaderOnly,
@@ -27,7 +27,7 @@ import {
   readRangeStreamResponse,
   readTxnResponse,
   readWatchMessage,
-} from '../../src/server/etcd/client/responses.ts';
+} from './etcd-responses.ts';
 import type {
   DeleteRangeResponse,
   LeaseResponse,
@@ -35,16 +35,16 @@ import type {
   RangeResponse,
   TxnResponse,
   WatchMessage,
-} from '../../src/server/etcd/client/responses.ts';
-import type { ProtoReader, ProtoWriter } from '../../src/server/store/store.ts';
+} from './etcd-responses.ts';
+import type { ProtoReader, ProtoWriter } from '../../src/shared/protobuf/protobuf.ts';
 
 type Options<T> = Partial<Omit<T, 'kind' | 'key'>>;
 
 export class TestClient {
-  readonly channel: EtcdChannel;
+  readonly channel: GrpcChannel;
 
   constructor(address: string) {
-    this.channel = new EtcdChannel(address);
+    this.channel = etcdChannel(address);
   }
 
   range(key: Text, options: Options<RangeRequest> = {}): Promise<RangeResponse> {

@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
-import { startDatastore } from '../../src/server/datastore.ts';
+import { startDatastore } from '../../src/datastore/threads.ts';
 import { TestClient } from './etcd-client.ts';
 
 export interface TestServer {

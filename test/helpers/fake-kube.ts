@@ -1,4 +1,4 @@
-import { KubeError, type KubeClient } from '../../src/server/control-plane/control-plane.ts';
+import { type KubeClient, KubeError } from '../../src/kube/kube.ts';
 
 interface ResourceEntry {
   readonly name: string;
@@ -85,5 +85,6 @@ export function fakeKube(): FakeKube {
     },
     async *watch() {},
     reconnect: () => {},
+    close: () => {},
   };
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { KubeClient } from '../../src/server/control-plane/control-plane.ts';
+import type { KubeClient } from '../../src/kube/kube.ts';
 import type { NodeObject } from '../../src/server/nodes/nodes.ts';
 
 export interface FakeNodes extends KubeClient {
@@ -74,16 +74,17 @@ export function fakeNodes(): FakeNodes {
       deleted.push(nameOf(path));
       return Promise.resolve();
     },
-    async *watch(_path, stop) {
+    async *watch<T>(_path: string, stop: AbortSignal) {
       watches += 1;
       failure = new AbortController();
       const signal = AbortSignal.any([stop, failure.signal]);
       while (!signal.aborted) {
         const [event] = (await once(changes, 'change', { signal })) as [CustomEvent<NodeObject>];
-        yield { type: 'MODIFIED', object: event.detail };
+        yield { type: 'MODIFIED' as const, object: event.detail as T };
       }
     },
     reconnect: () => {},
+    close: () => {},
   };
 }
 

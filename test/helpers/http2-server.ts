@@ -1,7 +1,7 @@
 /** Our HTTP/2 with the smallest service behind it: 200 and a hundred bytes for every request that is whole. */
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { Connection, encodeHeaders } from '../../src/server/http2/http2.ts';
+import { Connection, encodeHeaders } from '../../src/datastore/http2/http2.ts';
 
 const head = encodeHeaders([
   [':status', '200'],

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import type { JoinOptions } from '../../src/agent/join/join.ts';
+import type { JoinOptions } from '../../src/agent/membership/membership.ts';
 import { onTestFinished } from 'vitest';
 import { createApi, type Api, type ApiOptions } from '../../src/server/api/api.ts';
 import {
-  createJoinDoor,
+  createJoinService,
   createWrongTokens,
   openTokens,
-  type JoinDoorOptions,
+  type JoinServiceOptions,
   type TokenStore,
 } from '../../src/server/join/join.ts';
 import { openRelease } from '../../src/server/release/release.ts';
@@ -33,12 +33,12 @@ export const clusterSettings: ClusterSettings = {
 
 const serverAddress = { supervisorUrl: 'https://10.0.0.9:9345', apiserverUrl: 'https://10.0.0.9:6443' };
 
-export interface JoinDoorChanges {
+export interface JoinServiceChanges {
   /** The server token's. */
   readonly secret?: string;
   readonly kubernetesVersion?: string;
   readonly identities?: NodeIdentities;
-  readonly servers?: JoinDoorOptions['servers'];
+  readonly servers?: JoinServiceOptions['servers'];
   readonly clock?: Clock;
   /** By which certificates are made. */
   readonly pkiClock?: Clock;
@@ -47,7 +47,7 @@ export interface JoinDoorChanges {
 }
 
 /** What a door asks besides, where a test is about something else. */
-export async function joinDoorOptions(changes: JoinDoorChanges = {}) {
+export async function joinServiceOptions(changes: JoinServiceChanges = {}) {
   const { secret = 's3cret', kubernetesVersion = 'v1.37.1', clock = systemClock } = changes;
   const dir = temporaryDir();
   const pki = await openPki(join(dir, 'tls'), changes.pkiClock);
@@ -79,8 +79,8 @@ export async function joinDoorOptions(changes: JoinDoorChanges = {}) {
     events: createEventLog({ keep: 10 }),
     log: silentLog,
     clock,
-  } satisfies JoinDoorOptions;
-  return { ...door, tokens: opened, joinDoor: createJoinDoor(door), store };
+  } satisfies JoinServiceOptions;
+  return { ...door, tokens: opened, joinService: createJoinService(door), store };
 }
 
 /** What a node says to join this server, with a data dir of its own unless one is given. */
@@ -103,17 +103,17 @@ export interface JoinServer {
 
 /** A server's door on a free port of loopback, until the test's end. */
 export async function joinServer(
-  options: JoinDoorChanges & {
+  options: JoinServiceChanges & {
     readonly sans?: readonly string[];
     readonly api?: Partial<ApiOptions>;
-    /** What it hands out as its own executable. */
+    /** What it repairTools out as its own executable. */
     readonly executable?: string;
     readonly extraDir?: string;
     readonly componentsDir?: string;
   } = {},
 ): Promise<JoinServer> {
   const { sans = ['127.0.0.1'] } = options;
-  const { pki, tokens, identities, joinDoor } = await joinDoorOptions(options);
+  const { pki, tokens, identities, joinService } = await joinServiceOptions(options);
   const leaf = await pki.keepLeaf(pki.serverCa, {
     name: 'supervisor',
     commonName: 'kagent',
@@ -135,7 +135,7 @@ export async function joinServer(
     caPem: pki.serverCa.caPem,
     clientCaPem: pki.clientCa.caPem,
     leaf,
-    joinDoor,
+    joinService,
     nodes: {
       connect: () => Promise.resolve(undefined),
       drain: () => Promise.resolve({ done: true, moved: 0, left: [] }),

@@ -4,7 +4,7 @@ import { createServer } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { createKubeClient, type KubeClient } from '../../src/server/control-plane/control-plane.ts';
+import { createKubeClient, readCredentials, type KubeClient } from '../../src/kube/kube.ts';
 import { openPki } from '../../src/server/pki/pki.ts';
 import { createKeyPem } from '../../src/shared/certificates/certificates.ts';
 import { temporaryDir } from './temporary.ts';
@@ -42,7 +42,10 @@ export async function kubeServer(
   });
   const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const leaf = await pki.keepLeaf(pki.clientCa, { name: 'kagent', commonName: 'system:kagent', usages: ['client'] });
-  return { kube: createKubeClient({ url, caPem: pki.serverCa.caPem, leaf }), url, caPem: pki.serverCa.caPem };
+  const files = { caPath: pki.serverCa.certFile, certPath: leaf.certFile, keyPath: leaf.keyFile };
+  const kube = createKubeClient({ url, credentials: () => readCredentials(files) });
+  onTestFinished(() => kube.close());
+  return { kube, url, caPem: pki.serverCa.caPem };
 }
 
 async function asked(request: IncomingMessage): Promise<Asked> {

@@ -1,5 +1,5 @@
 /** The calls of etcd's API that operators make: Maintenance, Cluster, Auth and the like. */
-import type { ProtoReader, ProtoWriter } from '../../src/server/store/store.ts';
+import type { ProtoReader, ProtoWriter } from '../../src/shared/protobuf/protobuf.ts';
 import type { TestClient } from './etcd-client.ts';
 
 type Write = (message: ProtoWriter) => void;

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { Command } from 'commander';
 import { AgentConfig, nodeSettings } from '../../src/agent/config.ts';
 import { serverSettings } from '../../src/server/config.ts';
-import { addSettings, flagSource } from '../../src/shared/cli/flags.ts';
+import { addSettings, flagSource } from '../../src/cli/flags.ts';
 import type { Source } from '../../src/shared/config/config.ts';
 
 /** Both modes, as `main.ts` puts them together. */

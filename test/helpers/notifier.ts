@@ -1,4 +1,4 @@
-import type { Notifier } from '../../src/shared/service/service.ts';
+import type { Notifier } from '../../src/host/service/service.ts';
 
 /** Nobody waits to hear anything. */
 export const silentNotifier: Notifier = {

@@ -10,7 +10,7 @@ import type {
   RangeQuery,
   Revision,
   Txn,
-} from '../../src/server/store/store.ts';
+} from '../../src/datastore/store/store.ts';
 import { put, rangeOf, rangeQuery } from './store.ts';
 
 const noLease = 0n as LeaseId;

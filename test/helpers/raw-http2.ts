@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { frameTypes, writeFrameHeader } from '../../src/server/http2/frames.ts';
-import { encodeHeaders } from '../../src/server/http2/http2.ts';
+import { frameTypes, writeFrameHeader } from '../../src/datastore/http2/frames.ts';
+import { encodeHeaders } from '../../src/datastore/http2/http2.ts';
 
 export const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 

@@ -1,7 +1,7 @@
 /** Boxes that are a Debian of their own, booted by a service manager, with kagent installed as a person does it. */
-import { hasStarted } from '../../src/shared/daemon/daemon.ts';
+import { hasStarted } from '../../src/host/daemon/daemon.ts';
 import { dirname, join, resolve } from 'node:path';
-import type { ServiceKind } from '../../src/shared/service/service.ts';
+import type { ServiceKind } from '../../src/host/service/service.ts';
 import { boxOn, executable, keepLogsAndWipe, type Box } from './cluster.ts';
 import { debianRoot, inits } from './debian.ts';
 import { createLab } from './lab.ts';

@@ -2,7 +2,15 @@
  * What the store should do, in the simplest way there is: a copy of everything for every revision.
  * It shares no code with the store.
  */
-import type { Compare, DeleteRange, KeyRange, Operation, Put, RangeQuery, Txn } from '../../src/server/store/store.ts';
+import type {
+  Compare,
+  DeleteRange,
+  KeyRange,
+  Operation,
+  Put,
+  RangeQuery,
+  Txn,
+} from '../../src/datastore/store/store.ts';
 
 export interface ModelKeyValue {
   readonly key: string;

@@ -5,7 +5,7 @@ import {
   decodeRecord,
   FutureRevisionError,
   InvalidRequestError,
-} from '../../src/server/store/store.ts';
+} from '../../src/datastore/store/store.ts';
 import type {
   KeyRange,
   OperationResult,
@@ -15,7 +15,7 @@ import type {
   Store,
   Txn,
   WatchEvent,
-} from '../../src/server/store/store.ts';
+} from '../../src/datastore/store/store.ts';
 import { openTestStore, rangeOf, rangeQuery } from './store.ts';
 import { StoreModel, textOf } from './store-model.ts';
 import { eventually } from './wait.ts';

@@ -1,7 +1,7 @@
 /** A store of its own for a test: real threads, a real file, no door. */
 import { join } from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
-import { openStore } from '../../src/server/store/store.ts';
+import { openStore } from '../../src/datastore/store/store.ts';
 import type {
   Key,
   KeyRange,
@@ -14,12 +14,12 @@ import type {
   StoreOptions,
   Txn,
   WriterWorkerData,
-} from '../../src/server/store/store.ts';
+} from '../../src/datastore/store/store.ts';
 
 export async function openTestStore(dir: string, options: Partial<StoreOptions> = {}): Promise<Store> {
   const { port1, port2 } = new MessageChannel();
   const workerData: WriterWorkerData = { path: join(dir, 'store.db'), nativeBinding: undefined, port: port1 };
-  const worker = new Worker(new URL('../../src/server/store/writer-worker.ts', import.meta.url), {
+  const worker = new Worker(new URL('../../src/datastore/store/writer-worker.ts', import.meta.url), {
     workerData,
     transferList: [port1],
   });

@@ -6,13 +6,16 @@ import { layers } from './layers.ts';
 const src = resolve(import.meta.dirname, '../../src');
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
 
-/** `server/store/txn.ts` → `server/store`; `server/server.ts` → `server`; all of `shared/` is one row. */
+const isOneRow = new Set(['shared', 'host', 'kube', 'cli']);
+
+/** `datastore/store/txn.ts` → `datastore/store`; `server/server.ts` → `server`; all of `shared/` is one row. */
 function roomOf(file: string): string {
   const parts = dirname(file).split('/');
-  return parts[0] === 'shared' ? 'shared' : parts.slice(0, 2).join('/');
+  const [house = '.'] = parts;
+  return isOneRow.has(house) ? house : parts.slice(0, 2).join('/');
 }
 
-/** Folder of the file below shared/ counts as a room of its own where doors are concerned. */
+/** Folder of the file below shared/ counts as a room of its own where entries are concerned. */
 function houseOf(file: string): string {
   return dirname(file).split('/').slice(0, 2).join('/');
 }
@@ -41,13 +44,26 @@ describe('the house', () => {
     expect(wrong).toEqual([]);
   });
 
-  test('a room is entered by its door, the file with its name', () => {
+  test('a room is entered by the file with its name', () => {
     const wrong = files.flatMap((file) =>
       importsOf(file)
         .filter((target) => target.endsWith('.ts') && houseOf(target) !== houseOf(file))
-        .filter((target) => !isDoor(target))
+        .filter((target) => !isEntry(target))
         .map((target) => `${file} → ${target}`),
     );
+    expect(wrong).toEqual([]);
+  });
+
+  test('what is beside the datastore knows nothing of its rooms', () => {
+    const inside = (file: string) => file.startsWith('datastore/');
+    const wrong = files
+      .filter((file) => !inside(file))
+      .flatMap((file) =>
+        importsOf(file)
+          .filter(inside)
+          .map((target) => ({ file, target })),
+      )
+      .filter(({ target }) => !['datastore/datastore.ts', 'datastore/commands.ts'].includes(target));
     expect(wrong).toEqual([]);
   });
 
@@ -60,15 +76,11 @@ describe('the house', () => {
   });
 });
 
-/** `server/store/store.ts`, `shared/errors.ts`, and the settings of a mode. */
-function isDoor(target: string): boolean {
+/** The file with the room's name, the commands that it brings, and the few files that are a room each. */
+function isEntry(target: string): boolean {
   const name = basename(target, '.ts');
   const folder = dirname(target);
-  return (
-    folder === 'shared' ||
-    folder === 'server' ||
-    folder === 'agent' ||
-    folder === 'shared/protocol' ||
-    name === basename(folder)
-  );
+  const isBase = folder === 'shared' || folder === 'shared/protocol';
+  const isMode = folder === 'server' || folder === 'agent';
+  return isBase || isMode || name === basename(folder) || name === 'commands';
 }

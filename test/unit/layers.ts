@@ -1,20 +1,27 @@
-/** A room imports from rows above its own, through doors only; rooms of one row meet in `server.ts`, `agent.ts`, `main.ts`. */
+/** A room imports from rows above its own, through entries only; rooms of one row meet in `server.ts`, `agent.ts`, `main.ts`. */
 export const layers: readonly (readonly string[])[] = [
   ['shared'],
-  ['server/store', 'server/http2', 'server/pki', 'server/release', 'server/identity', 'agent/host', 'agent/join'],
+  ['host', 'kube'],
+  ['cli'],
+  ['datastore/store', 'datastore/http2'],
+  ['datastore/etcd'],
+  ['datastore/client'],
+  ['datastore/backup'],
+  ['datastore'],
   [
-    'server/etcd',
-    'server/join',
+    'server/pki',
+    'server/cluster',
+    'server/identity',
+    'server/release',
     'server/probe',
-    'server/control-plane',
+    'agent/membership',
     'agent/runtime',
     'agent/registries',
-    'agent/node',
     'agent/network',
-    'agent/doctor',
   ],
-  ['server/nodes', 'server/tunnel', 'agent/channel', 'agent/load-balancer', 'agent/offline'],
-  ['server/api', 'server/manifests', 'server/operations', 'agent/remove'],
+  ['server/control-plane', 'server/join', 'agent/load-balancer', 'agent/channel', 'agent/node'],
+  ['server/nodes', 'server/tunnel', 'server/manifests', 'agent/offline'],
+  ['server/api'],
   ['server', 'agent', 'lab', 'support'],
   ['.'], // src/main.ts
 ];

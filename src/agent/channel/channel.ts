@@ -1,8 +1,8 @@
 /**
  * @module
- * The agent's connection to a server: beats out, commands and streams in, again and again with back-off.
- * Knows: the websocket, deadlines, which server to try next, the clock's skew; what a beat says (beat.ts), carrying out
- * (commands.ts). Leaves to others: which node this is (join/), keeping children alive (shared/process).
+ * The agent's connection to a server: heartbeats out, commands and streams in, again and again with back-off.
+ * Knows: the websocket, deadlines, which server to try next, the clock's skew; what a heartbeat says (heartbeat.ts), carrying out
+ * (commands.ts). Leaves to others: which node this is (join/), keeping children alive (host/process).
  *
  *   waiting ──▶ connecting ──hello, welcome──▶ connected ──silence, close──▶ waiting (back-off with jitter)
  */
@@ -11,7 +11,13 @@ import { systemClock, type Clock } from '../../shared/clock.ts';
 import { conditionTracker, type Component } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { closeCodes, type Beat, type Command, type Hello, type ServerAddress } from '../../shared/protocol/channel.ts';
+import {
+  closeCodes,
+  type Heartbeat,
+  type Command,
+  type Hello,
+  type ServerAddress,
+} from '../../shared/protocol/channel.ts';
 import { Connection, type Ending } from './connection.ts';
 
 export interface ChannelOptions {
@@ -22,7 +28,7 @@ export interface ChannelOptions {
   readonly credentials: () => { readonly caPath: string; readonly certPath: string; readonly keyPath: string };
   readonly hello: () => Hello;
   /** What is so now; the channel adds what it knows itself. */
-  readonly look: () => Promise<Omit<Beat, 'type' | 'seq' | 'clockSkewMs' | 'roundTripMs'>>;
+  readonly look: () => Promise<Omit<Heartbeat, 'type' | 'seq' | 'clockSkewMs' | 'roundTripMs'>>;
   /** @returns the answer for a person. @throws what is told them instead */
   readonly carryOut: (command: Command) => Promise<string>;
   /** Whether the server may have a stream to this address: the node's own, or a pod's. */
@@ -35,8 +41,8 @@ export interface ChannelOptions {
 }
 
 export interface Channel extends Component {
-  /** Something has changed: the next beat goes now. */
-  beatNow(): void;
+  /** Something has changed: the next heartbeat goes now. */
+  heartbeatNow(): void;
 }
 
 const firstWaitMs = 200;
@@ -96,10 +102,10 @@ export function createChannel(options: ChannelOptions): Channel {
       condition.set('False', 'Stopped', '');
     },
     health: () => condition.current(),
-    beatNow: () => connection?.beatNow(),
+    heartbeatNow: () => connection?.heartbeatNow(),
   };
 }
 
-export { createLook, factsOf, type LookOptions } from './beat.ts';
+export { createLook, factsOf, type LookOptions } from './heartbeat.ts';
 export { NodeRemovedError } from './errors.ts';
 export { createCommands, type CommandsOptions } from './commands.ts';

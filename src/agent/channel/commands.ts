@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LogLevel } from '../../shared/log/log.ts';
-import type { Supervisor } from '../../shared/process/process.ts';
+import type { Supervisor } from '../../host/process/process.ts';
 import type { Command, PodProbeResult, PodProbeTarget } from '../../shared/protocol/channel.ts';
 import { ComponentUnknownError } from './errors.ts';
 

@@ -4,7 +4,7 @@ import { messageOf } from '../../shared/errors.ts';
 import { verified } from '../../shared/https/https.ts';
 import { plainLine } from '../../shared/plain-text/plain-text.ts';
 import {
-  beatEveryMs,
+  heartbeatEveryMs,
   channelPath,
   channelProtocol,
   FromServer,
@@ -16,7 +16,7 @@ import {
   type Command,
   type FromAgent,
 } from '../../shared/protocol/channel.ts';
-import { bringStream } from './bring-stream.ts';
+import { dialBack } from './dial-back.ts';
 import type { ChannelOptions } from './channel.ts';
 import { readBytes } from '../../shared/files/files.ts';
 
@@ -40,7 +40,7 @@ export class Connection {
   #clockSkewMs: number | undefined;
   #roundTripMs: number | undefined;
   #silence: NodeJS.Timeout | undefined;
-  #beats: NodeJS.Timeout | undefined;
+  #heartbeats: NodeJS.Timeout | undefined;
   #failure = '';
 
   constructor(url: string, options: ChannelOptions, onWelcome: () => void) {
@@ -81,12 +81,12 @@ export class Connection {
     });
     signal.removeEventListener('abort', stop);
     clearTimeout(this.#silence);
-    clearInterval(this.#beats);
+    clearInterval(this.#heartbeats);
     return ending;
   }
 
-  beatNow(): void {
-    if (this.#beats !== undefined) void this.#beat();
+  heartbeatNow(): void {
+    if (this.#heartbeats !== undefined) void this.#heartbeat();
   }
 
   /** Whoever has heard nothing for too long gives up: TCP alone would wait for a quarter of an hour. */
@@ -113,8 +113,8 @@ export class Connection {
       case 'welcome':
         this.#onWelcome();
         onServers(message.servers);
-        this.#beats ??= setInterval(() => void this.#beat(), beatEveryMs);
-        void this.#beat();
+        this.#heartbeats ??= setInterval(() => void this.#heartbeat(), heartbeatEveryMs);
+        void this.#heartbeat();
         return;
       case 'ack':
         this.#measure(message.seq, message.nowMs);
@@ -133,7 +133,7 @@ export class Connection {
     }
   }
 
-  async #beat(): Promise<void> {
+  async #heartbeat(): Promise<void> {
     try {
       const seen = await this.#options.look();
       const seq = ++this.#seq;
@@ -146,7 +146,7 @@ export class Connection {
         ...(this.#roundTripMs !== undefined && { roundTripMs: this.#roundTripMs }),
       });
     } catch (error) {
-      this.#options.log.warn('a beat was not sent', { error });
+      this.#options.log.warn('a heartbeat was not sent', { error });
     }
   }
 
@@ -159,7 +159,7 @@ export class Connection {
     const isFirst = this.#clockSkewMs === undefined;
     this.#roundTripMs = nowMs - sentMs;
     this.#clockSkewMs = Math.round((sentMs + nowMs) / 2 - serverNowMs);
-    if (isFirst) this.beatNow(); // so that the first figure is not five seconds late
+    if (isFirst) this.heartbeatNow(); // so that the first figure is not five seconds late
   }
 
   async #carryOut(id: string, command: Command): Promise<void> {
@@ -181,7 +181,7 @@ export class Connection {
     readonly port: number;
   }): Promise<void> {
     if (!this.#options.mayDial(host)) throw new Error(`${host} is neither this node nor one of its pods`);
-    await bringStream({ url: this.#url, id, host, port, tls: tlsOf(this.#options) });
+    await dialBack({ url: this.#url, id, host, port, tls: tlsOf(this.#options) });
   }
 
   #send(message: FromAgent): void {

@@ -11,17 +11,13 @@ import { bridgeName, ipamDir } from './cni.ts';
 import { bandwidthLinks, removeResults } from './cni-results.ts';
 import { idleChains, loopbackGuard, withoutOurRules } from './rules.ts';
 import { removeServiceRoute } from './service-route.ts';
+import type { NetworkRemoval } from '../../host/remove/remove.ts';
 
 /** What `removeNetwork` took away, and what it could not. */
 export interface Removal {
   readonly removed: readonly string[];
   /** Each with its reason, for a person. */
   readonly left: readonly string[];
-}
-
-export interface NetworkRemoval {
-  /** `route_localnet` could not be put back: what keeps neighbours out of 127.0.0.0/8 stays, too. */
-  readonly keepLoopbackGuard?: boolean;
 }
 
 const ourLinks = [bridgeName, 'flannel.1', 'flannel-v6.1', 'flannel-wg', 'flannel-wg-v6'];

@@ -4,7 +4,7 @@ import { conditionTracker, type Component } from '../../shared/component/compone
 import { messageOf, systemCode } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { addressTowards } from '../../shared/probe/probe.ts';
+import { addressTowards } from '../../host/probe/probe.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 
 export interface ClusterDnsOptions {

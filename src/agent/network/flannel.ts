@@ -2,10 +2,9 @@ import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeFolder, writeFileIfChanged } from '../../shared/files/files.ts';
 import { runPaths, type Paths } from '../../shared/paths.ts';
-import { childEnvironment } from '../../shared/process/process.ts';
-import { processComponent, type Supervisor } from '../../shared/process/process.ts';
+import { childEnvironment, processComponent, type Supervisor } from '../../host/process/process.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
-import type { HostFacts } from '../host/host.ts';
+import type { HostFacts } from '../../host/checks/checks.ts';
 import { SubnetFileError } from './errors.ts';
 import { flannelConfig } from './subnet.ts';
 

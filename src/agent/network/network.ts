@@ -8,7 +8,7 @@ export { clusterDns } from './cluster-dns.ts';
 export { flannelComponent, type FlannelOptions } from './flannel.ts';
 export { flannelConfig, subnetOf, type Subnet } from './subnet.ts';
 export { cniBinDirs, cniComponent, cniConflist, cniConfDir, type CniOptions } from './cni.ts';
-export { removeNetwork, type NetworkRemoval, type Removal } from './cleanup.ts';
+export { removeNetwork, type Removal } from './cleanup.ts';
 export { createPodProbes, type PodProbes } from './pod-probes.ts';
 export { serviceRoute } from './service-route.ts';
 export { PodProbesOffError, SubnetFileError } from './errors.ts';

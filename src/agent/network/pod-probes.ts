@@ -6,7 +6,7 @@ import { conditionTracker, type Component } from '../../shared/component/compone
 import { messageOf } from '../../shared/errors.ts';
 import { contains } from '../../shared/ipv4/ipv4.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { bindUdp } from '../../shared/probe/probe.ts';
+import { bindUdp } from '../../host/probe/probe.ts';
 import type { PodProbeResult, PodProbeTarget } from '../../shared/protocol/channel.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import { PodProbesOffError } from './errors.ts';

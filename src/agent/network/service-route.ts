@@ -4,7 +4,7 @@ import { conditionTracker, type Component } from '../../shared/component/compone
 import { messageOf } from '../../shared/errors.ts';
 import { addressAt } from '../../shared/ipv4/ipv4.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { hostRoot, isRouted, routesOf, type HostRoot, type Route } from '../host/host.ts';
+import { hostRoot, isRouted, routesOf, type HostRoot, type Route } from '../../host/checks/checks.ts';
 
 const everyMs = 5000;
 /** Marks the route as kagent's own, as `proto dhcp` marks others. */

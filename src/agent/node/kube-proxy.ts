@@ -4,9 +4,9 @@ import { commandLine, flagsOf, valueOf, type Flag, type Flags } from '../../shar
 import { listeningAt } from '../../shared/listen/listen.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { Paths } from '../../shared/paths.ts';
-import { childEnvironment, processComponent, type Supervisor } from '../../shared/process/process.ts';
+import { childEnvironment, processComponent, type Supervisor } from '../../host/process/process.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
-import type { HostFacts } from '../host/host.ts';
+import type { HostFacts } from '../../host/checks/checks.ts';
 import { kubeProxyRules } from './argument-rules.ts';
 import { healthz, type Asked } from './healthz.ts';
 import { guardLoopback } from './loopback-guard.ts';

@@ -1,5 +1,5 @@
 import { strongCipherSuites } from '../../shared/tls-cipher-suites.ts';
-import { shutdownGrace, type HostFacts } from '../host/host.ts';
+import { shutdownGrace, type HostFacts } from '../../host/checks/checks.ts';
 
 export interface KubeletSettings {
   readonly facts: HostFacts;

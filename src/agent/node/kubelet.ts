@@ -3,14 +3,15 @@ import { commandLine, flagsOf, valueOf, type Flags } from '../../shared/argument
 import { makeFolderIfPossible, writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { runPaths, type Paths } from '../../shared/paths.ts';
-import { childEnvironment, processComponent, type Supervisor } from '../../shared/process/process.ts';
+import { childEnvironment, processComponent, type Supervisor } from '../../host/process/process.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
-import { hostAt } from '../../shared/service/service.ts';
-import { isGoingDown, type HostFacts } from '../host/host.ts';
+import { hostAt } from '../../host/service/service.ts';
+import { isGoingDown, type HostFacts } from '../../host/checks/checks.ts';
 import { kubeletRules } from './argument-rules.ts';
 import { healthz } from './healthz.ts';
 import { dropInDir, kubeletHealthz } from './kubelet-drop-ins.ts';
-import { podsReported, type OwnNodeOptions } from './own-node.ts';
+import { podsReported } from './own-node.ts';
+import type { NodeAccess } from '../../kube/kube.ts';
 import { kubeletConfiguration } from './kubelet-config.ts';
 
 export interface KubeletOptions {
@@ -36,7 +37,7 @@ export interface KubeletOptions {
   readonly isHardened: boolean;
   /** Programs that know passwords of registries. */
   readonly credentialProvider: { readonly binDir: string | undefined; readonly config: string | undefined };
-  readonly ownNode: OwnNodeOptions;
+  readonly ownNode: NodeAccess;
   readonly log: Log;
   /** The node waits with a taint until the server has written its addresses. */
   readonly addressesComeFromServer: boolean;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { messageOf } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { hostRoot, routeLocalnet } from '../host/host.ts';
+import { hostRoot, routeLocalnet } from '../../host/checks/checks.ts';
 
 /**
  * kube-proxy's and the kubelet's own rule, to the letter, so that they find it.

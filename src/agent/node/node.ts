@@ -8,4 +8,4 @@ export { kubeletComponent, type KubeletOptions } from './kubelet.ts';
 export { kubeletConfiguration, type KubeletSettings } from './kubelet-config.ts';
 export { kubeletRules, kubeProxyRules } from './argument-rules.ts';
 export { kubeProxyComponent, kubeProxyFlags, type KubeProxyOptions } from './kube-proxy.ts';
-export { endDnsPods, nodeReady, podCidr, type OwnNodeOptions } from './own-node.ts';
+export { endDnsPods, nodeReady, podCidr } from './own-node.ts';

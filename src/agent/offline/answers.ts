@@ -2,7 +2,7 @@
 import { rfc3339, type Clock } from '../../shared/clock.ts';
 import { parseJson } from '../../shared/json/json.ts';
 import type { Copy } from './copy.ts';
-import { isJson, keyOf, objectKey, type Json, type KubeObject } from './kube.ts';
+import { isJson, type Json, keyOf, type KubeObject, objectKey } from '../../kube/kube.ts';
 import { merged } from './merge.ts';
 import { allResources, apiVersionOf, resources, type Program, type Resource } from './resources.ts';
 import { fieldFilter, labelFilter, selectedName, type Filter } from './selectors.ts';

@@ -1,4 +1,4 @@
-import { arrayOf, isJson, keyOf, type Json, type KubeObject } from './kube.ts';
+import { arrayOf, isJson, type Json, keyOf, type KubeObject } from '../../kube/kube.ts';
 import type { Memory, Remembered } from './memory.ts';
 import { apiVersionOf, resources, type Resource } from './resources.ts';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { readFileIfReadable, writeFileAtomicSync } from '../../shared/files/files.ts';
 import { parseJson } from '../../shared/json/json.ts';
-import { isJson, keyOf, type KubeObject } from './kube.ts';
+import { isJson, keyOf, type KubeObject } from '../../kube/kube.ts';
 import type { Resource } from './resources.ts';
 
 /** What is known of a resource. */
@@ -82,8 +82,8 @@ function essence(object: KubeObject): KubeObject {
   if (!isNode) return { ...object, metadata };
   const { images: __, ...rest } = status;
   const conditions = Array.isArray(status['conditions']) ? status['conditions'].filter(isJson) : [];
-  const withoutBeats = conditions.map(({ lastHeartbeatTime: _beat, ...condition }) => condition);
-  return { ...object, metadata, status: { ...rest, conditions: withoutBeats } };
+  const withoutHeartbeats = conditions.map(({ lastHeartbeatTime: _beat, ...condition }) => condition);
+  return { ...object, metadata, status: { ...rest, conditions: withoutHeartbeats } };
 }
 
 /** The same for the same content, whatever the resourceVersions are. */

@@ -1,4 +1,4 @@
-import { isJson, type Json } from './kube.ts';
+import { isJson, type Json } from '../../kube/kube.ts';
 
 /** By what the entries of a list are told apart, where a patch does not replace the list as a whole. */
 const mergeKeys: Readonly<Record<string, string>> = {

@@ -5,7 +5,7 @@
  * Leaves to others: when the server is away (load-balancer/), rights at the server (Node authorizer, NodeRestriction).
  *
  *   server reached:  remember ──the node's own certificates──▶ kube-apiserver ──▶ agent/offline/*.json
- *   server away:     kubelet ──▶ load balancer ──fallback──▶ answerer ──▶ answers ──▶ copy of the memory
+ *   server away:     kubelet ──▶ load balancer ──fallback──▶ apiServer ──▶ answers ──▶ copy of the memory
  *
  * Only from the start of kagent until a server is reached for the first time: after that the programs know better than
  * the memory, and wait as they do without it.
@@ -15,7 +15,7 @@ import { systemClock, type Clock } from '../../shared/clock.ts';
 import type { Component } from '../../shared/component/component.ts';
 import { systemCode } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { createAnswerer, type Answerer } from './answerer.ts';
+import { createOfflineApiServer, type OfflineApiServer } from './api-server.ts';
 import { createAnswers } from './answers.ts';
 import { localCertificate, type LocalCertificate } from './certificate.ts';
 import { createCopy } from './copy.ts';
@@ -59,17 +59,17 @@ export function createOffline(options: OfflineOptions): Offline {
   const { dir, nodeName, caHash, log, clock = systemClock } = options;
   const memory = createMemory({ dir, cluster: () => ({ caHash: caHash(), nodeName }) });
   let certificate: LocalCertificate | undefined;
-  let answerer: Answerer | undefined;
+  let apiServer: OfflineApiServer | undefined;
 
   /** A node that has never been told its pods waits for its server. */
   const remembersNode = (): boolean =>
     memory.load(resources.pods) !== undefined &&
     memory.load(resources.nodes)?.items.some(({ metadata }) => metadata.name === nodeName) === true;
 
-  const begin = (): Answerer => {
+  const begin = (): OfflineApiServer => {
     if (certificate === undefined) throw new TypeError('the offline room answers before it is prepared');
     log.warn('the server is away; this node starts from what it remembers', { node: nodeName });
-    return createAnswerer({
+    return createOfflineApiServer({
       certificate,
       clientCaPath: options.clientCaPath(),
       credentials: options.credentials(),
@@ -94,13 +94,13 @@ export function createOffline(options: OfflineOptions): Offline {
       return certificate?.certPem;
     },
     answer(client) {
-      if (answerer === undefined && (certificate === undefined || !remembersNode())) return void client.destroy();
-      answerer ??= begin();
-      answerer.take(client);
+      if (apiServer === undefined && (certificate === undefined || !remembersNode())) return void client.destroy();
+      apiServer ??= begin();
+      apiServer.take(client);
     },
     end() {
-      answerer?.stop();
-      answerer = undefined;
+      apiServer?.stop();
+      apiServer = undefined;
     },
     memoryComponent: (more) => rememberComponent({ ...more, memory, nodeName, credentials: options.credentials, log }),
     forget: () => memory.forget(),

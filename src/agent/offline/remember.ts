@@ -1,16 +1,11 @@
 /** Keeps the memory up to date while a server is reached. */
-import type { Agent } from 'node:https';
-import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { conditionTracker, type Component } from '../../shared/component/component.ts';
-import { httpsAgent, httpsRequest, openHttps } from '../../shared/https/https.ts';
-import { parseJson } from '../../shared/json/json.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { isJson, keyOf, type KubeObject } from './kube.ts';
+import { createKubeClient, readCredentials, isJson, keyOf, type KubeObject, type KubeClient } from '../../kube/kube.ts';
 import type { Memory, Remembered } from './memory.ts';
 import { allResources, pathOf, resources, type Program, type Resource, type ResourceName } from './resources.ts';
 import { usedByPods, usedByVolumes } from './used-by-pods.ts';
-import { readText } from '../../shared/files/files.ts';
 
 export interface RememberOptions {
   readonly after: readonly string[];
@@ -82,41 +77,35 @@ interface Reader {
   list(resource: Resource, query: string): Promise<Remembered>;
   /** undefined: the server has none of that name. */
   get(resource: Resource, key: string): Promise<KubeObject | undefined>;
-  watch(path: string, signal: AbortSignal): Promise<IncomingMessage>;
+  watchPods(query: string, signal: AbortSignal): AsyncIterable<unknown>;
   close(): void;
 }
 
-/** The server said something else than the object or that there is none. */
-class ReadError extends Error {}
-
+/** Each resource is read by one of the node's programs that may read it. */
 function createReader(options: RememberOptions, signal: AbortSignal): Reader {
-  const { apiserverUrl, serverCaPath, credentials } = options;
-  const agents = new Map<Program, Agent>();
-  const agentOf = (program: Program): Agent => {
-    const known = agents.get(program);
+  const { apiserverUrl: url, serverCaPath, credentials } = options;
+  const clients = new Map<Program, KubeClient>();
+  const clientOf = (program: Program): KubeClient => {
+    const known = clients.get(program);
     if (known !== undefined) return known;
-    const { certPath, keyPath } = credentials()[program];
-    const agent = httpsAgent({ ca: readText(serverCaPath()), cert: readText(certPath), key: readText(keyPath) });
-    agents.set(program, agent);
-    return agent;
+    const files = { caPath: serverCaPath(), ...credentials()[program] };
+    const client = createKubeClient({ url, credentials: () => readCredentials(files), timeoutMs: requestMs });
+    clients.set(program, client);
+    return client;
   };
-  const read = async (resource: Resource, path: string): Promise<unknown> => {
-    const agent = agentOf(resource.readers[0]);
-    const { status, body } = await httpsRequest({ url: `${apiserverUrl}${path}`, agent, timeoutMs: requestMs }, signal);
-    if (status === 404) return undefined;
-    if (status !== 200) throw new ReadError(`GET ${path} answers ${status}`);
-    return parseJson(body);
-  };
+  const reading = (resource: Resource) => clientOf(resource.readers[0]);
   return {
     async list(resource, query) {
-      const answer = (await read(resource, `${resource.root}/${resource.name}${query}`)) as KubeList | undefined;
-      if (answer === undefined) throw new ReadError(`the server knows no ${resource.name}`);
-      return { resourceVersion: answer.metadata.resourceVersion, items: answer.items ?? [], absent: [] };
+      const { metadata, items } = await reading(resource).get<KubeList>(
+        `${resource.root}/${resource.name}${query}`,
+        signal,
+      );
+      return { resourceVersion: metadata.resourceVersion, items: items ?? [], absent: [] };
     },
-    get: async (resource, key) => (await read(resource, pathOf(resource, key))) as KubeObject | undefined,
-    watch: (path, until) => openHttps({ url: `${apiserverUrl}${path}`, agent: agentOf('kubelet') }, until),
+    get: (resource, key) => reading(resource).find(pathOf(resource, key), signal),
+    watchPods: (query, until) => clientOf('kubelet').watch(`/api/v1/pods${query}`, until),
     close() {
-      for (const agent of agents.values()) agent.destroy();
+      for (const client of clients.values()) client.close();
     },
   };
 }
@@ -234,13 +223,10 @@ async function watchPods(
 ): Promise<void> {
   const changes = changeReader(options, reader);
   const signal = AbortSignal.any([stop, AbortSignal.timeout((everySeconds + 60) * 1000)]);
-  const query = `${ofNode(options.nodeName)}&watch=true&timeoutSeconds=${everySeconds}&resourceVersion=${resourceVersion}`;
-  const stream = await reader.watch(`/api/v1/pods${query}`, signal);
+  const query = `${ofNode(options.nodeName)}&timeoutSeconds=${everySeconds}&resourceVersion=${resourceVersion}`;
   try {
-    if (stream.statusCode !== 200) throw new ReadError(`the watch of pods answers ${stream.statusCode}`);
-    for await (const _ of stream) changes.note();
+    for await (const _ of reader.watchPods(query, signal)) changes.note();
   } finally {
-    stream.destroy();
     await changes.stop();
   }
 }

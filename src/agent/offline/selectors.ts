@@ -1,4 +1,4 @@
-import { isJson, type KubeObject } from './kube.ts';
+import { isJson, type KubeObject } from '../../kube/kube.ts';
 
 export type Filter = (object: KubeObject) => boolean;
 

@@ -1,4 +1,4 @@
-import type { Json } from './kube.ts';
+import type { Json } from '../../kube/kube.ts';
 import type { Resource } from './resources.ts';
 
 interface Failure {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isJson, objectKey, type KubeObject } from './kube.ts';
+import { isJson, type KubeObject, objectKey } from '../../kube/kube.ts';
 
 export interface UsedNames {
   readonly secrets: ReadonlySet<string>;

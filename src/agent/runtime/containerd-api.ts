@@ -1,4 +1,6 @@
-import { bytesField, mapOf, textOf, valuesOf } from './protobuf.ts';
+/** The few calls of containerd and its CRI that concern images. */
+import { readFields, readTextEntry, type ProtoReader } from '../../shared/protobuf/protobuf.ts';
+import type { Write } from '../../shared/grpc/grpc.ts';
 import { unaryCall } from './grpc.ts';
 
 /** The namespace in which Kubernetes' containers and images are. */
@@ -16,25 +18,42 @@ export interface StoredImage {
 
 /** Resolves once the CRI service answers: the kubelet gives up on one that does not. */
 export async function pingCri(socketPath: string, signal: AbortSignal): Promise<void> {
-  await unaryCall({ socketPath, method: 'runtime.v1.RuntimeService/Version' }, signal);
+  await unaryCall({ socketPath, method: 'runtime.v1.RuntimeService/Version' }, () => {}, signal);
 }
+
+const imagesService = 'containerd.services.images.v1.Images';
 
 /** @see containerd v2.4 api/services/images/v1/images.proto */
 export async function listImages(socketPath: string, signal: AbortSignal): Promise<readonly StoredImage[]> {
-  const answer = await unaryCall({ socketPath, method: 'containerd.services.images.v1.Images/List', headers }, signal);
-  return valuesOf(answer, 1).map(decodeImage);
+  const images: StoredImage[] = [];
+  const read = (reply: ProtoReader) => readFields(reply, { 1: () => images.push(readImage(reply.message())) });
+  await unaryCall({ socketPath, method: `${imagesService}/List`, headers }, read, signal);
+  return images;
 }
 
 /** By the name that containerd has it by, which has its registry and its tag. */
 export async function pinImage(socketPath: string, name: string, signal: AbortSignal): Promise<void> {
   const [key, value] = pinnedLabel;
-  const label = bytesField(2, Buffer.concat([bytesField(1, key), bytesField(2, value)]));
-  // The mask lets nothing but the label change; without any target containerd 2.4 ends.
-  const image = bytesField(1, Buffer.concat([bytesField(1, name), label, bytesField(3, '')]));
-  const mask = bytesField(2, bytesField(1, `labels.${key}`));
-  const method = 'containerd.services.images.v1.Images/Update';
-  await unaryCall({ socketPath, method, headers, message: Buffer.concat([image, mask]) }, signal);
+  const write: Write = (request) => {
+    request.message(1, () => {
+      request.text(1, name);
+      request.message(2, () => {
+        request.text(1, key);
+        request.text(2, value);
+      });
+      request.message(3, () => {}); // without any target containerd 2.4 ends
+    });
+    // The mask lets nothing but the label change.
+    request.message(2, () => request.text(1, `labels.${key}`));
+  };
+  await unaryCall({ socketPath, method: `${imagesService}/Update`, headers, write }, () => {}, signal);
 }
+
+/** ImageSpec, which the CRI's requests begin with. */
+const imageNamed =
+  (name: string): Write =>
+  (request) =>
+    request.message(1, () => request.text(1, name));
 
 /**
  * @param name as in a pod: `busybox`
@@ -46,21 +65,34 @@ export async function tagsOf(
   name: string,
   signal: AbortSignal,
 ): Promise<readonly string[] | undefined> {
-  const message = bytesField(1, bytesField(1, name));
-  const answer = await unaryCall({ socketPath, method: 'runtime.v1.ImageService/ImageStatus', message }, signal);
-  const [image] = valuesOf(answer, 1);
-  return image === undefined ? undefined : valuesOf(image, 2).map(textOf);
+  let tags: string[] | undefined;
+  const readTags = (image: ProtoReader) => {
+    const found: string[] = (tags ??= []);
+    readFields(image, { 2: () => found.push(image.bytesView().toString()) });
+  };
+  const read = (reply: ProtoReader) => readFields(reply, { 1: () => readTags(reply.message()) });
+  await unaryCall({ socketPath, method: 'runtime.v1.ImageService/ImageStatus', write: imageNamed(name) }, read, signal);
+  return tags;
 }
 
 /** As the kubelet does for a pod without a secret of its own. */
 export async function pullImage(socketPath: string, name: string, signal: AbortSignal): Promise<void> {
-  const message = bytesField(1, bytesField(1, name));
-  await unaryCall({ socketPath, method: 'runtime.v1.ImageService/PullImage', message }, signal);
+  await unaryCall(
+    { socketPath, method: 'runtime.v1.ImageService/PullImage', write: imageNamed(name) },
+    () => {},
+    signal,
+  );
 }
 
-export function decodeImage(message: Uint8Array): StoredImage {
-  const [name] = valuesOf(message, 1);
-  const [target] = valuesOf(message, 3);
-  const [digest] = target === undefined ? [] : valuesOf(target, 2);
-  return { name: textOf(name), digest: textOf(digest), labels: mapOf(message, 2) };
+export function readImage(image: ProtoReader): StoredImage {
+  let [name, digest] = ['', ''];
+  const labels: Record<string, string> = {};
+  const readTarget = (target: ProtoReader) => readFields(target, { 2: () => (digest = target.bytesView().toString()) });
+  const readLabel = ([key, value]: readonly [string, string]) => (labels[key] = value);
+  readFields(image, {
+    1: () => (name = image.bytesView().toString()),
+    2: () => readLabel(readTextEntry(image.message())),
+    3: () => readTarget(image.message()),
+  });
+  return { name, digest, labels };
 }

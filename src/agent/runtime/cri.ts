@@ -1,6 +1,7 @@
 /** The few calls of the CRI that ending pods without the kubelet needs. @see k8s.io/cri-api v0.37.1 runtime/v1 api.proto */
+import type { Write } from '../../shared/grpc/grpc.ts';
+import { readFields, readTextEntry, type ProtoReader } from '../../shared/protobuf/protobuf.ts';
 import { unaryCall } from './grpc.ts';
-import { bytesField, mapOf, numberField, textOf, valuesOf } from './protobuf.ts';
 
 export interface RunningContainer {
   readonly id: string;
@@ -23,40 +24,58 @@ export interface Cri {
 }
 
 export function criAt(socketPath: string, signal: AbortSignal): Cri {
-  const call = (name: string, ...fields: readonly Uint8Array[]) => {
-    const message = Buffer.concat(fields);
-    return unaryCall({ socketPath, method: `runtime.v1.RuntimeService/${name}`, message }, signal);
+  const call = (name: string, write: Write) =>
+    unaryCall({ socketPath, method: `runtime.v1.RuntimeService/${name}`, write }, () => {}, signal);
+  /** With a filter by state. @returns what `read` makes of each item */
+  const list = async <T>(name: string, state: number, read: (item: ProtoReader) => T): Promise<readonly T[]> => {
+    const items: T[] = [];
+    const write: Write = (request) => request.message(1, () => request.message(2, () => request.int(1, state)));
+    const readAll = (reply: ProtoReader) => readFields(reply, { 1: () => items.push(read(reply.message())) });
+    await unaryCall({ socketPath, method: `runtime.v1.RuntimeService/${name}`, write }, readAll, signal);
+    return items;
   };
-  const running = bytesField(2, numberField(1, 1)); // a filter by state: CONTAINER_RUNNING
-  const ready = bytesField(2, ''); // SANDBOX_READY is zero
   return {
-    runningContainers: async () =>
-      valuesOf(await call('ListContainers', bytesField(1, running)), 1).map(decodeContainer),
-    async execSync(id, command, timeoutSeconds) {
-      const words = command.map((word) => bytesField(2, word));
-      await call('ExecSync', bytesField(1, id), ...words, numberField(3, timeoutSeconds));
-    },
-    async stopContainer(id, graceSeconds) {
-      await call('StopContainer', bytesField(1, id), numberField(2, graceSeconds));
-    },
-    readySandboxes: async () =>
-      valuesOf(await call('ListPodSandbox', bytesField(1, ready)), 1).map((sandbox) => textOf(valuesOf(sandbox, 1)[0])),
-    async stopSandbox(id) {
-      await call('StopPodSandbox', bytesField(1, id));
-    },
+    runningContainers: () => list('ListContainers', containerRunning, readContainer),
+    execSync: (id, command, timeoutSeconds) =>
+      call('ExecSync', (request) => {
+        request.text(1, id);
+        for (const word of command) request.record(2, Buffer.from(word));
+        request.int(3, timeoutSeconds);
+      }),
+    stopContainer: (id, graceSeconds) =>
+      call('StopContainer', (request) => {
+        request.text(1, id);
+        request.int(2, graceSeconds);
+      }),
+    readySandboxes: () => list('ListPodSandbox', sandboxReady, readId),
+    stopSandbox: (id) => call('StopPodSandbox', (request) => request.text(1, id)),
   };
 }
 
+const containerRunning = 1;
+const sandboxReady = 0;
 const defaultGraceSeconds = 30;
 
+function readId(sandbox: ProtoReader): string {
+  let id = '';
+  readFields(sandbox, { 1: () => (id = sandbox.bytesView().toString()) });
+  return id;
+}
+
 /** The labels and annotations are the kubelet's. @see k8s.io/kubernetes v1.37.1 pkg/kubelet/kuberuntime/labels.go */
-export function decodeContainer(message: Uint8Array): RunningContainer {
-  const [labels, annotations] = [mapOf(message, 8), mapOf(message, 9)];
+export function readContainer(container: ProtoReader): RunningContainer {
+  let id = '';
+  const [labels, annotations] = [new Map<string, string>(), new Map<string, string>()];
+  readFields(container, {
+    1: () => (id = container.bytesView().toString()),
+    8: () => labels.set(...readTextEntry(container.message())),
+    9: () => annotations.set(...readTextEntry(container.message())),
+  });
   return {
-    id: textOf(valuesOf(message, 1)[0]),
-    namespace: labels['io.kubernetes.pod.namespace'] ?? '',
-    graceSeconds: Number(annotations['io.kubernetes.pod.terminationGracePeriod'] ?? defaultGraceSeconds),
-    preStop: commandOf(annotations['io.kubernetes.container.preStopHandler']),
+    id,
+    namespace: labels.get('io.kubernetes.pod.namespace') ?? '',
+    graceSeconds: Number(annotations.get('io.kubernetes.pod.terminationGracePeriod') ?? defaultGraceSeconds),
+    preStop: commandOf(annotations.get('io.kubernetes.container.preStopHandler')),
   };
 }
 

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { messageOf } from '../../shared/errors.ts';
 import { readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { childEnvironment } from '../../shared/process/process.ts';
+import { childEnvironment } from '../../host/process/process.ts';
 import { kubernetesNamespace, listImages, pinnedLabel } from './containerd-api.ts';
 import { ImageImportError } from './errors.ts';
 import { isSameFile, type ImageFile } from './image-files.ts';

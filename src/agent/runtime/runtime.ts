@@ -7,6 +7,6 @@
 export { containerdComponent, containerdsOwn, type ContainerdOptions } from './containerd.ts';
 export { containerdConfig, type ContainerdSettings } from './config.ts';
 export { imagesComponent, type ImagesOptions } from './images.ts';
-export { endPods, type EndPodsOptions, type PodsEnded } from './shims.ts';
+export { endPods } from './shims.ts';
 export { listImages, type StoredImage } from './containerd-api.ts';
 export { ContainerdTemplateError, GrpcError, ImageImportError, ImageListError } from './errors.ts';

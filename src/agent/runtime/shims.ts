@@ -5,9 +5,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { messageOf, systemCode } from '../../shared/errors.ts';
 import { realPath } from '../../shared/files/files.ts';
-import { isBelow, parseMounts, readMounts, type Mount } from '../../shared/mounts/mounts.ts';
-import { runPaths, type Paths } from '../../shared/paths.ts';
-import { processStat } from '../../shared/process/process.ts';
+import type { EndPodsOptions } from '../../host/remove/remove.ts';
+import { isBelow, parseMounts, readMounts, type Mount } from '../../host/mounts/mounts.ts';
+import { runPaths } from '../../shared/paths.ts';
+import { processStat } from '../../host/process/process.ts';
 import { podCgroupsOf, removePodCgroups } from './pod-cgroups.ts';
 
 /** What `endPods` did, and what it could not do. */
@@ -20,13 +21,6 @@ export interface PodsEnded {
   readonly left: readonly string[];
   /** What is not ours, in sentences. */
   readonly stayed: readonly string[];
-}
-
-export interface EndPodsOptions {
-  readonly paths: Paths;
-  /** Folders below the kubelet's that another Kubernetes had filled before: their mounts stay. */
-  readonly others?: readonly string[];
-  readonly runDir?: string;
 }
 
 const deadlineMs = 10_000;
@@ -42,7 +36,7 @@ export async function endPods({
   paths,
   others = [],
   runDir = runPaths.containerd,
-}: EndPodsOptions): Promise<PodsEnded> {
+}: EndPodsOptions & { readonly runDir?: string }): Promise<PodsEnded> {
   const { shims, all } = podProcesses(runDir);
   const podCgroups = podCgroupsOf(all);
   for (const pid of shims) kill(pid); // first: a shim whose container ends would only tell containerd

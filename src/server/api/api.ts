@@ -1,6 +1,6 @@
 /**
  * @module
- * The HTTPS door at which nodes ask: hono on node:https, websockets, streams of the tunnel.
+ * The HTTPS API that nodes ask: hono on node:https, websockets, streams of the tunnel.
  * Knows: routes, TLS, limits, how an error looks (problem.ts). Leaves to others: every decision (join/, nodes/, tunnel/).
  * Spec: RFC 9457 for errors; messages in shared/protocol.
  */
@@ -11,7 +11,7 @@ import type { Component } from '../../shared/component/component.ts';
 import { conditionTracker } from '../../shared/component/component.ts';
 import { listenOnPort } from '../../shared/listen/listen.ts';
 import type { Log } from '../../shared/log/log.ts';
-import type { JoinDoor } from '../join/join.ts';
+import type { JoinService } from '../join/join.ts';
 import type { Nodes } from '../nodes/nodes.ts';
 import type { Release } from '../release/release.ts';
 import type { Probes } from '../probe/probe.ts';
@@ -41,7 +41,7 @@ export interface ApiOptions {
   readonly leaf: { readonly certFile: string; readonly keyFile: string };
   /** PEM: whoever it vouches for as a node may connect. */
   readonly clientCaPem: string;
-  readonly joinDoor: JoinDoor;
+  readonly joinService: JoinService;
   readonly probes: Probes;
   readonly nodes: Pick<Nodes, 'connect' | 'drain'>;
   readonly tunnel: Pick<Tunnel, 'accept'>;

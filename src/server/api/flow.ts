@@ -1,7 +1,7 @@
 import type { WebSocket } from 'ws';
 import type { FromServer } from '../../shared/protocol/channel.ts';
 
-/** What one node may send: some in a burst, then so many a second. A beat is one; one more for each so many bytes. */
+/** What one node may send: some in a burst, then so many a second. A heartbeat is one; one more for each so many bytes. */
 const burst = 300;
 const perSecond = 20;
 const bytesOfOne = 16 * 1024;

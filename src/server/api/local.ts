@@ -73,7 +73,7 @@ export function localRoutes(options: {
     const details: NodeDetails = {
       ...summaryOf(view),
       ...(view.hello !== undefined && { facts: view.hello.facts, machineId: view.hello.machineId }),
-      ...(view.session?.beat !== undefined && { beat: view.session.beat }),
+      ...(view.session?.heartbeat !== undefined && { beat: view.session.heartbeat }),
       conditions: (view.object?.status?.conditions ?? []).map(({ type, status, reason = '', message = '' }) => ({
         type,
         status,

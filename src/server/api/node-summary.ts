@@ -19,7 +19,7 @@ export function summaryOf({ name, object, session, lastSeen, hello }: NodeView):
     ...(hello !== undefined && { version: hello.version, kubernetesVersion: hello.kubernetesVersion }),
     ...(addressOf('InternalIP') !== undefined && { internalIp: addressOf('InternalIP') }),
     ...(addressOf('ExternalIP') !== undefined && { externalIp: addressOf('ExternalIP') }),
-    ...(session?.beat?.clockSkewMs !== undefined && { clockSkewMs: session.beat.clockSkewMs }),
-    componentsDown: session?.beat === undefined ? [] : [...componentsDown(session.beat)],
+    ...(session?.heartbeat?.clockSkewMs !== undefined && { clockSkewMs: session.heartbeat.clockSkewMs }),
+    componentsDown: session?.heartbeat === undefined ? [] : [...componentsDown(session.heartbeat)],
   };
 }

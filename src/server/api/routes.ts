@@ -13,7 +13,7 @@ import { Rate } from '../../shared/rate/rate.ts';
 import { secretOfBearer } from '../../shared/token/token.ts';
 import type { Release } from '../release/release.ts';
 import type { Peer } from '../identity/identity.ts';
-import type { JoinDoor, Joiner } from '../join/join.ts';
+import type { JoinService, Joiner } from '../join/join.ts';
 import { revokedPath } from '../control-plane/control-plane.ts';
 import type { Probes } from '../probe/probe.ts';
 import type { Nodes } from '../nodes/nodes.ts';
@@ -36,7 +36,7 @@ const maxJoinBytes = 64 * 1024;
 export function apiRoutes(options: {
   readonly caPem: string;
   readonly clientCaPem: string;
-  readonly joinDoor: JoinDoor;
+  readonly joinService: JoinService;
   readonly release: Release;
   readonly downloads: DownloadLimits;
   readonly probes: Probes;
@@ -44,7 +44,7 @@ export function apiRoutes(options: {
   readonly isReady: () => boolean;
   readonly log: Log;
 }): Hono<{ Bindings: HttpBindings }> {
-  const { caPem, joinDoor, probes, nodes, isReady, log } = options;
+  const { caPem, joinService, probes, nodes, isReady, log } = options;
   const app = new Hono<{ Bindings: HttpBindings }>();
 
   // For who does not trust this server yet: a joiner compares it with its token's hash.
@@ -58,7 +58,7 @@ export function apiRoutes(options: {
     peerOf: (socket: Duplex) => Peer | undefined = peerNode,
   ): Promise<Joiner> => {
     const from = joinerOf(context, peerOf);
-    await joinDoor.authenticate(from);
+    await joinService.authenticate(from);
     return from;
   };
   const limit = bodyLimit({
@@ -67,7 +67,7 @@ export function apiRoutes(options: {
   });
   app.post('/v1/join', limit, async (context) => {
     const from = await authenticated(context, (socket) => peerNodeOrExpired(socket, options.clientCaPem));
-    return context.json(await joinDoor.join(await bodyOf(context, JoinRequest), from));
+    return context.json(await joinService.join(await bodyOf(context, JoinRequest), from));
   });
 
   app.route('/', releaseRoutes(options.release, options.downloads));
@@ -90,7 +90,7 @@ export function apiRoutes(options: {
     const peer = peerNode(socket);
     if (peer === undefined) throw new NoCertificateError();
     const { nodeName } = peer;
-    await joinDoor.authenticate({ ...peer, address: addressOf(context) });
+    await joinService.authenticate({ ...peer, address: addressOf(context) });
     const request = await bodyOf(context, DrainRequest);
     if (draining.has(nodeName) || !drainRate.take(nodeName)) throw new DrainBusyError(nodeName);
     draining.add(nodeName);

@@ -15,7 +15,7 @@ import {
 } from '../../shared/protocol/channel.ts';
 import { Rate } from '../../shared/rate/rate.ts';
 import type { Peer } from '../identity/identity.ts';
-import type { JoinDoor } from '../join/join.ts';
+import type { JoinService } from '../join/join.ts';
 import type { Nodes, NodeSession } from '../nodes/nodes.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 import { Flow } from './flow.ts';
@@ -38,17 +38,17 @@ const channelRate = { burst: 20, perSecond: 1 };
 export function createUpgrades(options: {
   readonly nodes: Pick<Nodes, 'connect'>;
   readonly tunnel: Pick<Tunnel, 'accept'>;
-  readonly joinDoor: Pick<JoinDoor, 'authenticate'>;
+  readonly joinService: Pick<JoinService, 'authenticate'>;
   readonly log: Log;
 }): Upgrades {
-  const { nodes, tunnel, joinDoor, log } = options;
+  const { nodes, tunnel, joinService, log } = options;
   const sockets = new Set<Duplex>();
   const channels = new Shares<Duplex>();
   const rate = new Rate(channelRate);
   const websockets = new WebSocketServer({
     noServer: true,
     maxPayload: maxMessageBytes,
-    perMessageDeflate: false, // beats are small, and memory for it is not
+    perMessageDeflate: false, // heartbeats are small, and memory for it is not
     handleProtocols: (offered) => (offered.has(channelProtocol) ? channelProtocol : false),
   });
   return {
@@ -75,7 +75,7 @@ export function createUpgrades(options: {
       }
       if (!path.startsWith(tunnelPathPrefix) || request.headers.upgrade !== tunnelProtocol) return refuse(socket, 404);
       const id = path.slice(tunnelPathPrefix.length);
-      joinDoor.authenticate({ ...peer, address: addressesOf(request).seenAs }).then(
+      joinService.authenticate({ ...peer, address: addressesOf(request).seenAs }).then(
         () => {
           if (head.length > 0) socket.unshift(head);
           socket.write(

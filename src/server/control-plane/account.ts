@@ -11,7 +11,7 @@ import { basename, dirname, join } from 'node:path';
 import { messageOf } from '../../shared/errors.ts';
 import { letThrough, makeFolder, readBytes, readFileIfExists } from '../../shared/files/files.ts';
 import { runDir } from '../../shared/paths.ts';
-import { whyNotAsUser, type SecurityContext } from '../../shared/process/process.ts';
+import { whyNotAsUser, type SecurityContext } from '../../host/process/process.ts';
 import { unreachableFile } from './reachable.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { readFileSync } from 'node:fs';
 import { InvalidSettingError } from '../../shared/config/config.ts';
-import { kubeconfigText } from '../../shared/kubeconfig/kubeconfig.ts';
+import { kubeconfigText } from '../../kube/kube.ts';
 import { letThrough, makeFolder, readText, writeFileIfChanged } from '../../shared/files/files.ts';
 import { configDir } from '../../shared/paths.ts';
 import type { CertificateAuthority, Leaf, LeafSpec, Pki } from '../pki/pki.ts';

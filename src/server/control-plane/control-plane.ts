@@ -2,12 +2,12 @@
  * @module
  * Kubernetes' control plane: kube-apiserver, kube-controller-manager and kube-scheduler as children.
  * Knows: their flags, certificates, kubeconfigs, when they are ready. Leaves to others: keeping them alive
- * (shared/process), signing (pki/), what is applied to the cluster (manifests/).
+ * (host/process), signing (pki/), what is applied to the cluster (manifests/).
  * Spec: Kubernetes v1.37 command line references.
  */
 import type { Component } from '../../shared/component/component.ts';
 import { adminKubeconfig, runPaths, type Paths } from '../../shared/paths.ts';
-import type { Supervisor } from '../../shared/process/process.ts';
+import type { Supervisor } from '../../host/process/process.ts';
 import type { Pki } from '../pki/pki.ts';
 import { openAccount, type Account, type ProgramName } from './account.ts';
 import { openAuthorization, type Authorization } from './authorization.ts';
@@ -15,7 +15,7 @@ import type { RevokedIdentity } from '../identity/identity.ts';
 import { apiserverComponent } from './apiserver.ts';
 import { keepLeaves, kubeconfigPath, writeAdminKubeconfig, writeProgramKubeconfig } from './certificates.ts';
 import { controllerManagerComponent } from './controller-manager.ts';
-import { createKubeClient, type KubeClient } from './kube-client.ts';
+import { createKubeClient, readCredentials, type KubeClient } from '../../kube/kube.ts';
 import { schedulerComponent } from './scheduler.ts';
 import { apiserverNames } from './serving-names.ts';
 
@@ -50,7 +50,7 @@ export interface ControlPlaneOptions {
   readonly localUrl: string;
   /** What the programs reach without a proxy, as `NO_PROXY` has it. */
   readonly direct: readonly string[];
-  /** Of kagent's own door on this host, which is asked about revoked identities. */
+  /** Of kagent's own API on this host, which is asked about revoked identities. */
   readonly supervisorUrl: string;
   /** Ports of the controller manager and scheduler on loopback; Kubernetes' own unless said. */
   readonly localPorts?: LocalPorts;
@@ -147,7 +147,15 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     'kube-controller-manager': kubeconfigOf('kube-controller-manager'),
     'kube-scheduler': kubeconfigOf('kube-scheduler'),
   };
-  const kube = createKubeClient({ url: localUrl, caPem: pki.serverCa.caPem, leaf: leaves.kagent });
+  const kube = createKubeClient({
+    url: localUrl,
+    credentials: () =>
+      readCredentials({
+        caPath: pki.serverCa.certFile,
+        certPath: leaves.kagent.certFile,
+        keyPath: leaves.kagent.keyFile,
+      }),
+  });
   const etcdServers = options.etcdServers ?? `unix://${runPaths.datastoreSocket}`;
   const ports = options.localPorts ?? { controllerManager: 10257, scheduler: 10259 };
   const authorization = openAuthorization({
@@ -179,11 +187,8 @@ export interface ProgramOptions extends ControlPlaneOptions {
   readonly authorization: Authorization;
 }
 
-export { createKubeClient, KubeError, type KubeClient, type KubeObject, type WatchEvent } from './kube-client.ts';
-export { kubeEvent, uniqueName, wholeSeconds, type EventFacts } from './event.ts';
 export { kubeletClientUser } from './certificates.ts';
 export { labelOwnNode } from './own-node.ts';
-export { untilStopped } from './until-stopped.ts';
 export { auditDir } from './hardening.ts';
 export { revokedPath } from './authorization.ts';
 export { apiserverNames } from './serving-names.ts';

@@ -2,8 +2,8 @@ import type { Component } from '../../shared/component/component.ts';
 import { conditionTracker } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
-import type { KubeClient } from './kube-client.ts';
-import { untilStopped } from './until-stopped.ts';
+import type { KubeClient } from '../../kube/kube.ts';
+import { untilStopped } from '../../shared/until-stopped.ts';
 
 const label = 'node-role.kubernetes.io/control-plane';
 

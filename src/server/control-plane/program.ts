@@ -8,7 +8,7 @@ import {
 } from '../../shared/arguments/arguments.ts';
 import type { Component } from '../../shared/component/component.ts';
 import { listeningAt } from '../../shared/listen/listen.ts';
-import { childEnvironment, processComponent, type ProcessSpec, type Supervisor } from '../../shared/process/process.ts';
+import { childEnvironment, processComponent, type ProcessSpec, type Supervisor } from '../../host/process/process.ts';
 import type { Account } from './account.ts';
 import { answers, answersOk, type Question } from './readiness.ts';
 

@@ -18,7 +18,7 @@ import type { JoinToken, TokenStore } from './tokens.ts';
 import { checkVersionSkew } from './version-skew.ts';
 import type { WrongTokens } from './wrong-tokens.ts';
 
-export interface JoinDoorOptions {
+export interface JoinServiceOptions {
   readonly pki: Pick<Pki, 'serverCa' | 'clientCa' | 'kubeletCa'>;
   readonly tokens: Pick<TokenStore, 'find'>;
   readonly identities: Pick<NodeIdentities, 'names' | 'addresses'>;
@@ -33,14 +33,14 @@ export interface JoinDoorOptions {
   readonly clock?: Clock;
 }
 
-export interface JoinDoor {
+export interface JoinService {
   /**
    * @throws {TooManyAttemptsError} @throws {TokenWrongError} @throws {TokenExpiredError} @throws {TokenRoleError}
    * @throws {TokenNodeError} @throws {NodeNameInvalidError} @throws {CsrInvalidError} @throws {VersionSkewError}
    * @throws {NodeNotJoinedError} and what identity/ throws for a name or an address that is not the joiner's
    */
   join(request: JoinRequest, from: Joiner): Promise<JoinResponse>;
-  /** As above, without a request: for doors that only want to know whether the joiner may go on. */
+  /** As above, without a request: for services that only want to know whether the joiner may go on. */
   authenticate(from: Joiner): Promise<void>;
 }
 
@@ -52,7 +52,7 @@ export type Joiner = {
   readonly reachedAt?: string | undefined;
 } & ({ readonly secret: Secret } | Peer);
 
-export function createJoinDoor(options: JoinDoorOptions): JoinDoor {
+export function createJoinService(options: JoinServiceOptions): JoinService {
   const { pki, identities, settings, servers, version, kubernetesVersion, log } = options;
   const { names, addresses } = identities;
   const tokenOf = tokenCheck(options);
@@ -115,7 +115,7 @@ function shownOf({ internalIps, externalIps }: DecidedAddresses, { address }: Jo
 }
 
 /** The token somebody shows, if it is good. Who guesses is slowed down, and people hear of it. */
-function tokenCheck(options: JoinDoorOptions) {
+function tokenCheck(options: JoinServiceOptions) {
   const { tokens, wrongTokens, events, log, clock = systemClock } = options;
   return async ({ secret, address }: { readonly secret: Secret; readonly address: string }): Promise<JoinToken> => {
     const { found: token, waitSeconds } = await wrongTokens.attempt(address, () => tokens.find(secret));

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { KubeError, type KubeClient } from '../control-plane/control-plane.ts';
+import { type KubeClient, KubeError } from '../../kube/kube.ts';
 import { createDiscovery } from './discovery.ts';
 import { ManifestRefusedError, UnknownKindError } from './errors.ts';
 import type { Located, Manifest } from './parse.ts';

@@ -1,4 +1,4 @@
-import { KubeError, type KubeClient } from '../control-plane/control-plane.ts';
+import { type KubeClient, KubeError } from '../../kube/kube.ts';
 import { UnknownKindError } from './errors.ts';
 
 /** Where objects of a kind are reached. */

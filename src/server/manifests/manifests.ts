@@ -16,7 +16,7 @@ import type { EventLog } from '../../shared/events/events.ts';
 import { makeFolderIfPossible, writeFileIfChanged } from '../../shared/files/files.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
 import type { Log } from '../../shared/log/log.ts';
-import type { KubeClient } from '../control-plane/control-plane.ts';
+import type { KubeClient } from '../../kube/kube.ts';
 import { createAnnouncer } from './announce.ts';
 import { createApplier } from './apply.ts';
 import { ManifestFolder, type Timing } from './folder.ts';

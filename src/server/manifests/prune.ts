@@ -1,6 +1,6 @@
 import type { Clock } from '../../shared/clock.ts';
 import { messageOf } from '../../shared/errors.ts';
-import { KubeError, type KubeClient } from '../control-plane/control-plane.ts';
+import { type KubeClient, KubeError } from '../../kube/kube.ts';
 import type { Announcer } from './announce.ts';
 import type { AppliedObject } from './apply.ts';
 import { PruneError } from './errors.ts';

@@ -2,7 +2,7 @@ import { messageOf } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { Hello } from '../../shared/protocol/channel.ts';
 import type { DecidedAddresses, NodeIdentities } from '../identity/identity.ts';
-import type { KubeClient } from '../control-plane/control-plane.ts';
+import type { KubeClient } from '../../kube/kube.ts';
 import type { Announcer } from './announcer.ts';
 import type { NodeDirectory } from './directory.ts';
 

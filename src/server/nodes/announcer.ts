@@ -2,16 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../shared/clock.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { Rate } from '../../shared/rate/rate.ts';
-import {
-  kubeEvent,
-  KubeError,
-  uniqueName,
-  wholeSeconds,
-  type EventFacts,
-  type KubeClient,
-} from '../control-plane/control-plane.ts';
 import type { NodeCondition } from './conditions.ts';
 import type { NodeDirectory } from './directory.ts';
+import { type KubeClient, KubeError, type EventFacts, kubeEvent, uniqueName, wholeSeconds } from '../../kube/kube.ts';
 
 /** What people see of it with kubectl: conditions of the Node, and events. */
 export interface Announcer {
@@ -30,7 +23,7 @@ const retryMs = 2000;
 /** The same sentence is not told again within this time. */
 const repeatMs = 60_000;
 const toldKept = 1000;
-/** A node whose state changes with each of its beats is written down once in so long: the first change at once. */
+/** A node whose state changes with each of its heartbeats is written down once in so long: the first change at once. */
 const writeEveryMs = 1000;
 /** Events of one node: some at once, then one in ten seconds. More than that nobody reads, and the datastore keeps them all. */
 const eventRate = { burst: 25, perSecond: 0.1 };

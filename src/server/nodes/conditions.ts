@@ -1,4 +1,4 @@
-import type { Beat } from '../../shared/protocol/channel.ts';
+import type { Heartbeat } from '../../shared/protocol/channel.ts';
 
 /** What kagent says about a node beside the kubelet's own conditions. */
 export interface NodeCondition {
@@ -18,12 +18,16 @@ const clockToleranceMs = 2000;
 const maxMessageChars = 4096;
 
 /** A node that speaks. */
-export function conditionsOf(beat: Beat, nowMs: number, podNetwork?: NodeCondition): readonly NodeCondition[] {
+export function conditionsOf(
+  heartbeat: Heartbeat,
+  nowMs: number,
+  podNetwork?: NodeCondition,
+): readonly NodeCondition[] {
   return [
     { type: 'kagent.sh/Connected', status: 'True', reason: 'BeatsArrive', message: 'logs and exec reach this node' },
-    childrenHealthy(beat),
-    clockSynced(beat),
-    certificatesValid(beat, nowMs),
+    childrenHealthy(heartbeat),
+    clockSynced(heartbeat),
+    certificatesValid(heartbeat, nowMs),
     ...(podNetwork === undefined ? [] : [podNetwork]),
   ];
 }
@@ -41,16 +45,16 @@ export function conditionsOfSilence(message: string, types: readonly string[] = 
 }
 
 /** The components that are not as they should be, by name. */
-export function componentsDown({ children, notReady }: Beat): readonly string[] {
+export function componentsDown({ children, notReady }: Heartbeat): readonly string[] {
   return (notReady ?? children.filter(isDown)).map(({ name }) => name);
 }
 
 /** One that starts for the first time is on its way. */
-export function isDown({ state, restarts }: Beat['children'][number]): boolean {
+export function isDown({ state, restarts }: Heartbeat['children'][number]): boolean {
   return state !== 'ready' && !(state === 'starting' && restarts === 0);
 }
 
-function childrenHealthy({ children, notReady }: Beat): NodeCondition {
+function childrenHealthy({ children, notReady }: Heartbeat): NodeCondition {
   const type = 'kagent.sh/ChildrenHealthy';
   const well = { type, status: 'True', reason: 'AllReady', message: 'every component runs' } as const;
   if (notReady !== undefined) {
@@ -68,7 +72,7 @@ function childrenHealthy({ children, notReady }: Beat): NodeCondition {
   return { type, status: 'False', reason: 'ComponentDown', message: parts.join('; ').slice(0, maxMessageChars) };
 }
 
-function clockSynced({ clockSkewMs }: Beat): NodeCondition {
+function clockSynced({ clockSkewMs }: Heartbeat): NodeCondition {
   const type = 'kagent.sh/ClockSynced';
   if (clockSkewMs === undefined) return { type, status: 'Unknown', reason: 'NotMeasured', message: '' };
   if (Math.abs(clockSkewMs) <= clockToleranceMs) {
@@ -84,7 +88,7 @@ function clockSynced({ clockSkewMs }: Beat): NodeCondition {
   return { type, status: 'False', reason: 'Skewed', message };
 }
 
-function certificatesValid({ certificates }: Beat, nowMs: number): NodeCondition {
+function certificatesValid({ certificates }: Heartbeat, nowMs: number): NodeCondition {
   const type = 'kagent.sh/CertificatesValid';
   const expired = certificates.filter(({ notAfter }) => Date.parse(notAfter) <= nowMs);
   if (expired.length > 0) {

@@ -1,4 +1,4 @@
-import type { KubeClient, KubeObject } from '../control-plane/control-plane.ts';
+import type { KubeClient, KubeObject } from '../../kube/kube.ts';
 
 /** A Node of the API, as far as kagent looks at it. */
 export interface NodeObject extends KubeObject {
@@ -52,12 +52,11 @@ export class NodeDirectory {
     }
     for (const gone of before) this.#remove(gone);
     onListed();
-    for await (const event of kube.watch(`/api/v1/nodes?resourceVersion=${metadata.resourceVersion}`, signal)) {
+    const changes = kube.watch<NodeObject>(`/api/v1/nodes?resourceVersion=${metadata.resourceVersion}`, signal);
+    for await (const event of changes) {
       const { name } = event.object.metadata;
       if (event.type === 'DELETED') this.#remove(name);
-      else if (event.type !== 'BOOKMARK') {
-        this.#set(event.object);
-      }
+      else if (event.type !== 'BOOKMARK') this.#set(event.object);
     }
   }
 

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../shared/log/log.ts';
 import type { Hello } from '../../shared/protocol/channel.ts';
 import { stoppedRunAnnotation, type DrainRequest, type DrainResponse } from '../../shared/protocol/drain.ts';
-import { KubeError, type KubeClient, type KubeObject } from '../control-plane/control-plane.ts';
+import { type KubeClient, KubeError, type KubeObject } from '../../kube/kube.ts';
 import type { NodeDirectory, NodeObject } from './directory.ts';
 
 interface Pod extends KubeObject {

@@ -1,5 +1,5 @@
 import { rfc3339, type Clock } from '../../shared/clock.ts';
-import type { Beat } from '../../shared/protocol/channel.ts';
+import type { Heartbeat } from '../../shared/protocol/channel.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
 import { HistoryEntry } from '../../shared/protocol/local.ts';
 
@@ -7,7 +7,7 @@ const slotMs = 15 * 60 * 1000;
 const keptMs = 24 * 60 * 60 * 1000;
 
 /** The last day of each node, under `/kagent/nodes/<name>/history/<time>`: one write a quarter of an hour. */
-export class BeatHistory {
+export class HeartbeatHistory {
   readonly #store: KeyValue;
   readonly #clock: Clock;
   readonly #current = new Map<string, HistoryEntry>();
@@ -21,15 +21,15 @@ export class BeatHistory {
     await this.#add(nodeName, { connections: 1 });
   }
 
-  async beat(nodeName: string, beat: Beat, restarts: number): Promise<void> {
+  async heartbeat(nodeName: string, heartbeat: Heartbeat, restarts: number): Promise<void> {
     await this.#add(nodeName, {
       beats: 1,
       restarts,
-      maxSkewMs: Math.abs(beat.clockSkewMs ?? 0),
-      maxRoundTripMs: beat.roundTripMs ?? 0,
-      maxLoad1: beat.load1,
-      minMemoryBytes: beat.memory.availableBytes,
-      minDiskBytes: beat.disk.freeBytes,
+      maxSkewMs: Math.abs(heartbeat.clockSkewMs ?? 0),
+      maxRoundTripMs: heartbeat.roundTripMs ?? 0,
+      maxLoad1: heartbeat.load1,
+      minMemoryBytes: heartbeat.memory.availableBytes,
+      minDiskBytes: heartbeat.disk.freeBytes,
     });
   }
 

@@ -1,10 +1,10 @@
 /**
  * @module
- * The nodes that have joined: who is connected, what their last beat said, what people are told of it.
+ * The nodes that have joined: who is connected, what their last heartbeat said, what people are told of it.
  * Knows: sessions and their generations, Node conditions, events, a day of history.
  * Leaves to others: websockets (api/), streams (tunnel/), who may join (join/), pods (Kubernetes).
  *
- *   connect ─hello─▶ session n ─beat─▶ conditions, history ─silence or close─▶ Connected=False after a grace time
+ *   connect ─hello─▶ session n ─heartbeat─▶ conditions, history ─silence or close─▶ Connected=False after a grace time
  */
 import { rfc3339, systemClock, type Clock } from '../../shared/clock.ts';
 import type { Component } from '../../shared/component/component.ts';
@@ -12,18 +12,24 @@ import { conditionTracker } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { closeCodes, silenceMs, type Beat, type Hello, type ServerAddress } from '../../shared/protocol/channel.ts';
+import {
+  closeCodes,
+  silenceMs,
+  type Heartbeat,
+  type Hello,
+  type ServerAddress,
+} from '../../shared/protocol/channel.ts';
 import type { DrainRequest, DrainResponse } from '../../shared/protocol/drain.ts';
 import type { HistoryEntry } from '../../shared/protocol/local.ts';
 import type { NameAttempt, NodeIdentities, Peer } from '../identity/identity.ts';
-import { untilStopped, type KubeClient } from '../control-plane/control-plane.ts';
+import { untilStopped } from '../../shared/until-stopped.ts';
 import { keepAddresses } from './addresses.ts';
 import { createAnnouncer } from './announcer.ts';
 import { conditionsOf, conditionsOfSilence } from './conditions.ts';
 import { drainNode, reopenStarted } from './drain.ts';
 import { NodeIsServerError, NodeStillReadyError, NodeUnknownError } from './errors.ts';
 import { NodeDirectory, type NodeObject } from './directory.ts';
-import { BeatHistory } from './history.ts';
+import { HeartbeatHistory } from './history.ts';
 import { LastConnections } from './last-connections.ts';
 import { NameClaims } from './name-claims.ts';
 import { createPodNetwork } from './pod-network.ts';
@@ -116,13 +122,13 @@ export function createNodes(options: NodesOptions): Nodes {
     exhausted: () => (podRanges === undefined ? undefined : exhaustedRanges(podRanges, directory.all())),
     ownNode,
     onChange(name) {
-      const beat = sessions.get(name)?.beat;
-      if (beat !== undefined) tell(name, beat);
+      const heartbeat = sessions.get(name)?.heartbeat;
+      if (heartbeat !== undefined) tell(name, heartbeat);
     },
     clock,
     log,
   });
-  const history = new BeatHistory(store, clock);
+  const history = new HeartbeatHistory(store, clock);
   const connections = new LastConnections(store, clock);
   const nameClaims = new NameClaims(clock);
   let startedAtMs = clock.now();
@@ -133,17 +139,17 @@ export function createNodes(options: NodesOptions): Nodes {
     done.catch((error: unknown) => log.debug('node history not written', { error }));
   };
 
-  const tell = (nodeName: string, beat: Beat): void => {
+  const tell = (nodeName: string, heartbeat: Heartbeat): void => {
     announcer.setConditions(nodeName, [
-      ...conditionsOf(beat, clock.now(), podNetwork.conditionOf(nodeName)),
+      ...conditionsOf(heartbeat, clock.now(), podNetwork.conditionOf(nodeName)),
       ...nameClaims.conditionOf(nodeName),
     ]);
   };
 
-  const onBeat = (nodeName: string, before: Beat | undefined, beat: Beat): void => {
+  const onHeartbeat = (nodeName: string, before: Heartbeat | undefined, heartbeat: Heartbeat): void => {
     lastSeenMs.set(nodeName, clock.now());
-    tell(nodeName, beat);
-    const restarted = beat.children.flatMap((child) => {
+    tell(nodeName, heartbeat);
+    const restarted = heartbeat.children.flatMap((child) => {
       const known = before?.children.find((one) => one.name === child.name);
       return known !== undefined && child.restarts > known.restarts ? [child] : [];
     });
@@ -155,7 +161,7 @@ export function createNodes(options: NodesOptions): Nodes {
         message: `${name} was started again${why}`,
       });
     }
-    record(history.beat(nodeName, beat, restarted.length));
+    record(history.heartbeat(nodeName, heartbeat, restarted.length));
   };
 
   /** Nodes that nobody has heard of for a while; looked for now and then, so that a restart of the server finds them too. */
@@ -176,7 +182,7 @@ export function createNodes(options: NodesOptions): Nodes {
   /** A session may outlive its machine for some seconds. */
   const live = () => [...sessions.values()].filter(({ heardAtMs }) => clock.now() - heardAtMs <= silenceMs / 2);
 
-  const turnAway = (link: NodeLink, nodeName: string, hello: Hello): boolean => {
+  const rejectDuplicate = (link: NodeLink, nodeName: string, hello: Hello): boolean => {
     const known = sessions.get(nodeName);
     if (known === undefined || known.hello.machineId === hello.machineId) return false;
     if (clock.now() - known.heardAtMs > silenceMs / 2) return false; // the other one is gone
@@ -222,7 +228,7 @@ export function createNodes(options: NodesOptions): Nodes {
         link.close(closeCodes.notJoined, 'this node is not part of the cluster');
         return undefined;
       }
-      if (turnAway(link, nodeName, hello)) return undefined;
+      if (rejectDuplicate(link, nodeName, hello)) return undefined;
       const addressProblem = await addresses.settle(nodeName, hello, link.seenAs ?? '');
       const generation = await connections.next(nodeName);
       const older = sessions.get(nodeName);
@@ -233,8 +239,8 @@ export function createNodes(options: NodesOptions): Nodes {
         generation,
         addressProblem,
         clock,
-        beatBefore: older?.beat,
-        onBeat: (beat, before) => onBeat(nodeName, before, beat),
+        heartbeatBefore: older?.heartbeat,
+        onHeartbeat: (heartbeat, before) => onHeartbeat(nodeName, before, heartbeat),
         onOpenFailed: options.onOpenFailed,
         onEnded() {
           if (sessions.get(nodeName) !== session) return; // a newer one has taken its place
@@ -267,7 +273,7 @@ export function createNodes(options: NodesOptions): Nodes {
       const message = nameClaims.add(attempt);
       announcer.event(nodeName, { type: 'Warning', reason: 'NameClaimed', message });
       const session = sessions.get(nodeName);
-      if (session?.beat !== undefined) tell(nodeName, session.beat);
+      if (session?.heartbeat !== undefined) tell(nodeName, session.heartbeat);
       if (refusal === undefined) session?.close(closeCodes.notJoined, 'another machine has the name of this node now');
     },
     addressMoved({ address, from, to }) {
@@ -337,3 +343,4 @@ export {
   NodeStillReadyError,
   NodeUnknownError,
 } from './errors.ts';
+import type { KubeClient } from '../../kube/kube.ts';

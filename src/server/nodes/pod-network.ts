@@ -75,9 +75,9 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
   /** Not while flannel starts or is down, which has a condition of its own. */
   const probed = () =>
     sessions().filter(
-      ({ hello, beat }) =>
+      ({ hello, heartbeat }) =>
         hello.probesPods === true &&
-        beat?.children.some(({ name, state }) => name === 'flanneld' && state === 'ready') === true,
+        heartbeat?.children.some(({ name, state }) => name === 'flanneld' && state === 'ready') === true,
     );
 
   const targetsOf = ({ session, round, failures }: Known): readonly PodProbeTarget[] => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../shared/clock.ts';
-import type { Beat, Command, FromAgent, FromServer, Hello } from '../../shared/protocol/channel.ts';
+import type { Heartbeat, Command, FromAgent, FromServer, Hello } from '../../shared/protocol/channel.ts';
 import { closeCodes, silenceMs } from '../../shared/protocol/channel.ts';
 import { NodeCommandError, NodeNotConnectedError } from './errors.ts';
 
@@ -24,8 +24,8 @@ export interface SessionOptions {
   readonly addressProblem: string | undefined;
   readonly clock: Clock;
   /** The last one of the connection before. */
-  readonly beatBefore: Beat | undefined;
-  readonly onBeat: (beat: Beat, before: Beat | undefined) => void;
+  readonly heartbeatBefore: Heartbeat | undefined;
+  readonly onHeartbeat: (heartbeat: Heartbeat, before: Heartbeat | undefined) => void;
   readonly onOpenFailed: (id: string, reason: string) => void;
   /** Once, however it ends. */
   readonly onEnded: () => void;
@@ -49,7 +49,7 @@ export class NodeSession {
   readonly reachedAt: string | undefined;
   /** Why the node does not have the address it says it has. */
   readonly addressProblem: string | undefined;
-  beat: Beat | undefined;
+  heartbeat: Heartbeat | undefined;
   heardAtMs: number;
   readonly #options: SessionOptions;
   readonly #commands = new Map<string, (result: CommandResult) => void>();
@@ -65,7 +65,7 @@ export class NodeSession {
     this.generation = options.generation;
     this.sinceMs = options.clock.now();
     this.heardAtMs = options.clock.now();
-    this.#silence = setTimeout(() => this.close(closeCodes.silent, 'no beat came in time'), silenceMs).unref();
+    this.#silence = setTimeout(() => this.close(closeCodes.silent, 'no heartbeat came in time'), silenceMs).unref();
   }
 
   handle(message: FromAgent): void {
@@ -76,8 +76,8 @@ export class NodeSession {
         return; // once is enough
       case 'beat':
         this.send({ type: 'ack', seq: message.seq, nowMs: this.heardAtMs });
-        this.#options.onBeat(message, this.beat ?? this.#options.beatBefore);
-        this.beat = message;
+        this.#options.onHeartbeat(message, this.heartbeat ?? this.#options.heartbeatBefore);
+        this.heartbeat = message;
         return;
       case 'result':
         this.#commands.get(message.id)?.(message);

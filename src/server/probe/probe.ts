@@ -3,10 +3,10 @@
  * The server's end of `kagent doctor --from`: sends some UDP packets back to the box that asks, and counts those that come
  * from it.
  * Knows: how many, and for how long. Nobody is flooded: packets go to the asker's own address, which a TLS connection
- * has proven, some hundred and sixty at a time. Leaves to others: who may ask (api/, join/), the packets (shared/probe).
+ * has proven, some hundred and sixty at a time. Leaves to others: who may ask (api/, join/), the packets (host/probe).
  */
 import { rfc3339, systemClock, type Clock } from '../../shared/clock.ts';
-import { localTunnel, mtuOf, openProbeSocket, probeSizes, type ProbeSocket } from '../../shared/probe/probe.ts';
+import { localTunnel, mtuOf, openProbeSocket, probeSizes, type ProbeSocket } from '../../host/probe/probe.ts';
 import type { ServerAddress } from '../../shared/protocol/channel.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import type { ProbeOpened, ProbeRequest, ProbeSeen } from '../../shared/protocol/probe.ts';

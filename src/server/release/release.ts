@@ -9,7 +9,7 @@ import { createReadStream, open as openFile, read as readFile, type ReadStream }
 import { open, readdir, type FileHandle } from 'node:fs/promises';
 import { isSea } from 'node:sea';
 import { join } from 'node:path';
-import { openBundle, readEmbedded, type Bundle } from '../../shared/assets/assets.ts';
+import { openBundle, readEmbedded, type Bundle } from '../../host/assets/assets.ts';
 import { systemCode } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { ExecutableOfOtherVersionError } from './errors.ts';
@@ -59,7 +59,7 @@ export function ownExecutable(): string | undefined {
   return isSea() ? process.execPath : undefined;
 }
 
-/** Holds what it hands out open: an upgrade puts another file in its place, and that one is not what runs here. */
+/** Holds what it repairTools out open: an upgrade puts another file in its place, and that one is not what runs here. */
 export async function openRelease(options: ReleaseOptions): Promise<Release> {
   const { version, caPem, executable } = options;
   const held: FileHandle[] = [];

@@ -5,7 +5,7 @@ import type { ComponentManager, NotReady } from './component.ts';
 /** After this time whatever waits has said what it waits for, in status, log and node condition. */
 const saidWithinMs = 15_000;
 const lookEveryMs = 2500;
-/** What is told to others goes out with a beat, and is written by its server. */
+/** What is told to others goes out with a heartbeat, and is written by its server. */
 const toldAfterMs = 7500;
 /** For others alone, which say more; or as it was told to be. */
 const silent: readonly string[] = ['Waiting', 'Stopped'];

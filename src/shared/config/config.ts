@@ -113,7 +113,7 @@ function partsOf(text: string): readonly string[] {
 }
 
 export * as kinds from './types.ts';
-export { everySetting, foreignSettingsOf, settingsOf, type ForeignSetting, type Setting } from './setting.ts';
+export { everySetting, foreignSettingsOf, settingsOf, type UnsupportedSetting, type Setting } from './setting.ts';
 export { fileSource, saidInFiles } from './file.ts';
 export { parseYaml, readConfigText, type YamlFile } from './yaml.ts';
 export { ForeignSettingError, InvalidSettingError, nearest, UnknownKeyError, UnreadableConfigError } from './errors.ts';

@@ -18,7 +18,7 @@ export interface Setting {
 }
 
 /** A setting of k3s that is refused, unless it asks for what is the case anyway. */
-export interface ForeignSetting extends Setting {
+export interface UnsupportedSetting extends Setting {
   readonly accepts: readonly string[];
 }
 
@@ -28,7 +28,7 @@ export function settingsOf(schema: z.ZodObject): readonly Setting[] {
 }
 
 /** What k3s has and kagent has not; the description says what to do instead. */
-export function foreignSettingsOf(schema: z.ZodObject): readonly ForeignSetting[] {
+export function foreignSettingsOf(schema: z.ZodObject): readonly UnsupportedSetting[] {
   return everySetting(schema).filter(isForeign);
 }
 
@@ -60,12 +60,12 @@ interface Definition {
   readonly entries?: Readonly<Record<string, string>>;
 }
 
-function acceptsOf(type: z.ZodType): Partial<Pick<ForeignSetting, 'accepts'>> {
+function acceptsOf(type: z.ZodType): Partial<Pick<UnsupportedSetting, 'accepts'>> {
   const accepts = type.meta()?.['accepts'] as readonly string[] | undefined;
   return accepts === undefined ? {} : { accepts };
 }
 
-function isForeign(setting: Setting): setting is ForeignSetting {
+function isForeign(setting: Setting): setting is UnsupportedSetting {
   return 'accepts' in setting;
 }
 

@@ -53,7 +53,7 @@ export const componentArgs = z
  * A setting that k3s has and kagent has not: whoever says it is told why, and what to do instead.
  * @param accepts values that ask for what is the case anyway; so do `false` and an empty text
  */
-export const notHere = (why: string, accepts: readonly string[] = []) =>
+export const unsupported = (why: string, accepts: readonly string[] = []) =>
   z.undefined().optional().describe(why).meta({ accepts });
 /** @see Kubernetes "Labels and Selectors", Syntax and character set */
 const labelWord = '[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?';

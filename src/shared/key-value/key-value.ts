@@ -1,7 +1,7 @@
 /**
  * @module
  * What kagent's rooms keep in the datastore under `/kagent/`: small texts.
- * Knows: the shape alone. Leaves to others: where it is (server/etcd gives a KeyClient).
+ * Knows: the shape alone. Leaves to others: where it is (datastore/etcd gives a KeyClient).
  */
 export interface KeyValue {
   get(key: string): Promise<string | undefined>;

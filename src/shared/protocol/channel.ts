@@ -2,7 +2,7 @@
  * @module
  * What an agent and a server say over the websocket at `/v1/connect`: JSON texts, one message each.
  *
- *   agent ──hello──▶ server ──welcome──▶ agent, then beats and acks; commands and their results; streams to open
+ *   agent ──hello──▶ server ──welcome──▶ agent, then heartbeats and acks; commands and their results; streams to open
  *
  * The agent is known by its kubelet's client certificate. Messages are open objects, and a message of an unknown type is
  * passed over, so that neighbouring versions understand each other. Streams (logs, exec) are connections of their own at
@@ -16,10 +16,10 @@ export const channelProtocol = 'kagent.v1';
 export const tunnelPathPrefix = '/v1/tunnel/';
 export const tunnelProtocol = 'kagent-tunnel';
 
-/** Between two beats of an agent at rest; a change is told at once. */
-export const beatEveryMs = 5000;
+/** Between two heartbeats of an agent at rest; a change is told at once. */
+export const heartbeatEveryMs = 5000;
 /** A side that has heard nothing for so long takes the connection for dead. */
-export const silenceMs = 3 * beatEveryMs;
+export const silenceMs = 3 * heartbeatEveryMs;
 /** Everything but a log is a few KiB. */
 export const maxMessageBytes = 4 * 1024 * 1024;
 
@@ -78,7 +78,7 @@ const Child = z.object({
 /** A component of kagent on that node that is not ready: what it waits for, since when. */
 const NotReady = z.object({ name: word(), reason: word(), message: sentence(), since: word() });
 
-export const Beat = z.object({
+export const Heartbeat = z.object({
   type: z.literal('beat'),
   seq: z.int(),
   children: z.array(Child).max(64),
@@ -93,10 +93,10 @@ export const Beat = z.object({
   certificates: z.array(z.object({ name: word(), notBefore: word(), notAfter: word() })).max(64),
   /** The node's clock minus the server's; absent until it was measured. */
   clockSkewMs: z.number().optional(),
-  /** From a beat to its ack. */
+  /** From a heartbeat to its ack. */
   roundTripMs: z.number().optional(),
 });
-export type Beat = Readonly<z.infer<typeof Beat>>;
+export type Heartbeat = Readonly<z.infer<typeof Heartbeat>>;
 
 const Result = z.object({
   type: z.literal('result'),
@@ -107,7 +107,7 @@ const Result = z.object({
 });
 const OpenFailed = z.object({ type: z.literal('open-failed'), id: word(), reason: sentence(maxReasonChars) });
 
-export const FromAgent = z.discriminatedUnion('type', [Hello, Beat, Result, OpenFailed]);
+export const FromAgent = z.discriminatedUnion('type', [Hello, Heartbeat, Result, OpenFailed]);
 export type FromAgent = Readonly<z.infer<typeof FromAgent>>;
 
 const ProbeTarget = z.object({

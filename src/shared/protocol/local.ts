@@ -5,7 +5,7 @@
  */
 import * as z from 'zod';
 import { isNodeName, nodeNameRule } from '../node-name.ts';
-import { Beat, Facts } from './channel.ts';
+import { Heartbeat, Facts } from './channel.ts';
 import { pem, sentence, word } from './text.ts';
 
 export const Token = z.object({
@@ -80,7 +80,7 @@ export type NodeSummary = z.infer<typeof NodeSummary>;
 export const NodeList = z.object({ nodes: z.array(NodeSummary) });
 export type NodeList = z.infer<typeof NodeList>;
 
-/** A quarter of an hour of one node's beats: the worst of each figure. */
+/** A quarter of an hour of one node's heartbeats: the worst of each figure. */
 export const HistoryEntry = z.object({
   from: z.string(), // RFC 3339
   beats: z.int(),
@@ -97,7 +97,7 @@ export type HistoryEntry = Readonly<z.infer<typeof HistoryEntry>>;
 export const NodeDetails = NodeSummary.extend({
   facts: Facts.optional(),
   machineId: z.string().optional(),
-  beat: Beat.optional(),
+  beat: Heartbeat.optional(),
   conditions: z.array(z.object({ type: z.string(), status: z.string(), reason: z.string(), message: z.string() })),
   history: z.array(HistoryEntry),
 });

@@ -1,5 +1,5 @@
 import * as z from 'zod';
 import { sentence, word } from './text.ts';
 
-/** What every door of a server answers with when it says no: the part of RFC 9457's problem that a person is shown. */
+/** What every service of a server answers with when it says no: the part of RFC 9457's problem that a person is shown. */
 export const Refusal = z.object({ code: word(), detail: sentence(4096) });

@@ -1,7 +1,7 @@
 /**
  * @module
  * The text of a join token: `K10<sha256 of the CA's PEM>::<role>:<secret>`, `K10…::<id6>.<secret16>`, or the secret alone.
- * Knows: the text forms. Leaves to others: which tokens exist (server/join), comparing the hash (agent/join).
+ * Knows: the text forms. Leaves to others: which tokens exist (server/join), comparing the hash (agent/membership).
  */
 import { isUtf8 } from 'node:buffer';
 import { randomInt } from 'node:crypto';

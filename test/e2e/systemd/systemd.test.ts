@@ -4,8 +4,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { mergeEnvironment } from '../../../src/shared/service/env-file.ts';
-import { unitText } from '../../../src/shared/service/systemd.ts';
+import { mergeEnvironment } from '../../../src/host/service/env-file.ts';
+import { unitText } from '../../../src/host/service/systemd.ts';
 import { createServiceBoxes, toJoin, type ServiceBox, type ServiceBoxes } from '../../helpers/service-boxes.ts';
 import { serviceWord } from '../../helpers/service-words.ts';
 import { eventually } from '../../helpers/wait.ts';
@@ -203,7 +203,7 @@ describe('an agent', () => {
   });
 });
 
-test('whatever a word has in it, systemd hands it to the program as it was, from ExecStart= and from an environment file', async () => {
+test('whatever a word has in it, systemd repairTools it to the program as it was, from ExecStart= and from an environment file', async () => {
   const samples = fc.sample(serviceWord, 60);
   await server.sh('mkdir -p /run/words');
   const folder = server.path('/run/words');

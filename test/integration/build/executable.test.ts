@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { segmentsOf } from '../../../scripts/build/elf.ts';
 import { addonFor, appendBundle, buildExecutable } from '../../../scripts/build/executable.ts';
 import { targetOf } from '../../../scripts/build/target.ts';
-import type { NeededBundle } from '../../../src/shared/assets/needed.ts';
+import type { NeededBundle } from '../../../src/host/assets/needed.ts';
 import { fakeBundle } from '../../helpers/bundle.ts';
 import { serveFile } from '../../helpers/file-server.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';

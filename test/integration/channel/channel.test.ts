@@ -3,7 +3,7 @@ import { Agent } from 'node:https';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { channelPath, channelProtocol, closeCodes, type FromServer } from '../../../src/shared/protocol/channel.ts';
-import { requestDrain, type NodeIdentity } from '../../../src/agent/join/join.ts';
+import { requestDrain, type NodeIdentity } from '../../../src/agent/membership/membership.ts';
 import { httpsRequest } from '../../../src/shared/https/https.ts';
 import { silentLog } from '../../../src/shared/log/log.ts';
 import { pathsOf } from '../../../src/shared/paths.ts';
@@ -41,9 +41,9 @@ test('a node that connects is seen by its beats, and its conditions are written 
   const server = await channelServer();
   server.kube.put(node('a'));
   await agentChannel(await server.identity('a'), server.url);
-  await eventually(() => server.nodes.session('a')?.beat?.clockSkewMs !== undefined, { what: 'a measured clock' });
+  await eventually(() => server.nodes.session('a')?.heartbeat?.clockSkewMs !== undefined, { what: 'a measured clock' });
   const view = server.nodes.all().find(({ name }) => name === 'a');
-  expect(view?.session?.beat?.children).toEqual(seen.children);
+  expect(view?.session?.heartbeat?.children).toEqual(seen.children);
   await eventually(() => server.kube.conditions('a').length === 5, { what: 'the conditions' });
   await eventually(() => server.kube.conditions('a').includes('kagent.sh/ClockSynced True WithinTolerance'));
   expect(server.kube.conditions('a')).toEqual(
@@ -59,7 +59,7 @@ test('a node that connects is seen by its beats, and its conditions are written 
 test('a Node that registers later, or loses its conditions, gets them then', async () => {
   const server = await channelServer();
   await agentChannel(await server.identity('a'), server.url);
-  await eventually(() => server.nodes.session('a')?.beat !== undefined, { what: 'a beat' });
+  await eventually(() => server.nodes.session('a')?.heartbeat !== undefined, { what: 'a heartbeat' });
   server.kube.put(node('a'));
   await eventually(() => server.kube.conditions('a').length === 5, { what: 'the conditions' });
   server.kube.put(node('a'));
@@ -76,10 +76,10 @@ test('a component that is down is told at once, and so is its return', async () 
   });
   await eventually(() => server.kube.conditions('a').includes('kagent.sh/ChildrenHealthy True AllReady'));
   state = { ...state, state: 'backing-off', lastExit: 'exit code 1' } as typeof state;
-  channel.beatNow();
+  channel.heartbeatNow();
   await eventually(() => server.kube.conditions('a').includes('kagent.sh/ChildrenHealthy False ComponentDown'));
   state = { ...state, state: 'ready', restarts: 1 };
-  channel.beatNow();
+  channel.heartbeatNow();
   await eventually(() => server.kube.conditions('a').includes('kagent.sh/ChildrenHealthy True AllReady'));
   expect(server.kube.events.map(({ reason, message }) => `${reason}: ${message}`)).toEqual([
     'ComponentDown: kubelet is backing-off (exit code 1)',
@@ -247,7 +247,7 @@ test('a node that was drained to stop is open again when another run says hello,
   server.kube.put(node('a'));
   await requestDrain(paths, { run: 'one', timeoutMs: 1000 });
   const first = await agentChannel(identity, server.url, { hello: () => ({ ...hello, run: 'one' }) });
-  await eventually(() => server.nodes.session('a')?.beat !== undefined, { what: 'a beat' });
+  await eventually(() => server.nodes.session('a')?.heartbeat !== undefined, { what: 'a heartbeat' });
   expect(server.kube.node('a')?.spec?.unschedulable).toBe(true);
   await first.stop();
   await agentChannel(identity, server.url, { hello: () => ({ ...hello, run: 'two' }) });
@@ -271,7 +271,7 @@ test('somebody who wants a node’s name is told of on the Node; one who gets it
   await agentChannel(await server.identity('a'), server.url, {
     onNotJoined: () => Promise.resolve(void ended.push(1)),
   });
-  await eventually(() => server.nodes.session('a')?.beat !== undefined, { what: 'a beat' });
+  await eventually(() => server.nodes.session('a')?.heartbeat !== undefined, { what: 'a heartbeat' });
   const claim = { nodeName: 'a', password: 'another', replace: true, address: '10.0.0.66' } as const;
   await expect(server.identities.names.claim({ ...claim, by: 'token' })).rejects.toThrow(/is connected/);
   await eventually(

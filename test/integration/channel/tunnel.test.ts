@@ -93,9 +93,9 @@ test('a stream that is full does not delay the beats', async () => {
   const server = await tunnel();
   const { socket } = await connectThrough(server, `127.0.0.1:${port}`);
   socket.resume();
-  const before = server.nodes.session('a')?.beat?.seq ?? 0;
-  await eventually(() => (server.nodes.session('a')?.beat?.seq ?? 0) > before, { what: 'a beat meanwhile' });
-  expect(server.nodes.session('a')?.beat?.roundTripMs ?? 1e6).toBeLessThan(1000);
+  const before = server.nodes.session('a')?.heartbeat?.seq ?? 0;
+  await eventually(() => (server.nodes.session('a')?.heartbeat?.seq ?? 0) > before, { what: 'a heartbeat meanwhile' });
+  expect(server.nodes.session('a')?.heartbeat?.roundTripMs ?? 1e6).toBeLessThan(1000);
 });
 
 test('a port that nobody listens on is said to be so', async () => {

@@ -17,9 +17,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { checkDatastore } from '../../../src/server/operations/operations.ts';
-import { decodeRecord } from '../../../src/server/store/store.ts';
-import type { LeaseId, Revision, Store } from '../../../src/server/store/store.ts';
+import { checkDatastore } from '../../../src/datastore/backup/backup.ts';
+import { decodeRecord } from '../../../src/datastore/store/store.ts';
+import type { LeaseId, Revision, Store } from '../../../src/datastore/store/store.ts';
 import { prefix, TestClient } from '../../helpers/etcd-client.ts';
 import { end } from '../../helpers/etcd-servers.ts';
 import { openTestStore, put, rangeOf, rangeQuery, txnOf } from '../../helpers/store.ts';

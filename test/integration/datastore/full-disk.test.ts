@@ -4,7 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { EtcdCallError } from '../../../src/server/etcd/errors.ts';
+import { EtcdCallError } from '../../../src/datastore/client/errors.ts';
 import { prefix, TestClient } from '../../helpers/etcd-client.ts';
 import { end } from '../../helpers/etcd-servers.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';

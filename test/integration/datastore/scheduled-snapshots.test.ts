@@ -1,10 +1,10 @@
 import { mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { SnapshotRecords } from '../../../src/server/operations/operations.ts';
-import { snapshotTimer } from '../../../src/server/snapshot-timer.ts';
-import type { SnapshotTimerOptions } from '../../../src/server/snapshot-timer.ts';
-import { verifySnapshot } from '../../../src/server/store/store.ts';
+import { SnapshotRecords } from '../../../src/datastore/backup/backup.ts';
+import { snapshotTimer } from '../../../src/datastore/backup/schedule.ts';
+import type { SnapshotTimerOptions } from '../../../src/datastore/backup/schedule.ts';
+import { verifySnapshot } from '../../../src/datastore/store/store.ts';
 import type { Component } from '../../../src/shared/component/component.ts';
 import { silentLog } from '../../../src/shared/log/log.ts';
 import { startKagent } from '../../helpers/etcd-servers.ts';

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { KagentError } from '../../../src/shared/errors.ts';
 import { DiskFaults, diskCalls } from '../../helpers/disk-faults/disk-faults.ts';
 import type { DiskCall, Fault, FaultKind } from '../../helpers/disk-faults/disk-faults.ts';
-import { NoSpaceError } from '../../../src/server/store/store.ts';
+import { NoSpaceError } from '../../../src/datastore/store/store.ts';
 import { operations, type Operation } from './operations.ts';
 
 export interface ChildSettings {

@@ -12,20 +12,20 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join as joinPath } from 'node:path';
-import { join as joinCluster } from '../../../src/agent/join/join.ts';
-import { removeTree } from '../../../src/agent/remove/tree.ts';
+import { join as joinCluster } from '../../../src/agent/membership/membership.ts';
+import { removeTree } from '../../../src/host/remove/tree.ts';
 import {
   checkDatastore,
   restoreDatastore,
   saveSnapshot,
   SnapshotRecords,
-} from '../../../src/server/operations/operations.ts';
+} from '../../../src/datastore/backup/backup.ts';
 import { openPki } from '../../../src/server/pki/pki.ts';
-import { decodeRecord, verifySnapshot } from '../../../src/server/store/store.ts';
-import type { Revision, Store } from '../../../src/server/store/store.ts';
-import { openBundle, unpack } from '../../../src/shared/assets/assets.ts';
+import { decodeRecord, verifySnapshot } from '../../../src/datastore/store/store.ts';
+import type { Revision, Store } from '../../../src/datastore/store/store.ts';
+import { openBundle, unpack } from '../../../src/host/assets/assets.ts';
 import { writeFileAtomicSync } from '../../../src/shared/files/files.ts';
-import { openJournal } from '../../../src/shared/journal/journal.ts';
+import { openUndoLog } from '../../../src/host/undo-log/undo-log.ts';
 import { silentLog } from '../../../src/shared/log/log.ts';
 import { pathsOf } from '../../../src/shared/paths.ts';
 import { Secret } from '../../../src/shared/secret.ts';
@@ -53,7 +53,7 @@ export async function operations(
   mkdirSync(work, { recursive: true });
   return [
     replacedFile,
-    journal,
+    undoLog,
     ...(await unpacking(work)),
     serverKeys,
     joining(server),
@@ -85,18 +85,18 @@ const old = 'old'.repeat(5000);
 const fresh = 'fresh'.repeat(5000);
 
 /** What is noted there is undone when kagent goes: a note that says it is there has to be. */
-const journal: Operation = {
+const undoLog: Operation = {
   name: 'notes of what was changed on the box',
   async prepare(dir) {
-    openJournal(joinPath(dir, 'journal')).record({ kind: 'file', path: '/etc/first' });
+    openUndoLog(joinPath(dir, 'undo-log')).record({ kind: 'file', path: '/etc/first' });
   },
   async run(dir) {
-    const opened = openJournal(joinPath(dir, 'journal'));
+    const opened = openUndoLog(joinPath(dir, 'undo-log'));
     opened.record({ kind: 'file', path: '/etc/second', before: 'x'.repeat(3000) });
     opened.keepOnly(opened.entries().filter(({ kind }) => kind === 'file'));
   },
   async check(dir, isDone) {
-    const paths = openJournal(joinPath(dir, 'journal'))
+    const paths = openUndoLog(joinPath(dir, 'undo-log'))
       .entries()
       .map((made) => ('path' in made ? made.path : ''));
     ok(paths.includes('/etc/first'), 'the first note is lost');

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ProtoWriter } from '../../../src/server/store/store.ts';
+import { ProtoWriter } from '../../../src/shared/protobuf/protobuf.ts';
 import { prefix, TestClient } from '../../helpers/etcd-client.ts';
 import { end } from '../../helpers/etcd-servers.ts';
 import { frame, grpcRequest, preface, rawSocket, settings } from '../../helpers/raw-http2.ts';

@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ProtoWriter } from '../../../src/server/store/store.ts';
+import { ProtoWriter } from '../../../src/shared/protobuf/protobuf.ts';
 import { TestClient } from '../../helpers/etcd-client.ts';
 import { startEtcd, startKagent } from '../../helpers/etcd-servers.ts';
 import type { TestServer } from '../../helpers/etcd-servers.ts';

@@ -17,14 +17,14 @@ import { dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { writeAdminKubeconfig } from '../../../src/server/control-plane/certificates.ts';
-import { saveSnapshot } from '../../../src/server/operations/operations.ts';
+import { saveSnapshot } from '../../../src/datastore/backup/backup.ts';
 import {
   DeviceTargetError,
   writeFileAtomic,
   writeFileAtomicSync,
   writeFileIfChanged,
 } from '../../../src/shared/files/files.ts';
-import { manCommand } from '../../../src/shared/manual/manual.ts';
+import { manCommand } from '../../../src/cli/manual/manual.ts';
 import { writeArchive } from '../../../src/support/archive.ts';
 import { openTestStore } from '../../helpers/store.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';

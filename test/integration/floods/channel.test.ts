@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import type { NodeIdentity } from '../../../src/agent/join/join.ts';
+import type { NodeIdentity } from '../../../src/agent/membership/membership.ts';
 import { channelPath, channelProtocol, closeCodes } from '../../../src/shared/protocol/channel.ts';
 import { attacker } from '../../helpers/attackers.ts';
 import { agentChannel, channelServer, hello, seen } from '../../helpers/channel-server.ts';
 import { eventually } from '../../helpers/wait.ts';
 
-const beat = { type: 'beat', seq: 1, ...seen } as const;
+const heartbeat = { type: 'beat', seq: 1, ...seen } as const;
 
 function open(url: string, { files }: NodeIdentity): WebSocket {
   const [ca, cert, key] = [files.serverCa, files.pairs.kubelet.certPath, files.pairs.kubelet.keyPath].map((path) =>
@@ -39,7 +39,15 @@ test.each(['beats', 'pings'])(
     await agentChannel(await server.identity('b'), server.url, { hello: () => ({ ...hello, machineId: 'b' }) });
     await eventually(() => server.nodes.session('b') !== undefined);
     const before = process.memoryUsage().rss;
-    const args = [server.url, files.serverCa, certPath, keyPath, what, JSON.stringify(hello), JSON.stringify(beat)];
+    const args = [
+      server.url,
+      files.serverCa,
+      certPath,
+      keyPath,
+      what,
+      JSON.stringify(hello),
+      JSON.stringify(heartbeat),
+    ];
     await attacker('unread', ...args);
     const beganMs = performance.now();
     let mostBytes = 0;
@@ -80,7 +88,7 @@ test('a node that sends ten thousand beats at once is heard as often as one that
   const socket = open(server.url, await server.identity('a'));
   let acks = 0;
   socket.on('message', (data: Buffer) => (acks += data.includes('"ack"') ? 1 : 0));
-  await say(socket, hello, ...Array<typeof beat>(10_000).fill(beat));
+  await say(socket, hello, ...Array<typeof heartbeat>(10_000).fill(heartbeat));
   const bornMs = performance.now();
   await eventually(() => performance.now() - bornMs > 3000, { what: 'three seconds' });
   expect(acks).toBeGreaterThan(100);
@@ -111,9 +119,9 @@ test('what a node says of a component or a failure is short, and acts on no term
     carryOut: () => Promise.reject(new Error(escape)),
   });
   const session = await eventually(() => server.nodes.session('a'));
-  await eventually(() => session.beat);
+  await eventually(() => session.heartbeat);
   expect(session.hello.facts.os).toBe('\\u001b]0;owned\\u0007\\u009b2J');
-  expect(session.beat?.children[0]?.lastExit?.length).toBeLessThan(1024);
+  expect(session.heartbeat?.children[0]?.lastExit?.length).toBeLessThan(1024);
   const failure = await session.command({ kind: 'restart', component: 'x' }).catch((error: Error) => error.message);
   expect(failure).toBe('a did not do it: \\u001b]0;owned\\u0007\\u009b2J');
 });
@@ -132,20 +140,20 @@ test('a node that connects again and again is told to wait, and has few connecti
   expect(answers.filter((status) => status === 429)).toHaveLength(36);
 });
 
-test('a node whose components go up and down with each beat fills neither the events nor the datastore', async () => {
+test('a node whose components go up and down with each heartbeat fills neither the events nor the datastore', async () => {
   const server = await channelServer();
   server.kube.put({ metadata: { name: 'a' } });
   const writes = vi.spyOn(server.kube, 'strategicPatch');
   const socket = open(server.url, await server.identity('a'));
   const beats = Array.from({ length: 200 }, (_, index) => ({
-    ...beat,
+    ...heartbeat,
     seq: index,
     children: [
       { name: 'kubelet', state: index % 2 === 0 ? 'ready' : 'failed', restarts: index, lastExit: `code ${index}` },
     ],
   }));
   await say(socket, hello, ...beats);
-  await eventually(() => server.nodes.session('a')?.beat?.seq === 199, { what: 'the last one' });
+  await eventually(() => server.nodes.session('a')?.heartbeat?.seq === 199, { what: 'the last one' });
   expect(server.kube.events.length).toBeGreaterThan(20);
   expect(server.kube.events.length).toBeLessThan(40);
   expect(writes.mock.calls.length).toBeLessThan(10);

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
-import type { NodeIdentity } from '../../../src/agent/join/join.ts';
+import type { NodeIdentity } from '../../../src/agent/membership/membership.ts';
 import { attacker, loopbacks } from '../../helpers/attackers.ts';
 import { agentChannel, channelServer, hello, type ChannelServer } from '../../helpers/channel-server.ts';
 import { eventually } from '../../helpers/wait.ts';

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { text } from 'node:stream/consumers';
 import { readFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
-import { join } from '../../../src/agent/join/join.ts';
+import { join } from '../../../src/agent/membership/membership.ts';
 import { silentLog, type Log } from '../../../src/shared/log/log.ts';
 import { joinServer, nodeJoin } from '../../helpers/join-server.ts';
 import { eventually } from '../../helpers/wait.ts';

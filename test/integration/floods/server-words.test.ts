@@ -1,6 +1,6 @@
 /** What a server says to an agent acts on no terminal either. */
 import { expect, test } from 'vitest';
-import * as agent from '../../../src/agent/join/join.ts';
+import * as agent from '../../../src/agent/membership/membership.ts';
 import { KagentError } from '../../../src/shared/errors.ts';
 import { agentChannel, channelServer } from '../../helpers/channel-server.ts';
 import { joinServer, nodeJoin } from '../../helpers/join-server.ts';
@@ -15,7 +15,7 @@ class HostileError extends KagentError {
 
 test('why a join is refused', async () => {
   const refuse = () => Promise.reject(new HostileError(escape));
-  const server = await joinServer({ api: { joinDoor: { authenticate: refuse, join: refuse } } });
+  const server = await joinServer({ api: { joinService: { authenticate: refuse, join: refuse } } });
   const joining = agent.join(nodeJoin(server, { nodeName: 'a' }), new AbortController().signal);
   await expect(joining).rejects.toThrow(`${server.url} refuses: \\u001b]0;owned\\u0007`);
 });

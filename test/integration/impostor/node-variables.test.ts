@@ -108,7 +108,7 @@ test('a bundle is not downloaded from an impostor', async () => {
     const file = await open('${path}', 'w');
     const asked = { url: '${url}/bundle', file, sizeBytes: 2, signal: AbortSignal.timeout(5000) };
     await kagent.download(asked).catch((error) => console.log(error.code));`;
-  const { output } = await script('shared/assets/download.ts', code, unverified);
+  const { output } = await script('host/assets/download.ts', code, unverified);
   expect(output).toMatch(/UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED/);
   expect(asked).toEqual([]);
 });

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { stopDaemon } from '../../../src/shared/service/service.ts';
+import { stopDaemon } from '../../../src/host/service/service.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
 
 const project = join(import.meta.dirname, '../../..');

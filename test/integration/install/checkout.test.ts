@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { daemonPid } from '../../../src/shared/service/service.ts';
+import { daemonPid } from '../../../src/host/service/service.ts';
 import { makeBox, makeCheckout, writeExecutable, type Box } from './box.ts';
 
 const pidOf = (box: Box) => daemonPid(box.path('run/kagent/kagent.pid'));

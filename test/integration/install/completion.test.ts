@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { expect, test } from 'vitest';
-import { completionScript } from '../../../src/shared/cli/completion.ts';
+import { completionScript } from '../../../src/cli/completion.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
 
 function program(): Command {

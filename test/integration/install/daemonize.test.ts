@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { daemonize, daemonPid, stopDaemon } from '../../../src/shared/service/service.ts';
-import { writePidFile } from '../../../src/shared/service/pid-file.ts';
+import { daemonize, daemonPid, stopDaemon } from '../../../src/host/service/service.ts';
+import { writePidFile } from '../../../src/host/service/pid-file.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
 import { eventually } from '../../helpers/wait.ts';
 

@@ -116,7 +116,7 @@ test('bytes that are not the announced ones install nothing', async () => {
   expect(readdirSync(box.path('usr/local/bin'))).toEqual([]);
 });
 
-test('a server hands out parts by content hash: whole, in ranges, and only what there is', async () => {
+test('a server repairTools out parts by content hash: whole, in ranges, and only what there is', async () => {
   const box = makeBox();
   const { server, executable } = await serverOf(box);
   const ca = box.path('ca.pem');

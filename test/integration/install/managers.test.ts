@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { everyServiceManager, hostAt, installedServices } from '../../../src/shared/service/service.ts';
+import { everyServiceManager, hostAt, installedServices } from '../../../src/host/service/service.ts';
 import { makeBox, makeCheckout, writeExecutable, type Box } from './box.ts';
 
 /**

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
 import { createLog, silentLog } from '../../../src/shared/log/log.ts';
-import { createNotifier } from '../../../src/shared/service/service.ts';
+import { createNotifier } from '../../../src/host/service/service.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
 
 /** Plays systemd: receives on a datagram socket, which Node cannot, and prints each message as a line of JSON. */

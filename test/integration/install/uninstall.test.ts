@@ -2,15 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { runKillall, runUninstall, type BoxParts } from '../../../src/agent/remove/remove.ts';
-import { claimOf, openJournal } from '../../../src/shared/journal/journal.ts';
+import { runKillall, runUninstall, type NodeParts } from '../../../src/host/remove/remove.ts';
+import { claimOf, openUndoLog } from '../../../src/host/undo-log/undo-log.ts';
 import { silentLog } from '../../../src/shared/log/log.ts';
 import { pathsOf } from '../../../src/shared/paths.ts';
-import { createServiceManager, daemonPid, hostAt } from '../../../src/shared/service/service.ts';
+import { createServiceManager, daemonPid, hostAt } from '../../../src/host/service/service.ts';
 import { link, makeBox, makeCheckout, type Box } from './box.ts';
 
 /** Pods, links and rules are the whole box's: other tests end those. */
-function fakeParts(asked: string[], routesLocalnet = false): BoxParts {
+function fakeParts(asked: string[], routesLocalnet = false): NodeParts {
   return {
     routesLocalnet: () => routesLocalnet,
     endPods: async () => {
@@ -203,7 +203,7 @@ test('killall closes what the rules kept closed before it takes the rules away, 
   const box = makeBox();
   const asked = options(box);
   mkdirSync(asked.paths.dataDir, { recursive: true });
-  openJournal(asked.paths.journal).record(
+  openUndoLog(asked.paths.undoLog).record(
     sysctl('net/ipv4/conf/all/route_localnet', '0'),
     sysctl('net/ipv4/ip_forward', '0'),
     sysctl('vm/panic_on_oom', '0'),
@@ -212,7 +212,7 @@ test('killall closes what the rules kept closed before it takes the rules away, 
   const [pods, ...then] = asked.asked;
   expect(pods).toBe('endPods');
   expect(then).toEqual(['net/ipv4/ip_forward', 'net/ipv4/conf/all/route_localnet', 'removeNetwork', 'removeCgroups']);
-  expect(openJournal(asked.paths.journal).entries()).toEqual([sysctl('vm/panic_on_oom', '0')]);
+  expect(openUndoLog(asked.paths.undoLog).entries()).toEqual([sysctl('vm/panic_on_oom', '0')]);
 });
 
 test.each([
@@ -222,7 +222,7 @@ test.each([
   const box = makeBox();
   const asked = options(box);
   mkdirSync(asked.paths.dataDir, { recursive: true });
-  openJournal(asked.paths.journal).record(sysctl('net/ipv4/conf/all/route_localnet', before));
+  openUndoLog(asked.paths.undoLog).record(sysctl('net/ipv4/conf/all/route_localnet', before));
   const { stayed } = await runKillall({ ...asked, parts: fakeParts(asked.asked, true) });
   expect(asked.asked).toContain(expected);
   expect(stayed.filter((one) => one.includes('KUBE-FIREWALL'))).toHaveLength(sentences);
@@ -233,7 +233,7 @@ test('what others had in a customary folder stays and is named; kept data stays 
   await box.install(makeCheckout(box), ['server']);
   const asked = options(box);
   const ours = box.path('ours');
-  openJournal(asked.paths.journal).record(claimOf(ours));
+  openUndoLog(asked.paths.undoLog).record(claimOf(ours));
   mkdirSync(ours);
   const outcome = await runUninstall({ ...asked, keepData: true });
   expect(outcome.stayed).toContain(`${asked.paths.dataDir}: as asked`);
@@ -250,7 +250,7 @@ test('a real mount below the data dir is not descended into', () => {
   mkdirSync(box.path('disk'));
   writeFileSync(box.path('disk/precious'), '');
   writeFileSync(box.path('data/file'), '');
-  const tree = join(import.meta.dirname, '../../../src/agent/remove/tree.ts');
+  const tree = join(import.meta.dirname, '../../../src/host/remove/tree.ts');
   const program = `import { removeTree } from '${tree}'; console.log(JSON.stringify(await removeTree('${box.path('data')}')))`;
   // A bind mount of the same file system: its device number does not give it away.
   const script = `mount --bind '${box.path('disk')}' '${box.path('data/volume')}'

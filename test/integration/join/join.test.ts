@@ -5,7 +5,7 @@ import { request } from 'node:https';
 import { createServer, type AddressInfo } from 'node:net';
 import { join as joinPath } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import * as agent from '../../../src/agent/join/join.ts';
+import * as agent from '../../../src/agent/membership/membership.ts';
 import { silentLog } from '../../../src/shared/log/log.ts';
 import { pathsOf, type Paths } from '../../../src/shared/paths.ts';
 import { Secret } from '../../../src/shared/secret.ts';
@@ -103,7 +103,7 @@ test('a man in the middle with another CA gets no secret', async () => {
   expect(middle.seen).toEqual([]);
 });
 
-test('a man in the middle who hands out the right CA without its key gets no secret', async () => {
+test('a man in the middle who repairTools out the right CA without its key gets no secret', async () => {
   const real = await server();
   const middle = await server({ secret: 'other' });
   // He passes /cacerts on and answers the rest himself, with a certificate of his own.
@@ -116,7 +116,7 @@ test('a man in the middle who hands out the right CA without its key gets no sec
         ipAddresses: ['127.0.0.1'],
         usages: ['server'],
       }),
-      joinDoor: {
+      joinService: {
         authenticate: async (from) => void ('secret' in from && middle.seen.push(from.secret.reveal())),
         join: () => Promise.reject(new Error('never')),
       },

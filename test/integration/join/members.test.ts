@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join as joinPath } from 'node:path';
 import { expect, test } from 'vitest';
-import * as agent from '../../../src/agent/join/join.ts';
+import * as agent from '../../../src/agent/membership/membership.ts';
 import { openPki } from '../../../src/server/pki/pki.ts';
 import { createCsrPem, createKeyPem } from '../../../src/shared/certificates/certificates.ts';
 import { silentLog } from '../../../src/shared/log/log.ts';

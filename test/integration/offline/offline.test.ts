@@ -7,7 +7,7 @@ import { Socket, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { createLoadBalancer } from '../../../src/agent/load-balancer/load-balancer.ts';
-import type { KubeObject } from '../../../src/agent/offline/kube.ts';
+import type { KubeObject } from '../../../src/kube/kube.ts';
 import { createOffline, type Offline } from '../../../src/agent/offline/offline.ts';
 import { openPki, type Leaf, type Pki } from '../../../src/server/pki/pki.ts';
 import { createKeyPem } from '../../../src/shared/certificates/certificates.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Membership } from '../../../src/agent/membership.ts';
+import type { Membership } from '../../../src/agent/membership/membership.ts';
 import { reachedDirectly } from '../../../src/agent/reached-directly.ts';
 import type { ClusterSettings } from '../../../src/shared/protocol/join.ts';
 

@@ -1,12 +1,12 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { findResolvConf, hostRoot } from '../../../src/agent/host/host.ts';
+import { findResolvConf, hostRoot } from '../../../src/host/checks/checks.ts';
 import { followResolvConf } from '../../../src/agent/resolv-conf.ts';
 import { silentLog } from '../../../src/shared/log/log.ts';
 import { createEventLog } from '../../../src/shared/events/events.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
-import { fakeRoot } from './host/fake-root.ts';
+import { fakeRoot } from '../host/checks/fake-root.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { examples } from '../../../src/shared/manual/manual.ts';
+import { examples } from '../../../src/cli/manual/manual.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
 const kagent = (...args: readonly string[]) =>

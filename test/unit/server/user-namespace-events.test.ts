@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { KubeError, type WatchEvent } from '../../../src/server/control-plane/control-plane.ts';
+import { KubeError, type WatchEvent } from '../../../src/kube/kube.ts';
 import { userNamespaceEvents } from '../../../src/server/user-namespace-events.ts';
 import { silentLog } from '../../../src/shared/log/log.ts';
 import { fakeKube } from '../../helpers/fake-kube.ts';
@@ -24,9 +24,9 @@ async function explained(...watches: readonly (readonly object[])[]) {
         names.add(name);
         return kube.create(path, object);
       },
-      async *watch(path) {
+      async *watch<T>(path: string) {
         const events = watches[paths.push(path) - 1] ?? [];
-        for (const object of events) yield { type: 'ADDED', object } as WatchEvent;
+        for (const object of events) yield { type: 'ADDED', object } as WatchEvent<T>;
       },
     },
     nodeName: 's1',

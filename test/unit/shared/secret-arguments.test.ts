@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { AgentConfig } from '../../../src/agent/config.ts';
 import { tokenCommand } from '../../../src/server/token-commands.ts';
 import { ServerOnlyConfig } from '../../../src/server/config.ts';
-import { secretFlagsOf } from '../../../src/shared/cli/cli.ts';
+import { secretFlagsOf } from '../../../src/cli/cli.ts';
 import { everySetting } from '../../../src/shared/config/config.ts';
 import { hideSecrets, restoreSecrets, takeSecrets } from '../../../src/shared/secret-arguments.ts';
 

@@ -1,5 +1,5 @@
 /**
- * The cluster's DNS. The start-up probe asks every second, so that the first answer does not wait for the slow beat of
+ * The cluster's DNS. The start-up probe asks every second, so that the first answer does not wait for the slow heartbeat of
  * the readiness probe that takes over. Its name and labels are those other programs look for.
  */
 export function corednsManifest(settings: {

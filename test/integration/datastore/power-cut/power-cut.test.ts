@@ -7,7 +7,7 @@ import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import { decodeRecord, loadInspection } from '../../../../src/server/store/store.ts';
+import { decodeRecord, loadInspection } from '../../../../src/datastore/store/store.ts';
 import { TestClient } from '../../../helpers/etcd-client.ts';
 import { end } from '../../../helpers/etcd-servers.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';

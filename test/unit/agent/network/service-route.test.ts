@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { serviceRoute } from '../../../../src/agent/network/service-route.ts';
 import { silentLog } from '../../../../src/shared/log/log.ts';
-import { fakeRoot } from '../host/fake-root.ts';
+import { fakeRoot } from '../../host/checks/fake-root.ts';
 
 const header = 'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n';
 const neighbours = 'eth0\t0000630A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { HostFacts } from '../../../../src/agent/host/host.ts';
+import type { HostFacts } from '../../../../src/host/checks/checks.ts';
 import { kubeletConfiguration, parseTaint } from '../../../../src/agent/node/kubelet-config.ts';
 
 const facts: HostFacts = {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createAnswers, type Answer, type Question } from '../../../../src/agent/offline/answers.ts';
 import { createCopy } from '../../../../src/agent/offline/copy.ts';
-import type { Json, KubeObject } from '../../../../src/agent/offline/kube.ts';
+import type { Json, KubeObject } from '../../../../src/kube/kube.ts';
 import type { Remembered } from '../../../../src/agent/offline/memory.ts';
 import type { Program } from '../../../../src/agent/offline/resources.ts';
 import { fakeClock } from '../../../helpers/clock.ts';
@@ -37,7 +37,7 @@ const memory: Readonly<Record<string, Partial<Remembered>>> = {
   secrets: { items: [{ metadata: { name: 's', namespace: 'shop', resourceVersion: '77' } }], absent: ['shop/gone'] },
 };
 
-function answerer() {
+function apiServer() {
   const copy = createCopy({
     load: ({ name }) => memory[name] && { resourceVersion: '1000', items: [], absent: [], ...memory[name] },
   });
@@ -58,19 +58,19 @@ const patch = (body: unknown): Partial<Question> => ({
 
 describe('reading', () => {
   test('an object has its kind, which lists leave out', () => {
-    const answer = answerer()('GET', '/api/v1/nodes/a1?resourceVersion=0');
+    const answer = apiServer()('GET', '/api/v1/nodes/a1?resourceVersion=0');
     expect(answer.status).toBe(200);
     expect(bodyOf(answer)).toEqual({ apiVersion: 'v1', kind: 'Node', ...node });
   });
 
   test('a list has the resourceVersion the server gave it, and what the selectors leave', () => {
-    const answer = bodyOf(answerer()('GET', '/api/v1/nodes?fieldSelector=metadata.name%3Da1&limit=500'));
+    const answer = bodyOf(apiServer()('GET', '/api/v1/nodes?fieldSelector=metadata.name%3Da1&limit=500'));
     expect(answer).toMatchObject({ apiVersion: 'v1', kind: 'NodeList', metadata: { resourceVersion: '1000' } });
     expect(answer['items']).toHaveLength(1);
   });
 
   test('that there is none is said only if the server said so; everything else is "the server is away"', () => {
-    const ask = answerer();
+    const ask = apiServer();
     expect(ask('GET', '/api/v1/namespaces/shop/secrets/gone')).toMatchObject({
       status: 404,
       body: { reason: 'NotFound' },
@@ -91,7 +91,7 @@ describe('reading', () => {
   });
 
   test('each program reads what it reads at the server', () => {
-    const ask = answerer();
+    const ask = apiServer();
     const urls = ['/api/v1/namespaces/shop/secrets/s', '/api/v1/pods', '/api/v1/namespaces/shop/secrets'];
     const statuses = (program: Program) => new Set(urls.map((url) => ask('GET', url, { program }).status));
     expect(statuses('kubeProxy')).toEqual(new Set([403]));
@@ -103,8 +103,8 @@ describe('reading', () => {
   });
 
   test('health and version are answered', () => {
-    expect(answerer()('GET', '/readyz')).toEqual({ status: 200, body: 'ok' });
-    expect(bodyOf(answerer()('GET', '/version?timeout=32s'))).toMatchObject({ gitVersion: 'v1.37.1', minor: '37' });
+    expect(apiServer()('GET', '/readyz')).toEqual({ status: 200, body: 'ok' });
+    expect(bodyOf(apiServer()('GET', '/version?timeout=32s'))).toMatchObject({ gitVersion: 'v1.37.1', minor: '37' });
   });
 });
 
@@ -112,7 +112,7 @@ describe('watching', () => {
   const streaming = 'watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
 
   test('a streaming list ends with the bookmark that clients wait for', () => {
-    const { events, timeoutMs } = watchOf(answerer()('GET', `/api/v1/nodes?${streaming}&timeoutSeconds=300`));
+    const { events, timeoutMs } = watchOf(apiServer()('GET', `/api/v1/nodes?${streaming}&timeoutSeconds=300`));
     expect(events.map(({ type }) => type)).toEqual(['ADDED', 'ADDED', 'BOOKMARK']);
     expect(events.at(-1)?.object).toMatchObject({
       apiVersion: 'v1',
@@ -124,19 +124,19 @@ describe('watching', () => {
 
   test('one object is as old as it was when it was read, so that no later change of it is missed', () => {
     const url = `/api/v1/namespaces/shop/secrets?fieldSelector=metadata.name%3Ds&${streaming}`;
-    expect(watchOf(answerer()('GET', url)).events.at(-1)?.object).toMatchObject({
+    expect(watchOf(apiServer()('GET', url)).events.at(-1)?.object).toMatchObject({
       metadata: { resourceVersion: '77' },
     });
   });
 
   test('a watch from a list on is silent', () => {
-    expect(watchOf(answerer()('GET', '/api/v1/nodes?watch=true&resourceVersion=1000')).events).toEqual([]);
+    expect(watchOf(apiServer()('GET', '/api/v1/nodes?watch=true&resourceVersion=1000')).events).toEqual([]);
   });
 });
 
 describe('writing', () => {
   test('a status that a program writes is what it reads then, and what others watch', () => {
-    const ask = answerer();
+    const ask = apiServer();
     const seen: unknown[] = [];
     const end = watchOf(ask('GET', '/api/v1/nodes?watch=true&resourceVersion=1000')).follow((event) =>
       seen.push(event),
@@ -151,7 +151,7 @@ describe('writing', () => {
   });
 
   test('what was changed here has a version older than any of the server, another one each time', () => {
-    const ask = answerer();
+    const ask = apiServer();
     const versions = ['True', 'False', 'True'].map((status) => {
       const answer = ask(
         'PATCH',
@@ -166,13 +166,13 @@ describe('writing', () => {
   });
 
   test('a patch that changes nothing is no change', () => {
-    const ask = answerer();
+    const ask = apiServer();
     const answer = ask('PATCH', '/api/v1/nodes/a1/status', patch({ metadata: { annotations: { keep: 'me' } } }));
     expect(bodyOf(answer)).toMatchObject({ metadata: { resourceVersion: '900' } });
   });
 
   test("endpoints follow this node's pods, which have other addresses after a boot", () => {
-    const ask = answerer();
+    const ask = apiServer();
     const status = {
       podIP: '10.42.1.2',
       podIPs: [{ ip: '10.42.1.2' }, { ip: '10.42.1.9', $patch: 'delete' }],
@@ -195,7 +195,7 @@ describe('writing', () => {
   });
 
   test('a node registers itself as one that exists, and leaves other nodes alone', () => {
-    const ask = answerer();
+    const ask = apiServer();
     expect(ask('POST', '/api/v1/nodes')).toMatchObject({ status: 409, body: { reason: 'AlreadyExists' } });
     expect(ask('PATCH', '/api/v1/nodes/s1/status', patch({})).status).toBe(403);
     expect(ask('PUT', '/api/v1/nodes/a1/status', { contentType: 'application/vnd.kubernetes.protobuf' }).status).toBe(
@@ -207,12 +207,12 @@ describe('writing', () => {
 
   test('a broken patch is refused', () => {
     const broken = { ...patch({}), body: '{"status":' };
-    expect(answerer()('PATCH', '/api/v1/nodes/a1/status', broken).status).toBe(400);
-    expect(answerer()('PATCH', '/api/v1/nodes/a1/status', patch([])).status).toBe(400);
+    expect(apiServer()('PATCH', '/api/v1/nodes/a1/status', broken).status).toBe(400);
+    expect(apiServer()('PATCH', '/api/v1/nodes/a1/status', patch([])).status).toBe(400);
   });
 
   test('leases are fresh, events are swallowed, nobody is let in', () => {
-    const ask = answerer();
+    const ask = apiServer();
     const lease = ask('PUT', '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/a1?timeout=10s');
     expect(lease).toMatchObject({ status: 200, body: { kind: 'Lease', spec: { holderIdentity: 'a1' } } });
     expect((bodyOf(lease)['spec'] as Json)['renewTime']).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
@@ -230,7 +230,7 @@ describe('writing', () => {
   });
 
   test('a token is a placeholder that soon makes room for a true one', () => {
-    const body = bodyOf(answerer()('POST', '/api/v1/namespaces/shop/serviceaccounts/default/token'));
+    const body = bodyOf(apiServer()('POST', '/api/v1/namespaces/shop/serviceaccounts/default/token'));
     expect(body).toMatchObject({
       kind: 'TokenRequest',
       spec: { expirationSeconds: 60, boundObjectRef: { kind: 'Pod' } },

@@ -1,19 +1,19 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { KubeObject } from '../../../../src/agent/offline/kube.ts';
+import type { KubeObject } from '../../../../src/kube/kube.ts';
 import { merged } from '../../../../src/agent/offline/merge.ts';
 import { createMemory } from '../../../../src/agent/offline/memory.ts';
 import { resources } from '../../../../src/agent/offline/resources.ts';
 import { parseJson } from '../../../../src/shared/json/json.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
-const node = (resourceVersion: string, beat: string, ready = 'True'): KubeObject => ({
+const node = (resourceVersion: string, heartbeat: string, ready = 'True'): KubeObject => ({
   metadata: { name: 'a1', resourceVersion, managedFields: [{}] },
   status: {
     nodeInfo: {},
     images: [{ names: ['x'] }],
-    conditions: [{ type: 'Ready', status: ready, lastHeartbeatTime: beat }],
+    conditions: [{ type: 'Ready', status: ready, lastHeartbeatTime: heartbeat }],
   },
 });
 const memoryIn = (dir: string, caHash = 'c', nodeName = 'a1') =>

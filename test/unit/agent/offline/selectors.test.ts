@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { KubeObject } from '../../../../src/agent/offline/kube.ts';
+import type { KubeObject } from '../../../../src/kube/kube.ts';
 import { fieldFilter, labelFilter, selectedName } from '../../../../src/agent/offline/selectors.ts';
 
 const object = (labels: Readonly<Record<string, string>>): KubeObject => ({

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { KubeObject } from '../../../../src/agent/offline/kube.ts';
+import type { KubeObject } from '../../../../src/kube/kube.ts';
 import { usedByPods, usedByVolumes } from '../../../../src/agent/offline/used-by-pods.ts';
 
 const pod = (spec: unknown): KubeObject => ({ metadata: { name: 'web', namespace: 'shop' }, spec });

@@ -3,16 +3,17 @@ import { createServer, type ServerHttp2Stream } from 'node:http2';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
-import { decodeContainer } from '../../../../src/agent/runtime/cri.ts';
+import { readContainer } from '../../../../src/agent/runtime/cri.ts';
 import { shutDownPods } from '../../../../src/agent/runtime/pod-shutdown.ts';
-import { bytesField, bytesFields, numberField, textOf } from '../../../../src/agent/runtime/protobuf.ts';
+import { bytesField, bytesFields, numberField, textOf } from '../../../helpers/protobuf-bytes.ts';
+import { ProtoReader } from '../../../../src/shared/protobuf/protobuf.ts';
 import { silentLog } from '../../../../src/shared/log/log.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
 const entry = (field: number, key: string, value: string) =>
   bytesField(field, Buffer.concat([bytesField(1, key), bytesField(2, value)]));
 
-function container(id: string, namespace: string, annotations: Readonly<Record<string, string>> = {}): Uint8Array {
+function container(id: string, namespace: string, annotations: Readonly<Record<string, string>> = {}): Buffer {
   return Buffer.concat([
     bytesField(1, id),
     numberField(6, 1),
@@ -92,12 +93,12 @@ test('where no container runs, and where containerd does not answer, it is over 
 });
 
 test('a container of a pod that says nothing has thirty seconds and no hook', () => {
-  expect(decodeContainer(container('a', 'default'))).toEqual({
+  expect(readContainer(new ProtoReader(container('a', 'default')))).toEqual({
     id: 'a',
     namespace: 'default',
     graceSeconds: 30,
     preStop: [],
   });
   const http = { 'io.kubernetes.container.preStopHandler': '{"httpGet":{"port":80}}' };
-  expect(decodeContainer(container('a', 'default', http)).preStop).toEqual([]);
+  expect(readContainer(new ProtoReader(container('a', 'default', http))).preStop).toEqual([]);
 });

@@ -8,7 +8,7 @@ import {
   mountsBelow,
   withDescendants,
 } from '../../../../src/agent/runtime/shims.ts';
-import { parseMounts } from '../../../../src/shared/mounts/mounts.ts';
+import { parseMounts } from '../../../../src/host/mounts/mounts.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
 const socket = '/run/kagent/containerd/containerd.sock';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createApplier } from '../../../../src/server/manifests/apply.ts';
 import { objectsOf } from '../../../../src/server/manifests/parse.ts';
-import { KubeError } from '../../../../src/server/control-plane/control-plane.ts';
+import { KubeError } from '../../../../src/kube/kube.ts';
 import { fakeKube, type FakeKube } from '../../../helpers/fake-kube.ts';
 
 const signal = new AbortController().signal;

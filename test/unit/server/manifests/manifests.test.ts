@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { createManifests, packagedManifests, type Timing } from '../../../../src/server/manifests/manifests.ts';
 import { createEventLog } from '../../../../src/shared/events/events.ts';
 import { silentLog } from '../../../../src/shared/log/log.ts';
-import { KubeError } from '../../../../src/server/control-plane/control-plane.ts';
+import { KubeError } from '../../../../src/kube/kube.ts';
 import { fakeKube, type FakeKube } from '../../../helpers/fake-kube.ts';
 import { memoryKeyValue } from '../../../helpers/key-value.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { componentsDown, conditionsOf, conditionsOfSilence, isDown } from '../../../../src/server/nodes/conditions.ts';
-import type { Beat } from '../../../../src/shared/protocol/channel.ts';
+import type { Heartbeat } from '../../../../src/shared/protocol/channel.ts';
 import { seen } from '../../../helpers/channel-server.ts';
 
 const nowMs = Date.parse('2030-01-01T00:00:00Z');
-const of = (changes: Partial<Beat>) => {
+const of = (changes: Partial<Heartbeat>) => {
   const conditions = conditionsOf({ type: 'beat', seq: 1, ...seen, ...changes }, nowMs);
   return Object.fromEntries(conditions.map(({ type, status, message }) => [type, `${status}: ${message}`]));
 };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { drainNode } from '../../../../src/server/nodes/drain.ts';
-import { KubeError } from '../../../../src/server/control-plane/control-plane.ts';
+import { KubeError } from '../../../../src/kube/kube.ts';
 import { silentLog } from '../../../../src/shared/log/log.ts';
 import { fakeNodes } from '../../../helpers/fake-nodes.ts';
 

@@ -22,7 +22,7 @@ function cluster(names: readonly string[], changes: { readonly reachedAt?: strin
   const session = (nodeName: string) =>
     ({
       nodeName,
-      beat: { children: [{ name: 'flanneld', state: 'ready', restarts: 0 }] },
+      heartbeat: { children: [{ name: 'flanneld', state: 'ready', restarts: 0 }] },
       hello: { ...hello, internalIps: [address(nodeName)], probesPods: true },
       addressProblem: nodeName === changes.refused ? '10.0.0.1 is the address of the node s1' : undefined,
       reachedAt: nodeName === 's1' ? '127.0.0.1' : changes.reachedAt,
@@ -116,8 +116,8 @@ test('where a node came by another address of the server, what to start it with 
 
 test('a node whose flanneld is not ready is neither asked nor asks', async () => {
   const { asked, sessions } = cluster(['s1', 'a1']);
-  const { beat } = sessions.get('a1') ?? {};
-  Object.assign(beat?.children[0] ?? {}, { state: 'starting' });
+  const { heartbeat } = sessions.get('a1') ?? {};
+  Object.assign(heartbeat?.children[0] ?? {}, { state: 'starting' });
   await minutes(1);
   expect(asked).toEqual([]);
 });

@@ -4,7 +4,7 @@ import { stringify } from 'yaml';
 import { expect, test } from 'vitest';
 import type * as z from 'zod';
 import { AgentConfig } from '../../../../src/agent/config.ts';
-import { configCommand } from '../../../../src/shared/cli/cli.ts';
+import { configCommand } from '../../../../src/cli/cli.ts';
 import {
   environmentSource,
   fileSource,

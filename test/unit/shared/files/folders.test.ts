@@ -51,7 +51,7 @@ const using = (words: RegExp) =>
     .toSorted();
 
 test('folders are made with a mode of their own everywhere but below /sys, and where a missing parent is an error', () => {
-  expect(using(/\bmkdir(Sync)?\(/)).toEqual(['lab/up.ts', 'shared/files/folders.ts', 'shared/process/cgroup.ts']);
+  expect(using(/\bmkdir(Sync)?\(/)).toEqual(['host/process/cgroup.ts', 'lab/up.ts', 'shared/files/folders.ts']);
 });
 
 test('the umask, which is that of all threads, is set in one place, for children', () => {

@@ -1,0 +1,68 @@
+/**
+ * @module
+ * The datastore's thread: the index, the watches and the etcd server. The disk has a thread of its own.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
+import { KagentError, messageOf } from '../../shared/errors.ts';
+import { settleAfterStart } from '../../shared/settle.ts';
+import { openStore } from '../store/store.ts';
+import type { Store, StoreOptions, StoreStats } from '../store/store.ts';
+import { openEtcdServer } from './etcd.ts';
+import type { EtcdServer, EtcdServerOptions } from './etcd.ts';
+
+export interface DatastoreWorkerData {
+  readonly server: Omit<EtcdServerOptions, 'store'>;
+  readonly store: Pick<StoreOptions, 'quotaBytes'>;
+  /** To the writer's thread. */
+  readonly writerPort: MessagePort;
+}
+
+export type ToDatastore = { readonly kind: 'stop' } | { readonly kind: 'stats'; readonly ticket: number };
+
+export type FromDatastore =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'stats'; readonly ticket: number; readonly stats: StoreStats }
+  | { readonly kind: 'failed'; readonly code: string; readonly message: string }
+  | { readonly kind: 'stopped' };
+
+async function main(
+  { server: serverOptions, store: storeOptions, writerPort }: DatastoreWorkerData,
+  parent: MessagePort,
+): Promise<void> {
+  const send = (message: FromDatastore): void => parent.postMessage(message);
+  /** The thread goes with its sockets: nobody may be answered by a store that cannot write. */
+  const fail = (error: unknown): void => {
+    const code = error instanceof KagentError ? error.code : 'STORE_FAILED';
+    send({ kind: 'failed', code, message: messageOf(error) });
+    setImmediate(() => process.exit(1));
+  };
+  process.on('uncaughtException', fail);
+  process.on('unhandledRejection', fail);
+  try {
+    const store = await openStore({ writerPort, ...storeOptions, onFailed: fail });
+    const server = await openEtcdServer({ store, ...serverOptions });
+    settleAfterStart();
+    parent.on('message', (message: ToDatastore) => {
+      if (message.kind === 'stop') void stop(store, server).then(() => finish(parent, send), fail);
+      else void store.stats().then((stats) => send({ kind: 'stats', ticket: message.ticket, stats }), fail);
+    });
+    send({ kind: 'ready' });
+  } catch (error) {
+    fail(error);
+  }
+}
+
+async function stop(store: Store, server: EtcdServer): Promise<void> {
+  server.refuseNew();
+  await store.close(); // who was promised an answer gets it
+  await new Promise(setImmediate);
+  await server.close();
+}
+
+function finish(parent: MessagePort, send: (message: FromDatastore) => void): void {
+  send({ kind: 'stopped' });
+  parent.close();
+}
+
+if (parentPort !== null) void main(workerData as DatastoreWorkerData, parentPort);

@@ -1,0 +1,86 @@
+/** Which datastore a command means: one that is served, by its address, or one on disk, by the settings of this box. */
+import { resolve } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { print, settingsOfBox } from '../cli/cli.ts';
+import { KagentError } from '../shared/errors.ts';
+import { runPaths } from '../shared/paths.ts';
+import { plainText } from '../shared/plain-text/plain-text.ts';
+import { snapshotDirOf, storeDirOf } from './backup/backup.ts';
+import { connectDatastore, type DatastoreClient, EtcdCallError } from './client/client.ts';
+
+export class DatastoreNotServedError extends KagentError {
+  readonly code = 'DATASTORE_NOT_SERVED';
+  readonly fault = 'operator';
+  constructor(endpoint: string, options: { readonly cause: unknown }) {
+    super(
+      `no datastore answers at ${endpoint}; start it (systemctl start kagent), or say where it is with --endpoint`,
+      options,
+    );
+  }
+}
+
+export interface Where {
+  readonly endpoint: string;
+  readonly output?: string;
+}
+
+export function online(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .option('--endpoint <url>', 'unix://PATH or http://127.0.0.1:PORT', `unix://${runPaths.datastoreSocket}`)
+    .option('-o, --output <form>', "'json' for programs");
+}
+
+export async function connected<T>({ endpoint }: Where, use: (client: DatastoreClient) => Promise<T>): Promise<T> {
+  const client = connectDatastore(endpoint);
+  try {
+    return await use(client);
+  } catch (error) {
+    if (error instanceof EtcdCallError && error.isConnectionLost)
+      throw new DatastoreNotServedError(endpoint, { cause: error });
+    throw error;
+  } finally {
+    await client.close();
+  }
+}
+
+export interface PlaceFlags {
+  readonly dataDir?: string;
+  readonly etcdSnapshotDir?: string;
+}
+
+export function offline(name: string, description: string): Command {
+  return withPlace(new Command(name).description(description));
+}
+
+export function withPlace(command: Command): Command {
+  return command
+    .option('--data-dir <dir>', "kagent's data dir, or that of `datastore serve` (as the kagent of this box has it)")
+    .option('--etcd-snapshot-dir <dir>', 'where its snapshots are (as the kagent of this box has it)');
+}
+
+export interface Place {
+  readonly storeDir: string;
+  readonly snapshotDir: string;
+}
+
+/** Says on stderr which data dir that is and who says so, since it decides what is read or replaced. */
+export async function placeOf(flags: PlaceFlags): Promise<Place> {
+  const box = await settingsOfBox({ mode: 'server' });
+  const dataDir = resolve(flags.dataDir ?? box.dataDir);
+  const storeDir = storeDirOf(dataDir);
+  // Of another data dir than the box's own it is not known.
+  const said = dataDir === box.dataDir ? box.said('etcd-snapshot-dir') : undefined;
+  const source = flags.dataDir === undefined ? box.source : '--data-dir';
+  process.stderr.write(plainText(`data dir ${dataDir} (said by ${source})\n`));
+  return { storeDir, snapshotDir: resolve(flags.etcdSnapshotDir ?? said ?? snapshotDirOf(storeDir)) };
+}
+
+export function json(value: unknown): void {
+  print(JSON.stringify(value, null, 2));
+}
+
+export function count(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is no whole number.');
+  return Number(text);
+}

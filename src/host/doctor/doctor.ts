@@ -1,0 +1,131 @@
+/**
+ * @module
+ * Looks at a box, and along the way to its server, for what would keep a node from running well; says what it is, why it
+ * matters and what to do, and does it where that is safe.
+ * Knows: the checks (checks/), the order of looking, repairing and looking again. Leaves to others: what a start cannot
+ * do without (host/, which a start asks by itself), undoing (host/remove, by the undo log).
+ */
+import { existsSync, rmdirSync } from 'node:fs';
+import { messageOf } from '../../shared/errors.ts';
+import type { UndoLog } from '../undo-log/undo-log.ts';
+import { type Box, type Check, type Fault, type Finding } from './check.ts';
+import { boxChecks } from './checks/checks.ts';
+import { serverChecks } from './checks/server.ts';
+import { createRepairTools } from './repair-tools.ts';
+import type { ServerPath } from './server-path.ts';
+
+export interface Diagnosis {
+  /** The worst first. */
+  readonly findings: readonly Finding[];
+  /** Names of the checks that looked, and saw nothing. */
+  readonly fine: readonly string[];
+  /** Those that could not look, or had nothing to look at. */
+  readonly notLooked: readonly { readonly check: string; readonly because: string }[];
+}
+
+export interface Repair {
+  readonly check: string;
+  readonly what: string;
+}
+
+/** Looks with every check that concerns this box. Without root nothing else can be said. */
+export async function examine(box: Box): Promise<Diagnosis> {
+  const wasThere = existsSync(box.needs.dataDir);
+  try {
+    const [root, ...others] = checksFor(box);
+    const first = await diagnose(root === undefined ? [] : [root], box);
+    return first.findings.length > 0 ? first : merged([first, await diagnose(others, box)]);
+  } finally {
+    if (!wasThere) removeIfEmpty(box.needs.dataDir); // a look leaves nothing behind
+  }
+}
+
+/** What a start tells of: it takes a few milliseconds. */
+export async function quickChecks(box: Box): Promise<readonly Finding[]> {
+  const cheap = checksFor(box).filter((check) => check.isCheap === true);
+  // A check that fails at some odd file tells nothing; it does not end a start.
+  const looks = cheap.map((check) =>
+    diagnose([check], box).catch((): Diagnosis => ({ findings: [], fine: [], notLooked: [] })),
+  );
+  return merged(await Promise.all(looks)).findings.filter(({ severity }) => severity === 'warning');
+}
+
+/** Does what can be done about faults and warnings; notes are left to people. */
+export async function repair(box: Box, undoLog: Pick<UndoLog, 'record'>): Promise<readonly Repair[]> {
+  const repairTools = createRepairTools({ root: box.root, undoLog, tools: box.tools });
+  const { findings } = await examine(box);
+  const done: Repair[] = [];
+  for (const check of checksFor(box)) {
+    const isWanted = findings.some((one) => one.check === check.name && one.severity !== 'note' && one.canFix);
+    if (!isWanted || check.repair === undefined) continue;
+    try {
+      for (const what of await check.repair(box, repairTools)) done.push({ check: check.name, what });
+    } catch (error) {
+      done.push({ check: check.name, what: `not done: ${messageOf(error)}` });
+    }
+  }
+  return done;
+}
+
+function checksFor({ needs }: Box): readonly Check[] {
+  return boxChecks.filter((check) => check.forNodes !== true || needs.flannelBackend !== undefined);
+}
+
+/** One after the other: what costs time is the disk, which would be measured together with the rest. */
+export async function diagnose<Subject>(checks: readonly Check<Subject>[], subject: Subject): Promise<Diagnosis> {
+  const findings: Finding[] = [];
+  const fine: string[] = [];
+  const notLooked: Diagnosis['notLooked'][number][] = [];
+  for (const check of checks) {
+    const looked = await check.look(subject);
+    if ('notLooked' in looked) {
+      notLooked.push({ check: check.name, because: looked.notLooked });
+      continue;
+    }
+    if (looked.length === 0) fine.push(check.name);
+    findings.push(...looked.map((fault) => findingOf(check, fault)));
+  }
+  return { findings: inOrder(findings), fine, notLooked };
+}
+
+function findingOf<Subject>(check: Check<Subject>, fault: Fault): Finding {
+  const { name, why, fix } = check;
+  return { ...fault, check: name, why, fix: fault.fix ?? fix, canFix: 'repair' in check };
+}
+
+export function merged(parts: readonly Diagnosis[]): Diagnosis {
+  return {
+    findings: inOrder(parts.flatMap(({ findings }) => findings)),
+    fine: parts.flatMap(({ fine }) => fine),
+    notLooked: parts.flatMap(({ notLooked }) => notLooked),
+  };
+}
+
+function inOrder(findings: readonly Finding[]): readonly Finding[] {
+  const rank = { fatal: 0, warning: 1, note: 2 };
+  return findings.toSorted((a, b) => rank[a.severity] - rank[b.severity]);
+}
+
+function removeIfEmpty(dir: string): void {
+  try {
+    rmdirSync(dir);
+  } catch {
+    // it is not empty, or was never made
+  }
+}
+
+/** What the walk to a server has shown. */
+export async function examinePath(path: ServerPath): Promise<Diagnosis> {
+  return await diagnose(serverChecks, path);
+}
+
+/** Every check there is, in the order of their groups. */
+export const allChecks: readonly Check<never>[] = [...boxChecks, ...serverChecks];
+
+export { groups, type Box, type Check, type Finding, type Severity, type Tools } from './check.ts';
+export { boxOf, type BoxPlan, type Running } from './box.ts';
+export type { Direction, Met, ServerPath } from './server-path.ts';
+export { createTools } from './tools.ts';
+export { diagnosisJson, diagnosisText, whatToDo } from './text.ts';
+export { FixFailedError } from './errors.ts';
+export { cisBox, cisItems, cisText, examineCis, type CisBox, type CisItem, type CisResult } from './cis/cis.ts';

@@ -1,0 +1,35 @@
+import type { Component } from '../../shared/component/component.ts';
+import { conditionTracker } from '../../shared/component/component.ts';
+import type { ProcessSpec, SupervisedProcess, Supervisor } from './process.ts';
+
+export interface ProcessComponent extends Component {
+  /** Ends the running process and starts the next; the specification is made anew only by stop and start. */
+  restart(): Promise<void>;
+}
+
+/** A component that is one child process. `specify` runs at each start, when those it is `after` are ready. */
+export function processComponent(options: {
+  readonly name: string;
+  readonly after: readonly string[];
+  readonly supervisor: Supervisor;
+  readonly specify: (signal: AbortSignal) => Promise<ProcessSpec>;
+}): ProcessComponent {
+  const { name, after, supervisor, specify } = options;
+  const condition = conditionTracker();
+  let running: SupervisedProcess | undefined;
+  return {
+    name,
+    after,
+    async start(signal) {
+      running = await supervisor.supervise(name, await specify(signal), signal);
+    },
+    async stop() {
+      await running?.stop();
+    },
+    async restart() {
+      await running?.restart();
+    },
+    // While it starts, too, when `supervise` has not resolved.
+    health: () => supervisor.processes().find((one) => one.name === name)?.condition ?? condition.current(),
+  };
+}

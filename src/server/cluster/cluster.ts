@@ -1,0 +1,10 @@
+/**
+ * @module
+ * What a cluster is made of before it runs: its networks, the settings that stay, the addresses of its servers.
+ * Knows: ranges and how many nodes fit, what may not change, where this server is reached.
+ * Leaves to others: certificates (pki/), who may join (join/), what is told to nodes (nodes/).
+ */
+export { keepClusterSettings } from './cluster-settings.ts';
+export { checkBindAddress, checkNetworks, clusterDnsOf, nodeCidrMaskSize } from './networks.ts';
+export { ownAddresses, serversFor } from './server-addresses.ts';
+export type { OwnAddresses } from './server-addresses.ts';

@@ -1,0 +1,167 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, readlink, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { openBundle, unpack, type Bundle } from '../../../../src/host/assets/assets.ts';
+import { fakeBundle, quick, type FakeFile } from '../../../helpers/bundle.ts';
+import { temporaryDir } from '../../../helpers/temporary.ts';
+
+const large = Buffer.from(Array.from({ length: 5 * quick.frameSizeBytes + 17 }, (_, index) => (index * 31) % 251));
+const files: readonly FakeFile[] = [
+  { path: 'bin/hyperkube', content: large },
+  { path: 'bin/empty', content: '' },
+  { path: 'cni/bridge', content: 'bridge' },
+  { path: 'images/pause.tar', content: 'pause', image: 'kagent.sh/pause:0.1' },
+];
+const links = [{ path: 'bin/kubelet', target: 'hyperkube' }];
+const signal = new AbortController().signal;
+const unpackChild = join(import.meta.dirname, '../../../fixtures/unpack-child.ts');
+
+async function bundleIn(dir: string, name = 'bundle', content = files): Promise<Bundle> {
+  return openBundle(await fakeBundle(dir, content, { links, name }));
+}
+
+test('unpacks every file with its content, mode and links, and tells how far it is', async () => {
+  const dir = temporaryDir();
+  const bundle = await bundleIn(dir);
+  const progress: number[] = [];
+  const result = await unpack({
+    bundle,
+    dataDir: dir,
+    signal,
+    onProgress: ({ doneBytes }) => progress.push(doneBytes),
+  });
+  expect(await readFile(join(result.binDir, 'hyperkube'))).toEqual(large);
+  expect(await readFile(join(result.binDir, 'kubelet'))).toEqual(large);
+  expect((await stat(join(result.binDir, 'hyperkube'))).mode & 0o777).toBe(0o755);
+  expect((await stat(join(result.dir, 'images/pause.tar'))).mode & 0o777).toBe(0o644);
+  expect((await stat(join(result.binDir, 'empty'))).size).toBe(0);
+  expect(await readFile(join(result.cniDir, 'bridge'), 'utf8')).toBe('bridge');
+  expect(result.images).toEqual([{ name: 'kagent.sh/pause:0.1', path: join(result.dir, 'images/pause.tar') }]);
+  expect(await readlink(join(dir, 'data/current'))).toBe(bundle.identity);
+  expect(progress.at(-1)).toBe(large.length + 11);
+  expect(progress).toEqual(progress.toSorted((a, b) => a - b));
+});
+
+test('does nothing when it is done, and repairs a folder whose sizes are wrong', async () => {
+  const dir = temporaryDir();
+  const bundle = await bundleIn(dir);
+  const first = await unpack({ bundle, dataDir: dir, signal });
+  const inode = async () => (await stat(join(first.binDir, 'hyperkube'))).ino;
+  const before = await inode();
+  await unpack({ bundle, dataDir: dir, signal });
+  expect(await inode()).toBe(before);
+  await truncate(join(first.binDir, 'hyperkube'), 5);
+  await unpack({ bundle, dataDir: dir, signal });
+  expect(await readFile(join(first.binDir, 'hyperkube'))).toEqual(large);
+  expect(await namesIn(dir)).toEqual([bundle.identity, 'current']);
+});
+
+test('a changed byte is found, and mended, only when asked to verify', async () => {
+  const dir = temporaryDir();
+  const bundle = await bundleIn(dir);
+  const { cniDir } = await unpack({ bundle, dataDir: dir, signal });
+  await writeFile(join(cniDir, 'bridge'), 'bridgE');
+  await unpack({ bundle, dataDir: dir, signal });
+  expect(await readFile(join(cniDir, 'bridge'), 'utf8')).toBe('bridgE');
+  await unpack({ bundle, dataDir: dir, signal, verify: true });
+  expect(await readFile(join(cniDir, 'bridge'), 'utf8')).toBe('bridge');
+});
+
+test('keeps the version before and removes older ones', async () => {
+  const dir = temporaryDir();
+  const bundles = [];
+  for (const version of ['1', '2', '3']) {
+    bundles.push(await bundleIn(dir, `bundle-${version}`, [{ path: 'bin/x', content: version }, ...files]));
+  }
+  for (const bundle of bundles) await unpack({ bundle, dataDir: dir, signal });
+  const [, second, third] = bundles.map(({ identity }) => identity);
+  expect(await readlink(join(dir, 'data/current'))).toBe(third);
+  expect(await readlink(join(dir, 'data/previous'))).toBe(second);
+  expect(await namesIn(dir)).toEqual(
+    [second, third, 'current', 'previous'].toSorted((a = '', b = '') => (a < b ? -1 : 1)),
+  );
+});
+
+test('a damaged blob is an error that names the file, and leaves nothing behind', async () => {
+  const dir = temporaryDir();
+  const bundle = await bundleIn(dir);
+  const bytes = await readFile(bundle.path);
+  const file = bundle.manifest.files.find(({ path }) => path === 'cni/bridge');
+  const at = (file?.offset ?? 0) + (file?.compressedBytes ?? 0) - 1;
+  bytes.writeUInt8(bytes.readUInt8(at) ^ 0x10, at);
+  await writeFile(bundle.path, bytes);
+  const damaged = unpack({ bundle: await openBundle(bundle.path), dataDir: dir, signal });
+  await expect(damaged).rejects.toMatchObject({ code: 'ASSETS_CORRUPT' });
+  await expect(damaged).rejects.toThrow('cni/bridge');
+  expect(await namesIn(dir)).toEqual([]);
+});
+
+test('an aborted unpacking leaves nothing behind', async () => {
+  const dir = temporaryDir();
+  const bundle = await bundleIn(dir);
+  const controller = new AbortController();
+  const aborted = unpack({ bundle, dataDir: dir, signal: controller.signal, onProgress: () => controller.abort() });
+  await expect(aborted).rejects.toMatchObject({ name: 'AbortError' });
+  expect(await namesIn(dir)).toEqual([]);
+});
+
+test('a process killed in the middle leaves a folder that is never used, and removed by the next', async () => {
+  const dir = temporaryDir();
+  const bundle = await bundleIn(dir);
+  const child = spawn(process.execPath, [unpackChild, bundle.path, dir, 'hang'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(child.stdout, 'data'); // it has written something, and waits
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  expect(await namesIn(dir)).toEqual([`${bundle.identity}.tmp-${child.pid}`]);
+  expect(existsSync(join(dir, 'data/current'))).toBe(false);
+  const { binDir } = await unpack({ bundle, dataDir: dir, signal });
+  expect(await readFile(join(binDir, 'hyperkube'))).toEqual(large);
+  expect(await namesIn(dir)).toEqual([bundle.identity, 'current']);
+});
+
+test('two processes may unpack at the same time', async () => {
+  const dir = temporaryDir();
+  const bundle = await bundleIn(dir);
+  const children = [1, 2, 3].map(() => spawn(process.execPath, [unpackChild, bundle.path, dir], { stdio: 'inherit' }));
+  const codes = await Promise.all(children.map(async (child) => (await once(child, 'exit'))[0] as unknown));
+  expect(codes).toEqual([0, 0, 0]);
+  expect(await readFile(join(dir, 'data/current/bin/hyperkube'))).toEqual(large);
+  expect(await namesIn(dir)).toEqual([bundle.identity, 'current']);
+});
+
+test('a file that may not grow is an error about space, with what is needed, and leaves nothing behind', async () => {
+  const dir = temporaryDir();
+  const bundle = await bundleIn(dir);
+  await mkdir(join(dir, 'data'));
+  // The shell's limit is in blocks of 512 bytes or 1 KiB; one block is less than the largest file either way.
+  const script = 'ulimit -f 1; trap "" XFSZ; exec "$@"';
+  const args = ['-c', script, 'sh', process.execPath, unpackChild, bundle.path, dir];
+  const { status, stdout } = spawnSync('sh', args, { encoding: 'utf8' });
+  expect(stdout).toContain('ASSETS_NO_SPACE');
+  expect(stdout).toMatch(/needs \d+ MiB in .*--data-dir/);
+  expect(status).toBe(1);
+  expect(await namesIn(dir)).toEqual([]);
+});
+
+async function namesIn(dir: string): Promise<string[]> {
+  return (await readdir(join(dir, 'data'))).toSorted();
+}
+
+test('whatever is in the place of a file is replaced', async () => {
+  const dir = temporaryDir();
+  const bundle = await bundleIn(dir);
+  const { binDir } = await unpack({ bundle, dataDir: dir, signal });
+  await rm(join(binDir, 'hyperkube'));
+  await symlink('hyperkube', join(binDir, 'hyperkube')); // ELOOP
+  await unpack({ bundle, dataDir: dir, signal });
+  expect(await readFile(join(binDir, 'hyperkube'))).toEqual(large);
+  await rm(binDir, { recursive: true });
+  await writeFile(binDir, ''); // ENOTDIR
+  await unpack({ bundle, dataDir: dir, signal });
+  expect(await readFile(join(binDir, 'kubelet'))).toEqual(large);
+});
