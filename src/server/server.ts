@@ -35,7 +35,7 @@ import { asksDatastore, datastoreComponent, snapshotDirOf, snapshotTimer } from 
 import { createNodeIdentities } from './identity/identity.ts';
 import { createJoinService, createWrongTokens, openTokens } from './join/join.ts';
 import { createManifests } from './manifests/manifests.ts';
-import { createNodes, type Nodes } from './nodes/nodes.ts';
+import { createNodes, NodeRegistry } from './nodes/nodes.ts';
 import { openPki } from './pki/pki.ts';
 import { createProbes } from './probe/probe.ts';
 import { openRelease, ownExecutable } from './release/release.ts';
@@ -176,29 +176,30 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const ownNode = config.disableAgent ? undefined : nodeName;
   const joinUrl = advertised.supervisorUrl;
   const servers = (reachedAt: string | undefined) => serversFor(advertised, config, reachedAt);
+  const registry = new NodeRegistry(systemClock);
   const identities = createNodeIdentities({
     store: datastore.keys,
     ownNode,
-    heardAtMs: (name) => nodes.heardAtMs(name),
-    onAttempt: (attempt) => nodes.nameClaimed(attempt),
+    heardAtMs: (name) => registry.heardAtMs(name),
     ownAddresses: () => [nodeIp, advertiseAddress, ...options.addresses()],
     ranges: settings,
-    onMoved: (moved) => nodes.addressMoved(moved),
-    onRevoked: (revoked) => controlPlane.revoke(revoked),
     log,
   });
-  const nodes: Nodes = createNodes({
+  identities.onRevoked((revoked) => controlPlane.revoke(revoked));
+  const nodes = createNodes({
     kube: controlPlane.kube,
     store: datastore.keys,
     servers,
+    registry,
     identities,
     ownNode,
-    onOpenFailed: (id, reason) => tunnel.failed(id, reason),
     ...(config.flannelBackend !== 'none' && {
       podRanges: { clusterCidr: config.clusterCidr, nodeCidrMaskSize: nodeCidrMaskSize(config) },
     }),
     log,
   });
+  identities.onAttempt((attempt) => nodes.nameClaimed(attempt));
+  identities.onMoved((moved) => nodes.addressMoved(moved));
   const tunnel = createTunnel({
     socketPath: runPaths.egressSocket,
     group,
@@ -208,6 +209,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     ownNode,
     log,
   });
+  nodes.onStreamFailed(({ id, reason }) => tunnel.failed(id, reason));
   const api = createApi({
     address: config.bindAddress,
     port: config.supervisorPort,

@@ -1,8 +1,9 @@
 import { onTestFinished } from 'vitest';
 import { join, type NodeIdentity } from '../../src/agent/membership/membership.ts';
 import { createChannel, type Channel, type ChannelOptions } from '../../src/agent/channel/channel.ts';
-import { createNodes, type Nodes } from '../../src/server/nodes/nodes.ts';
+import { createNodes, NodeRegistry, type Nodes } from '../../src/server/nodes/nodes.ts';
 import { createTunnel, type Tunnel } from '../../src/server/tunnel/tunnel.ts';
+import { systemClock } from '../../src/shared/clock.ts';
 import { silentLog } from '../../src/shared/log/log.ts';
 import { pathsOf, type Paths } from '../../src/shared/paths.ts';
 import type { Heartbeat, Hello } from '../../src/shared/protocol/channel.ts';
@@ -28,24 +29,25 @@ export interface ChannelServer extends JoinServer {
 /** A server's door with its rooms nodes/ and tunnel/ behind it, until the test's end. */
 export async function channelServer(): Promise<ChannelServer> {
   const store = memoryKeyValue();
+  const registry = new NodeRegistry(systemClock);
   const { identities } = nodeIdentities({
     store,
-    heardAtMs: (name) => nodes.heardAtMs(name),
-    onAttempt: (attempt) => nodes.nameClaimed(attempt),
-    onMoved: (moved) => nodes.addressMoved(moved),
+    heardAtMs: (name) => registry.heardAtMs(name),
   });
   const kube = fakeNodes();
   const egressSocket = joinPath(temporaryDir(), 'egress.sock');
-  const nodes: Nodes = createNodes({
+  const nodes = createNodes({
+    registry,
     kube,
     store,
     servers: () => [{ supervisorUrl: 'https://10.0.0.9:9345', apiserverUrl: 'https://10.0.0.9:6443' }],
     identities,
     ownNode: undefined,
-    onOpenFailed: (id, reason) => tunnel.failed(id, reason),
     log: silentLog,
   });
-  const tunnel: Tunnel = createTunnel({
+  identities.onAttempt((attempt) => nodes.nameClaimed(attempt));
+  identities.onMoved((moved) => nodes.addressMoved(moved));
+  const tunnel = createTunnel({
     socketPath: egressSocket,
     nodes: () => nodes.objects(),
     addresses: identities.addresses,
@@ -53,6 +55,7 @@ export async function channelServer(): Promise<ChannelServer> {
     ownNode: undefined,
     log: silentLog,
   });
+  nodes.onStreamFailed(({ id, reason }) => tunnel.failed(id, reason));
   const known: string[] = [];
   const addressOf = (nodeName: string): string => {
     if (!known.includes(nodeName)) known.push(nodeName);

@@ -17,13 +17,13 @@ export function nodeIdentities(changes: Partial<NodeIdentitiesOptions> = {}) {
     store: memoryKeyValue(),
     ownNode: 's1',
     heardAtMs: () => ({ isConnected: false, ms: 0 }),
-    onAttempt: (attempt) => void attempts.push(attempt),
     ownAddresses: () => ['10.0.0.9'],
     ranges: { clusterCidr: '10.42.0.0/16', serviceCidr: '10.43.0.0/16' },
-    onMoved: (one) => void moved.push(one),
-    onRevoked: (all) => void (revoked = all),
     log: silentLog,
     ...changes,
   });
+  identities.onAttempt((attempt) => void attempts.push(attempt));
+  identities.onMoved((one) => void moved.push(one));
+  identities.onRevoked((all) => void (revoked = all));
   return { identities, attempts, moved, revoked: () => revoked };
 }

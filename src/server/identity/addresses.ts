@@ -25,12 +25,18 @@ const Decided = z.object({
 /** What belongs to a node, by this server's decision. */
 export type DecidedAddresses = Readonly<z.infer<typeof Decided>>;
 
+export interface MovedAddress {
+  readonly address: string;
+  readonly from: string;
+  readonly to: string;
+}
+
 export interface AddressRules extends Pick<NameRules, 'ownNode' | 'heardAtMs'> {
   /** Every address of this server, as they are now. */
   readonly ownAddresses: () => readonly string[];
   readonly ranges: { readonly clusterCidr: string; readonly serviceCidr: string };
   /** A node that is not connected has lost an address to one whose connection came from it. */
-  readonly onMoved: (moved: { readonly address: string; readonly from: string; readonly to: string }) => void;
+  readonly onMoved: (moved: MovedAddress) => void;
 }
 
 /** Which addresses belong to which node. Kept under `/kagent/nodes/<name>/addresses`. */

@@ -11,14 +11,13 @@
 import { systemClock, type Clock } from '../../shared/clock.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { NodeAddresses, type AddressRules } from './addresses.ts';
-import { NodeNames, type NameRules } from './names.ts';
+import { Listeners } from '../../shared/listeners.ts';
+import { NodeAddresses, type AddressRules, type MovedAddress } from './addresses.ts';
+import { NodeNames, type NameAttempt, type NameRules } from './names.ts';
 import { RevokedIdentities, type RevokedIdentity } from './revoked.ts';
 
-export interface NodeIdentitiesOptions extends NameRules, AddressRules {
+export interface NodeIdentitiesOptions extends Omit<NameRules, 'onAttempt'>, Omit<AddressRules, 'onMoved'> {
   readonly store: KeyValue;
-  /** Told whenever an identity is worth nothing any more: all that certificates may still be shown for. */
-  readonly onRevoked: (revoked: readonly RevokedIdentity[]) => void;
   readonly log: Log;
   readonly clock?: Clock;
 }
@@ -28,18 +27,30 @@ export interface NodeIdentities {
   readonly addresses: NodeAddresses;
   /** Reads what is known; before that nobody is. */
   load(): Promise<void>;
+  /** Another machine has asked for the name of a node, or got it. */
+  onAttempt(listener: (attempt: NameAttempt) => void): void;
+  /** The address of a node that is off is another one's now. */
+  onMoved(listener: (moved: MovedAddress) => void): void;
+  /** An identity is worth nothing any more; told are all that certificates may still be shown for. */
+  onRevoked(listener: (revoked: readonly RevokedIdentity[]) => void): void;
   /** The node was removed: its name is free, and its certificates are worth nothing. */
   forget(nodeName: string): Promise<void>;
 }
 
 export function createNodeIdentities(options: NodeIdentitiesOptions): NodeIdentities {
   const { clock = systemClock } = options;
-  const revoked = new RevokedIdentities({ ...options, clock });
-  const names = new NodeNames({ ...options, clock, revoked });
-  const addresses = new NodeAddresses(options);
+  const attempts = new Listeners<NameAttempt>();
+  const moves = new Listeners<MovedAddress>();
+  const revocations = new Listeners<readonly RevokedIdentity[]>();
+  const revoked = new RevokedIdentities({ ...options, clock, onRevoked: (all) => revocations.tell(all) });
+  const names = new NodeNames({ ...options, clock, revoked, onAttempt: (attempt) => attempts.tell(attempt) });
+  const addresses = new NodeAddresses({ ...options, onMoved: (moved) => moves.tell(moved) });
   return {
     names,
     addresses,
+    onAttempt: (listener) => attempts.add(listener),
+    onMoved: (listener) => moves.add(listener),
+    onRevoked: (listener) => revocations.add(listener),
     async load() {
       await revoked.load();
       await addresses.load();

@@ -1,3 +1,4 @@
+import { Listeners } from '../../shared/listeners.ts';
 import type { KubeClient, KubeObject } from '../../kube/kube.ts';
 
 /** A Node of the API, as far as kagent looks at it. */
@@ -22,13 +23,16 @@ export interface NodeObject extends KubeObject {
 /** The cluster's Nodes, followed by a watch. */
 export class NodeDirectory {
   readonly #nodes = new Map<string, NodeObject>();
-  readonly #onChange: (name: string) => void;
-  readonly #onPresence: (name: string, isThere: boolean) => void;
+  readonly #changed = new Listeners<string>();
+  readonly #presence = new Listeners<{ readonly name: string; readonly isThere: boolean }>();
 
-  /** `onPresence`: a Node is there that was not, or was deleted. */
-  constructor(onChange: (name: string) => void, onPresence: (name: string, isThere: boolean) => void) {
-    this.#onChange = onChange;
-    this.#onPresence = onPresence;
+  onChange(listener: (name: string) => void): void {
+    this.#changed.add(listener);
+  }
+
+  /** A Node is there that was not, or was deleted. */
+  onPresence(listener: (change: { readonly name: string; readonly isThere: boolean }) => void): void {
+    this.#presence.add(listener);
   }
 
   get(name: string): NodeObject | undefined {
@@ -64,13 +68,13 @@ export class NodeDirectory {
     const { name } = node.metadata;
     const isNew = !this.#nodes.has(name);
     this.#nodes.set(name, node);
-    if (isNew) this.#onPresence(name, true);
-    this.#onChange(name);
+    if (isNew) this.#presence.tell({ name, isThere: true });
+    this.#changed.tell(name);
   }
 
   #remove(name: string): void {
     this.#nodes.delete(name);
-    this.#onPresence(name, false);
-    this.#onChange(name);
+    this.#presence.tell({ name, isThere: false });
+    this.#changed.tell(name);
   }
 }

@@ -1,6 +1,7 @@
 import { conditionTracker, type Condition } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { Clock } from '../../shared/clock.ts';
+import { Listeners } from '../../shared/listeners.ts';
 import { addressAt } from '../../shared/ipv4/ipv4.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { PodProbeResults, type PodProbeResult, type PodProbeTarget } from '../../shared/protocol/channel.ts';
@@ -25,8 +26,6 @@ export interface PodNetworkOptions {
   readonly exhausted?: () => string | undefined;
   /** The server's own, which every node must reach: cluster DNS and kube-apiserver are there. */
   readonly ownNode: string | undefined;
-  /** What is known of a node has changed. */
-  readonly onChange: (nodeName: string) => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -34,6 +33,8 @@ export interface PodNetworkOptions {
 export interface PodNetwork {
   start(): void;
   stop(): void;
+  /** What is known of a node has changed. */
+  onChange(listener: (nodeName: string) => void): void;
   /** Of a node that speaks; none for one that is not probed. */
   conditionOf(nodeName: string): NodeCondition | undefined;
   /** Sentences, each with the nodes it is about. */
@@ -58,7 +59,8 @@ interface Known {
  * small exchanges a minute between them all. And looks for nodes that have one address.
  */
 export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
-  const { sessions, node, exhausted = () => undefined, ownNode, onChange, clock, log } = options;
+  const { sessions, node, exhausted = () => undefined, ownNode, clock, log } = options;
+  const changed = new Listeners<string>();
   const byName = new Map<string, Known>();
   const condition = conditionTracker();
   let timer: NodeJS.Timeout | undefined;
@@ -111,7 +113,7 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
     if (failures.size === 0) one.round += 1;
     else one.dueMs = clock.monotonicMs() + againMs;
     report();
-    onChange(session.nodeName);
+    changed.tell(session.nodeName);
   };
 
   const tick = (): void => {
@@ -174,6 +176,7 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
       }, tickMs).unref();
     },
     stop: () => clearInterval(timer),
+    onChange: (listener) => changed.add(listener),
     conditionOf(nodeName) {
       const session = sessions().find((one) => one.nodeName === nodeName);
       if (session === undefined) return undefined;

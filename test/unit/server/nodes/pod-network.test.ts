@@ -45,7 +45,6 @@ function cluster(names: readonly string[], changes: { readonly reachedAt?: strin
       status: { addresses: [{ type: 'InternalIP', address: address(name) }] },
     }),
     ownNode: 's1',
-    onChange: () => {},
     clock: { ...systemClock, monotonicMs: () => Date.now() },
     log: silentLog,
   });

@@ -1,0 +1,80 @@
+/** What the files of this room share: made once, and told of each other's changes. */
+import type { Clock } from '../../shared/clock.ts';
+import { Listeners } from '../../shared/listeners.ts';
+import { keepAddresses, type AddressKeeper } from './addresses.ts';
+import { createAnnouncer, type Announcer } from './announcer.ts';
+import { NodeDirectory } from './directory.ts';
+import { reopenStarted } from './drain.ts';
+import { Heartbeats } from './heartbeats.ts';
+import { HeartbeatHistory } from './history.ts';
+import { LastConnections } from './last-connections.ts';
+import { NameClaims } from './name-claims.ts';
+import { createPodNetwork, type PodNetwork } from './pod-network.ts';
+import { exhaustedRanges } from './pod-ranges.ts';
+import { SilenceWatch } from './silence.ts';
+import type { NodesOptions, StreamFailed } from './types.ts';
+
+export interface Parts extends NodesOptions {
+  readonly clock: Clock;
+  /** Aborted when the server ends. */
+  readonly stopping: AbortController;
+  readonly directory: NodeDirectory;
+  readonly announcer: Announcer;
+  readonly addresses: AddressKeeper;
+  readonly reopening: ReturnType<typeof reopenStarted>;
+  readonly podNetwork: PodNetwork;
+  readonly nameClaims: NameClaims;
+  readonly history: HeartbeatHistory;
+  readonly connections: LastConnections;
+  readonly heartbeats: Heartbeats;
+  readonly silence: SilenceWatch;
+  readonly streamFailed: Listeners<StreamFailed>;
+}
+
+export function partsOf(options: NodesOptions & { readonly clock: Clock }): Parts {
+  const { kube, store, registry, identities, ownNode, podRanges, clock, log } = options;
+  const directory = new NodeDirectory();
+  const announcer = createAnnouncer({ kube, directory, clock, log });
+  const helloOf = (name: string) => registry.hello(name);
+  const addresses = keepAddresses({ kube, directory, helloOf, decided: identities.addresses, announcer, log });
+  const reopening = reopenStarted({ kube, directory, helloOf, log });
+  const podNetwork = createPodNetwork({
+    sessions: () => registry.sessions(),
+    node: (name) => directory.get(name),
+    exhausted: () => (podRanges === undefined ? undefined : exhaustedRanges(podRanges, directory.all())),
+    ownNode,
+    clock,
+    log,
+  });
+  const nameClaims = new NameClaims(clock);
+  const history = new HeartbeatHistory(store, clock);
+  const heartbeats = new Heartbeats({ registry, announcer, podNetwork, nameClaims, history, clock });
+  directory.onChange((name) => {
+    for (const part of [announcer, addresses, reopening]) part.check(name);
+  });
+  directory.onPresence(({ name, isThere }) => {
+    const noted = isThere ? identities.names.held(name) : identities.names.released(name);
+    noted.catch((error: unknown) => log.warn('whose name it is was not noted', { node: name, error }));
+  });
+  podNetwork.onChange((name) => heartbeats.tellAgain(name));
+  return {
+    ...options,
+    stopping: new AbortController(),
+    directory,
+    announcer,
+    addresses,
+    reopening,
+    podNetwork,
+    nameClaims,
+    history,
+    connections: new LastConnections(store, clock),
+    heartbeats,
+    silence: new SilenceWatch({ directory, registry, announcer, nameClaims, clock }),
+    streamFailed: new Listeners(),
+  };
+}
+
+/** Of what is only for people to look at later: a failure is no reason to do without the rest. */
+export function inBackground({ log }: Pick<Parts, 'log'>, written: Promise<void>): void {
+  written.catch((error: unknown) => log.debug('node history not written', { error }));
+}
