@@ -136,6 +136,7 @@ async function runServer(config: ServerConfig): Promise<void> {
         supervisor: daemon.supervisor,
         events: daemon.events,
         notReady: daemon.notReady,
+        restart: daemon.restart,
         log: foreground.log,
         setLogLevel: (level) => foreground.log.setLevel(level),
         onFatal: daemon.fail,

@@ -54,6 +54,8 @@ export interface Daemon {
   readonly events: EventLog;
   /** What is not ready now: of this the status, its exit code and the node's conditions are made. */
   readonly notReady: () => readonly NotReady[];
+  /** One component, when the start is over or on the way. */
+  readonly restart: (name: string) => Promise<void>;
   /** Ends the run with `error`: for what no restart of a child can heal, such as a datastore that cannot write. */
   readonly fail: (error: unknown) => void;
   /**
@@ -178,7 +180,8 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     if (failure.signal.aborted) throw failure.signal.reason;
     log.info('stopped');
   };
-  return { supervisor, events, notReady, fail: (error) => failure.abort(error), run };
+  const restart = async (name: string) => running?.restart(name);
+  return { supervisor, events, notReady, restart, fail: (error) => failure.abort(error), run };
 }
 
 /**

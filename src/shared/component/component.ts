@@ -19,7 +19,7 @@ export interface Component {
   start(signal: AbortSignal): Promise<void>;
   /** Legal in every state, and twice; resolves when nothing of it is left. */
   stop(): Promise<void>;
-  health(): Condition; // the last known answer, at once
+  health(): Condition; // the last known answer, at once; stamped when it changed, never when it is asked
 }
 
 export interface ComponentManager {
@@ -27,6 +27,8 @@ export interface ComponentManager {
   start(signal: AbortSignal): Promise<void>;
   /** In reverse: each when nothing that is `after` it is left. */
   stop(): Promise<void>;
+  /** One component that has started: ends it and starts it again; what is after it stays as it is. */
+  restart(name: string): Promise<void>;
   /** Of one that is not up yet: what it waits for, and since when. */
   conditions(): ReadonlyMap<string, Condition>;
   /** In the order of the components. */

@@ -17,6 +17,8 @@ export function createComponentManager(
   checkOrder(components);
   const byName = new Map(components.map((component) => [component.name, component]));
   const steps = new Map<string, Step>();
+  const ending = new AbortController();
+  const restarts = new Set<Promise<void>>();
   const take = (name: string, step: Step['name']) => steps.set(name, { name: step, since: rfc3339(clock.now()) });
 
   const start = async (signal: AbortSignal): Promise<void> => {
@@ -53,7 +55,29 @@ export function createComponentManager(
     }
   };
 
+  const restartOne = async (name: string): Promise<void> => {
+    const component = byName.get(name);
+    if (component === undefined) throw new TypeError(`no component is named ${name}`);
+    await component.stop();
+    ending.signal.throwIfAborted(); // its end is what is wanted now
+    take(name, 'starting');
+    await component.start(ending.signal);
+    take(name, 'up');
+  };
+
+  const restart = async (name: string): Promise<void> => {
+    const restarted = restartOne(name);
+    restarts.add(restarted);
+    try {
+      await restarted;
+    } finally {
+      restarts.delete(restarted);
+    }
+  };
+
   const stop = async (): Promise<void> => {
+    ending.abort();
+    await Promise.allSettled(restarts);
     const stopped = new Map<string, Promise<void>>();
     const stopOne = (component: Component): Promise<void> => {
       const known = stopped.get(component.name);
@@ -95,6 +119,7 @@ export function createComponentManager(
   return {
     start,
     stop,
+    restart,
     conditions: () => new Map(components.map((component) => [component.name, conditionOf(component)])),
     notReady: () =>
       components

@@ -174,3 +174,46 @@ test('what takes long to start is logged once with its reason, again with anothe
   expect(logged).toEqual(['waits cni Starting', 'waits cni NoPodCIDR', 'over cni']);
   expect(changes).toEqual(['cni', '']);
 });
+
+test('a component that is started again is not ready meanwhile, and what is after it stays as it is', async () => {
+  const story: string[] = [];
+  const manager = createComponentManager([
+    scripted(story, 'containerd', []),
+    scripted(story, 'kubelet', ['containerd'], async () => {
+      story.push(...manager.notReady().map(({ name, condition }) => `${name} ${condition.reason}`));
+    }),
+  ]);
+  await manager.start(new AbortController().signal);
+  story.length = 0;
+  await manager.restart('kubelet');
+  expect(story).toEqual(['stop kubelet', 'start kubelet', 'kubelet Starting', 'ready kubelet']);
+  expect(manager.notReady()).toEqual([]);
+  await expect(manager.restart('kublet')).rejects.toThrow(TypeError);
+});
+
+test('a stop that comes during a restart ends it, and leaves nothing running', async () => {
+  const story: string[] = [];
+  const starts = Promise.withResolvers<void>();
+  let times = 0;
+  const kubelet = scripted([], 'kubelet', []);
+  const manager = createComponentManager([
+    {
+      ...kubelet,
+      async start(signal) {
+        times += 1;
+        if (times === 1) return;
+        starts.resolve();
+        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+      },
+      async stop() {
+        story.push('stop');
+      },
+    },
+  ]);
+  await manager.start(new AbortController().signal);
+  const restart = manager.restart('kubelet');
+  await starts.promise;
+  await manager.stop();
+  await expect(restart).rejects.toThrow('aborted');
+  expect(story).toEqual(['stop', 'stop']);
+});

@@ -1,0 +1,75 @@
+/** What a server's rooms stand on: its authorities, its programs' users, its datastore and its tokens. */
+import { join } from 'node:path';
+import { runPaths } from '../shared/paths.ts';
+import { datastoreComponent, type DatastoreComponent } from '../datastore/datastore.ts';
+import { quotaOf } from './config.ts';
+import { auditDir, openAccounts, type Accounts, type ExtraArgs } from './control-plane/control-plane.ts';
+import { openTokens, type TokenStore } from './join/join.ts';
+import { openPki, type Leaf, type Pki } from './pki/pki.ts';
+import type { ServerPlan } from './plan.ts';
+
+export interface Foundation {
+  readonly pki: Pki;
+  readonly accounts: Accounts;
+  readonly extraArgs: ExtraArgs;
+  readonly datastore: DatastoreComponent;
+  readonly tokens: TokenStore;
+  /** The certificate of the supervisor's API, made anew when it is due or its names have changed. */
+  readonly supervisorLeaf: () => Promise<Leaf>;
+}
+
+/** Makes what must be on disk before anything starts. */
+export async function openFoundation(plan: ServerPlan): Promise<Foundation> {
+  const { config, paths, log } = plan;
+  const pki = await openPki(paths.server.tls);
+  const extraArgs = {
+    apiserver: config.kubeApiserverArg,
+    controllerManager: config.kubeControllerManagerArg,
+    scheduler: config.kubeSchedulerArg,
+  };
+  const accounts = openAccounts({
+    extraArgs,
+    securePort: config.httpsListenPort,
+    ...(plan.isHardened && { auditDir: auditDir(paths.dataDir) }),
+  });
+  for (const [program, { isRootBecause }] of Object.entries(accounts))
+    if (isRootBecause !== undefined) log.warn('a program runs as root', { component: program, reason: isRootBecause });
+  const datastore = datastoreComponent({
+    dir: paths.server.db,
+    socketPath: runPaths.datastoreSocket,
+    group: accounts['kube-apiserver'].group,
+    addonDir: join(paths.data, 'lib'),
+    quotaBytes: quotaOf(config.etcdArg),
+    log,
+    onFatal: plan.onFatal,
+  });
+  return {
+    pki,
+    accounts,
+    extraArgs,
+    datastore,
+    tokens: tokensOf(plan, pki, datastore),
+    supervisorLeaf: () =>
+      pki.keepLeaf(pki.serverCa, { name: 'supervisor', commonName: 'kagent', usages: ['server'], ...plan.names() }),
+  };
+}
+
+function tokensOf(
+  { nodeName, paths, token, agentToken, events, log }: ServerPlan,
+  pki: Pki,
+  datastore: DatastoreComponent,
+) {
+  const tokens = openTokens({
+    ownNode: nodeName,
+    caHash: pki.serverCa.caHash,
+    files: paths.server,
+    store: datastore.keys,
+    ...(token !== undefined && { serverSecret: token }),
+    ...(agentToken !== undefined && { agentSecret: agentToken }),
+  });
+  for (const message of tokens.weaknesses()) {
+    log.warn('a token is weak', { message });
+    events.record({ type: 'Warning', reason: 'WeakToken', regarding: 'supervisor-api', message });
+  }
+  return tokens;
+}

@@ -1,0 +1,57 @@
+/** Who belongs to the cluster: which machine is which node, who is connected, and kube-apiserver's tunnel to them. */
+import { systemClock } from '../shared/clock.ts';
+import { runPaths } from '../shared/paths.ts';
+import { nodeCidrMaskSize } from './cluster/cluster.ts';
+import type { ControlPlane } from './control-plane/control-plane.ts';
+import type { Foundation } from './foundation.ts';
+import { createNodeIdentities, type NodeIdentities } from './identity/identity.ts';
+import { createNodes, NodeRegistry, type Nodes } from './nodes/nodes.ts';
+import type { ServerPlan } from './plan.ts';
+import { createTunnel, type Tunnel } from './tunnel/tunnel.ts';
+
+export interface Members {
+  readonly identities: NodeIdentities;
+  readonly nodes: Nodes;
+  readonly tunnel: Tunnel;
+}
+
+export function membersOf(plan: ServerPlan, { datastore, accounts }: Foundation, controlPlane: ControlPlane): Members {
+  const { config, nodeIp, ownNode, servers, settings, log } = plan;
+  const { kube } = controlPlane;
+  const store = datastore.keys;
+  const registry = new NodeRegistry(systemClock);
+  const identities = createNodeIdentities({
+    store,
+    ownNode,
+    heardAtMs: (name) => registry.heardAtMs(name),
+    ownAddresses: () => [nodeIp, plan.reached.advertiseAddress, ...plan.addresses()],
+    ranges: settings,
+    log,
+  });
+  const needsRanges = config.flannelBackend !== 'none';
+  const podRanges = { clusterCidr: config.clusterCidr, nodeCidrMaskSize: nodeCidrMaskSize(config) };
+  const nodes = createNodes({
+    kube,
+    store,
+    servers,
+    registry,
+    identities,
+    ownNode,
+    ...(needsRanges && { podRanges }),
+    log,
+  });
+  const tunnel = createTunnel({
+    socketPath: runPaths.egressSocket,
+    group: accounts['kube-apiserver'].group,
+    nodes: () => nodes.objects(),
+    addresses: identities.addresses,
+    session: (name) => nodes.session(name),
+    ownNode,
+    log,
+  });
+  identities.onRevoked((revoked) => controlPlane.revoke(revoked));
+  identities.onAttempt((attempt) => nodes.nameClaimed(attempt));
+  identities.onMoved((moved) => nodes.addressMoved(moved));
+  nodes.onStreamFailed(({ id, reason }) => tunnel.failed(id, reason));
+  return { identities, nodes, tunnel };
+}
