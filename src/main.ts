@@ -121,7 +121,7 @@ async function runServer(config: ServerConfig): Promise<void> {
     agentToken: secretSetting(config.agentToken, config.agentTokenFile),
     supervisor: daemon.supervisor,
     events: daemon.events,
-    corednsImage: () => box.image('coredns'),
+    image: box.image,
     log: foreground.log,
     nodeName: facts.nodeName,
     nodeIp: facts.nodeIp,

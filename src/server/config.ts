@@ -2,6 +2,7 @@
 import { Cron } from 'croner';
 import * as z from 'zod';
 import { kinds } from '../shared/config/config.ts';
+import { addons } from './addons/addons.ts';
 import { k3sServerSettings } from './k3s-settings.ts';
 import { adminKubeconfig } from '../shared/paths.ts';
 import { usualRanges } from '../shared/protocol/join.ts';
@@ -15,8 +16,10 @@ function isCron(text: string): boolean {
   }
 }
 
-/** What k3s can leave out, so that its configurations work: kagent brings coredns alone of these. */
-const packaged = ['coredns', 'servicelb', 'traefik', 'local-storage', 'metrics-server', 'runtimes'] as const;
+const ownAddons = addons.map(({ name }) => name);
+/** What k3s can leave out, so that its configurations work: of these kagent brings its own add-ons alone. */
+const k3sAddons = ['coredns', 'servicelb', 'traefik', 'local-storage', 'metrics-server', 'runtimes'];
+const packaged = [...new Set([...ownAddons, ...k3sAddons])];
 
 export const serverSettings = {
   token: kinds.secret
@@ -59,7 +62,7 @@ export const serverSettings = {
   disable: z
     .array(z.enum(packaged, `each must be one of ${packaged.join(', ')}`))
     .default([])
-    .describe("Packaged components that are left out: coredns; k3s's others are not brought anyway"),
+    .describe(`Packaged components that are left out: ${ownAddons.join(', ')}; k3s's others are not brought anyway`),
   disableKubeProxy: z
     .boolean()
     .default(false)

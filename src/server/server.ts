@@ -14,6 +14,7 @@ import { runPaths } from '../shared/paths.ts';
 import { ownNetworks } from '../shared/proxy/proxy.ts';
 import { version } from '../shared/version/version.ts';
 import { asksDatastore, snapshotDirOf, snapshotTimer } from '../datastore/datastore.ts';
+import { addonManifests } from './addons/addons.ts';
 import { createApi, localRoutes, type Api } from './api/api.ts';
 import { keepClusterSettings, nodeCidrMaskSize } from './cluster/cluster.ts';
 import { fileMode } from './config.ts';
@@ -23,6 +24,7 @@ import { createJoinService, createWrongTokens } from './join/join.ts';
 import { createManifests } from './manifests/manifests.ts';
 import { membersOf, type Members } from './members.ts';
 import { planOf, type ServerPlan } from './plan.ts';
+import { policyManifests } from './policies/policies.ts';
 import { createProbes } from './probe/probe.ts';
 import { openRelease, ownExecutable } from './release/release.ts';
 import type { Server, ServerOptions } from './types.ts';
@@ -149,7 +151,7 @@ function componentsOf(plan: ServerPlan, rooms: Rooms): readonly Component[] {
       store: datastore.keys,
       nodeName,
       dir: paths.server.manifests,
-      packaged: { ...settings, corednsImage: plan.corednsImage() },
+      packaged: [...policyManifests(settings), ...addonManifests({ ...settings, image: plan.image })],
       disabled: config.disable,
       log,
       events: plan.events,

@@ -20,7 +20,8 @@ export interface ServerOptions {
   readonly supervisor: Supervisor;
   readonly events: EventLog;
   readonly log: Log;
-  readonly corednsImage: () => string;
+  /** The full name of an image in the bundle, by its short one. */
+  readonly image: (name: string) => string;
   readonly nodeName: string;
   readonly nodeIp: string;
   /** Every one by which this host may be reached, as it is now. */

@@ -19,8 +19,8 @@ export const layers: readonly (readonly string[])[] = [
     'agent/registries',
     'agent/network',
   ],
-  ['server/control-plane', 'server/join', 'agent/load-balancer', 'agent/channel', 'agent/node'],
-  ['server/nodes', 'server/tunnel', 'server/manifests', 'agent/offline'],
+  ['server/control-plane', 'server/join', 'server/addons', 'agent/load-balancer', 'agent/channel', 'agent/node'],
+  ['server/nodes', 'server/tunnel', 'server/manifests', 'server/policies', 'agent/offline'],
   ['server/api'],
   ['server', 'agent', 'lab', 'support'],
   ['.'], // src/main.ts

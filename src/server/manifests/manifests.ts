@@ -1,7 +1,7 @@
 /**
  * @module
  * What is applied to the cluster from files: `server/manifests/*.yaml`, kagent's own among them.
- * Knows: the packaged files, server-side apply, following the folder, what goes with its file. Leaves to others:
+ * Knows: server-side apply, following the folder, what goes with its file. Leaves to others:
  * speaking to kube-apiserver (control-plane/), keeping small texts (shared/key-value).
  *
  *   a file changes ─▶ settles ─▶ parsed ─▶ applied ─▶ recorded
@@ -21,9 +21,14 @@ import { createAnnouncer } from './announce.ts';
 import { createApplier } from './apply.ts';
 import { ManifestFolder, type Timing } from './folder.ts';
 import { follow } from './follow.ts';
-import { packagedManifests, type PackagedSettings } from './packaged.ts';
 import { createPruner } from './prune.ts';
 import { openRecords, type Records } from './records.ts';
+
+/** `name` without `.yaml`. */
+export interface PackagedManifest {
+  readonly name: string;
+  readonly text: string;
+}
 
 export interface ManifestsOptions {
   readonly after: readonly string[];
@@ -33,7 +38,8 @@ export interface ManifestsOptions {
   readonly nodeName: string;
   /** `server/manifests`. */
   readonly dir: string;
-  readonly packaged: PackagedSettings;
+  /** Files that kagent brings, in the order in which they are applied. */
+  readonly packaged: readonly PackagedManifest[];
   /** Names of packaged files, without ending, that are left out: `coredns`. */
   readonly disabled: readonly string[];
   readonly log: Log;
@@ -46,7 +52,7 @@ const usualTiming: Timing = { settleMs: 300, patienceMs: 1000, pruneAfterMs: 500
 /** Ready when kagent's own files were tried once; a file that fails is tried again and keeps nobody waiting. */
 export function createManifests(options: ManifestsOptions): Component {
   const { kube, dir, store, nodeName, log, timing = usualTiming } = options;
-  const packaged = packagedManifests(options.packaged).filter(({ name }) => !options.disabled.includes(name));
+  const packaged = options.packaged.filter(({ name }) => !options.disabled.includes(name));
   const own = new Set(packaged.map(({ name }) => `${name}.yaml`));
   const isPackaged = (file: string) => own.has(file);
   const condition = conditionTracker();
@@ -119,7 +125,7 @@ export function createManifests(options: ManifestsOptions): Component {
 }
 
 /** @returns what could not be written, a sentence each */
-function writePackaged(dir: string, packaged: readonly { readonly name: string; readonly text: string }[]) {
+function writePackaged(dir: string, packaged: readonly PackagedManifest[]) {
   return packaged.flatMap(({ name, text }) => {
     try {
       writeFileIfChanged(join(dir, `${name}.yaml`), text, 0o600);
@@ -160,5 +166,4 @@ async function forgetFiles(records: Records, log: Log): Promise<void> {
 }
 
 export type { Timing } from './folder.ts';
-export { packagedManifests, type PackagedSettings } from './packaged.ts';
 export { ManifestInvalidError, ManifestRefusedError, UnknownKindError } from './errors.ts';

@@ -1,25 +1,28 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { createManifests, packagedManifests, type Timing } from '../../../../src/server/manifests/manifests.ts';
+import { addonManifests } from '../../../../src/server/addons/addons.ts';
+import { createManifests, type Timing } from '../../../../src/server/manifests/manifests.ts';
 import { createEventLog } from '../../../../src/shared/events/events.ts';
 import { silentLog } from '../../../../src/shared/log/log.ts';
 import { KubeError } from '../../../../src/kube/kube.ts';
 import { fakeKube, type FakeKube } from '../../../helpers/fake-kube.ts';
 import { memoryKeyValue } from '../../../helpers/key-value.ts';
+import { policyManifests } from '../../../../src/server/policies/policies.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 import { eventually } from '../../../helpers/wait.ts';
 
 const configMap = (name: string) => `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}}\n`;
 const pruned = (name: string) => configMap(name).replace('}', ', annotations: {kagent.sh/prune: "true"}}');
 
-const packaged = {
+const settings = {
   clusterCidr: '10.42.0.0/16',
   serviceCidr: '10.43.0.0/16',
   clusterDns: '10.43.0.10',
   clusterDomain: 'cluster.local',
-  corednsImage: 'example/coredns:1',
+  image: (name: string) => `example/${name}:1`,
 };
+const packaged = [...policyManifests(settings), ...addonManifests(settings)];
 
 /** A cluster and a disk, on which one server after the other may run. */
 interface World {
@@ -333,9 +336,7 @@ test('a packaged file that somebody deletes keeps its objects, and is back at th
 test('something else in the place of a packaged file, or of one that is left out, ends no start; the others are applied', async () => {
   const { dir, manifests, names } = room({ disabled: ['coredns'], files: {} });
   mkdirSync(join(dir, 'coredns.yaml'));
-  const [blocked = '', other = ''] = packagedManifests(packaged).flatMap(({ name }) =>
-    name === 'coredns' ? [] : [name],
-  );
+  const [blocked = '', other = ''] = packaged.flatMap(({ name }) => (name === 'coredns' ? [] : [name]));
   mkdirSync(join(dir, `${blocked}.yaml`));
   await manifests.start(signal);
   expect(manifests.health()).toMatchObject({

@@ -1,13 +1,19 @@
+import type { Addon } from '../types.ts';
+
+const name = 'coredns';
+
 /**
  * The cluster's DNS. The start-up probe asks every second, so that the first answer does not wait for the slow heartbeat of
  * the readiness probe that takes over. Its name and labels are those other programs look for.
  */
-export function corednsManifest(settings: {
-  readonly clusterDns: string;
-  readonly clusterDomain: string;
-  readonly corednsImage: string;
-}): string {
-  const { clusterDns, clusterDomain, corednsImage } = settings;
+export const coredns: Addon = {
+  name,
+  summary: "the cluster's DNS",
+  images: [name],
+  manifest: ({ clusterDns, clusterDomain, image }) => manifest(clusterDns, clusterDomain, image(name)),
+};
+
+function manifest(clusterDns: string, clusterDomain: string, corednsImage: string): string {
   return `# Written by kagent at each start; changes here are lost. Own zones belong into the ConfigMap coredns-custom:
 # keys *.override go into the server below, keys *.server stand beside it.
 apiVersion: v1

@@ -1,4 +1,4 @@
-import { flannelGroup } from '../../join/join.ts';
+import { flannelGroup } from '../join/join.ts';
 
 /** CEL, of a policy whose parameter is each other Node: whether that one is Ready. */
 export const otherIsReady = `params.?status.?conditions.orValue([]).exists(c, c.type == 'Ready' && c.status == 'True')`;

@@ -1,6 +1,6 @@
-import { kubeletClientUser } from '../../control-plane/control-plane.ts';
-import { flannelUserPrefix } from '../../identity/identity.ts';
-import { flannelGroup } from '../../join/join.ts';
+import { kubeletClientUser } from '../control-plane/control-plane.ts';
+import { flannelUserPrefix } from '../identity/identity.ts';
+import { flannelGroup } from '../join/join.ts';
 import { bindingTo, byFlannel, policyHead } from './policy.ts';
 
 /**
