@@ -1,8 +1,7 @@
 /** What a server is going to be, before anything of it is made: its cluster's settings, where and by which names it is reached. */
 import { join } from 'node:path';
-import type { ServerAddress } from '../shared/protocol/channel.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
-import { clusterDnsOf, ownAddresses, serversFor, type OwnAddresses } from './cluster/cluster.ts';
+import { clusterDnsOf, ownAddresses, ServerDirectory, type OwnAddresses } from './cluster/cluster.ts';
 import { apiserverNames } from './control-plane/control-plane.ts';
 import type { ServerOptions } from './types.ts';
 
@@ -16,8 +15,7 @@ export interface ServerPlan extends ServerOptions {
   readonly tlsSans: () => readonly string[];
   /** What its certificates name, as it is now. */
   readonly names: () => { readonly dnsNames: readonly string[]; readonly ipAddresses: readonly string[] };
-  /** Every server of the cluster, for a node whose connection was accepted at this address. */
-  readonly servers: (reachedAt: string | undefined) => readonly ServerAddress[];
+  readonly servers: ServerDirectory;
 }
 
 export function planOf(options: ServerOptions): ServerPlan {
@@ -33,7 +31,7 @@ export function planOf(options: ServerOptions): ServerPlan {
     binDir: join(currentDir, 'bin'),
     tlsSans,
     names: () => apiserverNames({ ...config, advertiseAddress, tlsSans: tlsSans() }),
-    servers: (reachedAt) => serversFor(advertised, config, reachedAt),
+    servers: new ServerDirectory(advertised, config),
   };
 }
 

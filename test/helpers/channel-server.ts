@@ -1,6 +1,7 @@
 import { onTestFinished } from 'vitest';
 import { join, type NodeIdentity } from '../../src/agent/membership/membership.ts';
 import { createChannel, type Channel, type ChannelOptions } from '../../src/agent/channel/channel.ts';
+import { ServerDirectory } from '../../src/server/cluster/cluster.ts';
 import { createNodes, NodeRegistry, type Nodes } from '../../src/server/nodes/nodes.ts';
 import { createTunnel, type Tunnel } from '../../src/server/tunnel/tunnel.ts';
 import { systemClock } from '../../src/shared/clock.ts';
@@ -17,6 +18,8 @@ import { join as joinPath } from 'node:path';
 
 export interface ChannelServer extends JoinServer {
   readonly nodes: Nodes;
+  /** Which servers there are. */
+  readonly servers: ServerDirectory;
   readonly identities: NodeIdentities;
   readonly tunnel: Tunnel;
   readonly egressSocket: string;
@@ -34,13 +37,15 @@ export async function channelServer(): Promise<ChannelServer> {
     store,
     heardAtMs: (name) => registry.heardAtMs(name),
   });
+  const own = { supervisorUrl: 'https://10.0.0.9:9345', apiserverUrl: 'https://10.0.0.9:6443' };
+  const servers = new ServerDirectory(own, { supervisorPort: 9345, httpsListenPort: 6443 });
   const kube = fakeNodes();
   const egressSocket = joinPath(temporaryDir(), 'egress.sock');
   const nodes = createNodes({
     registry,
     kube,
     store,
-    servers: () => [{ supervisorUrl: 'https://10.0.0.9:9345', apiserverUrl: 'https://10.0.0.9:6443' }],
+    servers,
     identities,
     ownNode: undefined,
     log: silentLog,
@@ -73,6 +78,7 @@ export async function channelServer(): Promise<ChannelServer> {
   return {
     ...server,
     nodes,
+    servers,
     identities,
     tunnel,
     egressSocket,

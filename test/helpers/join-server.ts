@@ -73,7 +73,7 @@ export async function joinServiceOptions(changes: JoinServiceChanges = {}) {
     identities: changes.identities ?? nodeIdentities({ store, clock }).identities,
     wrongTokens: createWrongTokens(clock),
     settings: clusterSettings,
-    servers: changes.servers ?? (() => [serverAddress]),
+    servers: changes.servers ?? { current: () => [serverAddress] },
     version: '1',
     kubernetesVersion,
     events: createEventLog({ keep: 10 }),
@@ -106,7 +106,7 @@ export async function joinServer(
   options: JoinServiceChanges & {
     readonly sans?: readonly string[];
     readonly api?: Partial<ApiOptions>;
-    /** What it repairTools out as its own executable. */
+    /** What it hands out as its own executable. */
     readonly executable?: string;
     readonly extraDir?: string;
     readonly componentsDir?: string;
@@ -126,14 +126,14 @@ export async function joinServer(
     executable: options.executable,
     extraDir: options.extraDir ?? '/nonexistent',
     componentsDir: options.componentsDir ?? '/nonexistent',
-    caPem: pki.serverCa.caPem,
+    trust: pki.serverCa.trust,
     log: silentLog,
   });
   const api = createApi({
     address: '127.0.0.1',
     port: 0,
-    caPem: pki.serverCa.caPem,
-    clientCaPem: pki.clientCa.caPem,
+    serverTrust: pki.serverCa.trust,
+    clientTrust: pki.clientCa.trust,
     leaf,
     joinService,
     nodes: {
@@ -142,7 +142,7 @@ export async function joinServer(
     },
     tunnel: { accept: () => false },
     release,
-    probes: createProbes({ version: '1', servers: () => [serverAddress], settings: clusterSettings }),
+    probes: createProbes({ version: '1', servers: { current: () => [serverAddress] }, settings: clusterSettings }),
     isReady: () => true,
     after: [],
     log: silentLog,

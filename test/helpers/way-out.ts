@@ -16,7 +16,7 @@ export interface WayOut {
 
 const port = 3128;
 
-/** It listens on the switch, where a program of the machine repairTools connections on to this process. */
+/** It listens on the switch, where a program of the machine hands connections on to this process. */
 export async function openWayOut(lab: Pick<Lab, 'switchNetns' | 'switchAddress'>): Promise<WayOut> {
   const folder = await mkdtemp(join(tmpdir(), 'kagent-test-'));
   const socket = join(folder, 'proxy.sock');

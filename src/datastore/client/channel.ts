@@ -1,18 +1,29 @@
-/** The way to an etcd: a unix socket or plain TCP on this host. */
+/** The way to an etcd: a unix socket, plain TCP on this host, or TLS; to one server or to any of several. */
 import { GrpcChannel } from '../../shared/grpc/grpc.ts';
 import type { GrpcTarget } from '../../shared/grpc/grpc.ts';
 import { parseListenAddress } from '../etcd/etcd.ts';
 import { EtcdCallError } from './errors.ts';
 
-/** @param address `unix:///PATH` or `http://127.0.0.1:PORT` @throws {InvalidListenAddressError}; calls {EtcdCallError} */
-export function etcdChannel(address: string): GrpcChannel {
+/** `unix:///PATH`, `http://127.0.0.1:PORT` or `https://HOST:PORT`; of several the next one when a connection is lost. */
+export interface EtcdEndpoints {
+  readonly addresses: readonly [string, ...string[]];
+  /** For `https`, in PEM: the only CA that is believed, and who asks. */
+  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
+}
+
+/** @throws {InvalidListenAddressError}; calls throw {EtcdCallError} */
+export function etcdChannel(endpoints: string | EtcdEndpoints): GrpcChannel {
+  const { addresses, tls } = typeof endpoints === 'string' ? { addresses: [endpoints] as const } : endpoints;
+  const [first, ...others] = addresses;
   return new GrpcChannel({
-    targets: [targetOf(address)],
+    targets: [targetOf(first, tls), ...others.map((address) => targetOf(address, tls))],
     toError: ({ code, message }, _path, cause) => new EtcdCallError(code, message, { cause }),
   });
 }
 
-function targetOf(text: string): GrpcTarget {
+function targetOf(text: string, tls: EtcdEndpoints['tls']): GrpcTarget {
   const address = parseListenAddress(text);
-  return address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port };
+  if (address.kind === 'unix') return { path: address.path };
+  const { host, port, isTls } = address;
+  return isTls ? { host, port, tls: tls ?? {} } : { host, port };
 }

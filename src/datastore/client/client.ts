@@ -4,6 +4,7 @@
  * Knows: the messages of these few calls. Leaves to others: the connection (shared/grpc), what keys mean (callers).
  * Spec: etcd v3.7 rpc.proto.
  */
+export type { EtcdEndpoints } from './channel.ts';
 export { connectDatastore } from './datastore.ts';
 export type { DatastoreClient, DatastoreFacts } from './datastore.ts';
 export { EtcdCallError } from './errors.ts';

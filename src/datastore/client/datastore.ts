@@ -3,7 +3,7 @@ import type { PrefixUsage, StoreStats } from '../store/store.ts';
 import { kagentService } from '../etcd/etcd.ts';
 import type { Write } from '../../shared/grpc/grpc.ts';
 import type { ProtoReader } from '../../shared/protobuf/protobuf.ts';
-import { etcdChannel } from './channel.ts';
+import { etcdChannel, type EtcdEndpoints } from './channel.ts';
 
 export type DatastoreFacts = StoreStats & { readonly alarms: readonly string[] };
 
@@ -18,9 +18,9 @@ export interface DatastoreClient {
   close(): Promise<void>;
 }
 
-/** `unix:///PATH` or `http://127.0.0.1:PORT`; connects with the first call. */
-export function connectDatastore(address: string): DatastoreClient {
-  const channel = etcdChannel(address);
+/** Connects with the first call. */
+export function connectDatastore(endpoints: string | EtcdEndpoints): DatastoreClient {
+  const channel = etcdChannel(endpoints);
   const ask = async <T>(method: string, question: unknown): Promise<T> =>
     (await channel.unary(
       `${kagentService}/${method}`,

@@ -3,7 +3,7 @@ import { grpcCodes } from '../../shared/grpc/grpc.ts';
 import type { GrpcChannel } from '../../shared/grpc/grpc.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
 import { compactedMessage } from '../etcd/etcd.ts';
-import { etcdChannel } from './channel.ts';
+import { etcdChannel, type EtcdEndpoints } from './channel.ts';
 import { EtcdCallError } from './errors.ts';
 import {
   keysWith,
@@ -34,8 +34,8 @@ export interface KeyClient extends KeyValue {
 
 const kv = '/etcdserverpb.KV';
 
-export function connectKeys(address: string): KeyClient {
-  const channel = etcdChannel(address);
+export function connectKeys(endpoints: string | EtcdEndpoints): KeyClient {
+  const channel = etcdChannel(endpoints);
   return {
     async get(key) {
       const { entries } = await channel.unary(`${kv}/Range`, oneKey(key), readEntries);

@@ -1,6 +1,6 @@
 /**
  * @module
- * The index's side of the writer's thread: collects writes and repairTools them over in batches.
+ * The index's side of the writer's thread: collects writes and hands them over in batches.
  *
  * While one batch is being synced to disk the next ones wait at the disk's thread, which commits all of them together as soon
  * as it is free: any number of clients share one fsync. A batch leaves at the end of a turn of the event loop; there is no

@@ -124,7 +124,7 @@ function limiter(width: number): Limiter {
     } finally {
       const next = waiting.shift();
       if (next === undefined) running -= 1;
-      else next(); // repairTools its place over
+      else next(); // hands its place over
     }
   };
 }

@@ -16,6 +16,7 @@ import type { Nodes } from '../nodes/nodes.ts';
 import type { Release } from '../release/release.ts';
 import type { Probes } from '../probe/probe.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
+import type { TrustBundle } from '../pki/pki.ts';
 import { shareConnections } from './connections.ts';
 import { downloadLimits, type DownloadLimits } from './downloads.ts';
 import { createUpgrades, type Upgrades } from './upgrades.ts';
@@ -37,10 +38,11 @@ export interface ApiOptions {
   readonly address: string;
   /** 0: any free one. */
   readonly port: number;
-  readonly caPem: string;
+  /** What joiners are told to believe. */
+  readonly serverTrust: TrustBundle;
   readonly leaf: { readonly certFile: string; readonly keyFile: string };
-  /** PEM: whoever it vouches for as a node may connect. */
-  readonly clientCaPem: string;
+  /** Whoever it vouches for as a node may connect. */
+  readonly clientTrust: TrustBundle;
   readonly joinService: JoinService;
   readonly probes: Probes;
   readonly nodes: Pick<Nodes, 'connect' | 'drain'>;
@@ -67,9 +69,11 @@ export function createApi(options: ApiOptions): Api {
   const credentials = () => ({
     cert: readBytes(leaf.certFile),
     key: readBytes(leaf.keyFile),
-    ca: options.clientCaPem,
+    ca: options.clientTrust.pem,
   });
   let server: Server | undefined;
+  const reload = (): void => server?.setSecureContext(credentials());
+  options.clientTrust.onChange(reload);
   let upgrades: Upgrades | undefined;
   return {
     name: 'supervisor-api',
@@ -108,7 +112,7 @@ export function createApi(options: ApiOptions): Api {
     },
     health: () => condition.current(),
     port: () => (server?.address() as AddressInfo | undefined)?.port ?? port,
-    reloadCertificate: () => server?.setSecureContext(credentials()),
+    reloadCertificate: reload,
   };
 }
 

@@ -62,7 +62,7 @@ export function localRoutes(options: {
     const asked = await bodyOf(context, NewUserRequest);
     const { certPem, notAfter } = await issueUserCertificate(pki, asked);
     log.info('user certificate made', { user: asked.name, groups: asked.groups, notAfter });
-    return context.json({ certPem, notAfter, caPem: pki.serverCa.caPem, apiserverUrl } satisfies UserCreated);
+    return context.json({ certPem, notAfter, caPem: pki.serverCa.trust.pem, apiserverUrl } satisfies UserCreated);
   });
 
   app.get('/v1/nodes', (context) => context.json({ nodes: nodes.all().map(summaryOf) } satisfies NodeList));

@@ -1,7 +1,8 @@
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type { Peer } from '../identity/identity.ts';
+import type { TrustBundle } from '../pki/pki.ts';
 import { subjectFields, uidOid } from '../../shared/certificates/certificates.ts';
 
 /** The node at the other end, by its kubelet's client certificate; undefined for everybody else. */
@@ -14,13 +15,14 @@ export function peerNode(socket: Duplex): Peer | undefined {
  * As `peerNode`, also for a node whose certificate has run out while it was off: TLS has shown that it has the key, and it
  * comes for a new one. Node's own verdict names one of the faults of a chain, so the rest of it is looked at here.
  */
-export function peerNodeOrExpired(socket: Duplex, clientCaPem: string): Peer | undefined {
+export function peerNodeOrExpired(socket: Duplex, clientTrust: TrustBundle): Peer | undefined {
   const known = peerNode(socket);
   if (known !== undefined || !(socket instanceof TLSSocket)) return known;
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined || String(socket.authorizationError) !== 'CERT_HAS_EXPIRED') return undefined;
-  const ca = new X509Certificate(clientCaPem);
-  const isOurs = certificate.checkIssued(ca) && certificate.verify(ca.publicKey);
+  const isOurs = clientTrust
+    .certificates()
+    .some((ca) => certificate.checkIssued(ca) && certificate.verify(ca.publicKey));
   return isOurs && certificate.keyUsage?.includes(clientAuth) === true ? nodeIn(certificate) : undefined;
 }
 

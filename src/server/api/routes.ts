@@ -15,6 +15,7 @@ import type { Release } from '../release/release.ts';
 import type { Peer } from '../identity/identity.ts';
 import type { JoinService, Joiner } from '../join/join.ts';
 import { revokedPath } from '../control-plane/control-plane.ts';
+import type { TrustBundle } from '../pki/pki.ts';
 import type { Probes } from '../probe/probe.ts';
 import type { Nodes } from '../nodes/nodes.ts';
 import {
@@ -34,8 +35,8 @@ import { releaseRoutes } from './release-routes.ts';
 const maxJoinBytes = 64 * 1024;
 
 export function apiRoutes(options: {
-  readonly caPem: string;
-  readonly clientCaPem: string;
+  readonly serverTrust: TrustBundle;
+  readonly clientTrust: TrustBundle;
   readonly joinService: JoinService;
   readonly release: Release;
   readonly downloads: DownloadLimits;
@@ -44,11 +45,11 @@ export function apiRoutes(options: {
   readonly isReady: () => boolean;
   readonly log: Log;
 }): Hono<{ Bindings: HttpBindings }> {
-  const { caPem, joinService, probes, nodes, isReady, log } = options;
+  const { serverTrust, joinService, probes, nodes, isReady, log } = options;
   const app = new Hono<{ Bindings: HttpBindings }>();
 
   // For who does not trust this server yet: a joiner compares it with its token's hash.
-  app.get('/cacerts', (context) => context.body(caPem, 200, { 'content-type': 'application/x-pem-file' }));
+  app.get('/cacerts', (context) => context.body(serverTrust.pem, 200, { 'content-type': 'application/x-pem-file' }));
   app.get('/ping', (context) => context.text('pong'));
   app.get('/readyz', (context) => (isReady() ? context.text('ok') : context.text('not ready', 503)));
 
@@ -66,7 +67,7 @@ export function apiRoutes(options: {
     onError: () => problemResponse(new BodyTooLargeError(maxJoinBytes)),
   });
   app.post('/v1/join', limit, async (context) => {
-    const from = await authenticated(context, (socket) => peerNodeOrExpired(socket, options.clientCaPem));
+    const from = await authenticated(context, (socket) => peerNodeOrExpired(socket, options.clientTrust));
     return context.json(await joinService.join(await bodyOf(context, JoinRequest), from));
   });
 

@@ -10,6 +10,7 @@ import { aggregatorUser } from './certificates.ts';
 import type { ProgramOptions } from './control-plane.ts';
 import { hardening } from './hardening.ts';
 import { programComponent } from './program.ts';
+import { ofOneServer } from '../cluster/cluster.ts';
 
 const name = 'kube-apiserver';
 const rules = argumentRules[name];
@@ -43,7 +44,7 @@ export function apiserverComponent(options: ProgramOptions): Component {
     // operator may let nobody ask without credentials.
     question: () => ({
       url: `${options.localUrl}/readyz`,
-      ca: pki.serverCa.caPem,
+      ca: () => pki.serverCa.trust.pem,
       client: () => ({ cert: readText(leaves.kagent.certFile), key: readText(leaves.kagent.keyFile) }),
     }),
     // Requests in flight end in a moment; then it would only wait for pods to close their watches.
@@ -137,9 +138,6 @@ function apiserverFlags(options: ProgramOptions, theirs: readonly Flag[]): Flags
     'proxy-client-key-file': give(leaves.aggregatorClient.keyFile),
     // Webhooks and aggregated APIs are reached at their pods: no kube-proxy is needed on this host for that.
     'enable-aggregator-routing': 'true',
-
-    // One server: nobody asks who else is there. Both would write to the datastore every ten seconds.
-    'endpoint-reconciler-type': 'master-count',
-    'feature-gates': 'APIServerIdentity=false,UnknownVersionInteroperabilityProxy=false',
+    ...ofOneServer.apiserver,
   };
 }

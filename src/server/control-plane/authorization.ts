@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Account } from './account.ts';
+import type { TrustBundle } from '../pki/pki.ts';
 import { flannelUserPrefix, type RevokedIdentity } from '../identity/identity.ts';
 
 /** Where kagent's supervisor says no: kube-apiserver asks there about those who have lost their identity, and only them. */
@@ -11,7 +12,7 @@ export interface AuthorizationOptions {
   readonly dir: string;
   /** Of the supervisor on this host. */
   readonly supervisorUrl: string;
-  readonly caPem: string;
+  readonly trust: TrustBundle;
   readonly account: Pick<Account, 'give' | 'refresh'>;
 }
 
@@ -27,9 +28,12 @@ export interface Authorization {
  * is asked about some users alone, and always refuses, is one. If it cannot be asked, that is a no too.
  * @see Kubernetes "Authorization", AuthorizationConfiguration v1
  */
-export function openAuthorization({ dir, supervisorUrl, caPem, account }: AuthorizationOptions): Authorization {
+export function openAuthorization({ dir, supervisorUrl, trust, account }: AuthorizationOptions): Authorization {
   const kubeconfigFile = join(dir, 'revoked.kubeconfig');
-  writeFileIfChanged(kubeconfigFile, kubeconfig(`${supervisorUrl}${revokedPath}`, caPem), 0o600);
+  const writeKubeconfig = (): void =>
+    void writeFileIfChanged(kubeconfigFile, kubeconfig(`${supervisorUrl}${revokedPath}`, trust.pem), 0o600);
+  writeKubeconfig();
+  trust.onChange(writeKubeconfig);
   const kubeconfigGiven = account.give(kubeconfigFile);
   const configFile = join(dir, 'authorization.json');
   const write = (revoked: readonly RevokedIdentity[]) =>

@@ -137,7 +137,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       });
     }
     for (const account of Object.values(accounts)) account.refresh();
-    writeAdminKubeconfig({ ...admin, server: localUrl, caPem: pki.serverCa.caPem, leaf: leaves.admin });
+    writeAdminKubeconfig({ ...admin, server: localUrl, caPem: pki.serverCa.trust.pem, leaf: leaves.admin });
     return leaves;
   };
   const leaves = await keep();
@@ -161,7 +161,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const authorization = openAuthorization({
     dir: paths.server.etc,
     supervisorUrl: options.supervisorUrl,
-    caPem: pki.serverCa.caPem,
+    trust: pki.serverCa.trust,
     account: accounts['kube-apiserver'],
   });
   const shared = { ...options, etcdServers, leaves, kubeconfigs, kube, ports, authorization };

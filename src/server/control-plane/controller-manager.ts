@@ -3,6 +3,7 @@ import type { Component } from '../../shared/component/component.ts';
 import { argumentRules } from './argument-rules.ts';
 import type { ProgramOptions } from './control-plane.ts';
 import { askedHere, programComponent } from './program.ts';
+import { ofOneServer } from '../cluster/cluster.ts';
 
 const name = 'kube-controller-manager';
 const rules = argumentRules[name];
@@ -22,7 +23,7 @@ export function controllerManagerComponent(options: ProgramOptions): Component {
     rules,
     direct,
     account: options.accounts[name],
-    question: askedHere('/healthz', pki.serverCa.caPem),
+    question: askedHere('/healthz', pki.serverCa.trust),
     stopTimeoutMs: 10_000,
   });
 }
@@ -41,15 +42,13 @@ function controllerManagerFlags(options: ProgramOptions): Flags {
     'tls-cert-file': give(leaves.controllerManagerServing.certFile),
     'tls-private-key-file': give(leaves.controllerManagerServing.keyFile),
     'tls-min-version': 'VersionTLS12',
-    'leader-elect': 'false', // one server; a lease would be written every two seconds
+    ...ofOneServer.controllerManager,
     profiling: 'false',
     'use-service-account-credentials': 'true',
     // Each of forty controllers asks for a token as it starts: at the default of 20 a second that takes 5 s, and nodes
     // wait for the one that gives them their pod range.
     'kube-api-qps': '500',
     'kube-api-burst': '1000',
-    // The other end of it is kube-apiserver's identity, which is off.
-    controllers: '*,-storageversion-garbage-collector-controller',
 
     'allocate-node-cidrs': 'true',
     'cluster-cidr': options.clusterCidr,

@@ -9,6 +9,7 @@ import {
 import type { Component } from '../../shared/component/component.ts';
 import { listeningAt } from '../../shared/listen/listen.ts';
 import { childEnvironment, processComponent, type ProcessSpec, type Supervisor } from '../../host/process/process.ts';
+import type { TrustBundle } from '../pki/pki.ts';
 import type { Account } from './account.ts';
 import { answers, answersOk, type Question } from './readiness.ts';
 
@@ -54,11 +55,11 @@ export function programComponent(program: Program): Component {
 }
 
 /** Of a program that has a port on this host alone: asked where its command line says. @param ca of its serving certificate */
-export function askedHere(path: '/healthz' | '/readyz', ca: string): Program['question'] {
+export function askedHere(path: '/healthz' | '/readyz', trust: TrustBundle): Program['question'] {
   return (args) => {
     const flags = flagsOf(args);
     const host = listeningAt(valueOf(flags, 'bind-address') ?? '');
     const url = `https://${host.includes(':') ? `[${host}]` : host}:${valueOf(flags, 'secure-port')}${path}`;
-    return { url, ca, servername: 'localhost' };
+    return { url, ca: () => trust.pem, servername: 'localhost' };
   };
 }

@@ -11,8 +11,8 @@ const answersWithinMs = 30_000;
 
 export interface Question {
   readonly url: string;
-  /** PEM of the only CA that is believed. */
-  readonly ca: string;
+  /** PEM of the only CAs that are believed, as they are then. */
+  readonly ca: () => string;
   /** The name that the certificate is to have; the URL's host unless said. */
   readonly servername?: string;
   /** Who asks, as it is then: a certificate may have been renewed. */
@@ -68,7 +68,7 @@ function shownBy({ client }: Question): Client {
 }
 
 function agentFor({ ca, servername }: Question, client: Client): Agent {
-  return httpsAgent({ ca, ...(servername !== undefined && { servername }), ...client });
+  return httpsAgent({ ca: ca(), ...(servername !== undefined && { servername }), ...client });
 }
 
 async function failureOf(request: Parameters<typeof httpsRequest>[0], signal: AbortSignal): Promise<Error | undefined> {

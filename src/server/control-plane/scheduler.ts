@@ -5,6 +5,7 @@ import { argumentRules } from './argument-rules.ts';
 import type { ProgramOptions } from './control-plane.ts';
 import { askedHere, programComponent } from './program.ts';
 import { schedulerArguments } from './scheduler-config.ts';
+import { ofOneServer } from '../cluster/cluster.ts';
 
 const name = 'kube-scheduler';
 const rules = argumentRules[name];
@@ -23,7 +24,7 @@ export function schedulerComponent(options: ProgramOptions): Component {
     'tls-cert-file': account.give(leaves.schedulerServing.certFile),
     'tls-private-key-file': account.give(leaves.schedulerServing.keyFile),
     'tls-min-version': 'VersionTLS12',
-    'leader-elect': 'false',
+    ...ofOneServer.scheduler,
     profiling: 'false',
   };
   checkArguments({ setting: 'kube-scheduler-arg', args: extraArgs.scheduler, rules, ours: flags });
@@ -41,7 +42,7 @@ export function schedulerComponent(options: ProgramOptions): Component {
     rules,
     direct,
     account,
-    question: askedHere('/readyz', pki.serverCa.caPem),
+    question: askedHere('/readyz', pki.serverCa.trust),
     stopTimeoutMs: 10_000,
   });
 }

@@ -7,7 +7,6 @@
 import { systemClock, type Clock } from '../../shared/clock.ts';
 import type { EventLog } from '../../shared/events/events.ts';
 import type { Log } from '../../shared/log/log.ts';
-import type { ServerAddress } from '../../shared/protocol/channel.ts';
 import type { ClusterSettings, JoinRequest, JoinResponse } from '../../shared/protocol/join.ts';
 import type { Secret } from '../../shared/secret.ts';
 import type { Pki } from '../pki/pki.ts';
@@ -25,7 +24,7 @@ export interface JoinServiceOptions {
   readonly wrongTokens: WrongTokens;
   readonly settings: ClusterSettings;
   /** For a joiner that was accepted at this address of the server. */
-  readonly servers: (reachedAt: string | undefined) => readonly ServerAddress[];
+  readonly servers: Pick<ServerDirectory, 'current'>;
   readonly version: string;
   readonly kubernetesVersion: string;
   readonly events: EventLog;
@@ -92,10 +91,10 @@ export function createJoinService(options: JoinServiceOptions): JoinService {
       log.info('node joined', { node: nodeName, address: from.address, token: token?.id ?? 'its certificate' });
       return {
         certificates: await issueNodeCertificates(pki, { nodeName, uid, addresses: shownOf(decided, from), keys }),
-        serverCaPem: pki.serverCa.caPem,
-        clientCaPem: pki.clientCa.caPem,
-        apiserverUrls: servers(from.reachedAt).map(({ apiserverUrl }) => apiserverUrl),
-        supervisorUrls: servers(from.reachedAt).map(({ supervisorUrl }) => supervisorUrl),
+        serverCaPem: pki.serverCa.trust.pem,
+        clientCaPem: pki.clientCa.trust.pem,
+        apiserverUrls: servers.current(from.reachedAt).map(({ apiserverUrl }) => apiserverUrl),
+        supervisorUrls: servers.current(from.reachedAt).map(({ supervisorUrl }) => supervisorUrl),
         settings,
         version,
       };
@@ -153,3 +152,4 @@ export {
   UserNameInvalidError,
   VersionSkewError,
 } from './errors.ts';
+import type { ServerDirectory } from '../cluster/cluster.ts';

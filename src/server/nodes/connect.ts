@@ -37,7 +37,12 @@ export async function connect(
   addresses.check(nodeName);
   reopening.check(nodeName);
   inBackground(parts, history.connected(nodeName));
-  session.send({ type: 'welcome', session: generation, nowMs: clock.now(), servers: [...servers(link.reachedAt)] });
+  session.send({
+    type: 'welcome',
+    session: generation,
+    nowMs: clock.now(),
+    servers: [...servers.current(link.reachedAt)],
+  });
   log.info('node connected', { node: nodeName, session: generation, version: hello.version });
   return session;
 }

@@ -56,6 +56,10 @@ export function partsOf(options: NodesOptions & { readonly clock: Clock }): Part
     const noted = isThere ? identities.names.held(name) : identities.names.released(name);
     noted.catch((error: unknown) => log.warn('whose name it is was not noted', { node: name, error }));
   });
+  options.servers.onChange(() => {
+    for (const session of registry.sessions())
+      session.send({ type: 'servers', servers: [...options.servers.current(session.reachedAt)] });
+  });
   podNetwork.onChange((name) => heartbeats.tellAgain(name));
   return {
     ...options,

@@ -2,7 +2,7 @@ import type { Clock } from '../../shared/clock.ts';
 import type { Component } from '../../shared/component/component.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
 import type { Log } from '../../shared/log/log.ts';
-import type { Hello, ServerAddress } from '../../shared/protocol/channel.ts';
+import type { Hello } from '../../shared/protocol/channel.ts';
 import type { DrainRequest, DrainResponse } from '../../shared/protocol/drain.ts';
 import type { HistoryEntry } from '../../shared/protocol/local.ts';
 import type { KubeClient } from '../../kube/kube.ts';
@@ -11,12 +11,13 @@ import type { NodeObject } from './directory.ts';
 import type { PodRangePlan } from './pod-ranges.ts';
 import type { NodeRegistry } from './registry.ts';
 import type { NodeLink, NodeSession } from './session.ts';
+import type { ServerDirectory } from '../cluster/cluster.ts';
 
 export interface NodesOptions {
   readonly kube: KubeClient;
   readonly store: KeyValue;
   /** Every server of the cluster, for a node whose connection was accepted at this address. */
-  readonly servers: (reachedAt: string | undefined) => readonly ServerAddress[];
+  readonly servers: ServerDirectory;
   /** What is known of connections; identities are decided by it too. */
   readonly registry: NodeRegistry;
   readonly identities: NodeIdentities;

@@ -14,6 +14,7 @@ import { keepMode, readFileIfExists, writeFileAtomicSync } from '../../shared/fi
 import { CaExpiredError, PkiFileInvalidError, PkiKeyMismatchError, PkiKeyMissingError } from './errors.ts';
 import { certMode, keepKey } from './files.ts';
 import type { CertificateAuthority, CertificateRequest, IssuedCertificate } from './pki.ts';
+import { TrustBundle } from './trust.ts';
 
 const dayMs = 86_400_000;
 const caDays = 3650;
@@ -35,6 +36,7 @@ export async function openAuthority(dir: string, name: string, clock: Clock): Pr
   let issuer: Promise<Issuer> | undefined; // read when it first signs: most starts sign nothing
   return {
     caPem,
+    trust: new TrustBundle(caPem),
     caHash: caHashOf(caPem),
     certFile,
     keyFile,

@@ -10,9 +10,13 @@ import { systemClock, type Clock } from '../../shared/clock.ts';
 import { openAuthority } from './authority.ts';
 import { keepLeaf, type Leaf, type LeafSpec } from './leaf.ts';
 import { keepKey } from './files.ts';
+import type { TrustBundle } from './trust.ts';
 
 export interface CertificateAuthority {
+  /** Its own certificate, which it signs with. */
   readonly caPem: string;
+  /** Whom those believe who verify what it signs. */
+  readonly trust: TrustBundle;
   readonly caHash: string; // sha256 of the PEM file's bytes, lower-case hex: what a join token pins, and what `sha256sum` prints
   readonly certFile: string;
   readonly keyFile: string;
@@ -80,6 +84,7 @@ export async function openPki(dir: string, clock: Clock = systemClock): Promise<
 
 export { publicKeyOfCsr } from './csr.ts';
 export type { Leaf, LeafSpec } from './leaf.ts';
+export { TrustBundle } from './trust.ts';
 export {
   CaExpiredError,
   CsrInvalidError,

@@ -7,15 +7,15 @@
  */
 import { rfc3339, systemClock, type Clock } from '../../shared/clock.ts';
 import { localTunnel, mtuOf, openProbeSocket, probeSizes, type ProbeSocket } from '../../host/probe/probe.ts';
-import type { ServerAddress } from '../../shared/protocol/channel.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import type { ProbeOpened, ProbeRequest, ProbeSeen } from '../../shared/protocol/probe.ts';
 import { ProbeBusyError, ProbeUnknownError } from './errors.ts';
+import type { ServerDirectory } from '../cluster/cluster.ts';
 
 export interface ProbeOptions {
   readonly version: string;
   /** For who has come to this address of the server. */
-  readonly servers: (reachedAt: string | undefined) => readonly ServerAddress[];
+  readonly servers: Pick<ServerDirectory, 'current'>;
   readonly settings: ClusterSettings;
   readonly clock?: Clock;
 }
@@ -75,7 +75,7 @@ export function createProbes(options: ProbeOptions): Probes {
         yourAddress: address,
         time: rfc3339(clock.now()),
         version,
-        apiserverUrls: servers(localAddress).map(({ apiserverUrl }) => apiserverUrl),
+        apiserverUrls: servers.current(localAddress).map(({ apiserverUrl }) => apiserverUrl),
         settings,
       };
     },

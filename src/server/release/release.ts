@@ -14,6 +14,7 @@ import { systemCode } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { ExecutableOfOtherVersionError } from './errors.ts';
 import { installerFor } from './installer.ts';
+import type { TrustBundle } from '../pki/pki.ts';
 
 /** A file, or a part of one, as it is handed out. */
 export interface ReleaseFile {
@@ -45,7 +46,8 @@ export interface ReleaseOptions {
   readonly extraDir: string;
   /** The unpacked bundle. */
   readonly componentsDir: string;
-  readonly caPem: string;
+  /** Whom the installer believes. */
+  readonly trust: TrustBundle;
   readonly log: Log;
 }
 
@@ -59,9 +61,9 @@ export function ownExecutable(): string | undefined {
   return isSea() ? process.execPath : undefined;
 }
 
-/** Holds what it repairTools out open: an upgrade puts another file in its place, and that one is not what runs here. */
+/** Keeps what it serves open: an upgrade puts another file in its place, and that one is not what runs here. */
 export async function openRelease(options: ReleaseOptions): Promise<Release> {
-  const { version, caPem, executable } = options;
+  const { version, trust, executable } = options;
   const held: FileHandle[] = [];
   const hold = async (path: string) => {
     const file = await open(path);
@@ -92,7 +94,7 @@ export async function openRelease(options: ReleaseOptions): Promise<Release> {
   };
   return {
     version: `v${version}`,
-    installer: (host) => installerFor({ script: readEmbedded('install.sh').toString('utf8'), host, caPem }),
+    installer: (host) => installerFor({ script: readEmbedded('install.sh').toString('utf8'), host, caPem: trust.pem }),
     files: () => {
       known ??= collect().catch((error: unknown) => {
         known = undefined; // whoever asks next tries again

@@ -341,3 +341,23 @@ test('what an agent cannot do with a message, or say of itself, ends neither its
   await eventually(() => warnings.includes('a message of the channel was not dealt with'), { what: 'the warning' });
   expect(channel.health().status).toBe('True');
 });
+
+test('a node is told at once of a server that the cluster has got, and of one that it has no more', async () => {
+  const server = await channelServer();
+  const identity = await server.identity('a');
+  const { heard } = await rawPeer(server.url, identity, [hello]);
+  const serversHeard = () =>
+    heard.flatMap((message) =>
+      'servers' in message ? [message.servers.map(({ supervisorUrl }) => supervisorUrl)] : [],
+    );
+  await eventually(() => serversHeard().length === 1, { what: 'a welcome' });
+  const other = { supervisorUrl: 'https://10.0.0.10:9345', apiserverUrl: 'https://10.0.0.10:6443' };
+  server.servers.setOthers([other]);
+  server.servers.setOthers([]);
+  await eventually(() => serversHeard().length === 3, { what: 'both changes' });
+  expect(serversHeard()).toEqual([
+    ['https://10.0.0.9:9345'],
+    ['https://10.0.0.9:9345', 'https://10.0.0.10:9345'],
+    ['https://10.0.0.9:9345'],
+  ]);
+});

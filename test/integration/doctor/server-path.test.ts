@@ -14,7 +14,7 @@ const signal = new AbortController().signal;
 const request = { id: '6f9619ff-8b86-4d01-b42d-00cf4fc964ff', port: 9, mtu: 1500 };
 
 async function server() {
-  const servers = () => [{ supervisorUrl: 'https://127.0.0.1:1', apiserverUrl: 'https://127.0.0.1:1' }];
+  const servers = { current: () => [{ supervisorUrl: 'https://127.0.0.1:1', apiserverUrl: 'https://127.0.0.1:1' }] };
   const probes = createProbes({ version: '1.2.3', servers, settings: clusterSettings });
   const { url, tokens } = await joinServer({ api: { probes } });
   const way = (token: Secret | undefined) => walkToServer({ url, token, paths: pathsOf(temporaryDir()) }, signal);

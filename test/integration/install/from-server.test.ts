@@ -77,7 +77,7 @@ describe.each(['curl', 'wget'])('with %s alone', (downloader) => {
     const { server } = await serverOf(box);
     const impostor = await joinServer({
       executable: box.path('server/kagent'),
-      api: { caPem: server.pki.serverCa.caPem },
+      api: { serverTrust: server.pki.serverCa.trust },
     });
     const ran = await type(box, await lineOf(server, impostor.url), env);
     expect(ran.output).toMatch(/certificate/i);
@@ -116,7 +116,7 @@ test('bytes that are not the announced ones install nothing', async () => {
   expect(readdirSync(box.path('usr/local/bin'))).toEqual([]);
 });
 
-test('a server repairTools out parts by content hash: whole, in ranges, and only what there is', async () => {
+test('a server hands out parts by content hash: whole, in ranges, and only what there is', async () => {
   const box = makeBox();
   const { server, executable } = await serverOf(box);
   const ca = box.path('ca.pem');

@@ -103,13 +103,13 @@ test('a man in the middle with another CA gets no secret', async () => {
   expect(middle.seen).toEqual([]);
 });
 
-test('a man in the middle who repairTools out the right CA without its key gets no secret', async () => {
+test('a man in the middle who hands out the right CA without its key gets no secret', async () => {
   const real = await server();
   const middle = await server({ secret: 'other' });
   // He passes /cacerts on and answers the rest himself, with a certificate of his own.
   const liar = await joinServer({
     api: {
-      caPem: real.pki.serverCa.caPem,
+      serverTrust: real.pki.serverCa.trust,
       leaf: await middle.pki.keepLeaf(middle.pki.serverCa, {
         name: 'supervisor',
         commonName: 'kagent',

@@ -6,7 +6,7 @@ export type CisState = 'pass' | 'fail' | 'manual' | 'not applicable';
 /** How an item comes to pass: as kagent is, with `--profile cis`, or not by kagent. */
 export type CisBy = 'default' | 'profile' | 'not there' | 'yours' | 'not applicable';
 
-/** What is looked at. A test repairTools in another. */
+/** What is looked at. A test hands in another. */
 export interface CisBox {
   readonly paths: Paths;
   /** Of a child that runs; undefined: it does not have this flag. */

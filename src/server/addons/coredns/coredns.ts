@@ -3,7 +3,7 @@ import type { Addon } from '../types.ts';
 const name = 'coredns';
 
 /**
- * The cluster's DNS. The start-up probe asks every second, so that the first answer does not wait for the slow heartbeat of
+ * The cluster's DNS. The start-up probe asks every second, so that the first answer does not wait for the slow rhythm of
  * the readiness probe that takes over. Its name and labels are those other programs look for.
  */
 export const coredns: Addon = {

@@ -14,14 +14,14 @@ test('a page that has ok in it is not ready while its status is 500', async () =
     looks += 1;
     response.writeHead(looks < 3 ? 500 : 200).end(looks < 3 ? '[+]ping ok\n[-]rbac failed' : 'ok');
   });
-  await answersOk({ url: `${url}/readyz`, ca: caPem })(within());
+  await answersOk({ url: `${url}/readyz`, ca: () => caPem })(within());
   expect(looks).toBe(3);
 });
 
 test('who answers with the certificate of another authority is not believed', async () => {
   const { url } = await kubeServer((_asked, response) => void response.end('ok'));
   const other = await openPki(temporaryDir());
-  await expect(answersOk({ url: `${url}/readyz`, ca: other.serverCa.caPem })(within())).rejects.toThrow(
+  await expect(answersOk({ url: `${url}/readyz`, ca: () => other.serverCa.caPem })(within())).rejects.toThrow(
     /abort|certificate/,
   );
 });
@@ -30,7 +30,9 @@ test('an answer that takes longer than the looking is waited for: on a slow host
   const { url, caPem } = await kubeServer((_asked, response) => {
     setTimeout(() => response.end('ok'), 5500);
   });
-  await expect(answersOk({ url: `${url}/readyz`, ca: caPem })(AbortSignal.timeout(20_000))).resolves.toBeUndefined();
+  await expect(
+    answersOk({ url: `${url}/readyz`, ca: () => caPem })(AbortSignal.timeout(20_000)),
+  ).resolves.toBeUndefined();
 }, 20_000);
 
 test('it says who asks, and looks for another name in the certificate where that is what it has', async () => {
@@ -46,9 +48,11 @@ test('it says who asks, and looks for another name in the certificate where that
     usages: ['client'],
   });
   const client = () => ({ cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') });
-  await answersOk({ url, ca: caPem, client })(within());
+  await answersOk({ url, ca: () => caPem, client })(within());
   expect(users).toEqual(['kagent']);
-  await expect(answersOk({ url, ca: caPem, servername: 'localhost' })(within())).rejects.toThrow(/abort|localhost/);
+  await expect(answersOk({ url, ca: () => caPem, servername: 'localhost' })(within())).rejects.toThrow(
+    /abort|localhost/,
+  );
 });
 
 test('a program that was ready is asked once each time, and what it complains of is said', async () => {
@@ -58,12 +62,12 @@ test('a program that was ready is asked once each time, and what it complains of
     looks += 1;
     response.writeHead(status).end('[+]ping ok\n[-]etcd failed: reason withheld\nlivez check failed');
   });
-  const ask = answers({ url: `${url}/readyz`, ca: caPem });
+  const ask = answers({ url: `${url}/readyz`, ca: () => caPem });
   await ask(within());
   status = 500;
   await expect(ask(within())).rejects.toThrow(/readyz answers 500: \[-\]etcd failed: reason withheld$/);
   expect(looks).toBe(2);
-  await expect(answers({ url: 'https://127.0.0.1:1/readyz', ca: caPem })(within())).rejects.toMatchObject({
+  await expect(answers({ url: 'https://127.0.0.1:1/readyz', ca: () => caPem })(within())).rejects.toMatchObject({
     code: 'ECONNREFUSED',
   });
 });
@@ -84,13 +88,13 @@ test('a certificate that was renewed is shown at the next look, not that of the 
     return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') };
   };
   let client = await clientOf('before');
-  const ask = answers({ url, ca: caPem, client: () => client });
+  const ask = answers({ url, ca: () => caPem, client: () => client });
   await ask(within());
   client = await clientOf('after');
   await ask(within());
   expect(users).toEqual(['before', 'after']);
   const unreadable = () => ({ cert: readFileSync('/nowhere/kagent.crt', 'utf8'), key: '' });
-  await expect(answers({ url, ca: caPem, client: unreadable })(within())).rejects.toSatisfy(
+  await expect(answers({ url, ca: () => caPem, client: unreadable })(within())).rejects.toSatisfy(
     (error: Error) => systemCode(error) === undefined && error.message.includes('/nowhere/kagent.crt'),
   );
 });

@@ -1,0 +1,30 @@
+import { Listeners } from '../../shared/listeners.ts';
+import type { ServerAddress } from '../../shared/protocol/channel.ts';
+import { serversFor, type ServerPorts } from './server-addresses.ts';
+
+/** Which servers the cluster has: this one, and those that it has been told of. */
+export class ServerDirectory {
+  readonly #own: ServerAddress;
+  readonly #ports: ServerPorts;
+  readonly #changed = new Listeners<void>();
+  #others: readonly ServerAddress[] = [];
+
+  constructor(own: ServerAddress, ports: ServerPorts) {
+    this.#own = own;
+    this.#ports = ports;
+  }
+
+  /** In the order in which they are to be tried. @param reachedAt the address at which the node that asks reaches this one */
+  current(reachedAt?: string): readonly ServerAddress[] {
+    return [...serversFor(this.#own, this.#ports, reachedAt), ...this.#others];
+  }
+
+  setOthers(others: readonly ServerAddress[]): void {
+    this.#others = others;
+    this.#changed.tell();
+  }
+
+  onChange(listener: () => void): void {
+    this.#changed.add(listener);
+  }
+}
