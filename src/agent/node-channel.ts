@@ -1,4 +1,4 @@
-import type { Component, NotReady } from '../shared/component/component.ts';
+import type { Component, NotReady, ComponentName } from '../shared/component/component.ts';
 import { task } from '../shared/component/component.ts';
 import type { EventLog } from '../shared/events/events.ts';
 import { readFileIfReadable } from '../shared/files/files.ts';
@@ -14,7 +14,7 @@ import type { Membership } from './membership/membership.ts';
 import type { PodProbes } from './network/network.ts';
 
 export interface NodeChannelOptions {
-  readonly after: readonly string[];
+  readonly after: readonly ComponentName[];
   readonly membership: Membership;
   readonly config: NodeConfig;
   readonly paths: Paths;

@@ -1,6 +1,6 @@
 /** The programs of a node, each made of what is known when those it is `after` are ready. */
 import { join as joinPath } from 'node:path';
-import { deferred, task, type Component } from '../shared/component/component.ts';
+import { deferred, task, type Component, type ComponentName } from '../shared/component/component.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
 import { usesProxy } from '../shared/proxy/proxy.ts';
 import type { Membership } from './membership/membership.ts';
@@ -13,7 +13,7 @@ export interface NodeProgramsOptions extends Omit<AgentOptions, 'after'> {
   readonly membership: Membership;
   /** What is reached without a proxy, as it is known now. */
   readonly direct: () => readonly string[];
-  readonly after: AgentOptions['after'] & { readonly balancer: readonly string[] };
+  readonly after: AgentOptions['after'] & { readonly balancer: readonly ComponentName[] };
 }
 
 type Backend = ClusterSettings['flannelBackend'];
@@ -29,7 +29,7 @@ export function nodePrograms(options: NodeProgramsOptions): readonly Component[]
   ];
 }
 
-const nothing = (name: string) => task(name, [], async () => {});
+const nothing = (name: ComponentName) => task(name, [], async () => {});
 
 function shared({ supervisor, paths, membership, currentDir, direct }: NodeProgramsOptions) {
   const binDir = joinPath(currentDir, 'bin');
@@ -38,7 +38,7 @@ function shared({ supervisor, paths, membership, currentDir, direct }: NodeProgr
 
 const inCluster = (options: NodeProgramsOptions) => ({ ...shared(options), settings: options.membership.settings });
 const bringsOwnNetwork = ({ membership }: NodeProgramsOptions) => membership.settings.flannelBackend === 'none';
-const afterApiserver = ({ after }: NodeProgramsOptions) => [
+const afterApiserver = ({ after }: NodeProgramsOptions): readonly ComponentName[] => [
   'join',
   ...after.assets,
   ...after.apiserver,
@@ -52,7 +52,7 @@ function containerdProgram(options: NodeProgramsOptions) {
   const guessed = () =>
     options.settings?.flannelBackend ?? (membership.isJoined ? membership.settings.flannelBackend : 'vxlan');
   // With a proxy it has to be told what is the cluster's own.
-  const knowsCluster = usesProxy(containerdsOwn(process.env)) ? ['join'] : [];
+  const knowsCluster: readonly ComponentName[] = usesProxy(containerdsOwn(process.env)) ? ['join'] : [];
   const containerd = deferred('containerd', [...after.assets, ...knowsCluster], () => {
     madeFor = guessed();
     return containerdComponent({

@@ -1,7 +1,7 @@
 /** Joins the room `offline/` to a node that has a load balancer and whose operator lets it remember. */
 import { rmSync } from 'node:fs';
 import { caHashOf } from '../shared/certificates/certificates.ts';
-import type { Component } from '../shared/component/component.ts';
+import type { Component, ComponentName } from '../shared/component/component.ts';
 import type { Log } from '../shared/log/log.ts';
 import type { Paths } from '../shared/paths.ts';
 import type { JoinOptions, NodeIdentity } from './membership/membership.ts';
@@ -20,7 +20,7 @@ export interface OfflineBoot {
 }
 
 export interface OfflineBootOptions {
-  readonly after: readonly string[];
+  readonly after: readonly ComponentName[];
   readonly paths: Paths;
   readonly nodeName: string;
   readonly kubernetesVersion: string;

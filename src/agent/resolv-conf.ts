@@ -1,5 +1,5 @@
 import { statSync, utimesSync } from 'node:fs';
-import { conditionTracker, type Component } from '../shared/component/component.ts';
+import { conditionTracker, type Component, type ComponentName } from '../shared/component/component.ts';
 import type { EventLog } from '../shared/events/events.ts';
 import { readFileIfExists, writeFileIfChanged } from '../shared/files/files.ts';
 import type { Log } from '../shared/log/log.ts';
@@ -8,7 +8,7 @@ import { fallbackServer, serversOf, whyNone, type ResolvConf } from '../host/che
 const everyMs = 5000;
 
 export interface FollowResolvConfOptions {
-  readonly after: readonly string[];
+  readonly after: readonly ComponentName[];
   /** What the kubelet reads whenever a Pod starts. */
   readonly path: string;
   /** What pods should have now; undefined: the file is somebody's own (`--resolv-conf`), and is only looked at. */

@@ -1,4 +1,4 @@
-import type { NotReady } from '../shared/component/component.ts';
+import type { NotReady, ComponentName } from '../shared/component/component.ts';
 import type { EventLog } from '../shared/events/events.ts';
 import type { LogLevel } from '../shared/log/log.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
@@ -13,7 +13,7 @@ export interface AgentOptions extends Omit<MembershipOptions, 'externalIps'> {
   readonly wantedAddress: WantedAddress;
   readonly supervisor: Supervisor;
   /** Ends one of this node's components and starts it again. */
-  readonly restart: (name: string) => Promise<void>;
+  readonly restart: (name: ComponentName) => Promise<void>;
   /** Of all components on this box. */
   readonly notReady: () => readonly NotReady[];
   readonly events: EventLog;
@@ -25,9 +25,9 @@ export interface AgentOptions extends Omit<MembershipOptions, 'externalIps'> {
   readonly image: (name: string) => string;
   /** Names of components outside that come first. */
   readonly after: {
-    readonly assets: readonly string[];
-    readonly server: readonly string[];
-    readonly apiserver: readonly string[];
+    readonly assets: readonly ComponentName[];
+    readonly server: readonly ComponentName[];
+    readonly apiserver: readonly ComponentName[];
   };
   /** Told what the cluster is like, when this node knows it. */
   readonly onJoined?: (settings: ClusterSettings) => void;

@@ -1,4 +1,4 @@
-import type { Component } from '../shared/component/component.ts';
+import type { Component, ComponentName } from '../shared/component/component.ts';
 import type { EventLog } from '../shared/events/events.ts';
 import type { Log } from '../shared/log/log.ts';
 import type { Paths } from '../shared/paths.ts';
@@ -31,7 +31,7 @@ export interface ServerOptions {
   /** Where the unpacked components are: the path stays, what it leads to changes with the version. */
   readonly currentDir: string;
   /** Names of components outside that come first. */
-  readonly after: { readonly assets: readonly string[] };
+  readonly after: { readonly assets: readonly ComponentName[] };
   /** Told of what no restart heals: a datastore that cannot write. */
   readonly onFatal: (error: unknown) => void;
 }

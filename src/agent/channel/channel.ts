@@ -8,7 +8,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock, type Clock } from '../../shared/clock.ts';
-import { conditionTracker, type Component } from '../../shared/component/component.ts';
+import { conditionTracker, type Component, type ComponentName } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
 import {
@@ -21,7 +21,7 @@ import {
 import { Connection, type Ending } from './connection.ts';
 
 export interface ChannelOptions {
-  readonly after: readonly string[];
+  readonly after: readonly ComponentName[];
   /** `https://host:port` of every supervisor that is known, the one to try first in front. */
   readonly supervisorUrls: () => readonly string[];
   /** Read at each connection: a renewed certificate is taken up by the next one. */

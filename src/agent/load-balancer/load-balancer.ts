@@ -7,7 +7,7 @@
  */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { conditionTracker, type Component } from '../../shared/component/component.ts';
+import { conditionTracker, type Component, type ComponentName } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { listenOnPort } from '../../shared/listen/listen.ts';
 import { httpsAgent, httpsRequest } from '../../shared/https/https.ts';
@@ -17,7 +17,7 @@ import { BalancerPortTakenError } from './errors.ts';
 import { readText } from '../../shared/files/files.ts';
 
 export interface LoadBalancerOptions {
-  readonly after: readonly string[];
+  readonly after: readonly ComponentName[];
   /** On 127.0.0.1; 0: any free one. */
   readonly port: number;
   /** `https://host:port` of every kube-apiserver that is known. */

@@ -1,4 +1,4 @@
-import { conditionTracker, type Component } from '../../shared/component/component.ts';
+import { conditionTracker, type Component, type ComponentName } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { NodeAddress } from '../../host/checks/checks.ts';
@@ -10,7 +10,7 @@ const everyMs = 5000;
  * twice in a row. An address that is merely gone is not told: the cable may come back.
  */
 export function addressWatch(options: {
-  readonly after: readonly string[];
+  readonly after: readonly ComponentName[];
   readonly present: NodeAddress;
   readonly look: () => Promise<NodeAddress>;
   readonly onChange: (address: NodeAddress) => Promise<void>;

@@ -1,6 +1,6 @@
 import { Resolver } from 'node:dns/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { conditionTracker, type Component } from '../../shared/component/component.ts';
+import { conditionTracker, type Component, type ComponentName } from '../../shared/component/component.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
 import type { Log } from '../../shared/log/log.ts';
@@ -8,7 +8,7 @@ import { addressTowards } from '../../host/probe/probe.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 
 export interface ClusterDnsOptions {
-  readonly after: readonly string[];
+  readonly after: readonly ComponentName[];
   /** Known when the node has joined. */
   readonly settings: () => ClusterSettings;
   readonly events: EventLog;

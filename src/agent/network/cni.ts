@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { task, type Component, type SaysWait } from '../../shared/component/component.ts';
+import { task, type Component, type SaysWait, type ComponentName } from '../../shared/component/component.ts';
 import { writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Paths } from '../../shared/paths.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
@@ -44,7 +44,7 @@ export interface CniOptions {
 }
 
 /** Writes the CNI configuration once the subnet is known: containerd calls the network ready when it is there. */
-export function cniComponent(name: string, after: readonly string[], options: CniOptions): Component {
+export function cniComponent(name: ComponentName, after: readonly ComponentName[], options: CniOptions): Component {
   const { paths, backend, interfaceName, podCidr } = options;
   return task(name, after, async (signal, saysWait) => {
     const subnet = subnetOf(await podCidr(signal, saysWait), backend, linkMtu(interfaceName));

@@ -7,9 +7,10 @@ import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import type { HostFacts } from '../../host/checks/checks.ts';
 import { SubnetFileError } from './errors.ts';
 import { flannelConfig } from './subnet.ts';
+import type { ComponentName } from '../../shared/component/component.ts';
 
 export interface FlannelOptions {
-  readonly after: readonly string[];
+  readonly after: readonly ComponentName[];
   readonly supervisor: Supervisor;
   readonly paths: Paths;
   readonly facts: HostFacts;

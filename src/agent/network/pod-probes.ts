@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { conditionTracker, type Component } from '../../shared/component/component.ts';
+import { conditionTracker, type Component, type ComponentName } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { contains } from '../../shared/ipv4/ipv4.ts';
 import type { Log } from '../../shared/log/log.ts';
@@ -27,7 +27,7 @@ const ask = 'kagent-ask';
 const answer = 'kagent-answer'; // is never answered itself
 
 export interface PodProbesOptions {
-  readonly after: readonly string[];
+  readonly after: readonly ComponentName[];
   readonly settings: () => ClusterSettings;
   readonly log: Log;
   /** 0: any free one. */

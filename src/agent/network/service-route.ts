@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { conditionTracker, type Component } from '../../shared/component/component.ts';
+import { conditionTracker, type Component, type ComponentName } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { addressAt } from '../../shared/ipv4/ipv4.ts';
 import type { Log } from '../../shared/log/log.ts';
@@ -12,7 +12,7 @@ const protocol = '107';
 const run = promisify(execFile);
 
 export interface ServiceRouteOptions {
-  readonly after: readonly string[];
+  readonly after: readonly ComponentName[];
   readonly serviceCidr: () => string;
   readonly log: Log;
   readonly root?: HostRoot;

@@ -10,9 +10,10 @@ import type { HostFacts } from '../../host/checks/checks.ts';
 import { kubeProxyRules } from './argument-rules.ts';
 import { healthz, type Asked } from './healthz.ts';
 import { guardLoopback } from './loopback-guard.ts';
+import type { ComponentName } from '../../shared/component/component.ts';
 
 export interface KubeProxyOptions {
-  readonly after: readonly string[];
+  readonly after: readonly ComponentName[];
   readonly supervisor: Supervisor;
   readonly paths: Paths;
   readonly facts: HostFacts;

@@ -13,9 +13,10 @@ import { dropInDir, kubeletHealthz } from './kubelet-drop-ins.ts';
 import { podsReported } from './own-node.ts';
 import type { NodeAccess } from '../../kube/kube.ts';
 import { kubeletConfiguration } from './kubelet-config.ts';
+import type { ComponentName } from '../../shared/component/component.ts';
 
 export interface KubeletOptions {
-  readonly after: readonly string[];
+  readonly after: readonly ComponentName[];
   readonly supervisor: Supervisor;
   readonly paths: Paths;
   readonly facts: HostFacts;

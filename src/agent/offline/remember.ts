@@ -1,6 +1,6 @@
 /** Keeps the memory up to date while a server is reached. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { conditionTracker, type Component } from '../../shared/component/component.ts';
+import { conditionTracker, type Component, type ComponentName } from '../../shared/component/component.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { createKubeClient, readCredentials, isJson, keyOf, type KubeObject, type KubeClient } from '../../kube/kube.ts';
 import type { Memory, Remembered } from './memory.ts';
@@ -8,7 +8,7 @@ import { allResources, pathOf, resources, type Program, type Resource, type Reso
 import { usedByPods, usedByVolumes } from './used-by-pods.ts';
 
 export interface RememberOptions {
-  readonly after: readonly string[];
+  readonly after: readonly ComponentName[];
   readonly memory: Memory;
   readonly nodeName: string;
   readonly apiserverUrl: string;

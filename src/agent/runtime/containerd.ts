@@ -10,9 +10,10 @@ import { containerdConfig } from './config.ts';
 import { pingCri } from './containerd-api.ts';
 import { ContainerdTemplateError } from './errors.ts';
 import { shutDownPods } from './pod-shutdown.ts';
+import type { ComponentName } from '../../shared/component/component.ts';
 
 export interface ContainerdOptions {
-  readonly after: readonly string[];
+  readonly after: readonly ComponentName[];
   readonly supervisor: Supervisor;
   readonly paths: Paths;
   readonly facts: HostFacts;

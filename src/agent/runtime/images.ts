@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { conditionTracker, type Component } from '../../shared/component/component.ts';
+import { conditionTracker, type Component, type ComponentName } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
 import { makeFolderIfPossible } from '../../shared/files/files.ts';
@@ -33,7 +33,11 @@ const maxRetryMs = 900_000;
 const atOnce = 2;
 
 /** Ready when the archives that are there at the start are imported; lists are pulled, and new files taken, while it runs. */
-export function imagesComponent(name: string, after: readonly string[], options: ImagesOptions): Component {
+export function imagesComponent(
+  name: ComponentName,
+  after: readonly ComponentName[],
+  options: ImagesOptions,
+): Component {
   const condition = conditionTracker();
   const stopping = new AbortController();
   let work: Promise<unknown> = Promise.resolve();

@@ -13,6 +13,7 @@ import {
   watchNotReady,
   type Component,
   type ComponentManager,
+  type ComponentName,
   type NotReady,
 } from '../../shared/component/component.ts';
 import { createEventLog, type EventLog } from '../../shared/events/events.ts';
@@ -55,7 +56,7 @@ export interface Daemon {
   /** What is not ready now: of this the status, its exit code and the node's conditions are made. */
   readonly notReady: () => readonly NotReady[];
   /** One component, when the start is over or on the way. */
-  readonly restart: (name: string) => Promise<void>;
+  readonly restart: (name: ComponentName) => Promise<void>;
   /** Ends the run with `error`: for what no restart of a child can heal, such as a datastore that cannot write. */
   readonly fail: (error: unknown) => void;
   /**
@@ -180,7 +181,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     if (failure.signal.aborted) throw failure.signal.reason;
     log.info('stopped');
   };
-  const restart = async (name: string) => running?.restart(name);
+  const restart = async (name: ComponentName) => running?.restart(name);
   return { supervisor, events, notReady, restart, fail: (error) => failure.abort(error), run };
 }
 

@@ -1,19 +1,19 @@
-import type { Component } from '../../shared/component/component.ts';
+import type { Component, ComponentName } from '../../shared/component/component.ts';
 import { conditionTracker } from '../../shared/component/component.ts';
 import type { ProcessSpec, SupervisedProcess, Supervisor } from './process.ts';
 
-export interface ProcessComponent extends Component {
+export interface ProcessComponent<Name extends string = ComponentName> extends Component<Name> {
   /** Ends the running process and starts the next; the specification is made anew only by stop and start. */
   restart(): Promise<void>;
 }
 
 /** A component that is one child process. `specify` runs at each start, when those it is `after` are ready. */
-export function processComponent(options: {
-  readonly name: string;
-  readonly after: readonly string[];
+export function processComponent<Name extends string>(options: {
+  readonly name: Name;
+  readonly after: readonly Name[];
   readonly supervisor: Supervisor;
   readonly specify: (signal: AbortSignal) => Promise<ProcessSpec>;
-}): ProcessComponent {
+}): ProcessComponent<Name> {
   const { name, after, supervisor, specify } = options;
   const condition = conditionTracker();
   let running: SupervisedProcess | undefined;

@@ -7,7 +7,7 @@
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
-import type { Component } from '../../shared/component/component.ts';
+import type { Component, ComponentName } from '../../shared/component/component.ts';
 import { conditionTracker } from '../../shared/component/component.ts';
 import { listenOnPort } from '../../shared/listen/listen.ts';
 import type { Log } from '../../shared/log/log.ts';
@@ -51,7 +51,7 @@ export interface ApiOptions {
   readonly downloads?: DownloadLimits;
   /** Whether this server can serve joiners: the datastore is up. */
   readonly isReady: () => boolean;
-  readonly after: readonly string[];
+  readonly after: readonly ComponentName[];
   readonly log: Log;
 }
 

@@ -5,7 +5,7 @@
  * (host/process), signing (pki/), what is applied to the cluster (manifests/).
  * Spec: Kubernetes v1.37 command line references.
  */
-import type { Component } from '../../shared/component/component.ts';
+import type { Component, ComponentName } from '../../shared/component/component.ts';
 import { adminKubeconfig, runPaths, type Paths } from '../../shared/paths.ts';
 import type { Supervisor } from '../../host/process/process.ts';
 import type { Pki } from '../pki/pki.ts';
@@ -26,7 +26,7 @@ export interface ControlPlaneOptions {
   /** The folder of the component bundle's programs. */
   readonly binDir: string;
   /** Components that are ready before kube-apiserver starts: the datastore. */
-  readonly after: readonly string[];
+  readonly after: readonly ComponentName[];
   readonly clusterCidr: string;
   readonly serviceCidr: string;
   readonly serviceNodePortRange: string;

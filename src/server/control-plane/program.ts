@@ -6,7 +6,7 @@ import {
   type FlagRules,
   type Flags,
 } from '../../shared/arguments/arguments.ts';
-import type { Component } from '../../shared/component/component.ts';
+import type { Component, ComponentName } from '../../shared/component/component.ts';
 import { listeningAt } from '../../shared/listen/listen.ts';
 import { childEnvironment, processComponent, type ProcessSpec, type Supervisor } from '../../host/process/process.ts';
 import type { TrustBundle } from '../pki/pki.ts';
@@ -14,8 +14,8 @@ import type { Account } from './account.ts';
 import { answers, answersOk, type Question } from './readiness.ts';
 
 interface Program {
-  readonly name: string;
-  readonly after: readonly string[];
+  readonly name: ComponentName;
+  readonly after: readonly ComponentName[];
   readonly supervisor: Supervisor;
   readonly binDir: string;
   readonly flags: Flags;

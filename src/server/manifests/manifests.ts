@@ -10,7 +10,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../shared/clock.ts';
-import { conditionTracker, type Component } from '../../shared/component/component.ts';
+import { conditionTracker, type Component, type ComponentName } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
 import { makeFolderIfPossible, writeFileIfChanged } from '../../shared/files/files.ts';
@@ -31,7 +31,7 @@ export interface PackagedManifest {
 }
 
 export interface ManifestsOptions {
-  readonly after: readonly string[];
+  readonly after: readonly ComponentName[];
   readonly kube: KubeClient;
   /** Where is kept what goes with its file. */
   readonly store: KeyValue;

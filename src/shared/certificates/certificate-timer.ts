@@ -1,4 +1,4 @@
-import { conditionTracker } from '../component/component.ts';
+import { conditionTracker, type ComponentName } from '../component/component.ts';
 import type { Component } from '../component/component.ts';
 import type { Log } from '../log/log.ts';
 
@@ -12,8 +12,8 @@ const namesEveryMs = 5000;
  * names change that are in them.
  */
 export function certificateTimer(options: {
-  readonly name: string;
-  readonly after: readonly string[];
+  readonly name: ComponentName;
+  readonly after: readonly ComponentName[];
   readonly log: Log;
   /** @returns the names of those that were renewed */
   readonly renew: () => Promise<readonly string[]>;

@@ -4,6 +4,8 @@
  * Knows: order, readiness, stopping in reverse. Leaves to others: how a child process is kept alive (process/).
  */
 
+import type { ComponentName } from './names.ts';
+
 /** Kubernetes' Condition: `Unknown` until the first check, `reason` in CamelCase. */
 export interface Condition {
   readonly status: 'True' | 'False' | 'Unknown';
@@ -12,9 +14,10 @@ export interface Condition {
   readonly lastTransitionTime: string; // RFC 3339
 }
 
-export interface Component {
-  readonly name: string; // upstream's own: 'kube-apiserver'
-  readonly after: readonly string[]; // names that are ready first
+/** Of kagent's own; a test has names of its own. */
+export interface Component<Name extends string = ComponentName> {
+  readonly name: Name; // upstream's own: 'kube-apiserver'
+  readonly after: readonly Name[]; // names that are ready first
   /** Resolves when ready. `signal` cancels this start-up; ending a life is `stop()`. */
   start(signal: AbortSignal): Promise<void>;
   /** Legal in every state, and twice; resolves when nothing of it is left. */
@@ -22,13 +25,13 @@ export interface Component {
   health(): Condition; // the last known answer, at once; stamped when it changed, never when it is asked
 }
 
-export interface ComponentManager {
+export interface ComponentManager<Name extends string = ComponentName> {
   /** Each as soon as those it is `after` are ready; a failure stops those already up, then rejects with it. */
   start(signal: AbortSignal): Promise<void>;
   /** In reverse: each when nothing that is `after` it is left. */
   stop(): Promise<void>;
   /** One component that has started: ends it and starts it again; what is after it stays as it is. */
-  restart(name: string): Promise<void>;
+  restart(name: Name): Promise<void>;
   /** Of one that is not up yet: what it waits for, and since when. */
   conditions(): ReadonlyMap<string, Condition>;
   /** In the order of the components. */
@@ -48,3 +51,4 @@ export { heldUpBy, isToBeTold, watchNotReady } from './not-ready.ts';
 export { conditionTracker, type ConditionTracker } from './condition.ts';
 export { deferred } from './deferred.ts';
 export { task, type SaysWait } from './task.ts';
+export type { ComponentName } from './names.ts';

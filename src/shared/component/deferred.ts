@@ -2,9 +2,13 @@ import { conditionTracker } from './condition.ts';
 import type { Component } from './component.ts';
 
 /** A component that is made only when those it is `after` are ready: it is made of what they found out. */
-export function deferred(name: string, after: readonly string[], make: () => Component): Component {
+export function deferred<Name extends string>(
+  name: Name,
+  after: readonly Name[],
+  make: () => Component<Name>,
+): Component<Name> {
   const waiting = conditionTracker();
-  let made: Component | undefined;
+  let made: Component<Name> | undefined;
   return {
     name,
     after,

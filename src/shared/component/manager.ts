@@ -9,11 +9,11 @@ export interface ComponentObserver {
 
 const noObserver: ComponentObserver = { starting: () => {}, ready: () => {} };
 
-export function createComponentManager(
-  components: readonly Component[],
+export function createComponentManager<Name extends string>(
+  components: readonly Component<Name>[],
   observer: ComponentObserver = noObserver,
   clock: Clock = systemClock,
-): ComponentManager {
+): ComponentManager<Name> {
   checkOrder(components);
   const byName = new Map(components.map((component) => [component.name, component]));
   const steps = new Map<string, Step>();
@@ -26,7 +26,7 @@ export function createComponentManager(
     const startSignal = AbortSignal.any([signal, failed.signal]);
     for (const { name } of components) take(name, 'waiting');
     const ready = new Map<string, Promise<void>>();
-    const startOne = (component: Component): Promise<void> => {
+    const startOne = (component: Component<Name>): Promise<void> => {
       const known = ready.get(component.name);
       if (known !== undefined) return known;
       const started = Promise.all(
@@ -55,7 +55,7 @@ export function createComponentManager(
     }
   };
 
-  const restartOne = async (name: string): Promise<void> => {
+  const restartOne = async (name: Name): Promise<void> => {
     const component = byName.get(name);
     if (component === undefined) throw new TypeError(`no component is named ${name}`);
     await component.stop();
@@ -65,7 +65,7 @@ export function createComponentManager(
     take(name, 'up');
   };
 
-  const restart = async (name: string): Promise<void> => {
+  const restart = async (name: Name): Promise<void> => {
     const restarted = restartOne(name);
     restarts.add(restarted);
     try {
@@ -79,7 +79,7 @@ export function createComponentManager(
     ending.abort();
     await Promise.allSettled(restarts);
     const stopped = new Map<string, Promise<void>>();
-    const stopOne = (component: Component): Promise<void> => {
+    const stopOne = (component: Component<Name>): Promise<void> => {
       const known = stopped.get(component.name);
       if (known !== undefined) return known;
       const done = Promise.all(components.filter((other) => other.after.includes(component.name)).map(stopOne)).then(
@@ -97,7 +97,7 @@ export function createComponentManager(
     if (failure !== undefined) throw failure.reason;
   };
 
-  const conditionOf = (component: Component): Condition => {
+  const conditionOf = (component: Component<Name>): Condition => {
     const own = component.health();
     const step = steps.get(component.name);
     if (step === undefined || step.name === 'up') return own;
@@ -139,8 +139,8 @@ interface Step {
 }
 
 /** A name that nobody has, or a circle, is a mistake in the program. */
-function checkOrder(components: readonly Component[]): void {
-  const byName = new Map(components.map((component) => [component.name, component]));
+function checkOrder<Name extends string>(components: readonly Component<Name>[]): void {
+  const byName = new Map<string, Component<Name>>(components.map((component) => [component.name, component]));
   const visit = (name: string, path: readonly string[]): void => {
     if (path.includes(name)) throw new TypeError(`components wait for each other: ${[...path, name].join(' → ')}`);
     const component = byName.get(name);

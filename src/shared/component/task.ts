@@ -6,12 +6,12 @@ import type { Component } from './component.ts';
 export type SaysWait = (reason: string, message: string) => void;
 
 /** A component with nothing to keep alive: work that is done once before others start. */
-export function task(
-  name: string,
-  after: readonly string[],
+export function task<Name extends string>(
+  name: Name,
+  after: readonly Name[],
   run: (signal: AbortSignal, saysWait: SaysWait) => Promise<void>,
   undo: () => Promise<void> = async () => {},
-): Component {
+): Component<Name> {
   const condition = conditionTracker();
   return {
     name,

@@ -23,7 +23,7 @@ function setUp() {
 
 async function runUntilReady(
   options: Parameters<typeof openDaemon>[0],
-  components: readonly Component[] = [task('pki', [], async () => {})],
+  components: readonly Component[] = [task('datastore', [], async () => {})],
 ) {
   const stop = new AbortController();
   const daemon = await openDaemon(options);
@@ -43,7 +43,7 @@ test('a running kagent answers status at a socket that is for root alone, until 
   expect(statSync(options.statusSocket).mode & 0o777).toBe(0o600);
   const status = await askStatus(options.statusSocket);
   expect(status).toMatchObject({ mode: 'server', nodeName: 'box', isReady: true, pid: process.pid });
-  expect(status.components.map((component) => component.name)).toEqual(['pki']);
+  expect(status.components.map((component) => component.name)).toEqual(['datastore']);
   stop.abort();
   await over;
   await expect(askStatus(options.statusSocket)).rejects.toThrow(/no kagent answers at .*kagent\.sock \(ENOENT\)/);

@@ -18,7 +18,7 @@ function scripted(
   name: string,
   after: readonly string[],
   start: () => Promise<void> = async () => {},
-): Component {
+): Component<string> {
   return {
     name,
     after,
@@ -66,7 +66,7 @@ test('components that do not wait for each other start side by side', async () =
 test('a failure stops what is up, cancels what is starting, and is what the caller gets', async () => {
   const story: string[] = [];
   let cancelled = false;
-  const slow: Component = {
+  const slow: Component<string> = {
     ...scripted(story, 'slow', []),
     start: (signal) =>
       new Promise((_resolve, reject) =>
