@@ -1,11 +1,12 @@
 /** kagent under a real systemd: the boxes are Debians whose first process it is. */
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mergeEnvironment } from '../../../src/host/service/env-file.ts';
 import { unitText } from '../../../src/host/service/systemd.ts';
+import { DiskFaults } from '../../helpers/disk-faults/disk-faults.ts';
 import { createServiceBoxes, toJoin, type ServiceBox, type ServiceBoxes } from '../../helpers/service-boxes.ts';
 import { serviceWord } from '../../helpers/service-words.ts';
 import { eventually } from '../../helpers/wait.ts';
@@ -70,6 +71,32 @@ describe('a server', () => {
       StatusText: 'the node is Ready',
     });
     expect(await server.sh('systemctl status kagent --no-pager')).toMatch(/Main PID: \d+ \(kagent\)/);
+  });
+
+  test('whose disk fails ends with the name of the file, and is back when the disk is, with all that was acknowledged', async () => {
+    const work = server.path('/opt/disk-faults');
+    mkdirSync(work, { recursive: true });
+    const dropIn = '/run/systemd/system/kagent.service.d';
+    const faults = DiskFaults.in('/var/lib/kagent/server/db', work);
+    const inBox = Object.entries(faults.env).map(([name, value]) => [name, value.replace(work, '/opt/disk-faults')]);
+    await server.sh(`mkdir -p ${dropIn}`);
+    const environment = inBox.map(([name, value]) => `Environment=${name}=${value}\n`).join('');
+    writeFileSync(server.path(`${dropIn}/faults.conf`), `[Service]\n${environment}`);
+    await server.sh('systemctl daemon-reload && systemctl restart kagent');
+    const pid = await server.ready();
+    await server.kubectl('create', 'configmap', 'acknowledged');
+    faults.arm({ calls: ['sync'], kind: 'EIO', times: Infinity, part: 'store.db-wal' });
+    const restarts = async () => Number((await shown(server, 'kagent', 'NRestarts'))['NRestarts']);
+    await eventually(async () => (await restarts()) > 1, { withinMs: 60_000, what: 'a start on the broken disk' });
+    expect(await server.sh('journalctl -u kagent -o cat --no-pager')).toMatch(
+      /\/var\/lib\/kagent\/server\/db\/store\.db.*look at the disk \(df, mount, dmesg\)/,
+    );
+    faults.disarm();
+    expect(await server.ready()).not.toBe(pid);
+    expect(await server.kubectl('get', 'configmap', 'acknowledged', '-o', 'name')).toBe('configmap/acknowledged\n');
+    faults.close();
+    await server.sh(`rm -r ${dropIn} /opt/disk-faults && systemctl daemon-reload && systemctl restart kagent`);
+    await server.ready();
   });
 
   test("has its components in cgroups below the unit's own, where systemd shows and bounds them", async () => {

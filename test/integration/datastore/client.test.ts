@@ -1,22 +1,13 @@
 import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { connectKeys } from '../../../src/datastore/client/client.ts';
 import { startDatastore } from '../../../src/datastore/threads.ts';
 import { openPki } from '../../../src/server/pki/pki.ts';
 import { createKeyPem } from '../../../src/shared/certificates/certificates.ts';
+import { freePort } from '../../helpers/etcd-servers.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** A CA, and what a server and a client of it show. */
 async function credentials() {
