@@ -1,7 +1,7 @@
 /** What the commands do. */
 import { join } from 'node:path';
 import { print } from '../cli/cli.ts';
-import type { LabActions, Where } from './commands.ts';
+import type { LabActions, Where } from './types.ts';
 import { labDown } from './down.ts';
 import { LabFailedError, LabHostNotFoundError, LabHostStateError, LabNotFoundError } from './errors.ts';
 import { hostsOf, toType, type LabRecord } from './hosts.ts';

@@ -27,6 +27,28 @@ function importsOf(file: string): readonly string[] {
   );
 }
 
+/** Groups of files that reach each other, in whatever many steps (Tarjan's strongly connected components). */
+function circlesOf(graph: ReadonlyMap<string, readonly string[]>): readonly (readonly string[])[] {
+  const numbers = new Map<string, number>();
+  const path: string[] = [];
+  const circles: string[][] = [];
+  /** @returns the earliest file of the path that can be reached from here */
+  const visit = (file: string): number => {
+    const number = numbers.size;
+    numbers.set(file, number);
+    path.push(file);
+    let earliest = number;
+    for (const target of graph.get(file) ?? []) {
+      if (!numbers.has(target)) earliest = Math.min(earliest, visit(target));
+      else if (path.includes(target)) earliest = Math.min(earliest, numbers.get(target) ?? number);
+    }
+    if (earliest === number) circles.push(path.splice(path.indexOf(file)));
+    return earliest;
+  };
+  for (const file of graph.keys()) if (!numbers.has(file)) visit(file);
+  return circles.filter((circle) => circle.length > 1).map((circle) => circle.toSorted());
+}
+
 const rowOf = (room: string) => layers.findIndex((row) => row.includes(room));
 
 describe('the house', () => {
@@ -52,6 +74,10 @@ describe('the house', () => {
         .map((target) => `${file} → ${target}`),
     );
     expect(wrong).toEqual([]);
+  });
+
+  test('no file is reached from itself, types counted: what the files of a room share is in its types.ts', () => {
+    expect(circlesOf(new Map(files.map((file) => [file, importsOf(file)])))).toEqual([]);
   });
 
   test('what is beside the datastore knows nothing of its rooms', () => {

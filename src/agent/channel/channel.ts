@@ -7,43 +7,12 @@
  *   waiting ──▶ connecting ──hello, welcome──▶ connected ──silence, close──▶ waiting (back-off with jitter)
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { systemClock, type Clock } from '../../shared/clock.ts';
-import { conditionTracker, type Component, type ComponentName } from '../../shared/component/component.ts';
+import { systemClock } from '../../shared/clock.ts';
+import { conditionTracker } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
-import type { Log } from '../../shared/log/log.ts';
-import {
-  closeCodes,
-  type Heartbeat,
-  type Command,
-  type Hello,
-  type ServerAddress,
-} from '../../shared/protocol/channel.ts';
+import { closeCodes } from '../../shared/protocol/channel.ts';
 import { Connection, type Ending } from './connection.ts';
-
-export interface ChannelOptions {
-  readonly after: readonly ComponentName[];
-  /** `https://host:port` of every supervisor that is known, the one to try first in front. */
-  readonly supervisorUrls: () => readonly string[];
-  /** Read at each connection: a renewed certificate is taken up by the next one. */
-  readonly credentials: () => { readonly caPath: string; readonly certPath: string; readonly keyPath: string };
-  readonly hello: () => Hello;
-  /** What is so now; the channel adds what it knows itself. */
-  readonly look: () => Promise<Omit<Heartbeat, 'type' | 'seq' | 'clockSkewMs' | 'roundTripMs'>>;
-  /** @returns the answer for a person. @throws what is told them instead */
-  readonly carryOut: (command: Command) => Promise<string>;
-  /** Whether the server may have a stream to this address: the node's own, or a pod's. */
-  readonly mayDial: (host: string) => boolean;
-  readonly onServers: (servers: readonly ServerAddress[]) => void;
-  /** The server does not know this node (any more). */
-  readonly onNotJoined: () => Promise<void>;
-  readonly log: Log;
-  readonly clock?: Clock;
-}
-
-export interface Channel extends Component {
-  /** Something has changed: the next heartbeat goes now. */
-  heartbeatNow(): void;
-}
+import type { ChannelOptions, Channel } from './types.ts';
 
 const firstWaitMs = 200;
 const longestWaitMs = 15_000;
@@ -106,6 +75,7 @@ export function createChannel(options: ChannelOptions): Channel {
   };
 }
 
+export type { ChannelOptions, Channel } from './types.ts';
 export { createLook, factsOf, type LookOptions } from './heartbeat.ts';
 export { NodeRemovedError } from './errors.ts';
 export { createCommands, type CommandsOptions } from './commands.ts';

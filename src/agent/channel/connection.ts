@@ -17,7 +17,7 @@ import {
   type FromAgent,
 } from '../../shared/protocol/channel.ts';
 import { dialBack } from './dial-back.ts';
-import type { ChannelOptions } from './channel.ts';
+import type { ChannelOptions, ChannelTls } from './types.ts';
 import { readBytes } from '../../shared/files/files.ts';
 
 const handshakeTimeoutMs = 10_000;
@@ -187,13 +187,6 @@ export class Connection {
   #send(message: FromAgent): void {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
-}
-
-export interface ChannelTls {
-  readonly ca: Buffer;
-  readonly cert: Buffer;
-  readonly key: Buffer;
-  readonly rejectUnauthorized: true;
 }
 
 function tlsOf({ credentials }: ChannelOptions): ChannelTls {

@@ -2,7 +2,7 @@ import { request } from 'node:https';
 import type { Socket } from 'node:net';
 import { dial, joinStreams } from '../../shared/streams/streams.ts';
 import { tunnelPathPrefix, tunnelProtocol } from '../../shared/protocol/channel.ts';
-import type { ChannelTls } from './connection.ts';
+import type { ChannelTls } from './types.ts';
 
 const dialWithinMs = 10_000;
 

@@ -7,7 +7,7 @@ import { isToBeTold, type NotReady } from '../../shared/component/component.ts';
 import { readBytes, readFileIfReadable, readText } from '../../shared/files/files.ts';
 import type { ProcessStatus } from '../../host/process/process.ts';
 import type { Facts } from '../../shared/protocol/channel.ts';
-import type { ChannelOptions } from './channel.ts';
+import type { ChannelOptions } from './types.ts';
 
 export interface LookOptions {
   readonly processes: () => readonly ProcessStatus[];

@@ -7,24 +7,9 @@ import type { MessagePort } from 'node:worker_threads';
 import { KagentError, messageOf } from '../../shared/errors.ts';
 import { settleAfterStart } from '../../shared/settle.ts';
 import { openStore } from '../store/store.ts';
-import type { Store, StoreOptions, StoreStats } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 import { openEtcdServer } from './etcd.ts';
-import type { EtcdServer, EtcdServerOptions } from './etcd.ts';
-
-export interface DatastoreWorkerData {
-  readonly server: Omit<EtcdServerOptions, 'store'>;
-  readonly store: Pick<StoreOptions, 'quotaBytes'>;
-  /** To the writer's thread. */
-  readonly writerPort: MessagePort;
-}
-
-export type ToDatastore = { readonly kind: 'stop' } | { readonly kind: 'stats'; readonly ticket: number };
-
-export type FromDatastore =
-  | { readonly kind: 'ready' }
-  | { readonly kind: 'stats'; readonly ticket: number; readonly stats: StoreStats }
-  | { readonly kind: 'failed'; readonly code: string; readonly message: string }
-  | { readonly kind: 'stopped' };
+import type { DatastoreWorkerData, EtcdServer, FromDatastore, ToDatastore } from './types.ts';
 
 async function main(
   { server: serverOptions, store: storeOptions, writerPort }: DatastoreWorkerData,

@@ -5,7 +5,6 @@
  * Leaves to others: revisions and transactions (store/), certificates (pki/).
  * Spec: etcd v3.7 rpc.proto; "KV API guarantees" and "Watch API guarantees" in etcd's learning guide.
  */
-import type { Store } from '../store/store.ts';
 import { authMethods } from './auth.ts';
 import { clusterMethods } from './cluster.ts';
 import type { GrpcMethods } from '../../shared/grpc/grpc.ts';
@@ -17,32 +16,16 @@ import { kvMethods } from './kv.ts';
 import { electionMethods } from './election.ts';
 import { leaseMethods } from './lease.ts';
 import { parseListenAddress } from './listen.ts';
-import type { ListenTls } from './listen.ts';
 import { lockMethods } from './lock.ts';
 import { maintenanceMethods } from './maintenance.ts';
 import { watchMethods } from './watch.ts';
+import type { EtcdServerOptions, EtcdServer } from './types.ts';
 
+export type { DatastoreWorkerData, EtcdServer, EtcdServerOptions, FromDatastore, ToDatastore } from './types.ts';
 export { kagentService } from './kagent-service.ts';
 export { parseListenAddress } from './listen.ts';
 export { compactedMessage } from './status.ts';
 export type { ListenTls } from './listen.ts';
-export type { DatastoreWorkerData, FromDatastore, ToDatastore } from './datastore-worker.ts';
-
-export interface EtcdServerOptions {
-  readonly store: Store;
-  /** `unix:///PATH`, `http://127.0.0.1:PORT` or `https://HOST:PORT`. */
-  readonly listen: readonly string[];
-  readonly tls?: ListenTls;
-  /** May use a unix socket beside root. */
-  readonly group?: number;
-  readonly memberName?: string;
-  readonly progressIntervalMs?: number;
-}
-
-export interface EtcdServer {
-  refuseNew(): void;
-  close(): Promise<void>;
-}
 
 /** @throws {InvalidListenAddressError} @throws {ListenAddressInUseError} */
 export async function openEtcdServer(options: EtcdServerOptions): Promise<EtcdServer> {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { CgroupVersion, HostFacts } from './checks.ts';
+import type { CgroupVersion, HostFacts } from './types.ts';
 import type { HostRoot } from './root.ts';
 
 const mounts = '/sys/fs/cgroup';

@@ -16,7 +16,7 @@ import {
   MemoryCgroupMissingError,
   NotRootError,
 } from './errors.ts';
-import type { HostProblem } from './checks.ts';
+import type { HostProblem } from './types.ts';
 import { featuresFor, featureState, kernelFiles, loadModule, type FlannelBackend } from './kernel.ts';
 import { portProblems, type PortNeed } from './ports.ts';
 import { hostRoot, type HostRoot } from './root.ts';

@@ -7,7 +7,7 @@ import { hostAt } from '../service/service.ts';
 import { nodeAddress, nodeName, type WantedAddress } from './address.ts';
 import { capSysResource, hasCapability } from './capability.ts';
 import { cgroupDriver, cgroupVersion } from './cgroup.ts';
-import type { HostFacts } from './checks.ts';
+import type { HostFacts } from './types.ts';
 import { featuresFor, featureState, kernelFiles, loadModule, type FlannelBackend } from './kernel.ts';
 import { hostRoot, type HostRoot } from './root.ts';
 import { prepareShutdown } from './shutdown.ts';

@@ -2,6 +2,7 @@ import type { NetworkInterfaceInfo } from 'node:os';
 import type { Condition } from '../../shared/component/component.ts';
 import type { FlannelBackend, HostNeeds, HostRoot, KernelFiles, WantedAddress } from '../checks/checks.ts';
 import type { RepairTools } from './repair-tools.ts';
+import type { Tools } from './tools.ts';
 
 /** fatal: a start would fail. warning: something will not work, or not well. note: worth knowing, nothing need be done. */
 export type Severity = 'fatal' | 'warning' | 'note';
@@ -88,24 +89,6 @@ export interface Box {
   /** Of the kagent that runs here; none before its start is over. */
   readonly components: readonly { readonly name: string; readonly condition: Condition }[];
   readonly tools: Tools;
-}
-
-/** What cannot be read from a file. */
-export interface Tools {
-  /** A program that is not there answers 127. */
-  run(command: string, ...args: readonly string[]): Promise<{ readonly code: number; readonly stdout: string }>;
-  space(path: string): DiskSpace;
-  /** The code with which a name server refuses to look a name up; undefined: it has looked it up. */
-  lookUp(server: string): Promise<string | undefined>;
-  /** Milliseconds that each of some writes took to be on disk. */
-  fsyncTimes(dir: string): readonly number[];
-}
-
-export interface DiskSpace {
-  readonly sizeBytes: number;
-  readonly freeBytes: number;
-  readonly inodes: number;
-  readonly freeInodes: number;
 }
 
 /** A fault with its words alone: most checks see at most one. */

@@ -8,25 +8,12 @@
 import { existsSync, rmdirSync } from 'node:fs';
 import { messageOf } from '../../shared/errors.ts';
 import type { UndoLog } from '../undo-log/undo-log.ts';
-import { type Box, type Check, type Fault, type Finding } from './check.ts';
+import type { Box, Check, Finding } from './check.ts';
 import { boxChecks } from './checks/checks.ts';
 import { serverChecks } from './checks/server.ts';
+import { diagnose, merged, type Diagnosis, type Repair } from './diagnosis.ts';
 import { createRepairTools } from './repair-tools.ts';
 import type { ServerPath } from './server-path.ts';
-
-export interface Diagnosis {
-  /** The worst first. */
-  readonly findings: readonly Finding[];
-  /** Names of the checks that looked, and saw nothing. */
-  readonly fine: readonly string[];
-  /** Those that could not look, or had nothing to look at. */
-  readonly notLooked: readonly { readonly check: string; readonly because: string }[];
-}
-
-export interface Repair {
-  readonly check: string;
-  readonly what: string;
-}
 
 /** Looks with every check that concerns this box. Without root nothing else can be said. */
 export async function examine(box: Box): Promise<Diagnosis> {
@@ -71,41 +58,6 @@ function checksFor({ needs }: Box): readonly Check[] {
   return boxChecks.filter((check) => check.forNodes !== true || needs.flannelBackend !== undefined);
 }
 
-/** One after the other: what costs time is the disk, which would be measured together with the rest. */
-export async function diagnose<Subject>(checks: readonly Check<Subject>[], subject: Subject): Promise<Diagnosis> {
-  const findings: Finding[] = [];
-  const fine: string[] = [];
-  const notLooked: Diagnosis['notLooked'][number][] = [];
-  for (const check of checks) {
-    const looked = await check.look(subject);
-    if ('notLooked' in looked) {
-      notLooked.push({ check: check.name, because: looked.notLooked });
-      continue;
-    }
-    if (looked.length === 0) fine.push(check.name);
-    findings.push(...looked.map((fault) => findingOf(check, fault)));
-  }
-  return { findings: inOrder(findings), fine, notLooked };
-}
-
-function findingOf<Subject>(check: Check<Subject>, fault: Fault): Finding {
-  const { name, why, fix } = check;
-  return { ...fault, check: name, why, fix: fault.fix ?? fix, canFix: 'repair' in check };
-}
-
-export function merged(parts: readonly Diagnosis[]): Diagnosis {
-  return {
-    findings: inOrder(parts.flatMap(({ findings }) => findings)),
-    fine: parts.flatMap(({ fine }) => fine),
-    notLooked: parts.flatMap(({ notLooked }) => notLooked),
-  };
-}
-
-function inOrder(findings: readonly Finding[]): readonly Finding[] {
-  const rank = { fatal: 0, warning: 1, note: 2 };
-  return findings.toSorted((a, b) => rank[a.severity] - rank[b.severity]);
-}
-
 function removeIfEmpty(dir: string): void {
   try {
     rmdirSync(dir);
@@ -122,10 +74,11 @@ export async function examinePath(path: ServerPath): Promise<Diagnosis> {
 /** Every check there is, in the order of their groups. */
 export const allChecks: readonly Check<never>[] = [...boxChecks, ...serverChecks];
 
-export { groups, type Box, type Check, type Finding, type Severity, type Tools } from './check.ts';
+export { groups, type Box, type Check, type Finding, type Severity } from './check.ts';
+export { diagnose, merged, type Diagnosis, type Repair } from './diagnosis.ts';
 export { boxOf, type BoxPlan, type Running } from './box.ts';
 export type { Direction, Met, ServerPath } from './server-path.ts';
-export { createTools } from './tools.ts';
+export { createTools, type Tools } from './tools.ts';
 export { diagnosisJson, diagnosisText, whatToDo } from './text.ts';
 export { FixFailedError } from './errors.ts';
 export { cisBox, cisItems, cisText, examineCis, type CisBox, type CisItem, type CisResult } from './cis/cis.ts';

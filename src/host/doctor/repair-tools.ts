@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { makeFolder, writeFileAtomicSync } from '../../shared/files/files.ts';
 import type { UndoLog } from '../undo-log/undo-log.ts';
 import { currentBoot, type HostRoot } from '../checks/checks.ts';
-import type { Tools } from './check.ts';
+import type { Tools } from './tools.ts';
 import { FixFailedError } from './errors.ts';
 
 /** What a repair works with: each thing is noted in the undo log before it is done. */

@@ -1,5 +1,5 @@
 import { groups, type Check, type Finding } from './check.ts';
-import type { Diagnosis, Repair } from './doctor.ts';
+import type { Diagnosis, Repair } from './diagnosis.ts';
 
 const indent = ' '.repeat(9);
 

@@ -4,7 +4,24 @@ import { closeSync, fsyncSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { createFileSync, existingPart, temporaryBeside } from '../../shared/files/files.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
-import type { Tools } from './check.ts';
+
+/** What cannot be read from a file. */
+export interface Tools {
+  /** A program that is not there answers 127. */
+  run(command: string, ...args: readonly string[]): Promise<{ readonly code: number; readonly stdout: string }>;
+  space(path: string): DiskSpace;
+  /** The code with which a name server refuses to look a name up; undefined: it has looked it up. */
+  lookUp(server: string): Promise<string | undefined>;
+  /** Milliseconds that each of some writes took to be on disk. */
+  fsyncTimes(dir: string): readonly number[];
+}
+
+export interface DiskSpace {
+  readonly sizeBytes: number;
+  readonly freeBytes: number;
+  readonly inodes: number;
+  readonly freeInodes: number;
+}
 
 /** ufw and firewalld are Python, and slow on small boards. */
 const commandTimeoutMs = 60_000;

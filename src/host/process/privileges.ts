@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import type { SecurityContext } from './process.ts';
+import type { SecurityContext } from './types.ts';
 
 /**
  * The words before a child's command that take its rights away and have the kernel kill it when kagent dies; none on a host

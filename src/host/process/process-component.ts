@@ -1,6 +1,6 @@
 import type { Component, ComponentName } from '../../shared/component/component.ts';
 import { conditionTracker } from '../../shared/component/component.ts';
-import type { ProcessSpec, SupervisedProcess, Supervisor } from './process.ts';
+import type { ProcessSpec, SupervisedProcess, Supervisor } from './types.ts';
 
 export interface ProcessComponent<Name extends string = ComponentName> extends Component<Name> {
   /** Ends the running process and starts the next; the specification is made anew only by stop and start. */

@@ -2,7 +2,7 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { launchedWith } from './privileges.ts';
-import type { ProcessSpec } from './process.ts';
+import type { ProcessSpec } from './types.ts';
 
 /** How a life ended, in words: `exit code 1`, `signal SIGKILL`. */
 export type Ending = string;

@@ -9,7 +9,7 @@ import type { ChildRegistry } from './children.ts';
 import { NeverReadyError } from './errors.ts';
 import { untilHung, usualTiming, waited, type LivenessTiming, type Said, type Watched } from './liveness.ts';
 import { Patience } from './patience.ts';
-import type { ProcessSpec, ProcessState, ProcessStatus, SupervisedProcess } from './process.ts';
+import type { ProcessSpec, ProcessState, ProcessStatus, SupervisedProcess } from './types.ts';
 import { spawnChild, type Ending, type Life } from './spawn.ts';
 
 export interface SupervisorOptions {

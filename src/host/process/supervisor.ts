@@ -1,4 +1,4 @@
-import type { Supervisor } from './process.ts';
+import type { Supervisor } from './types.ts';
 import { Supervised, type SupervisorOptions } from './supervised.ts';
 
 export function createSupervisor(options: SupervisorOptions): Supervisor {

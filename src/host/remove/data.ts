@@ -7,7 +7,7 @@ import { isBelow, readMounts } from '../mounts/mounts.ts';
 import { configDir, runPaths, type Paths } from '../../shared/paths.ts';
 import type { ServiceHost } from '../service/service.ts';
 import { claimFor, customaryFolders } from './claim.ts';
-import type { Outcome } from './remove.ts';
+import type { Outcome } from './types.ts';
 import { emptyFolder, removeTree, together } from './tree.ts';
 
 export interface DataOptions {

@@ -1,5 +1,5 @@
 import { messageOf } from '../../shared/errors.ts';
-import type { Outcome } from './remove.ts';
+import type { Outcome } from './types.ts';
 
 /** A part of the work; says what could not be done and goes on. */
 export interface Step {

@@ -4,7 +4,7 @@ import { askStatus, NotRunningError } from '../daemon/daemon.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { runPaths } from '../../shared/paths.ts';
 import { installedServices, stopDaemon } from '../service/service.ts';
-import type { Outcome, RemoveOptions } from './remove.ts';
+import type { Outcome, RemoveOptions } from './types.ts';
 import { printOutcome, runSteps } from './steps.ts';
 
 const stopTimeoutMs = 90_000;

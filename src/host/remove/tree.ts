@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { messageOf } from '../../shared/errors.ts';
 import { realPath } from '../../shared/files/files.ts';
 import { isBelow, readMounts } from '../mounts/mounts.ts';
-import type { Outcome } from './remove.ts';
+import type { Outcome } from './types.ts';
 
 interface Left {
   /** Mount points. */

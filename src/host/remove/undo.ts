@@ -4,7 +4,7 @@ import { messageOf, systemCode } from '../../shared/errors.ts';
 import { readBytes, writeFileAtomicSync } from '../../shared/files/files.ts';
 import { contentHash, type UndoLog, type Made, type MadeOf, type Undone } from '../undo-log/undo-log.ts';
 import type { ServiceHost } from '../service/service.ts';
-import type { NodeParts } from './remove.ts';
+import type { NodeParts } from './types.ts';
 
 export interface UndoOptions {
   readonly host: ServiceHost;

@@ -8,7 +8,7 @@ import { claimFor } from './claim.ts';
 import { removeData } from './data.ts';
 import { killallSteps } from './killall.ts';
 import { libraryFiles, programFiles, putOwnersCommandsBack } from './program-files.ts';
-import type { Outcome, RemoveOptions } from './remove.ts';
+import type { Outcome, RemoveOptions } from './types.ts';
 import { printOutcome, runSteps, type Step } from './steps.ts';
 import { undoAll, undoKinds, type UndoOptions } from './undo.ts';
 

@@ -4,7 +4,7 @@ import { installService } from './install.ts';
 import { hostAt } from './host.ts';
 import { createServiceManager, detectServiceManager } from './managers.ts';
 import { unitDirs } from './systemd.ts';
-import type { Readiness, ServiceKind } from './service.ts';
+import type { Readiness, ServiceKind } from './types.ts';
 
 export interface ServiceCommandOptions {
   /** The installed executable, unless `--executable` names another. */

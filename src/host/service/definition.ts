@@ -1,5 +1,5 @@
 import { ServiceDefinitionError } from './errors.ts';
-import type { ServiceDefinition } from './service.ts';
+import type { ServiceDefinition } from './types.ts';
 import { controlCharacter, shellQuote, shellWords } from './quote.ts';
 
 /** In a service's environment: its name, by which it speaks of itself to the service manager. */

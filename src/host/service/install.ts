@@ -11,7 +11,7 @@ import { mergeEnvironment } from './env-file.ts';
 import type { ServiceHost } from './host.ts';
 import { readyLooks } from './looks.ts';
 import { environmentIn, saidDataDir } from './said.ts';
-import type { Readiness, ServiceManager } from './service.ts';
+import type { Readiness, ServiceManager } from './types.ts';
 
 export interface InstallOptions {
   readonly host: ServiceHost;

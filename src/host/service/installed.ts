@@ -7,7 +7,7 @@ import { commandIn, type ServiceCommandLine } from './definition.ts';
 import type { ServiceHost } from './host.ts';
 import { appliedFile } from './install.ts';
 import { environmentIn, saidDataDir } from './said.ts';
-import type { ServiceManager } from './service.ts';
+import type { ServiceManager } from './types.ts';
 
 export interface InstalledService extends ServiceCommandLine {
   readonly name: string;

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { ServiceHost } from './host.ts';
 import { daemonManager } from './none.ts';
 import { openrcManager } from './openrc.ts';
-import type { Readiness, ServiceKind, ServiceManager } from './service.ts';
+import type { ManagerOptions, ServiceKind, ServiceManager } from './types.ts';
 import { systemdManager, unitDirs } from './systemd.ts';
 
 /** What looks after services on this box. A package that is installed but was not booted does not count. */
@@ -10,14 +10,6 @@ export function detectServiceManager(host: ServiceHost): ServiceKind {
   if (existsSync(host.path('/run/systemd/system'))) return 'systemd'; // sd_booted(3)
   if (existsSync(host.path('/run/openrc/softlevel'))) return 'openrc';
   return 'none';
-}
-
-export interface ManagerOptions {
-  readonly host: ServiceHost;
-  /** Whether the node is Ready, for those that start a service. */
-  readonly readiness?: (signal: AbortSignal) => Promise<Readiness>;
-  /** Where the unit is, if not in /etc/systemd/system. */
-  readonly unitDir?: string | undefined;
 }
 
 export function createServiceManager(kind: ServiceKind, options: ManagerOptions): ServiceManager {

@@ -4,7 +4,7 @@ import { ServiceNotReadyError } from './errors.ts';
 import { runCommandLines, type ServiceHost } from './host.ts';
 import { daemonPid, stopDaemon } from './pid-file.ts';
 import { shellQuote } from './quote.ts';
-import type { ServiceDefinition, ServiceManager } from './service.ts';
+import type { ServiceDefinition, ServiceManager } from './types.ts';
 import { runPaths } from '../../shared/paths.ts';
 
 const stopTimeoutMs = 90_000;

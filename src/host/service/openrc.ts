@@ -7,8 +7,7 @@ import { ServiceNotReadyError } from './errors.ts';
 import { must } from './host.ts';
 import { readyLooks } from './looks.ts';
 import { openrcWords, shellDoubleQuote, shellQuote } from './quote.ts';
-import type { ManagerOptions } from './managers.ts';
-import type { ServiceDefinition, ServiceManager } from './service.ts';
+import type { ManagerOptions, ServiceDefinition, ServiceManager } from './types.ts';
 import { lastLines, serviceLogVariable } from './service-log.ts';
 
 /** What `rc-service stop` takes until it signals the service; it fails at once while another command of it runs. */

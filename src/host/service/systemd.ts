@@ -7,7 +7,7 @@ import { ServiceNotReadyError } from './errors.ts';
 import { must, type ServiceHost } from './host.ts';
 import { readyLooks } from './looks.ts';
 import { systemdExecutable, systemdPath, systemdQuote } from './quote.ts';
-import type { ServiceDefinition, ServiceManager } from './service.ts';
+import type { ServiceDefinition, ServiceManager } from './types.ts';
 
 /** Where administrators' units are; those of packages and images may be elsewhere. @see systemd.unit(5) */
 const usualUnitDir = '/etc/systemd/system';

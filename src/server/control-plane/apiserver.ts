@@ -7,7 +7,7 @@ import { strongCipherSuites } from '../../shared/tls-cipher-suites.ts';
 import { argumentRules } from './argument-rules.ts';
 import { authenticationOf } from './authentication.ts';
 import { aggregatorUser } from './certificates.ts';
-import type { ProgramOptions } from './control-plane.ts';
+import type { ProgramOptions } from './types.ts';
 import { hardening } from './hardening.ts';
 import { programComponent } from './program.ts';
 import { ofOneServer } from '../cluster/cluster.ts';

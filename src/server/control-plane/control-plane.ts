@@ -5,58 +5,16 @@
  * (host/process), signing (pki/), what is applied to the cluster (manifests/).
  * Spec: Kubernetes v1.37 command line references.
  */
-import type { Component, ComponentName } from '../../shared/component/component.ts';
-import { adminKubeconfig, runPaths, type Paths } from '../../shared/paths.ts';
-import type { Supervisor } from '../../host/process/process.ts';
-import type { Pki } from '../pki/pki.ts';
-import { openAccount, type Account, type ProgramName } from './account.ts';
-import { openAuthorization, type Authorization } from './authorization.ts';
-import type { RevokedIdentity } from '../identity/identity.ts';
+import { adminKubeconfig, runPaths } from '../../shared/paths.ts';
+import { openAccount } from './account.ts';
+import { openAuthorization } from './authorization.ts';
 import { apiserverComponent } from './apiserver.ts';
 import { keepLeaves, kubeconfigPath, writeAdminKubeconfig, writeProgramKubeconfig } from './certificates.ts';
 import { controllerManagerComponent } from './controller-manager.ts';
-import { createKubeClient, readCredentials, type KubeClient } from '../../kube/kube.ts';
+import { createKubeClient, readCredentials } from '../../kube/kube.ts';
 import { schedulerComponent } from './scheduler.ts';
 import { apiserverNames } from './serving-names.ts';
-
-export interface ControlPlaneOptions {
-  readonly supervisor: Supervisor;
-  readonly pki: Pki;
-  readonly paths: Paths;
-  /** The folder of the component bundle's programs. */
-  readonly binDir: string;
-  /** Components that are ready before kube-apiserver starts: the datastore. */
-  readonly after: readonly ComponentName[];
-  readonly clusterCidr: string;
-  readonly serviceCidr: string;
-  readonly serviceNodePortRange: string;
-  readonly clusterDomain: string;
-  readonly nodeCidrMaskSize: number;
-  readonly bindAddress: string;
-  readonly securePort: number;
-  readonly advertiseAddress: string;
-  /** Further names and addresses of this host, as they are now, and what the operator added by `--tls-san`. */
-  readonly tlsSans: () => readonly string[];
-  readonly adminKubeconfig?: { readonly path: string; readonly mode: number; readonly group?: string | undefined };
-  /** As kube-apiserver takes it; our datastore's socket unless said. */
-  readonly etcdServers?: string;
-  /** Of the tunnel, through which kube-apiserver reaches nodes and pods; directly without one. */
-  readonly egressSocket?: string;
-  readonly extraArgs: ExtraArgs;
-  /** `--profile cis` */
-  readonly isHardened?: boolean;
-  readonly accounts: Accounts;
-  /** Where this host's own programs reach kube-apiserver. */
-  readonly localUrl: string;
-  /** What the programs reach without a proxy, as `NO_PROXY` has it. */
-  readonly direct: readonly string[];
-  /** Of kagent's own API on this host, which is asked about revoked identities. */
-  readonly supervisorUrl: string;
-  /** Ports of the controller manager and scheduler on loopback; Kubernetes' own unless said. */
-  readonly localPorts?: LocalPorts;
-}
-
-export type Accounts = Readonly<Record<ProgramName, Account>>;
+import type { ControlPlaneOptions, Accounts, ControlPlane } from './types.ts';
 
 /** Which user each program is: known before the datastore and the tunnel listen, since their sockets are for one of them. */
 export function openAccounts(
@@ -90,31 +48,6 @@ export function openAccounts(
       port: unprivileged,
     }),
   };
-}
-
-/** What the operator adds, `flag=value`. */
-export interface ExtraArgs {
-  readonly apiserver: readonly string[];
-  readonly controllerManager: readonly string[];
-  readonly scheduler: readonly string[];
-}
-
-export interface LocalPorts {
-  readonly controllerManager: number;
-  readonly scheduler: number;
-}
-
-export interface ControlPlane {
-  readonly components: readonly Component[];
-  /** Speaks to kube-apiserver as kagent itself. */
-  readonly kube: KubeClient;
-  /**
-   * Renews what is due; for a daily timer. The programs read their files anew by themselves.
-   * @returns the names of the certificates that were renewed
-   */
-  keepCertificates(): Promise<readonly string[]>;
-  /** Whoever shows a certificate of these is refused from now on; nobody else is. */
-  revoke(revoked: readonly RevokedIdentity[]): void;
 }
 
 /** Makes certificates and kubeconfigs, so that everything is on disk before the first child starts. */
@@ -177,16 +110,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   };
 }
 
-/** What each program's file is given. */
-export interface ProgramOptions extends ControlPlaneOptions {
-  readonly etcdServers: string;
-  readonly leaves: Awaited<ReturnType<typeof keepLeaves>>;
-  readonly kubeconfigs: Readonly<Record<'kube-controller-manager' | 'kube-scheduler', string>>;
-  readonly kube: KubeClient;
-  readonly ports: LocalPorts;
-  readonly authorization: Authorization;
-}
-
+export type { ControlPlaneOptions, Accounts, ExtraArgs, LocalPorts, ControlPlane, ProgramOptions } from './types.ts';
 export { kubeletClientUser } from './certificates.ts';
 export { labelOwnNode } from './own-node.ts';
 export { auditDir } from './hardening.ts';

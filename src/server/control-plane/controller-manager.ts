@@ -1,7 +1,7 @@
 import { checkArguments, flagsOf, type Flags } from '../../shared/arguments/arguments.ts';
 import type { Component } from '../../shared/component/component.ts';
 import { argumentRules } from './argument-rules.ts';
-import type { ProgramOptions } from './control-plane.ts';
+import type { ProgramOptions } from './types.ts';
 import { askedHere, programComponent } from './program.ts';
 import { ofOneServer } from '../cluster/cluster.ts';
 

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { checkArguments, flagsOf } from '../../shared/arguments/arguments.ts';
 import type { Component } from '../../shared/component/component.ts';
 import { argumentRules } from './argument-rules.ts';
-import type { ProgramOptions } from './control-plane.ts';
+import type { ProgramOptions } from './types.ts';
 import { askedHere, programComponent } from './program.ts';
 import { schedulerArguments } from './scheduler-config.ts';
 import { ofOneServer } from '../cluster/cluster.ts';

@@ -19,7 +19,8 @@ import type { Log } from '../../shared/log/log.ts';
 import type { KubeClient } from '../../kube/kube.ts';
 import { createAnnouncer } from './announce.ts';
 import { createApplier } from './apply.ts';
-import { ManifestFolder, type Timing } from './folder.ts';
+import { ManifestFolder } from './folder.ts';
+import type { Timing } from './types.ts';
 import { follow } from './follow.ts';
 import { createPruner } from './prune.ts';
 import { openRecords, type Records } from './records.ts';
@@ -165,5 +166,5 @@ async function forgetFiles(records: Records, log: Log): Promise<void> {
   }
 }
 
-export type { Timing } from './folder.ts';
+export type { Timing } from './types.ts';
 export { ManifestInvalidError, ManifestRefusedError, UnknownKindError } from './errors.ts';

@@ -4,7 +4,7 @@ import { type KubeClient, KubeError } from '../../kube/kube.ts';
 import type { Announcer } from './announce.ts';
 import type { AppliedObject } from './apply.ts';
 import { PruneError } from './errors.ts';
-import type { FileState, Timing } from './folder.ts';
+import type { FileState, Timing } from './types.ts';
 import type { ManifestRecord, Records } from './records.ts';
 
 /** What a pass has found. */

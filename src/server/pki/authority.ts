@@ -13,8 +13,8 @@ import type { Clock } from '../../shared/clock.ts';
 import { keepMode, readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
 import { CaExpiredError, PkiFileInvalidError, PkiKeyMismatchError, PkiKeyMissingError } from './errors.ts';
 import { certMode, keepKey } from './files.ts';
-import type { CertificateAuthority, CertificateRequest, IssuedCertificate } from './pki.ts';
 import { TrustBundle } from './trust.ts';
+import type { CertificateAuthority, CertificateRequest, IssuedCertificate } from './types.ts';
 
 const dayMs = 86_400_000;
 const caDays = 3650;

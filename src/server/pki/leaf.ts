@@ -5,19 +5,7 @@ import { isRenewalDue, matchingCertificate, subjectFields } from '../../shared/c
 import type { Clock } from '../../shared/clock.ts';
 import { keepMode, readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
 import { certMode, keepKey } from './files.ts';
-import type { CertificateAuthority, CertificateRequest } from './pki.ts';
-
-export interface LeafSpec extends Omit<CertificateRequest, 'publicKey'> {
-  /** Of the files, without ending: `kube-apiserver`. */
-  readonly name: string;
-}
-
-export interface Leaf {
-  readonly certFile: string;
-  readonly keyFile: string;
-  /** Whether this call wrote a certificate: its reader may have to be told. */
-  readonly changed: boolean;
-}
+import type { CertificateAuthority, Leaf, LeafSpec } from './types.ts';
 
 interface KeepLeafOptions {
   readonly dir: string;

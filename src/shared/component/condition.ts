@@ -1,6 +1,6 @@
 import { rfc3339, systemClock, type Clock } from '../clock.ts';
 import { plainText } from '../plain-text/plain-text.ts';
-import type { Condition } from './component.ts';
+import type { Condition } from './types.ts';
 
 export interface ConditionTracker {
   set(status: Condition['status'], reason: string, message: string): void;

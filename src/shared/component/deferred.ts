@@ -1,5 +1,5 @@
 import { conditionTracker } from './condition.ts';
-import type { Component } from './component.ts';
+import type { Component } from './types.ts';
 
 /** A component that is made only when those it is `after` are ready: it is made of what they found out. */
 export function deferred<Name extends string>(

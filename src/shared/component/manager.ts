@@ -1,5 +1,5 @@
 import { rfc3339, systemClock, type Clock } from '../clock.ts';
-import type { Component, ComponentManager, Condition } from './component.ts';
+import type { Component, ComponentManager, Condition } from './types.ts';
 
 /** Told of each step, for the progress line and the timeline. */
 export interface ComponentObserver {

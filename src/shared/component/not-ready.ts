@@ -1,6 +1,6 @@
 import { systemClock, type Clock } from '../clock.ts';
 import type { Log } from '../log/log.ts';
-import type { ComponentManager, NotReady } from './component.ts';
+import type { ComponentManager, NotReady } from './types.ts';
 
 /** After this time whatever waits has said what it waits for, in status, log and node condition. */
 const saidWithinMs = 15_000;

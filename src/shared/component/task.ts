@@ -1,6 +1,6 @@
 import { messageOf } from '../errors.ts';
 import { conditionTracker } from './condition.ts';
-import type { Component } from './component.ts';
+import type { Component } from './types.ts';
 
 /** Tells what the work waits for now, and what would help: `reason` in CamelCase, `message` a sentence. */
 export type SaysWait = (reason: string, message: string) => void;

@@ -6,14 +6,7 @@
 import type * as z from 'zod';
 import { ForeignSettingError, InvalidSettingError } from './errors.ts';
 import { everySetting, foreignSettingsOf, type Setting } from './setting.ts';
-
-/** A raw value and where it was said: `--node-name`, `KAGENT_NODE_NAME`, `/etc/kagent/config.yaml line 3`. */
-export interface Said {
-  readonly value: unknown;
-  readonly origin: string;
-}
-/** By the setting's name in the schema: `nodeName`. */
-export type Source = ReadonlyMap<string, Said>;
+import type { Said, Source } from './source.ts';
 
 export interface Loaded<T> {
   readonly config: T;
@@ -113,6 +106,7 @@ function partsOf(text: string): readonly string[] {
 }
 
 export * as kinds from './types.ts';
+export type { Said, Source } from './source.ts';
 export { everySetting, foreignSettingsOf, settingsOf, type UnsupportedSetting, type Setting } from './setting.ts';
 export { fileSource, saidInFiles } from './file.ts';
 export { parseYaml, readConfigText, type YamlFile } from './yaml.ts';

@@ -1,6 +1,6 @@
 import { closest, distance } from 'fastest-levenshtein';
 import { KagentError } from '../errors.ts';
-import type { Said } from './config.ts';
+import type { Said } from './source.ts';
 
 export class InvalidSettingError extends KagentError {
   readonly code = 'CONFIG_INVALID';

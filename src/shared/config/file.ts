@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isMap, isScalar, visit, type Document } from 'yaml';
 import type * as z from 'zod';
 import { systemCode } from '../errors.ts';
-import type { Said, Source } from './config.ts';
+import type { Said, Source } from './source.ts';
 import { UnknownKeyError, UnreadableConfigError } from './errors.ts';
 import { everySetting } from './setting.ts';
 import { parseYaml, readConfigText } from './yaml.ts';

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { expect, test } from 'vitest';
-import { labCommand, type LabActions } from '../../../src/lab/commands.ts';
+import { labCommand } from '../../../src/lab/commands.ts';
+import type { LabActions } from '../../../src/lab/types.ts';
 
 /** What `kagent lab …` asks for: the action's name and what it is given; or the sentence of wrong usage. */
 async function asked(...argv: readonly string[]): Promise<readonly unknown[]> {

@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Box, Check, DiskSpace, Fault } from '../../../../src/host/doctor/check.ts';
+import type { Box, Check, Fault } from '../../../../src/host/doctor/check.ts';
+import type { DiskSpace } from '../../../../src/host/doctor/tools.ts';
 import { kernelFiles, type HostNeeds } from '../../../../src/host/checks/checks.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 import { fakeRoot } from '../checks/fake-root.ts';
