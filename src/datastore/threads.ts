@@ -78,58 +78,58 @@ export async function startDatastore(options: DatastoreOptions): Promise<Datasto
 
 class DatastoreThreads implements Datastore {
   readonly ready: Promise<void>;
-  private readonly server: Worker;
-  private readonly exits: Promise<unknown>;
-  private readonly statsWaiting = new Map<number, (stats: StoreStats) => void>();
-  private nextTicket = 1;
-  private isStopping = false;
-  private isReady = false;
-  private hasFailed = false;
-  private readonly onFatal: (error: Error) => void;
+  readonly #server: Worker;
+  readonly #exits: Promise<unknown>;
+  readonly #statsWaiting = new Map<number, (stats: StoreStats) => void>();
+  #nextTicket = 1;
+  #isStopping = false;
+  #isReady = false;
+  #hasFailed = false;
+  readonly #onFatal: (error: Error) => void;
 
   constructor(server: Worker, writer: Worker, onFatal: (error: Error) => void) {
-    this.server = server;
-    this.onFatal = onFatal;
+    this.#server = server;
+    this.#onFatal = onFatal;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.ready = promise;
     const fail = (error: Error): void => {
-      this.fail(error);
+      this.#fail(error);
       reject(error);
     };
-    server.on('message', (message: FromDatastore) => this.handle(message, resolve, fail));
+    server.on('message', (message: FromDatastore) => this.#handle(message, resolve, fail));
     server.on('exit', () => {
       fail(new StoreFailedError('its thread ended'));
       void writer.terminate();
     });
     for (const worker of [server, writer]) worker.on('error', fail);
-    this.exits = Promise.all([server, writer].map((worker) => new Promise((done) => worker.once('exit', done))));
+    this.#exits = Promise.all([server, writer].map((worker) => new Promise((done) => worker.once('exit', done))));
   }
 
   stats(): Promise<StoreStats> {
-    const ticket = this.nextTicket++;
-    this.send({ kind: 'stats', ticket });
-    return new Promise((resolve) => this.statsWaiting.set(ticket, resolve));
+    const ticket = this.#nextTicket++;
+    this.#send({ kind: 'stats', ticket });
+    return new Promise((resolve) => this.#statsWaiting.set(ticket, resolve));
   }
 
   async stop(): Promise<void> {
-    if (!this.isStopping) this.send({ kind: 'stop' });
-    this.isStopping = true;
-    await this.exits;
+    if (!this.#isStopping) this.#send({ kind: 'stop' });
+    this.#isStopping = true;
+    await this.#exits;
   }
 
-  private send(message: ToDatastore): void {
-    this.server.postMessage(message);
+  #send(message: ToDatastore): void {
+    this.#server.postMessage(message);
   }
 
-  private handle(message: FromDatastore, onReady: () => void, fail: (error: Error) => void): void {
+  #handle(message: FromDatastore, onReady: () => void, fail: (error: Error) => void): void {
     switch (message.kind) {
       case 'ready':
-        this.isReady = true;
+        this.#isReady = true;
         onReady();
         break;
       case 'stats':
-        this.statsWaiting.get(message.ticket)?.(message.stats);
-        this.statsWaiting.delete(message.ticket);
+        this.#statsWaiting.get(message.ticket)?.(message.stats);
+        this.#statsWaiting.delete(message.ticket);
         break;
       case 'failed':
         fail(new ForwardedError(message.code, message.message));
@@ -140,9 +140,9 @@ class DatastoreThreads implements Datastore {
   }
 
   /** Before it is ready the caller of `startDatastore` hears of it; afterwards `onFatal`, once. */
-  private fail(error: Error): void {
-    if (this.isStopping || this.hasFailed) return;
-    this.hasFailed = true;
-    if (this.isReady) this.onFatal(error);
+  #fail(error: Error): void {
+    if (this.#isStopping || this.#hasFailed) return;
+    this.#hasFailed = true;
+    if (this.#isReady) this.#onFatal(error);
   }
 }

@@ -48,7 +48,7 @@ export class TestClient {
   }
 
   range(key: Text, options: Options<RangeRequest> = {}): Promise<RangeResponse> {
-    return this.kv('Range', (m) => writeRange(m, { kind: 'range', key, ...options }), readRangeResponse);
+    return this.#kv('Range', (m) => writeRange(m, { kind: 'range', key, ...options }), readRangeResponse);
   }
 
   async rangeStream(key: Text, options: Options<RangeRequest> = {}): Promise<RangeResponse[]> {
@@ -61,16 +61,16 @@ export class TestClient {
   }
 
   put(key: Text, value: Text = '', options: Options<PutRequest> = {}): Promise<PutResponse> {
-    return this.kv('Put', (m) => writePut(m, { kind: 'put', key, value, ...options }), readPutResponse);
+    return this.#kv('Put', (m) => writePut(m, { kind: 'put', key, value, ...options }), readPutResponse);
   }
 
   delete(key: Text, options: Options<DeleteRangeRequest> = {}): Promise<DeleteRangeResponse> {
     const request = { kind: 'deleteRange', key, ...options } as const;
-    return this.kv('DeleteRange', (m) => writeDeleteRange(m, request), readDeleteRangeResponse);
+    return this.#kv('DeleteRange', (m) => writeDeleteRange(m, request), readDeleteRangeResponse);
   }
 
   txn(request: Omit<TxnRequest, 'kind'>): Promise<TxnResponse> {
-    return this.kv('Txn', (m) => writeTxn(m, { kind: 'txn', ...request }), readTxnResponse);
+    return this.#kv('Txn', (m) => writeTxn(m, { kind: 'txn', ...request }), readTxnResponse);
   }
 
   compact(revision: number, physical = false): Promise<number> {
@@ -78,7 +78,7 @@ export class TestClient {
       m.int(1, revision);
       m.bool(2, physical);
     };
-    return this.kv('Compact', write, readHeaderOnly);
+    return this.#kv('Compact', write, readHeaderOnly);
   }
 
   grant(ttl: number, id = 0n): Promise<LeaseResponse> {
@@ -127,22 +127,22 @@ export class TestClient {
     return this.channel.close();
   }
 
-  private kv<T>(method: string, write: (m: ProtoWriter) => void, read: (reply: ProtoReader) => T): Promise<T> {
+  #kv<T>(method: string, write: (m: ProtoWriter) => void, read: (reply: ProtoReader) => T): Promise<T> {
     return this.channel.unary(`/etcdserverpb.KV/${method}`, write, read);
   }
 }
 
 export class TestWatchStream {
-  private readonly stream: ClientStream;
-  private readonly messages: AsyncIterator<ProtoReader>;
+  readonly #stream: ClientStream;
+  readonly #messages: AsyncIterator<ProtoReader>;
 
   constructor(stream: ClientStream) {
-    this.stream = stream;
-    this.messages = stream.messages[Symbol.asyncIterator]();
+    this.#stream = stream;
+    this.#messages = stream.messages[Symbol.asyncIterator]();
   }
 
   create(key: Text, options: Partial<Omit<WatchCreateRequest, 'key'>> = {}): void {
-    this.stream.send((m) => writeWatchCreate(m, { key, ...options }));
+    this.#stream.send((m) => writeWatchCreate(m, { key, ...options }));
   }
 
   /** Creates a watch and takes its first answer. */
@@ -152,15 +152,15 @@ export class TestWatchStream {
   }
 
   cancel(watchId: number): void {
-    this.stream.send((m) => writeWatchCancel(m, watchId));
+    this.#stream.send((m) => writeWatchCancel(m, watchId));
   }
 
   progress(): void {
-    this.stream.send(writeWatchProgress);
+    this.#stream.send(writeWatchProgress);
   }
 
   async next(): Promise<WatchMessage> {
-    const { value, done } = await this.messages.next();
+    const { value, done } = await this.#messages.next();
     if (done === true) throw new Error('the stream has ended');
     return readWatchMessage(value);
   }
@@ -173,7 +173,7 @@ export class TestWatchStream {
   }
 
   close(): void {
-    this.stream.cancel();
+    this.#stream.cancel();
   }
 }
 

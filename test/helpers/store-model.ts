@@ -36,9 +36,9 @@ export class StoreModel {
   readonly states: State[] = [new Map(), new Map()];
   readonly events: ModelEvent[] = [];
   compactRevision = -1;
-  private state = new Map<string, ModelKeyValue>();
-  private base: State = this.state;
-  private writes = 0;
+  #state = new Map<string, ModelKeyValue>();
+  #base: State = this.#state;
+  #writes = 0;
 
   get revision(): number {
     return this.states.length - 1;
@@ -46,12 +46,12 @@ export class StoreModel {
 
   /** Nothing of a Txn happens when one of its puts is to keep the value or the lease of a key that is not there. */
   txn(txn: Txn): object | 'key not found' {
-    this.state = new Map(this.states.at(-1));
-    this.base = new Map(this.state);
-    this.writes = 0;
-    if (this.keepsOfNothing(txn)) return 'key not found';
-    const result = this.run(txn);
-    if (this.writes > 0) this.states.push(this.state);
+    this.#state = new Map(this.states.at(-1));
+    this.#base = new Map(this.#state);
+    this.#writes = 0;
+    if (this.#keepsOfNothing(txn)) return 'key not found';
+    const result = this.#run(txn);
+    if (this.#writes > 0) this.states.push(this.#state);
     return result;
   }
 
@@ -59,7 +59,7 @@ export class StoreModel {
     const at = query.revision > 0 ? query.revision : revision;
     if (at > revision) return 'future';
     if (at < this.compactRevision) return 'compacted';
-    return { revision, ...this.select(query, this.states[at] ?? new Map()) };
+    return { revision, ...this.#select(query, this.states[at] ?? new Map()) };
   }
 
   compact(revision: number): 'compacted' | 'future' | 'done' {
@@ -71,89 +71,89 @@ export class StoreModel {
 
   /** The keys of a lease go together with it. */
   revoke(lease: bigint): void {
-    this.state = new Map(this.states.at(-1));
-    this.writes = 0;
-    for (const { key, lease: of } of [...this.state.values()].toSorted(byKey)) if (of === lease) this.remove(key);
-    if (this.writes > 0) this.states.push(this.state);
+    this.#state = new Map(this.states.at(-1));
+    this.#writes = 0;
+    for (const { key, lease: of } of [...this.#state.values()].toSorted(byKey)) if (of === lease) this.#remove(key);
+    if (this.#writes > 0) this.states.push(this.#state);
   }
 
   /** What a watch from `start` on is told; compaction takes what nobody can see any more. */
   eventsSince(start: number, range: KeyRange): ModelEvent[] {
     return this.events
       .filter(({ revision, key }) => revision >= start && has(range, key))
-      .filter((event) => event.revision >= this.compactRevision || this.isStillThere(event))
+      .filter((event) => event.revision >= this.compactRevision || this.#isStillThere(event))
       .map((event) => (event.revision - 1 < this.compactRevision ? { ...event, previous: undefined } : event));
   }
 
-  private isStillThere({ key, revision }: ModelEvent): boolean {
+  #isStillThere({ key, revision }: ModelEvent): boolean {
     return this.states[this.compactRevision]?.get(key)?.mod === revision;
   }
 
-  private keepsOfNothing(txn: Txn): boolean {
-    const { branch } = this.choose(txn);
+  #keepsOfNothing(txn: Txn): boolean {
+    const { branch } = this.#choose(txn);
     return branch.some((operation) => {
-      if (operation.kind === 'txn') return this.keepsOfNothing(operation);
+      if (operation.kind === 'txn') return this.#keepsOfNothing(operation);
       if (operation.kind !== 'put' || !(operation.ignoreValue || operation.ignoreLease)) return false;
-      return !this.base.has(textOf(operation.key));
+      return !this.#base.has(textOf(operation.key));
     });
   }
 
-  private choose(txn: Txn): { readonly succeeded: boolean; readonly branch: readonly Operation[] } {
-    const succeeded = txn.compare.every((compare) => this.holds(compare));
+  #choose(txn: Txn): { readonly succeeded: boolean; readonly branch: readonly Operation[] } {
+    const succeeded = txn.compare.every((compare) => this.#holds(compare));
     return { succeeded, branch: succeeded ? txn.success : txn.failure };
   }
 
-  private run(txn: Txn): object {
-    const { succeeded, branch } = this.choose(txn);
-    const responses = branch.map((operation) => this.operate(operation));
-    return { succeeded, responses, revision: this.now() };
+  #run(txn: Txn): object {
+    const { succeeded, branch } = this.#choose(txn);
+    const responses = branch.map((operation) => this.#operate(operation));
+    return { succeeded, responses, revision: this.#now() };
   }
 
-  private now(): number {
-    return this.revision + (this.writes > 0 ? 1 : 0);
+  #now(): number {
+    return this.revision + (this.#writes > 0 ? 1 : 0);
   }
 
-  private operate(operation: Operation): object {
-    if (operation.kind === 'put') return this.put(operation);
-    if (operation.kind === 'deleteRange') return this.delete(operation);
-    if (operation.kind === 'txn') return this.run(operation);
-    if (operation.kind === 'range') return { revision: this.now(), ...this.select(operation, this.state) };
+  #operate(operation: Operation): object {
+    if (operation.kind === 'put') return this.#put(operation);
+    if (operation.kind === 'deleteRange') return this.#delete(operation);
+    if (operation.kind === 'txn') return this.#run(operation);
+    if (operation.kind === 'range') return { revision: this.#now(), ...this.#select(operation, this.#state) };
     throw new Error('an empty operation');
   }
 
-  private put({ key: bytes, value: newValue, lease: newLease, ignoreValue, ignoreLease, prevKv }: Put): object {
+  #put({ key: bytes, value: newValue, lease: newLease, ignoreValue, ignoreLease, prevKv }: Put): object {
     const key = textOf(bytes);
-    const before = this.state.get(key);
-    this.writes += 1;
+    const before = this.#state.get(key);
+    this.#writes += 1;
     const mod = this.revision + 1;
     const value = ignoreValue ? (before?.value ?? '') : textOf(newValue);
     const lease = ignoreLease ? (before?.lease ?? 0n) : newLease;
     const version = (before?.version ?? 0) + 1;
-    this.state.set(key, { key, value, create: before?.create ?? mod, mod, version, lease });
+    this.#state.set(key, { key, value, create: before?.create ?? mod, mod, version, lease });
     this.events.push({ revision: mod, isDelete: false, key, value, previous: before?.value });
     return { revision: mod, previous: prevKv ? before : undefined };
   }
 
-  private delete({ range, prevKv }: DeleteRange): object {
-    const found = [...this.state.values()].filter(({ key }) => has(range, key)).toSorted(byKey);
-    for (const { key } of found) this.remove(key);
-    return { revision: this.now(), deleted: found.length, previous: prevKv ? found : [] };
+  #delete({ range, prevKv }: DeleteRange): object {
+    const found = [...this.#state.values()].filter(({ key }) => has(range, key)).toSorted(byKey);
+    for (const { key } of found) this.#remove(key);
+    return { revision: this.#now(), deleted: found.length, previous: prevKv ? found : [] };
   }
 
-  private remove(key: string): void {
-    this.writes += 1;
+  #remove(key: string): void {
+    this.#writes += 1;
     this.events.push({
       revision: this.revision + 1,
       isDelete: true,
       key,
       value: '',
-      previous: this.state.get(key)?.value,
+      previous: this.#state.get(key)?.value,
     });
-    this.state.delete(key);
+    this.#state.delete(key);
   }
 
-  private holds({ range, target, result, value, number }: Compare): boolean {
-    const found = [...this.base.values()].filter(({ key }) => has(range, key));
+  #holds({ range, target, result, value, number }: Compare): boolean {
+    const found = [...this.#base.values()].filter(({ key }) => has(range, key));
     if (found.length === 0 && target === 'value') return false;
     const all = found.length > 0 ? found : [{ value: '', create: 0, mod: 0, version: 0, lease: 0n }];
     return all.every((kv) => {
@@ -164,7 +164,7 @@ export class StoreModel {
     });
   }
 
-  private select(query: RangeQuery, state: State): object {
+  #select(query: RangeQuery, state: State): object {
     const inRange = [...state.values()].filter(({ key }) => has(query.range, key)).toSorted(byKey);
     const count = inRange.length;
     if (query.countOnly) return { kvs: [], more: false, count };

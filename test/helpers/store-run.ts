@@ -40,70 +40,70 @@ interface Told {
 
 export class StoreRun {
   store: Store;
-  private readonly dir: string;
-  private readonly model = new StoreModel();
-  private told: Told[] = [];
+  readonly #dir: string;
+  readonly #model = new StoreModel();
+  #told: Told[] = [];
 
   private constructor(dir: string, store: Store) {
-    this.dir = dir;
+    this.#dir = dir;
     this.store = store;
   }
 
   static async begin(dir: string): Promise<StoreRun> {
-    return new StoreRun(dir, await StoreRun.open(dir));
+    return new StoreRun(dir, await StoreRun.#open(dir));
   }
 
   /** So little history in memory that most of it is read back from disk. */
-  private static open(dir: string): Promise<Store> {
+  static #open(dir: string): Promise<Store> {
     return openTestStore(dir, { historyBudgetBytes: 400 });
   }
 
   async take(one: Step): Promise<void> {
-    if (one.kind === 'txns') await this.txns(one.txns);
-    else if (one.kind === 'range') await this.range(one.query);
-    else if (one.kind === 'compact') await this.compact(this.model.revision - one.back);
-    else if (one.kind === 'watch') await this.watch(one.range, this.model.revision + 1 - one.back, one.isSlow);
-    else await this.reopen();
+    if (one.kind === 'txns') await this.#txns(one.txns);
+    else if (one.kind === 'range') await this.#range(one.query);
+    else if (one.kind === 'compact') await this.#compact(this.#model.revision - one.back);
+    else if (one.kind === 'watch') await this.#watch(one.range, this.#model.revision + 1 - one.back, one.isSlow);
+    else await this.#reopen();
   }
 
   async finish(): Promise<void> {
-    await this.checkWatches();
-    deepStrictEqual(this.store.revision, this.model.revision);
-    deepStrictEqual(plainRange(await this.store.range(everything)), this.model.range(everything));
+    await this.#checkWatches();
+    deepStrictEqual(this.store.revision, this.#model.revision);
+    deepStrictEqual(plainRange(await this.store.range(everything)), this.#model.range(everything));
   }
 
   /** All at once: they share commits, and are decided in order on what is not on disk yet. */
-  private async txns(txns: readonly Txn[]): Promise<void> {
-    const before = this.model.revision;
+  async #txns(txns: readonly Txn[]): Promise<void> {
+    const before = this.#model.revision;
     const answering = Promise.allSettled(txns.map((one) => this.store.txn(one)));
     // Nothing of it can be on disk yet, so nobody may see it.
-    deepStrictEqual(plainRange(await this.store.range(everything)), this.model.range(everything, before));
+    deepStrictEqual(plainRange(await this.store.range(everything)), this.#model.range(everything, before));
     const answers = await answering;
     for (const [at, answer] of answers.entries()) {
       const one = txns[at];
       if (one === undefined) continue;
-      if (answer.status === 'fulfilled') deepStrictEqual(plainResult(answer.value), this.model.txn(one));
+      if (answer.status === 'fulfilled') deepStrictEqual(plainResult(answer.value), this.#model.txn(one));
       else ok(answer.reason instanceof InvalidRequestError); // the same key twice
     }
   }
 
-  private async range(one: RangeQuery): Promise<void> {
+  async #range(one: RangeQuery): Promise<void> {
     const answer = await this.store.range(one).then(plainRange, nameOf);
-    deepStrictEqual(answer, this.model.range(one));
+    deepStrictEqual(answer, this.#model.range(one));
   }
 
-  private async compact(revision: number): Promise<void> {
-    await this.checkWatches();
+  async #compact(revision: number): Promise<void> {
+    await this.#checkWatches();
     const answer = await this.store.compact(revision as Revision, true).then(() => 'done', nameOf);
-    deepStrictEqual(answer, this.model.compact(revision));
+    deepStrictEqual(answer, this.#model.compact(revision));
   }
 
-  private async watch(of: KeyRange, start: number, isSlow: boolean): Promise<void> {
-    const from = this.model.events.length;
+  async #watch(of: KeyRange, start: number, isSlow: boolean): Promise<void> {
+    const from = this.#model.events.length;
     const begin = start < 1 ? 1 : start;
     const told: Told = { range: of, start: begin, past: [], events: [], from, compacted: undefined };
-    const isGone = begin < this.model.compactRevision;
-    const past = isGone ? [] : this.model.eventsSince(begin, of);
+    const isGone = begin < this.#model.compactRevision;
+    const past = isGone ? [] : this.#model.eventsSince(begin, of);
     const watch = this.store.watch(
       { range: of, startRevision: begin as Revision, noPut: false, noDelete: false },
       {
@@ -116,31 +116,31 @@ export class StoreRun {
         caughtUp: () => {},
       },
     );
-    this.told.push({ ...told, past });
-    const watched = this.told.at(-1);
+    this.#told.push({ ...told, past });
+    const watched = this.#told.at(-1);
     if (watched === undefined) return;
     if (isGone) {
       await eventually(() => told.compacted !== undefined, { what: 'the end of a compacted watch' });
-      deepStrictEqual(told.compacted, this.model.compactRevision);
-      this.told.pop();
+      deepStrictEqual(told.compacted, this.#model.compactRevision);
+      this.#told.pop();
     } else await eventually(() => told.events.length >= past.length, { what: 'the past of a watch' });
   }
 
-  private async checkWatches(): Promise<void> {
-    for (const { range: of, start, past, events, from } of this.told) {
-      const since = this.model.events.slice(from).filter((event) => event.revision >= start && has(of, event.key));
+  async #checkWatches(): Promise<void> {
+    for (const { range: of, start, past, events, from } of this.#told) {
+      const since = this.#model.events.slice(from).filter((event) => event.revision >= start && has(of, event.key));
       const expected = [...past, ...since];
       await eventually(() => events.length >= expected.length, { what: 'all events of a watch' });
       deepStrictEqual(events.map(plainEvent), expected);
     }
   }
 
-  private async reopen(): Promise<void> {
-    await this.checkWatches();
-    this.told = [];
+  async #reopen(): Promise<void> {
+    await this.#checkWatches();
+    this.#told = [];
     await this.store.close();
-    this.store = await StoreRun.open(this.dir);
-    deepStrictEqual(this.store.revision, this.model.revision);
+    this.store = await StoreRun.#open(this.#dir);
+    deepStrictEqual(this.store.revision, this.#model.revision);
   }
 }
 

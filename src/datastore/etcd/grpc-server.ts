@@ -124,34 +124,34 @@ function unknownMethod(methods: GrpcMethods, path: string): GrpcStatus {
 
 /** Brings a request's messages to its method. */
 class CallReader implements RequestHandler {
-  private readonly call: GrpcCall;
-  private readonly handler: GrpcHandler;
-  private readonly frames = new FrameReader(maxMessageBytes);
-  private readonly onMessage = (bytes: Buffer): void => this.handler.message(bytes);
+  readonly #call: GrpcCall;
+  readonly #handler: GrpcHandler;
+  readonly #frames = new FrameReader(maxMessageBytes);
+  readonly #onMessage = (bytes: Buffer): void => this.#handler.message(bytes);
 
   constructor(call: GrpcCall, handler: GrpcHandler) {
-    this.call = call;
-    this.handler = handler;
+    this.#call = call;
+    this.#handler = handler;
   }
 
   data(bytes: Buffer): void {
     try {
-      this.frames.push(bytes, this.onMessage);
+      this.#frames.push(bytes, this.#onMessage);
     } catch (error) {
-      this.call.error(toStatus(error));
+      this.#call.error(toStatus(error));
     }
   }
 
   end(): void {
-    this.handler.end(this.frames.isCut);
+    this.#handler.end(this.#frames.isCut);
   }
 
   drained(): void {
-    this.handler.drained();
+    this.#handler.drained();
   }
 
   closed(): void {
-    this.handler.closed();
+    this.#handler.closed();
   }
 }
 
@@ -166,12 +166,12 @@ const okBlock = encodeHeaders(okFields);
 const okAloneBlock = encodeHeaders([...responseFields, ...okFields]);
 
 class Http2Call implements GrpcCall {
-  private readonly response: ResponseStream;
-  private hasHeaders = false;
-  private isOver = false;
+  readonly #response: ResponseStream;
+  #hasHeaders = false;
+  #isOver = false;
 
   constructor(response: ResponseStream) {
-    this.response = response;
+    this.#response = response;
   }
 
   reply(message: ProtoWriter): void {
@@ -180,22 +180,22 @@ class Http2Call implements GrpcCall {
   }
 
   send(message: ProtoWriter): boolean {
-    if (this.isOver) return true;
-    if (!this.hasHeaders) this.response.headers(responseBlock);
-    this.hasHeaders = true;
-    return this.response.data(toFrame(message), message.release);
+    if (this.#isOver) return true;
+    if (!this.#hasHeaders) this.#response.headers(responseBlock);
+    this.#hasHeaders = true;
+    return this.#response.data(toFrame(message), message.release);
   }
 
   finish(): void {
-    if (this.isOver) return;
-    this.isOver = true;
-    this.response.trailers(this.hasHeaders ? okBlock : okAloneBlock);
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#response.trailers(this.#hasHeaders ? okBlock : okAloneBlock);
   }
 
   error({ code, message }: GrpcStatus): void {
-    if (this.isOver) return;
-    this.isOver = true;
+    if (this.#isOver) return;
+    this.#isOver = true;
     const trailers = [['grpc-status', String(code)] as const, ['grpc-message', encodeURI(message)] as const];
-    this.response.trailers(encodeHeaders(this.hasHeaders ? trailers : [...responseFields, ...trailers]));
+    this.#response.trailers(encodeHeaders(this.#hasHeaders ? trailers : [...responseFields, ...trailers]));
   }
 }

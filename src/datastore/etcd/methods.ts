@@ -87,41 +87,41 @@ const violation = (what: string): GrpcStatus =>
 /** The answers to one request, on their way to a peer that may be slow or gone. */
 class Answers {
   isStarted = false;
-  private readonly call: GrpcCall;
-  private readonly answer: AnswerAll;
-  private readonly gone = new AbortController();
-  private onDrained = (): void => {};
+  readonly #call: GrpcCall;
+  readonly #answer: AnswerAll;
+  readonly #gone = new AbortController();
+  #onDrained = (): void => {};
 
   constructor(call: GrpcCall, answer: AnswerAll) {
-    this.call = call;
-    this.answer = answer;
+    this.#call = call;
+    this.#answer = answer;
   }
 
   start(request: Buffer): void {
-    if (this.isStarted || this.gone.signal.aborted) return;
+    if (this.isStarted || this.#gone.signal.aborted) return;
     this.isStarted = true;
-    void this.run(new ProtoReader(request));
+    void this.#run(new ProtoReader(request));
   }
 
   drained(): void {
-    this.onDrained();
+    this.#onDrained();
   }
 
   closed(): void {
-    this.gone.abort();
-    this.onDrained();
+    this.#gone.abort();
+    this.#onDrained();
   }
 
-  private async run(request: ProtoReader): Promise<void> {
-    const { signal } = this.gone;
+  async #run(request: ProtoReader): Promise<void> {
+    const { signal } = this.#gone;
     try {
-      for await (const message of this.answer(request, signal)) {
+      for await (const message of this.#answer(request, signal)) {
         if (signal.aborted) return;
-        if (!this.call.send(message)) await new Promise<void>((resolve) => (this.onDrained = resolve));
+        if (!this.#call.send(message)) await new Promise<void>((resolve) => (this.#onDrained = resolve));
       }
-      if (!signal.aborted) this.call.finish();
+      if (!signal.aborted) this.#call.finish();
     } catch (error) {
-      if (!signal.aborted) this.call.error(toStatus(error));
+      if (!signal.aborted) this.#call.error(toStatus(error));
     }
   }
 }

@@ -36,150 +36,150 @@ interface Watching {
 const noWatchId = -1;
 
 class WatchStream implements GrpcHandler {
-  private readonly store: Store;
-  private readonly header: Header;
-  private readonly options: WatchOptions;
-  private readonly call: GrpcCall;
-  private readonly watches = new Map<number, Watching>();
-  private nextWatchId = 0;
-  private isFull = false;
-  private isClosed = false;
-  private owesProgress = false;
-  private progressTimer: NodeJS.Timeout | undefined;
+  readonly #store: Store;
+  readonly #header: Header;
+  readonly #options: WatchOptions;
+  readonly #call: GrpcCall;
+  readonly #watches = new Map<number, Watching>();
+  #nextWatchId = 0;
+  #isFull = false;
+  #isClosed = false;
+  #owesProgress = false;
+  #progressTimer: NodeJS.Timeout | undefined;
 
   constructor(store: Store, header: Header, options: WatchOptions, call: GrpcCall) {
-    this.store = store;
-    this.header = header;
-    this.options = options;
-    this.call = call;
+    this.#store = store;
+    this.#header = header;
+    this.#options = options;
+    this.#call = call;
   }
 
   message(bytes: Buffer): void {
     try {
       const request = readWatchRequest(new ProtoReader(bytes));
-      if (request.kind === 'create') this.create(request);
-      else if (request.kind === 'cancel') this.cancel(request.watchId);
-      else if (request.kind === 'progress') this.progress();
+      if (request.kind === 'create') this.#create(request);
+      else if (request.kind === 'cancel') this.#cancel(request.watchId);
+      else if (request.kind === 'progress') this.#progress();
     } catch (error) {
-      this.call.error(toStatus(error));
+      this.#call.error(toStatus(error));
       this.closed();
     }
   }
 
   /** A peer that has no more requests still wants its events. */
   end(isCut: boolean): void {
-    if (isCut) this.call.error(cutMessage);
+    if (isCut) this.#call.error(cutMessage);
   }
 
   drained(): void {
-    this.isFull = false;
-    for (const { watch } of this.watches.values()) watch.resume();
+    this.#isFull = false;
+    for (const { watch } of this.#watches.values()) watch.resume();
   }
 
   closed(): void {
-    this.isClosed = true;
-    clearInterval(this.progressTimer);
-    for (const { watch } of this.watches.values()) watch.cancel();
-    this.watches.clear();
+    this.#isClosed = true;
+    clearInterval(this.#progressTimer);
+    for (const { watch } of this.#watches.values()) watch.cancel();
+    this.#watches.clear();
   }
 
-  private create(create: WatchCreate): void {
-    const refusal = this.refusal(create);
+  #create(create: WatchCreate): void {
+    const refusal = this.#refusal(create);
     if (refusal !== undefined) {
-      this.send({ watchId: noWatchId, created: true, canceled: true, cancelReason: refusal });
+      this.#send({ watchId: noWatchId, created: true, canceled: true, cancelReason: refusal });
       return;
     }
-    const watchId = create.watchId === 0 ? this.freeWatchId() : create.watchId;
-    this.send({ watchId, created: true });
-    const watch = this.store.watch(create, this.sink(watchId, create));
-    this.watches.set(watchId, { create, watch, isBusy: false });
-    if (create.progressNotify) this.startProgressTimer();
+    const watchId = create.watchId === 0 ? this.#freeWatchId() : create.watchId;
+    this.#send({ watchId, created: true });
+    const watch = this.#store.watch(create, this.#sink(watchId, create));
+    this.#watches.set(watchId, { create, watch, isBusy: false });
+    if (create.progressNotify) this.#startProgressTimer();
   }
 
-  private refusal({ startRevision, range, watchId }: WatchCreate): string | undefined {
+  #refusal({ startRevision, range, watchId }: WatchCreate): string | undefined {
     if (startRevision < 0) return compactedMessage;
     const { key, rangeEnd } = range;
     const isToEnd = rangeEnd?.length === 1 && rangeEnd[0] === 0;
     if (rangeEnd !== undefined && !isToEnd && Buffer.compare(key, rangeEnd) >= 0) return 'mvcc: watcher range is empty';
-    return this.watches.has(watchId) && watchId !== 0
+    return this.#watches.has(watchId) && watchId !== 0
       ? 'mvcc: duplicate watch ID provided on the WatchStream'
       : undefined;
   }
 
-  private freeWatchId(): number {
-    while (this.watches.has(this.nextWatchId)) this.nextWatchId += 1;
-    return this.nextWatchId++;
+  #freeWatchId(): number {
+    while (this.#watches.has(this.#nextWatchId)) this.#nextWatchId += 1;
+    return this.#nextWatchId++;
   }
 
-  private sink(watchId: number, create: WatchCreate): WatchSink {
+  #sink(watchId: number, create: WatchCreate): WatchSink {
     return {
       events: (revision, events) => {
-        const watching = this.watches.get(watchId);
+        const watching = this.#watches.get(watchId);
         if (watching !== undefined) watching.isBusy = true;
-        this.sendEvents(watchId, create, revision, events);
-        return !this.isFull;
+        this.#sendEvents(watchId, create, revision, events);
+        return !this.#isFull;
       },
       compacted: (compactRevision) => {
-        this.watches.delete(watchId);
-        this.send({ watchId, canceled: true, compactRevision });
-        this.payProgress();
+        this.#watches.delete(watchId);
+        this.#send({ watchId, canceled: true, compactRevision });
+        this.#payProgress();
       },
-      caughtUp: () => this.payProgress(),
+      caughtUp: () => this.#payProgress(),
     };
   }
 
-  private cancel(watchId: number): void {
-    const watching = this.watches.get(watchId);
+  #cancel(watchId: number): void {
+    const watching = this.#watches.get(watchId);
     if (watching === undefined) return;
     watching.watch.cancel();
-    this.watches.delete(watchId);
-    this.send({ watchId, canceled: true });
-    this.payProgress();
+    this.#watches.delete(watchId);
+    this.#send({ watchId, canceled: true });
+    this.#payProgress();
   }
 
-  private progress(): void {
-    this.owesProgress = true;
-    this.payProgress();
+  #progress(): void {
+    this.#owesProgress = true;
+    this.#payProgress();
   }
 
   /** Answers a progress request as soon as every watch of the stream has had everything. */
-  private payProgress(): void {
-    if (!this.owesProgress) return;
-    const watchings = [...this.watches.values()];
+  #payProgress(): void {
+    if (!this.#owesProgress) return;
+    const watchings = [...this.#watches.values()];
     if (watchings.some(({ watch }) => !watch.isSynced)) return;
-    this.owesProgress = false;
+    this.#owesProgress = false;
     // As etcd: silence when there is nothing to tell progress of.
-    const hasBegun = watchings.every(({ watch }) => watch.startRevision <= this.store.revision);
-    if (watchings.length > 0 && hasBegun) this.send({ watchId: noWatchId });
+    const hasBegun = watchings.every(({ watch }) => watch.startRevision <= this.#store.revision);
+    if (watchings.length > 0 && hasBegun) this.#send({ watchId: noWatchId });
   }
 
-  private startProgressTimer(): void {
-    this.progressTimer ??= setInterval(() => this.tellProgress(), this.options.progressIntervalMs).unref();
+  #startProgressTimer(): void {
+    this.#progressTimer ??= setInterval(() => this.#tellProgress(), this.#options.progressIntervalMs).unref();
   }
 
-  private tellProgress(): void {
-    for (const [watchId, watching] of this.watches) {
+  #tellProgress(): void {
+    for (const [watchId, watching] of this.#watches) {
       const { create, watch, isBusy } = watching;
       watching.isBusy = false;
-      const hasBegun = watch.startRevision <= this.store.revision;
-      if (create.progressNotify && !isBusy && watch.isSynced && hasBegun) this.send({ watchId });
+      const hasBegun = watch.startRevision <= this.#store.revision;
+      if (create.progressNotify && !isBusy && watch.isSynced && hasBegun) this.#send({ watchId });
     }
   }
 
-  private sendEvents(watchId: number, create: WatchCreate, revision: Revision, events: readonly WatchEvent[]): void {
+  #sendEvents(watchId: number, create: WatchCreate, revision: Revision, events: readonly WatchEvent[]): void {
     const parts = create.fragment ? fragments(events, create.prevKv) : [events];
     parts.forEach((part, at) => {
       const fragment = at < parts.length - 1;
-      this.send({ revision, watchId, fragment, events: part }, create.prevKv);
+      this.#send({ revision, watchId, fragment, events: part }, create.prevKv);
     });
   }
 
-  private send(response: Omit<WatchResponse, 'revision'> & { readonly revision?: Revision }, hasPrevKv = false): void {
-    if (this.isClosed) return;
+  #send(response: Omit<WatchResponse, 'revision'> & { readonly revision?: Revision }, hasPrevKv = false): void {
+    if (this.#isClosed) return;
     const size = (response.events ?? []).reduce((sum, event) => sum + eventSize(event, hasPrevKv), 64);
     const message = newMessage(size);
-    writeWatchResponse(message, this.header, { revision: this.store.revision, ...response }, hasPrevKv);
-    if (!this.call.send(message)) this.isFull = true;
+    writeWatchResponse(message, this.#header, { revision: this.#store.revision, ...response }, hasPrevKv);
+    if (!this.#call.send(message)) this.#isFull = true;
   }
 }
 

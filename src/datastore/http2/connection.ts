@@ -56,33 +56,33 @@ export class Connection implements StreamHost {
   readonly outbox: Outbox;
   sendWindow = defaultWindowBytes;
   peerMaxFrameBytes = defaultMaxFrameBytes;
-  private readonly socket: Duplex;
-  private readonly onRequest: OnRequest;
-  private readonly reader = new FrameReader();
-  private readonly decoder = new HeaderDecoder();
-  private readonly streams = new Map<number, Stream>();
-  private readonly blocked = new BlockedStreams();
-  private readonly prefaceTimer: NodeJS.Timeout;
-  private peerWindowBytes = defaultWindowBytes;
-  private receiveWindow = connectionWindowBytes;
-  private lastStreamId = 0;
-  private openHeaders: OpenHeaders | undefined;
-  private hasPreface = false;
-  private hasSettings = false;
-  private isEnded = false;
-  private isHeld = false;
-  private starts = 0;
+  readonly #socket: Duplex;
+  readonly #onRequest: OnRequest;
+  readonly #reader = new FrameReader();
+  readonly #decoder = new HeaderDecoder();
+  readonly #streams = new Map<number, Stream>();
+  readonly #blocked = new BlockedStreams();
+  readonly #prefaceTimer: NodeJS.Timeout;
+  #peerWindowBytes = defaultWindowBytes;
+  #receiveWindow = connectionWindowBytes;
+  #lastStreamId = 0;
+  #openHeaders: OpenHeaders | undefined;
+  #hasPreface = false;
+  #hasSettings = false;
+  #isEnded = false;
+  #isHeld = false;
+  #starts = 0;
 
   constructor(socket: Duplex, onRequest: OnRequest) {
-    this.socket = socket;
-    this.onRequest = onRequest;
+    this.#socket = socket;
+    this.#onRequest = onRequest;
     this.outbox = new Outbox(socket);
-    this.prefaceTimer = setTimeout(() => socket.destroy(), prefaceTimeoutMs).unref();
-    socket.on('data', (chunk: Buffer) => this.push(chunk));
-    socket.on('drain', () => this.drained());
+    this.#prefaceTimer = setTimeout(() => socket.destroy(), prefaceTimeoutMs).unref();
+    socket.on('data', (chunk: Buffer) => this.#push(chunk));
+    socket.on('drain', () => this.#drained());
     socket.on('error', () => socket.destroy());
-    socket.on('close', () => this.closed());
-    this.greet();
+    socket.on('close', () => this.#closed());
+    this.#greet();
   }
 
   get isCongested(): boolean {
@@ -91,130 +91,130 @@ export class Connection implements StreamHost {
 
   /** Says farewell, and closes. */
   close(): void {
-    this.end(errorCodes.noError);
+    this.#end(errorCodes.noError);
   }
 
   queued(stream: Stream, bytes: number): void {
-    this.blocked.changed(stream, bytes);
+    this.#blocked.changed(stream, bytes);
   }
 
   over(stream: Stream): void {
-    this.streams.delete(stream.id);
-    this.blocked.forget(stream);
+    this.#streams.delete(stream.id);
+    this.#blocked.forget(stream);
   }
 
-  private greet(): void {
+  #greet(): void {
     const payload = writeSettings([
       [settingIds.maxConcurrentStreams, maxStreams],
       [settingIds.initialWindowSize, streamWindowBytes],
       [settingIds.maxHeaderListSize, maxHeaderListBytes],
     ]);
     this.outbox.frame(frameTypes.settings, 0, 0, payload);
-    this.sendWindowUpdate(0, connectionWindowBytes - defaultWindowBytes);
+    this.#sendWindowUpdate(0, connectionWindowBytes - defaultWindowBytes);
   }
 
-  private push(chunk: Buffer): void {
-    this.reader.push(chunk);
-    if (!this.isHeld) this.read();
+  #push(chunk: Buffer): void {
+    this.#reader.push(chunk);
+    if (!this.#isHeld) this.#read();
   }
 
-  private read(): void {
+  #read(): void {
     try {
-      if (!this.hasPreface && !this.takePreface()) return;
-      while (!this.isEnded && !this.isHeld) {
-        const frame = this.reader.next();
+      if (!this.#hasPreface && !this.#takePreface()) return;
+      while (!this.#isEnded && !this.#isHeld) {
+        const frame = this.#reader.next();
         if (frame === undefined) return;
-        this.handle(frame);
-        if (this.starts >= maxStartsPerTurn || this.outbox.waitingBytes > overfullBytes) this.hold();
+        this.#handle(frame);
+        if (this.#starts >= maxStartsPerTurn || this.outbox.waitingBytes > overfullBytes) this.#hold();
       }
     } catch (error) {
-      this.end(error instanceof ConnectionError ? error.code : errorCodes.internalError);
+      this.#end(error instanceof ConnectionError ? error.code : errorCodes.internalError);
     }
   }
 
   /** Reads no more until the next turn and until the socket has taken what waits. */
-  private hold(): void {
-    this.isHeld = true;
-    this.socket.pause();
-    setImmediate(() => this.goOn());
+  #hold(): void {
+    this.#isHeld = true;
+    this.#socket.pause();
+    setImmediate(() => this.#goOn());
   }
 
-  private goOn(): void {
-    if (!this.isHeld || this.outbox.waitingBytes > overfullBytes) return; // then `drained` calls again
-    this.isHeld = false;
-    this.starts = 0;
-    this.socket.resume();
-    this.read();
+  #goOn(): void {
+    if (!this.#isHeld || this.outbox.waitingBytes > overfullBytes) return; // then `drained` calls again
+    this.#isHeld = false;
+    this.#starts = 0;
+    this.#socket.resume();
+    this.#read();
   }
 
-  private drained(): void {
-    for (const stream of this.streams.values()) stream.tellDrained();
-    this.goOn();
+  #drained(): void {
+    for (const stream of this.#streams.values()) stream.tellDrained();
+    this.#goOn();
   }
 
-  private takePreface(): boolean {
-    const bytes = this.reader.take(preface.length);
+  #takePreface(): boolean {
+    const bytes = this.#reader.take(preface.length);
     if (bytes === undefined) return false;
     if (!bytes.equals(preface)) throw new ConnectionError(errorCodes.protocolError, 'not HTTP/2');
-    clearTimeout(this.prefaceTimer);
-    this.hasPreface = true;
+    clearTimeout(this.#prefaceTimer);
+    this.#hasPreface = true;
     return true;
   }
 
-  private handle(frame: Frame): void {
+  #handle(frame: Frame): void {
     const { type } = frame;
-    if (!this.hasSettings && (type !== frameTypes.settings || (frame.flags & flags.ack) !== 0)) {
+    if (!this.#hasSettings && (type !== frameTypes.settings || (frame.flags & flags.ack) !== 0)) {
       throw new ConnectionError(errorCodes.protocolError, 'the first frame is not SETTINGS');
     }
-    this.hasSettings = true;
-    if (this.openHeaders !== undefined && type !== frameTypes.continuation) {
+    this.#hasSettings = true;
+    if (this.#openHeaders !== undefined && type !== frameTypes.continuation) {
       throw new ConnectionError(errorCodes.protocolError, 'headers are not finished');
     }
     try {
-      this.dispatch(frame);
+      this.#dispatch(frame);
     } catch (error) {
       if (!(error instanceof StreamError)) throw error;
-      this.resetStream(error);
+      this.#resetStream(error);
     }
   }
 
-  private dispatch(frame: Frame): void {
+  #dispatch(frame: Frame): void {
     switch (frame.type) {
       case frameTypes.data:
-        return this.onData(frame);
+        return this.#onData(frame);
       case frameTypes.headers:
-        return this.onHeaders(frame);
+        return this.#onHeaders(frame);
       case frameTypes.priority:
-        return this.onPriority(frame);
+        return this.#onPriority(frame);
       case frameTypes.rstStream:
-        return this.onReset(frame);
+        return this.#onReset(frame);
       case frameTypes.settings:
-        return this.onSettings(frame);
+        return this.#onSettings(frame);
       case frameTypes.pushPromise:
         throw new ConnectionError(errorCodes.protocolError, 'PUSH_PROMISE from a client');
       case frameTypes.ping:
-        return this.onPing(frame);
+        return this.#onPing(frame);
       case frameTypes.goaway:
         return onlyForConnection(frame);
       case frameTypes.windowUpdate:
-        return this.onWindowUpdate(frame);
+        return this.#onWindowUpdate(frame);
       case frameTypes.continuation:
-        return this.onContinuation(frame);
+        return this.#onContinuation(frame);
       default: // section 5.5: unknown kinds are ignored
     }
   }
 
-  private onData(frame: Frame): void {
+  #onData(frame: Frame): void {
     const { streamId, payload } = frame;
     onlyForStream(frame);
-    this.receiveWindow -= payload.length;
-    if (this.receiveWindow < 0) throw new ConnectionError(errorCodes.flowControlError, 'more data than allowed');
-    if (this.receiveWindow < connectionWindowBytes / 2) {
-      this.sendWindowUpdate(0, connectionWindowBytes - this.receiveWindow);
-      this.receiveWindow = connectionWindowBytes;
+    this.#receiveWindow -= payload.length;
+    if (this.#receiveWindow < 0) throw new ConnectionError(errorCodes.flowControlError, 'more data than allowed');
+    if (this.#receiveWindow < connectionWindowBytes / 2) {
+      this.#sendWindowUpdate(0, connectionWindowBytes - this.#receiveWindow);
+      this.#receiveWindow = connectionWindowBytes;
     }
     const body = withoutPadding(frame);
-    const stream = this.streamOf(streamId);
+    const stream = this.#streamOf(streamId);
     if (stream === undefined || stream.isRemoteClosed) {
       throw new StreamError(streamId, errorCodes.streamClosed, 'data after the end');
     }
@@ -224,12 +224,12 @@ export class Connection implements StreamHost {
     stream.handler?.data(body);
     if ((frame.flags & flags.endStream) !== 0) stream.remoteEnd();
     else if (stream.receiveWindow < streamWindowBytes / 2) {
-      this.sendWindowUpdate(streamId, streamWindowBytes - stream.receiveWindow);
+      this.#sendWindowUpdate(streamId, streamWindowBytes - stream.receiveWindow);
       stream.receiveWindow = streamWindowBytes;
     }
   }
 
-  private onHeaders(frame: Frame): void {
+  #onHeaders(frame: Frame): void {
     const { streamId } = frame;
     onlyForStream(frame);
     let block = withoutPadding(frame);
@@ -239,25 +239,25 @@ export class Connection implements StreamHost {
       block = block.subarray(5);
     }
     const isLast = (frame.flags & flags.endStream) !== 0;
-    if ((frame.flags & flags.endHeaders) !== 0) this.begin(streamId, block, isLast);
-    else this.openHeaders = new OpenHeaders(streamId, isLast, block);
+    if ((frame.flags & flags.endHeaders) !== 0) this.#begin(streamId, block, isLast);
+    else this.#openHeaders = new OpenHeaders(streamId, isLast, block);
   }
 
-  private onContinuation({ streamId, flags: bits, payload }: Frame): void {
-    const open = this.openHeaders;
+  #onContinuation({ streamId, flags: bits, payload }: Frame): void {
+    const open = this.#openHeaders;
     if (open === undefined || open.streamId !== streamId) {
       throw new ConnectionError(errorCodes.protocolError, 'CONTINUATION of nothing');
     }
     open.add(payload);
     if ((bits & flags.endHeaders) === 0) return;
-    this.openHeaders = undefined;
-    this.begin(streamId, open.block(), open.isLast);
+    this.#openHeaders = undefined;
+    this.#begin(streamId, open.block(), open.isLast);
   }
 
   /** A request's headers are whole, or its trailers. */
-  private begin(streamId: number, block: Buffer, isLast: boolean): void {
-    const fields = this.decoder.decode(block); // always, or the table goes astray
-    const known = this.streams.get(streamId);
+  #begin(streamId: number, block: Buffer, isLast: boolean): void {
+    const fields = this.#decoder.decode(block); // always, or the table goes astray
+    const known = this.#streams.get(streamId);
     if (known !== undefined) {
       if (known.isRemoteClosed) throw new StreamError(streamId, errorCodes.streamClosed, 'headers after the end');
       if (!isLast) throw new StreamError(streamId, errorCodes.protocolError, 'trailers that are not the end');
@@ -266,37 +266,37 @@ export class Connection implements StreamHost {
       return;
     }
     if (streamId % 2 === 0) throw new ConnectionError(errorCodes.protocolError, 'a stream that clients cannot open');
-    if (streamId <= this.lastStreamId) throw new ConnectionError(errorCodes.streamClosed, 'a stream that is closed');
-    this.lastStreamId = streamId;
-    this.starts += 1;
-    if (this.streams.size >= maxStreams) {
+    if (streamId <= this.#lastStreamId) throw new ConnectionError(errorCodes.streamClosed, 'a stream that is closed');
+    this.#lastStreamId = streamId;
+    this.#starts += 1;
+    if (this.#streams.size >= maxStreams) {
       throw new StreamError(streamId, errorCodes.refusedStream, `more than ${maxStreams} streams`);
     }
-    if (this.blocked.sizeBytes > maxQueuedBytes) {
+    if (this.#blocked.sizeBytes > maxQueuedBytes) {
       throw new StreamError(streamId, errorCodes.refusedStream, 'too much of the earlier answers is not read yet');
     }
     const request = readRequest(streamId, fields);
-    const stream = new Stream(this, streamId, this.peerWindowBytes, streamWindowBytes);
+    const stream = new Stream(this, streamId, this.#peerWindowBytes, streamWindowBytes);
     stream.missingBytes = contentLengthOf(streamId, request);
-    this.streams.set(streamId, stream);
-    stream.handler = this.onRequest(request, stream);
+    this.#streams.set(streamId, stream);
+    stream.handler = this.#onRequest(request, stream);
     if (isLast) stream.remoteEnd();
   }
 
-  private onPriority(frame: Frame): void {
+  #onPriority(frame: Frame): void {
     onlyForStream(frame);
     const { streamId, payload } = frame;
     if (payload.length !== 5) throw new StreamError(streamId, errorCodes.frameSizeError, 'PRIORITY of another length');
     checkDependency(streamId, payload);
   }
 
-  private onReset(frame: Frame): void {
+  #onReset(frame: Frame): void {
     onlyForStream(frame);
     hasLength(frame, 4);
-    this.streamOf(frame.streamId)?.close();
+    this.#streamOf(frame.streamId)?.close();
   }
 
-  private onSettings(frame: Frame): void {
+  #onSettings(frame: Frame): void {
     onlyForConnection(frame);
     const { payload } = frame;
     if ((frame.flags & flags.ack) !== 0) {
@@ -306,29 +306,29 @@ export class Connection implements StreamHost {
     const { maxFrameBytes, windowBytes } = readSettings(payload);
     if (maxFrameBytes !== undefined) this.peerMaxFrameBytes = maxFrameBytes;
     if (windowBytes !== undefined) {
-      this.resizeWindows(windowBytes - this.peerWindowBytes);
-      this.peerWindowBytes = windowBytes;
+      this.#resizeWindows(windowBytes - this.#peerWindowBytes);
+      this.#peerWindowBytes = windowBytes;
     }
     this.outbox.frame(frameTypes.settings, flags.ack, 0, Buffer.alloc(0));
-    this.blocked.pump(); // windows may have grown
+    this.#blocked.pump(); // windows may have grown
   }
 
   /** Section 6.9.2: the change counts for the streams that are open too. */
-  private resizeWindows(byBytes: number): void {
+  #resizeWindows(byBytes: number): void {
     try {
-      for (const stream of this.streams.values()) stream.widen(byBytes);
+      for (const stream of this.#streams.values()) stream.widen(byBytes);
     } catch {
       throw new ConnectionError(errorCodes.flowControlError, 'a window beyond 2^31 - 1');
     }
   }
 
-  private onPing(frame: Frame): void {
+  #onPing(frame: Frame): void {
     onlyForConnection(frame);
     hasLength(frame, 8);
     if ((frame.flags & flags.ack) === 0) this.outbox.lateFrame(frameTypes.ping, flags.ack, 0, frame.payload);
   }
 
-  private onWindowUpdate(frame: Frame): void {
+  #onWindowUpdate(frame: Frame): void {
     hasLength(frame, 4);
     const { streamId } = frame;
     const bytes = frame.payload.readUInt32BE(0) & maxWindowBytes;
@@ -338,49 +338,49 @@ export class Connection implements StreamHost {
       if (this.sendWindow > maxWindowBytes) {
         throw new ConnectionError(errorCodes.flowControlError, 'a window beyond 2^31 - 1');
       }
-      this.blocked.pump();
+      this.#blocked.pump();
       return;
     }
-    const stream = this.streamOf(streamId);
+    const stream = this.#streamOf(streamId);
     if (bytes === 0) throw new StreamError(streamId, errorCodes.protocolError, 'a window update of 0');
     if (stream === undefined) return;
     stream.widen(bytes);
-    this.blocked.pumpStream(stream);
+    this.#blocked.pumpStream(stream);
   }
 
   /** @returns undefined for one that is closed. @throws {ConnectionError} for one that never was opened */
-  private streamOf(streamId: number): Stream | undefined {
-    const stream = this.streams.get(streamId);
-    if (stream === undefined && (streamId > this.lastStreamId || streamId % 2 === 0)) {
+  #streamOf(streamId: number): Stream | undefined {
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined && (streamId > this.#lastStreamId || streamId % 2 === 0)) {
       throw new ConnectionError(errorCodes.protocolError, `stream ${streamId} is not open`);
     }
     return stream;
   }
 
-  private resetStream({ streamId, code }: StreamError): void {
-    const stream = this.streams.get(streamId);
+  #resetStream({ streamId, code }: StreamError): void {
+    const stream = this.#streams.get(streamId);
     if (stream !== undefined) stream.reset(code);
     else this.outbox.frame(frameTypes.rstStream, 0, streamId, uint32(code));
   }
 
-  private sendWindowUpdate(streamId: number, bytes: number): void {
+  #sendWindowUpdate(streamId: number, bytes: number): void {
     this.outbox.frame(frameTypes.windowUpdate, 0, streamId, uint32(bytes));
   }
 
   /** GOAWAY, and the end of the socket once that is on its way. */
-  private end(code: number): void {
-    if (this.isEnded) return;
-    this.isEnded = true;
-    this.outbox.frame(frameTypes.goaway, 0, 0, Buffer.concat([uint32(this.lastStreamId), uint32(code)]));
+  #end(code: number): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.outbox.frame(frameTypes.goaway, 0, 0, Buffer.concat([uint32(this.#lastStreamId), uint32(code)]));
     this.outbox.flush();
-    this.socket.end(() => this.socket.destroy());
+    this.#socket.end(() => this.#socket.destroy());
     // Whoever does not read its last words is not waited for.
-    setTimeout(() => this.socket.destroy(), 1000).unref();
+    setTimeout(() => this.#socket.destroy(), 1000).unref();
   }
 
-  private closed(): void {
-    this.isEnded = true;
-    clearTimeout(this.prefaceTimer);
-    for (const stream of this.streams.values()) stream.close();
+  #closed(): void {
+    this.#isEnded = true;
+    clearTimeout(this.#prefaceTimer);
+    for (const stream of this.#streams.values()) stream.close();
   }
 }

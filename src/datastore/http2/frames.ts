@@ -82,36 +82,39 @@ const nothing = Buffer.alloc(0);
 
 /** Cuts what a socket gives into frames. */
 export class FrameReader {
-  private data: Buffer = nothing;
-  private position = 0;
+  #data: Buffer = nothing;
+  #position = 0;
   /** Came after `data` and is not worth joining to it before a whole frame is there. */
-  private readonly parts: Buffer[] = [];
-  private partsBytes = 0;
-  private neededBytes = frameHeaderBytes;
+  readonly #parts: Buffer[] = [];
+  #partsBytes = 0;
+  #neededBytes = frameHeaderBytes;
 
   push(chunk: Buffer): void {
-    this.parts.push(chunk);
-    this.partsBytes += chunk.length;
-    const rest = this.data.length - this.position;
-    if (rest + this.partsBytes < this.neededBytes) return;
-    this.data =
-      rest === 0 && this.parts.length === 1 ? chunk : Buffer.concat([this.data.subarray(this.position), ...this.parts]);
-    this.position = 0;
-    this.parts.length = 0;
-    this.partsBytes = 0;
+    this.#parts.push(chunk);
+    this.#partsBytes += chunk.length;
+    const rest = this.#data.length - this.#position;
+    if (rest + this.#partsBytes < this.#neededBytes) return;
+    this.#data =
+      rest === 0 && this.#parts.length === 1
+        ? chunk
+        : Buffer.concat([this.#data.subarray(this.#position), ...this.#parts]);
+    this.#position = 0;
+    this.#parts.length = 0;
+    this.#partsBytes = 0;
   }
 
   /** The next frame, if all of it is there. @throws {ConnectionError} when it is longer than allowed */
   next(): Frame | undefined {
-    const { data, position } = this;
-    if (!this.has(frameHeaderBytes)) return undefined;
+    const data = this.#data;
+    const position = this.#position;
+    if (!this.#has(frameHeaderBytes)) return undefined;
     const length = data.readUIntBE(position, 3);
     if (length > defaultMaxFrameBytes) {
       throw new ConnectionError(errorCodes.frameSizeError, `a frame of ${length} bytes`);
     }
-    if (!this.has(frameHeaderBytes + length)) return undefined;
+    if (!this.#has(frameHeaderBytes + length)) return undefined;
     const start = position + frameHeaderBytes;
-    this.position = start + length;
+    this.#position = start + length;
     return {
       type: data[position + 3] ?? 0,
       flags: data[position + 4] ?? 0,
@@ -122,14 +125,14 @@ export class FrameReader {
 
   /** Takes bytes that are no frame: the client's preface. */
   take(length: number): Buffer | undefined {
-    if (!this.has(length)) return undefined;
-    this.position += length;
-    return this.data.subarray(this.position - length, this.position);
+    if (!this.#has(length)) return undefined;
+    this.#position += length;
+    return this.#data.subarray(this.#position - length, this.#position);
   }
 
-  private has(length: number): boolean {
-    const isThere = this.data.length - this.position >= length;
-    this.neededBytes = isThere ? frameHeaderBytes : length;
+  #has(length: number): boolean {
+    const isThere = this.#data.length - this.#position >= length;
+    this.#neededBytes = isThere ? frameHeaderBytes : length;
     return isThere;
   }
 }

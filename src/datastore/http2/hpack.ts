@@ -17,21 +17,21 @@ export const maxHeaderListBytes = 64 << 10;
 
 export class HeaderDecoder {
   /** Oldest first; those before `head` are evicted. */
-  private entries: HeaderField[] = [];
-  private head = 0;
-  private tableBytes = 0;
-  private limitBytes = maxTableBytes;
-  private block: Buffer = Buffer.alloc(0);
-  private position = 0;
+  #entries: HeaderField[] = [];
+  #head = 0;
+  #tableBytes = 0;
+  #limitBytes = maxTableBytes;
+  #block: Buffer = Buffer.alloc(0);
+  #position = 0;
 
   /** @throws {ConnectionError} COMPRESSION_ERROR: the table is not what the peer thinks any more */
   decode(block: Buffer): HeaderField[] {
-    this.block = block;
-    this.position = 0;
+    this.#block = block;
+    this.#position = 0;
     const fields: HeaderField[] = [];
     let listBytes = 0;
-    while (this.position < block.length) {
-      const field = this.field(fields.length === 0);
+    while (this.#position < block.length) {
+      const field = this.#field(fields.length === 0);
       if (field === undefined) continue;
       listBytes += sizeOf(field);
       if (listBytes > maxHeaderListBytes) throw new ConnectionError(errorCodes.enhanceYourCalm, 'too many headers');
@@ -41,65 +41,65 @@ export class HeaderDecoder {
   }
 
   /** Section 6: the first bits say which form it has. @returns undefined for a change of the table's size */
-  private field(isFirst: boolean): HeaderField | undefined {
-    const first = this.block[this.position] ?? 0;
-    if (first >= 0x80) return this.entry(this.integer(7));
-    if (first >= 0x40) return this.insert(this.literal(6));
+  #field(isFirst: boolean): HeaderField | undefined {
+    const first = this.#block[this.#position] ?? 0;
+    if (first >= 0x80) return this.#entry(this.#integer(7));
+    if (first >= 0x40) return this.#insert(this.#literal(6));
     if (first >= 0x20) {
       if (!isFirst) throw damaged('a table size after a field');
-      this.resize(this.integer(5));
+      this.#resize(this.#integer(5));
       return undefined;
     }
-    return this.literal(4);
+    return this.#literal(4);
   }
 
-  private literal(prefixBits: number): HeaderField {
-    const index = this.integer(prefixBits);
-    const name = index === 0 ? this.text() : this.entry(index).name;
-    return new HeaderField(name, this.text());
+  #literal(prefixBits: number): HeaderField {
+    const index = this.#integer(prefixBits);
+    const name = index === 0 ? this.#text() : this.#entry(index).name;
+    return new HeaderField(name, this.#text());
   }
 
   /** Static entries count from 1, then the newest of ours. */
-  private entry(index: number): HeaderField {
+  #entry(index: number): HeaderField {
     const dynamicIndex = index - staticTable.length;
-    const at = this.entries.length - 1 - dynamicIndex;
-    const found = dynamicIndex < 0 ? staticTable[index] : at >= this.head ? this.entries[at] : undefined;
+    const at = this.#entries.length - 1 - dynamicIndex;
+    const found = dynamicIndex < 0 ? staticTable[index] : at >= this.#head ? this.#entries[at] : undefined;
     if (found === undefined) throw damaged(`no entry ${index}`);
     return found;
   }
 
-  private insert(field: HeaderField): HeaderField {
-    this.entries.push(field);
-    this.tableBytes += sizeOf(field);
-    this.evict();
+  #insert(field: HeaderField): HeaderField {
+    this.#entries.push(field);
+    this.#tableBytes += sizeOf(field);
+    this.#evict();
     return field;
   }
 
-  private resize(limitBytes: number): void {
+  #resize(limitBytes: number): void {
     if (limitBytes > maxTableBytes) throw damaged(`a table of ${limitBytes} bytes`);
-    this.limitBytes = limitBytes;
-    this.evict();
+    this.#limitBytes = limitBytes;
+    this.#evict();
   }
 
-  private evict(): void {
-    while (this.tableBytes > this.limitBytes) {
-      const oldest = this.entries[this.head++];
+  #evict(): void {
+    while (this.#tableBytes > this.#limitBytes) {
+      const oldest = this.#entries[this.#head++];
       if (oldest === undefined) break;
-      this.tableBytes -= sizeOf(oldest);
+      this.#tableBytes -= sizeOf(oldest);
     }
-    if (this.head > 256) {
-      this.entries = this.entries.slice(this.head);
-      this.head = 0;
+    if (this.#head > 256) {
+      this.#entries = this.#entries.slice(this.#head);
+      this.#head = 0;
     }
   }
 
   /** Section 5.1. */
-  private integer(prefixBits: number): number {
+  #integer(prefixBits: number): number {
     const mask = 2 ** prefixBits - 1;
-    let value = this.byte() & mask;
+    let value = this.#byte() & mask;
     if (value < mask) return value;
     for (let factor = 1; factor <= 2 ** 21; factor *= 128) {
-      const next = this.byte();
+      const next = this.#byte();
       value += (next & 0x7f) * factor;
       if (next < 0x80) return value;
     }
@@ -107,21 +107,21 @@ export class HeaderDecoder {
   }
 
   /** Section 5.2. */
-  private text(): string {
-    const isHuffman = ((this.block[this.position] ?? 0) & 0x80) !== 0;
-    const length = this.integer(7);
-    const end = this.position + length;
-    if (end > this.block.length) throw damaged('a string beyond the end');
-    const start = this.position;
-    this.position = end;
-    if (!isHuffman) return this.block.toString('latin1', start, end);
-    const text = decodeHuffman(this.block.subarray(start, end));
+  #text(): string {
+    const isHuffman = ((this.#block[this.#position] ?? 0) & 0x80) !== 0;
+    const length = this.#integer(7);
+    const end = this.#position + length;
+    if (end > this.#block.length) throw damaged('a string beyond the end');
+    const start = this.#position;
+    this.#position = end;
+    if (!isHuffman) return this.#block.toString('latin1', start, end);
+    const text = decodeHuffman(this.#block.subarray(start, end));
     if (text === undefined) throw damaged('a string that is no Huffman code');
     return text;
   }
 
-  private byte(): number {
-    const byte = this.block[this.position++];
+  #byte(): number {
+    const byte = this.#block[this.#position++];
     if (byte === undefined) throw damaged('the block ends too early');
     return byte;
   }

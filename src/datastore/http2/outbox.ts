@@ -25,105 +25,105 @@ const lateMs = 1;
 const shelf: Chunk[] = [];
 
 export class Outbox {
-  private readonly socket: Duplex;
-  private readonly pieces: Piece[] = [];
-  private piecesBytes = 0;
-  private chunk: Chunk | undefined;
+  readonly #socket: Duplex;
+  readonly #pieces: Piece[] = [];
+  #piecesBytes = 0;
+  #chunk: Chunk | undefined;
   /** Where in the chunk what is not a piece yet begins. */
-  private from = 0;
-  private isScheduled = false;
-  private isLate = false;
-  private readonly flushNow = (): void => this.flush();
-  private readonly flushLate = (): void => {
-    this.isLate = false;
+  #from = 0;
+  #isScheduled = false;
+  #isLate = false;
+  readonly #flushNow = (): void => this.flush();
+  readonly #flushLate = (): void => {
+    this.#isLate = false;
     this.flush();
   };
 
   constructor(socket: Duplex) {
-    this.socket = socket;
+    this.#socket = socket;
   }
 
   /** Bytes that the socket has not taken yet. */
   get waitingBytes(): number {
-    return this.socket.writableLength + this.piecesBytes;
+    return this.#socket.writableLength + this.#piecesBytes;
   }
 
   /** A frame whose payload is one buffer; `onSent`: the socket has no more use for it. */
   frame(type: number, flags: number, streamId: number, payload: Buffer, onSent?: () => void): void {
-    this.add(type, flags, streamId, payload, onSent);
-    if (this.isScheduled) return;
-    this.isScheduled = true;
-    process.nextTick(this.flushNow);
+    this.#add(type, flags, streamId, payload, onSent);
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    process.nextTick(this.#flushNow);
   }
 
   /** A frame that nobody waits for: it goes with the next one, or alone after a short while. */
   lateFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
-    this.add(type, flags, streamId, payload);
-    if (this.isScheduled || this.isLate) return;
-    this.isLate = true;
-    setTimeout(this.flushLate, lateMs);
+    this.#add(type, flags, streamId, payload);
+    if (this.#isScheduled || this.#isLate) return;
+    this.#isLate = true;
+    setTimeout(this.#flushLate, lateMs);
   }
 
-  private add(type: number, flags: number, streamId: number, payload: Buffer, onSent?: () => void): void {
-    const chunk = this.roomFor(frameHeaderBytes);
+  #add(type: number, flags: number, streamId: number, payload: Buffer, onSent?: () => void): void {
+    const chunk = this.#roomFor(frameHeaderBytes);
     writeFrameHeader(chunk.buffer, chunk.usedBytes, { type, flags, streamId }, payload.length);
     chunk.usedBytes += frameHeaderBytes;
     if (payload.length <= copiedBytes && onSent === undefined) {
-      this.copy(payload);
+      this.#copy(payload);
     } else {
-      this.cut();
-      this.addPiece(payload, onSent);
+      this.#cut();
+      this.#addPiece(payload, onSent);
     }
   }
 
   flush(): void {
-    this.isScheduled = false;
-    this.cut();
-    this.shelve();
-    const pieces = this.pieces.splice(0);
-    this.piecesBytes = 0;
-    if (this.socket.destroyed || this.socket.writableEnded) return;
-    if (pieces.length > 1) this.socket.cork();
-    for (const { bytes, onSent } of pieces) this.socket.write(bytes, onSent);
-    if (pieces.length > 1) this.socket.uncork();
+    this.#isScheduled = false;
+    this.#cut();
+    this.#shelve();
+    const pieces = this.#pieces.splice(0);
+    this.#piecesBytes = 0;
+    if (this.#socket.destroyed || this.#socket.writableEnded) return;
+    if (pieces.length > 1) this.#socket.cork();
+    for (const { bytes, onSent } of pieces) this.#socket.write(bytes, onSent);
+    if (pieces.length > 1) this.#socket.uncork();
   }
 
-  private copy(bytes: Buffer): void {
-    const chunk = this.roomFor(bytes.length);
+  #copy(bytes: Buffer): void {
+    const chunk = this.#roomFor(bytes.length);
     chunk.buffer.set(bytes, chunk.usedBytes);
     chunk.usedBytes += bytes.length;
   }
 
-  private roomFor(sizeBytes: number): Chunk {
-    let { chunk } = this;
+  #roomFor(sizeBytes: number): Chunk {
+    let chunk = this.#chunk;
     if (chunk !== undefined && chunk.usedBytes + sizeBytes <= chunkBytes) return chunk;
-    this.cut();
-    this.shelve();
+    this.#cut();
+    this.#shelve();
     chunk = shelf.pop();
     if (chunk === undefined || chunk.usedBytes + sizeBytes > chunkBytes) {
       chunk = { buffer: Buffer.allocUnsafeSlow(chunkBytes), usedBytes: 0 };
     }
-    this.chunk = chunk;
-    this.from = chunk.usedBytes;
+    this.#chunk = chunk;
+    this.#from = chunk.usedBytes;
     return chunk;
   }
 
   /** What was written to the chunk since the last cut becomes a piece. */
-  private cut(): void {
-    const { chunk } = this;
-    if (chunk === undefined || chunk.usedBytes === this.from) return;
-    this.addPiece(chunk.buffer.subarray(this.from, chunk.usedBytes));
-    this.from = chunk.usedBytes;
+  #cut(): void {
+    const chunk = this.#chunk;
+    if (chunk === undefined || chunk.usedBytes === this.#from) return;
+    this.#addPiece(chunk.buffer.subarray(this.#from, chunk.usedBytes));
+    this.#from = chunk.usedBytes;
   }
 
-  private addPiece(bytes: Buffer, onSent?: () => void): void {
-    this.pieces.push({ bytes, onSent });
-    this.piecesBytes += bytes.length;
+  #addPiece(bytes: Buffer, onSent?: () => void): void {
+    this.#pieces.push({ bytes, onSent });
+    this.#piecesBytes += bytes.length;
   }
 
   /** The rest of the chunk serves another connection: an idle one holds none. */
-  private shelve(): void {
-    if (this.chunk !== undefined && this.chunk.usedBytes + copiedBytes <= chunkBytes) shelf.push(this.chunk);
-    this.chunk = undefined;
+  #shelve(): void {
+    if (this.#chunk !== undefined && this.#chunk.usedBytes + copiedBytes <= chunkBytes) shelf.push(this.#chunk);
+    this.#chunk = undefined;
   }
 }

@@ -62,68 +62,68 @@ export class Stream implements ResponseStream {
   /** Of the body, where the request says it. */
   missingBytes: number | undefined;
   isRemoteClosed = false;
-  private isLocalClosed = false;
-  private isOver = false;
-  private readonly host: StreamHost;
-  private readonly queue: Waiting[] = [];
-  private queuedBytes = 0;
-  private trailerBlock: Buffer | undefined;
-  private wantsDrain = false;
+  #isLocalClosed = false;
+  #isOver = false;
+  readonly #host: StreamHost;
+  readonly #queue: Waiting[] = [];
+  #queuedBytes = 0;
+  #trailerBlock: Buffer | undefined;
+  #wantsDrain = false;
 
   constructor(host: StreamHost, id: number, sendWindow: number, receiveWindow: number) {
-    this.host = host;
+    this.#host = host;
     this.id = id;
     this.sendWindow = sendWindow;
     this.receiveWindow = receiveWindow;
   }
 
   headers(block: Buffer): void {
-    if (this.isLocalClosed) return;
-    this.host.outbox.frame(frameTypes.headers, flags.endHeaders, this.id, block);
+    if (this.#isLocalClosed) return;
+    this.#host.outbox.frame(frameTypes.headers, flags.endHeaders, this.id, block);
   }
 
   data(bytes: Buffer, onSent?: () => void): boolean {
-    if (this.isLocalClosed) return true;
-    const sent = this.queue.length === 0 ? this.emit(bytes, onSent) : 0;
+    if (this.#isLocalClosed) return true;
+    const sent = this.#queue.length === 0 ? this.#emit(bytes, onSent) : 0;
     if (sent < bytes.length) {
       const rest = bytes.subarray(sent);
-      this.queue.push({ bytes: rest, onSent });
-      this.queuedBytes += rest.length;
-      this.host.queued(this, rest.length);
+      this.#queue.push({ bytes: rest, onSent });
+      this.#queuedBytes += rest.length;
+      this.#host.queued(this, rest.length);
     }
-    this.wantsDrain = this.queuedBytes >= maxQueuedBytes || this.host.isCongested;
-    return !this.wantsDrain;
+    this.#wantsDrain = this.#queuedBytes >= maxQueuedBytes || this.#host.isCongested;
+    return !this.#wantsDrain;
   }
 
   trailers(block: Buffer): void {
-    if (this.isLocalClosed) return;
-    this.isLocalClosed = true;
-    this.trailerBlock = block;
-    if (this.queue.length === 0) this.finish();
+    if (this.#isLocalClosed) return;
+    this.#isLocalClosed = true;
+    this.#trailerBlock = block;
+    if (this.#queue.length === 0) this.#finish();
   }
 
   /** Sends one more frame of what waits, if the windows allow it. @returns whether something was sent */
   pump(): boolean {
-    const first = this.queue[0];
+    const first = this.#queue[0];
     if (first === undefined) return false;
-    const sent = this.emitFrame(first.bytes, 0, first.onSent);
+    const sent = this.#emitFrame(first.bytes, 0, first.onSent);
     if (sent === 0) return false;
-    this.queuedBytes -= sent;
-    this.host.queued(this, -sent);
-    if (sent === first.bytes.length) this.queue.shift();
+    this.#queuedBytes -= sent;
+    this.#host.queued(this, -sent);
+    if (sent === first.bytes.length) this.#queue.shift();
     else first.bytes = first.bytes.subarray(sent);
-    if (this.queue.length === 0 && this.isLocalClosed) this.finish();
+    if (this.#queue.length === 0 && this.#isLocalClosed) this.#finish();
     else this.tellDrained();
     return true;
   }
 
   get hasQueued(): boolean {
-    return this.queue.length > 0;
+    return this.#queue.length > 0;
   }
 
   tellDrained(): void {
-    if (!this.wantsDrain || this.queuedBytes >= maxQueuedBytes / 2 || this.host.isCongested) return;
-    this.wantsDrain = false;
+    if (!this.#wantsDrain || this.#queuedBytes >= maxQueuedBytes / 2 || this.#host.isCongested) return;
+    this.#wantsDrain = false;
     this.handler?.drained();
   }
 
@@ -142,50 +142,50 @@ export class Stream implements ResponseStream {
     }
     this.isRemoteClosed = true;
     this.handler?.end();
-    if (this.isLocalClosed && this.queue.length === 0) this.close();
+    if (this.#isLocalClosed && this.#queue.length === 0) this.close();
   }
 
   reset(code: ErrorCode): void {
-    if (this.isOver) return;
+    if (this.#isOver) return;
     const payload = Buffer.alloc(4);
     payload.writeUInt32BE(code);
-    this.host.outbox.frame(frameTypes.rstStream, 0, this.id, payload);
+    this.#host.outbox.frame(frameTypes.rstStream, 0, this.id, payload);
     this.close();
   }
 
   /** Nothing more is sent or heard. */
   close(): void {
-    if (this.isOver) return;
-    this.isOver = true;
-    this.isLocalClosed = true;
-    if (this.queuedBytes > 0) this.host.queued(this, -this.queuedBytes);
-    this.queue.length = 0;
-    this.queuedBytes = 0;
-    this.host.over(this);
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#isLocalClosed = true;
+    if (this.#queuedBytes > 0) this.#host.queued(this, -this.#queuedBytes);
+    this.#queue.length = 0;
+    this.#queuedBytes = 0;
+    this.#host.over(this);
     this.handler?.closed();
   }
 
-  private finish(): void {
-    const block = this.trailerBlock ?? Buffer.alloc(0);
-    this.host.outbox.frame(frameTypes.headers, flags.endHeaders | flags.endStream, this.id, block);
+  #finish(): void {
+    const block = this.#trailerBlock ?? Buffer.alloc(0);
+    this.#host.outbox.frame(frameTypes.headers, flags.endHeaders | flags.endStream, this.id, block);
     // The answer is whole: what the peer still wants to send is of no use (section 8.1).
     if (this.isRemoteClosed) this.close();
     else this.reset(errorCodes.noError);
   }
 
   /** @returns how many bytes the windows let through */
-  private emit(bytes: Buffer, onSent: (() => void) | undefined): number {
+  #emit(bytes: Buffer, onSent: (() => void) | undefined): number {
     let sent = 0;
     while (sent < bytes.length) {
-      const more = this.emitFrame(bytes, sent, onSent);
+      const more = this.#emitFrame(bytes, sent, onSent);
       if (more === 0) break;
       sent += more;
     }
     return sent;
   }
 
-  private emitFrame(bytes: Buffer, from: number, onSent: (() => void) | undefined): number {
-    const { host } = this;
+  #emitFrame(bytes: Buffer, from: number, onSent: (() => void) | undefined): number {
+    const host = this.#host;
     const size = Math.min(bytes.length - from, host.peerMaxFrameBytes, this.sendWindow, host.sendWindow);
     if (size <= 0) return 0;
     this.sendWindow -= size;

@@ -16,24 +16,24 @@ export interface AlarmHost {
 }
 
 export class AlarmBook implements AlarmStore {
-  private readonly host: AlarmHost;
-  private readonly raised = new Map<string, Alarm>();
+  readonly #host: AlarmHost;
+  readonly #raised = new Map<string, Alarm>();
 
   constructor(host: AlarmHost) {
-    this.host = host;
+    this.#host = host;
   }
 
   /** At start: those that were raised when the store ended. */
   restore(alarms: readonly Alarm[]): void {
-    for (const alarm of alarms) this.raised.set(alarmName(alarm), alarm);
+    for (const alarm of alarms) this.#raised.set(alarmName(alarm), alarm);
   }
 
   list(): readonly Alarm[] {
-    return [...this.raised.values()];
+    return [...this.#raised.values()];
   }
 
   isRaised(type: AlarmType): boolean {
-    for (const alarm of this.raised.values()) if (alarm.type === type) return true;
+    for (const alarm of this.#raised.values()) if (alarm.type === type) return true;
     return false;
   }
 
@@ -50,30 +50,30 @@ export class AlarmBook implements AlarmStore {
 
   /** Both branches count, whichever will be taken: as in etcd. @throws {StoreCorruptError} @throws {NoSpaceError} */
   checkTxn({ success, failure }: Txn): void {
-    if (this.raised.size === 0) return;
+    if (this.#raised.size === 0) return;
     const operations = [...success, ...failure];
     if (operations.some((operation) => operation.kind !== 'range')) this.checkChange();
     if (operations.some(holdsPut)) this.checkGrowth();
   }
 
-  async activate(type: AlarmType, memberId = BigInt(this.host.memberId)): Promise<Alarm> {
+  async activate(type: AlarmType, memberId = BigInt(this.#host.memberId)): Promise<Alarm> {
     const alarm = { type, memberId };
     const name = alarmName(alarm);
-    if (!this.raised.has(name)) {
-      this.raised.set(name, alarm);
-      this.host.write().saveAlarm(alarm, true);
-      this.host.onUndo(() => this.raised.delete(name));
+    if (!this.#raised.has(name)) {
+      this.#raised.set(name, alarm);
+      this.#host.write().saveAlarm(alarm, true);
+      this.#host.onUndo(() => this.#raised.delete(name));
     }
-    await this.host.settled();
+    await this.#host.settled();
     return alarm;
   }
 
-  async deactivate(type: AlarmType, memberId = BigInt(this.host.memberId)): Promise<Alarm | undefined> {
+  async deactivate(type: AlarmType, memberId = BigInt(this.#host.memberId)): Promise<Alarm | undefined> {
     const alarm = { type, memberId };
-    if (!this.raised.delete(alarmName(alarm))) return undefined;
-    this.host.write().saveAlarm(alarm, false);
-    this.host.onUndo(() => this.raised.set(alarmName(alarm), alarm));
-    await this.host.settled();
+    if (!this.#raised.delete(alarmName(alarm))) return undefined;
+    this.#host.write().saveAlarm(alarm, false);
+    this.#host.onUndo(() => this.#raised.set(alarmName(alarm), alarm));
+    await this.#host.settled();
     return alarm;
   }
 }

@@ -39,90 +39,90 @@ const nothing = Buffer.alloc(0);
 const maxSpareBytes = 1 << 20;
 
 export class BatchBuilder implements WriteTarget {
-  private buffer = nothing;
-  private spare = nothing;
-  private position = 0;
+  #buffer = nothing;
+  #spare = nothing;
+  #position = 0;
 
   get isEmpty(): boolean {
-    return this.position === 0;
+    return this.#position === 0;
   }
 
   get sizeBytes(): number {
-    return this.position;
+    return this.#position;
   }
 
   putVersion(id: number, record: Uint8Array): void {
-    this.begin(kinds.putVersion, 16 + record.length);
-    this.number(id);
-    this.number(record.length);
-    this.buffer.set(record, this.position);
-    this.position += record.length;
+    this.#begin(kinds.putVersion, 16 + record.length);
+    this.#number(id);
+    this.#number(record.length);
+    this.#buffer.set(record, this.#position);
+    this.#position += record.length;
   }
 
   dropVersion(id: number): void {
-    this.begin(kinds.dropVersion, 8);
-    this.number(id);
+    this.#begin(kinds.dropVersion, 8);
+    this.#number(id);
   }
 
   saveLease(lease: LeaseRow): void {
-    this.begin(kinds.saveLease, 32);
-    this.wide(lease.id);
-    this.number(lease.ttlSeconds);
-    this.number(lease.expiresAt);
-    this.number(lease.isKeptAlive ? 1 : 0);
+    this.#begin(kinds.saveLease, 32);
+    this.#wide(lease.id);
+    this.#number(lease.ttlSeconds);
+    this.#number(lease.expiresAt);
+    this.#number(lease.isKeptAlive ? 1 : 0);
   }
 
   dropLease(id: LeaseId): void {
-    this.begin(kinds.dropLease, 8);
-    this.wide(id);
+    this.#begin(kinds.dropLease, 8);
+    this.#wide(id);
   }
 
   setCompactRevision(revision: Revision): void {
-    this.begin(kinds.setCompactRevision, 8);
-    this.number(revision);
+    this.#begin(kinds.setCompactRevision, 8);
+    this.#number(revision);
   }
 
   saveAlarm({ type, memberId }: Alarm, isRaised: boolean): void {
-    this.begin(kinds.saveAlarm, 24);
-    this.number(type === 'NOSPACE' ? 1 : 2);
-    this.wide(memberId);
-    this.number(isRaised ? 1 : 0);
+    this.#begin(kinds.saveAlarm, 24);
+    this.#number(type === 'NOSPACE' ? 1 : 2);
+    this.#wide(memberId);
+    this.#number(isRaised ? 1 : 0);
   }
 
   /** The batch so far; the builder starts anew. */
   take(): Uint8Array<ArrayBuffer> {
-    const taken = this.buffer.subarray(0, this.position);
-    this.buffer = this.spare;
-    this.spare = nothing;
-    this.position = 0;
+    const taken = this.#buffer.subarray(0, this.#position);
+    this.#buffer = this.#spare;
+    this.#spare = nothing;
+    this.#position = 0;
     return taken;
   }
 
   /** Forgets what was written since the last `take`. */
   clear(): void {
-    this.position = 0;
+    this.#position = 0;
   }
 
   /** Memory of an earlier batch, for the one after the present. */
   reuse({ buffer }: Uint8Array<ArrayBuffer>): void {
-    if (buffer.byteLength <= maxSpareBytes) this.spare = Buffer.from(buffer);
+    if (buffer.byteLength <= maxSpareBytes) this.#spare = Buffer.from(buffer);
   }
 
-  private begin(kind: number, size: number): void {
-    if (this.position + size + 1 > this.buffer.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.position + size + 1, 1024));
-      this.buffer.copy(grown, 0, 0, this.position);
-      this.buffer = grown;
+  #begin(kind: number, size: number): void {
+    if (this.#position + size + 1 > this.#buffer.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(this.#buffer.length * 2, this.#position + size + 1, 1024));
+      this.#buffer.copy(grown, 0, 0, this.#position);
+      this.#buffer = grown;
     }
-    this.buffer[this.position++] = kind;
+    this.#buffer[this.#position++] = kind;
   }
 
-  private number(value: number): void {
-    this.position = this.buffer.writeDoubleLE(value, this.position);
+  #number(value: number): void {
+    this.#position = this.#buffer.writeDoubleLE(value, this.#position);
   }
 
-  private wide(value: bigint): void {
-    this.position = this.buffer.writeBigInt64LE(value, this.position);
+  #wide(value: bigint): void {
+    this.#position = this.#buffer.writeBigInt64LE(value, this.#position);
   }
 }
 

@@ -29,85 +29,85 @@ const stepMs = 5;
 
 /** First in, first out; pushed in the order of `from`. */
 class ObsoleteQueue {
-  private items: Obsolete[] = [];
-  private head = 0;
+  #items: Obsolete[] = [];
+  #head = 0;
 
   push(item: Obsolete): void {
-    this.items.push(item);
+    this.#items.push(item);
   }
 
   /** The oldest, if `revision` makes it obsolete. */
   take(revision: Revision): Obsolete | undefined {
-    const item = this.items[this.head];
+    const item = this.#items[this.#head];
     if (item === undefined || item.from > revision) return undefined;
-    this.head += 1;
-    if (this.head > 1024 && this.head * 2 > this.items.length) {
-      this.items = this.items.slice(this.head);
-      this.head = 0;
+    this.#head += 1;
+    if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
     }
     return item;
   }
 }
 
 export class Compactor {
-  private readonly host: CompactHost;
+  readonly #host: CompactHost;
   /** Apart, because a deletion is needed one revision longer than what it deletes. */
-  private readonly replaced = new ObsoleteQueue();
-  private readonly deletions = new ObsoleteQueue();
-  private stepSize: number = stepLimits.first;
-  private sweeping: Promise<void> = Promise.resolve();
+  readonly #replaced = new ObsoleteQueue();
+  readonly #deletions = new ObsoleteQueue();
+  #stepSize: number = stepLimits.first;
+  #sweeping: Promise<void> = Promise.resolve();
 
   constructor(host: CompactHost) {
-    this.host = host;
+    this.#host = host;
   }
 
   /** A newer version of the key took this one's place. */
   superseded(entry: KeyEntry, version: Version, by: Revision): void {
     // A deletion waits already, see below.
-    if (version.version > 0) this.replaced.push({ entry, version, from: by });
+    if (version.version > 0) this.#replaced.push({ entry, version, from: by });
   }
 
   /** A deletion is news to whoever watches from its own revision on, and to nobody after that. */
   deleted(entry: KeyEntry, version: Version): void {
-    this.deletions.push({ entry, version, from: (version.revision + 1) as Revision });
+    this.#deletions.push({ entry, version, from: (version.revision + 1) as Revision });
   }
 
   /** Resolves when everything that `compactRevision` makes obsolete is gone from the disk. */
   sweep(compactRevision: Revision): Promise<void> {
     // A writer that fails tells the store itself; what is left is swept after the next start.
-    this.sweeping = this.sweeping.then(() => this.sweepUpTo(compactRevision)).catch(() => {});
-    return this.sweeping;
+    this.#sweeping = this.#sweeping.then(() => this.#sweepUpTo(compactRevision)).catch(() => {});
+    return this.#sweeping;
   }
 
-  private async sweepUpTo(compactRevision: Revision): Promise<void> {
+  async #sweepUpTo(compactRevision: Revision): Promise<void> {
     let hasDropped = false;
-    for (let start = performance.now(); this.step(compactRevision); start = performance.now()) {
-      await this.host.settled();
-      this.adapt(performance.now() - start);
+    for (let start = performance.now(); this.#step(compactRevision); start = performance.now()) {
+      await this.#host.settled();
+      this.#adapt(performance.now() - start);
       hasDropped = true;
       await new Promise(setImmediate); // whoever came meanwhile goes first
     }
-    if (hasDropped) this.host.swept();
+    if (hasDropped) this.#host.swept();
   }
 
-  private adapt(tookMs: number): void {
-    const wanted = tookMs > stepMs ? this.stepSize / 2 : this.stepSize * 1.25;
-    this.stepSize = Math.round(Math.min(Math.max(wanted, stepLimits.least), stepLimits.most));
+  #adapt(tookMs: number): void {
+    const wanted = tookMs > stepMs ? this.#stepSize / 2 : this.#stepSize * 1.25;
+    this.#stepSize = Math.round(Math.min(Math.max(wanted, stepLimits.least), stepLimits.most));
   }
 
   /** @returns whether anything was dropped */
-  private step(compactRevision: Revision): boolean {
-    for (let dropped = 0; dropped < this.stepSize; dropped += 1) {
-      const item = this.replaced.take(compactRevision) ?? this.deletions.take(compactRevision);
+  #step(compactRevision: Revision): boolean {
+    for (let dropped = 0; dropped < this.#stepSize; dropped += 1) {
+      const item = this.#replaced.take(compactRevision) ?? this.#deletions.take(compactRevision);
       if (item === undefined) return dropped > 0;
-      this.drop(item);
+      this.#drop(item);
     }
     return true;
   }
 
-  private drop({ entry, version }: Obsolete): void {
-    const { index, history } = this.host;
-    this.host.dropVersion(version.id);
+  #drop({ entry, version }: Obsolete): void {
+    const { index, history } = this.#host;
+    this.#host.dropVersion(version.id);
     history.release(version);
     entry.versions.splice(entry.versions.indexOf(version), 1);
     if (entry.versions.length === 0) index.remove(entry);

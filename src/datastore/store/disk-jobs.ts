@@ -38,74 +38,74 @@ export interface DiskJobsHost {
 
 /** Runs one job after the other, and says what came of each. */
 export class DiskJobs {
-  private readonly file: SqliteFile;
-  private readonly path: string;
-  private readonly host: DiskJobsHost;
-  private last: Promise<void> = Promise.resolve();
-  private nextCopy = 1;
+  readonly #file: SqliteFile;
+  readonly #path: string;
+  readonly #host: DiskJobsHost;
+  #last: Promise<void> = Promise.resolve();
+  #nextCopy = 1;
 
   constructor(file: SqliteFile, host: DiskJobsHost) {
-    this.file = file;
-    this.path = host.path;
-    this.host = host;
+    this.#file = file;
+    this.#path = host.path;
+    this.#host = host;
   }
 
   add(ticket: number, job: DiskJob): void {
-    this.last = this.last
-      .then(() => this.run(job))
+    this.#last = this.#last
+      .then(() => this.#run(job))
       .then(
-        (result) => this.host.send({ kind: 'done', ticket, result }),
+        (result) => this.#host.send({ kind: 'done', ticket, result }),
         (failure: unknown) => {
           if (isDamage(failure)) {
-            this.host.onFailed(failure);
+            this.#host.onFailed(failure);
             return;
           }
-          const error = failureIn(this.path, failure) ?? failure;
+          const error = failureIn(this.#path, failure) ?? failure;
           const code = error instanceof KagentError ? error.code : 'STORE_FAILED';
-          this.host.send({ kind: 'undone', ticket, code, message: messageOf(error) });
+          this.#host.send({ kind: 'undone', ticket, code, message: messageOf(error) });
         },
       );
   }
 
-  private async run(job: DiskJob): Promise<JobResult> {
+  async #run(job: DiskJob): Promise<JobResult> {
     switch (job.kind) {
       case 'hash':
-        return hashVersions(this.file, job.query);
+        return hashVersions(this.#file, job.query);
       case 'snapshot':
-        return this.snapshot();
+        return this.#snapshot();
       case 'defragment':
-        await defragment(this.file);
+        await defragment(this.#file);
         return undefined;
     }
   }
 
   /** A copy that fills the disk would take the room from writes. */
-  private checkRoom(): void {
-    const { bavail, bsize } = statfsSync(dirname(this.path));
+  #checkRoom(): void {
+    const { bavail, bsize } = statfsSync(dirname(this.#path));
     const freeBytes = bavail * bsize;
-    if (freeBytes >= this.file.size().fileSizeBytes + spareBytes) return;
-    throw new SnapshotFailedError(this.path, `the disk has ${Math.floor(freeBytes / 2 ** 20)} MiB left`);
+    if (freeBytes >= this.#file.size().fileSizeBytes + spareBytes) return;
+    throw new SnapshotFailedError(this.#path, `the disk has ${Math.floor(freeBytes / 2 ** 20)} MiB left`);
   }
 
   /** A copy is of the disk's bytes, whatever the disk has made of them meanwhile. @throws {DamagedRowError} when that is in the store too */
-  private async checkCopy(path: string, expected: Census): Promise<void> {
-    const copy = this.file.openCopy(path);
+  async #checkCopy(path: string, expected: Census): Promise<void> {
+    const copy = this.#file.openCopy(path);
     const found = await countVersions(copy)
       .catch((error: unknown) => error)
       .finally(() => copy.close());
     if (found instanceof Census && found.equals(expected)) return;
-    await countVersions(this.file).catch((cause: unknown) => {
+    await countVersions(this.#file).catch((cause: unknown) => {
       throw new StoreUnsoundError('the store is damaged, not the copy', { cause });
     });
     throw found instanceof Error ? found : new Error('the copy is not what was copied');
   }
 
-  private async snapshot(): Promise<string> {
-    const path = `${this.path}${copySuffix}${this.nextCopy++}`;
-    this.checkRoom();
+  async #snapshot(): Promise<string> {
+    const path = `${this.#path}${copySuffix}${this.#nextCopy++}`;
+    this.#checkRoom();
     try {
-      const expected = await copyStore(this.file, path);
-      await this.checkCopy(path, expected);
+      const expected = await copyStore(this.#file, path);
+      await this.#checkCopy(path, expected);
       return path;
     } catch (error) {
       removeIfPossibleSync(path); // what stays is removed at the next start
@@ -181,42 +181,42 @@ export async function copyStore(file: SqliteFile, path: string): Promise<Census>
 
 /** Has the copy written to disk by another thread as it grows: SQLite syncs it at the end, and commits would wait for that. */
 class Flusher {
-  private readonly fd: number;
-  private unflushedPages = 0;
-  private flushing: Promise<void> | undefined;
+  readonly #fd: number;
+  #unflushedPages = 0;
+  #flushing: Promise<void> | undefined;
   /** A disk that says once that it could not write need not say it again. */
-  private failure: Error | undefined;
+  #failure: Error | undefined;
 
   constructor(fd: number) {
-    this.fd = fd;
+    this.#fd = fd;
   }
 
   /** Whether more pages may be copied now; asked before each step. @throws what the disk has said */
   allows(pagesLeft: number): boolean {
     this.throwFailure();
     const isLast = pagesLeft <= pagesPerCopy;
-    const mustFlush = this.unflushedPages >= (isLast ? 1 : pagesPerFlush);
-    if (mustFlush && this.flushing === undefined) this.flush();
-    if (this.flushing !== undefined && (isLast || mustFlush)) return false;
-    this.unflushedPages += pagesPerCopy;
+    const mustFlush = this.#unflushedPages >= (isLast ? 1 : pagesPerFlush);
+    if (mustFlush && this.#flushing === undefined) this.#flush();
+    if (this.#flushing !== undefined && (isLast || mustFlush)) return false;
+    this.#unflushedPages += pagesPerCopy;
     return true;
   }
 
   /** What the disk has said, if it could not write. */
   throwFailure(): void {
-    if (this.failure !== undefined) throw this.failure;
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   async idle(): Promise<void> {
-    await this.flushing;
+    await this.#flushing;
   }
 
-  private flush(): void {
-    this.unflushedPages = 0;
-    this.flushing = new Promise((resolve) => {
-      fdatasync(this.fd, (error) => {
-        this.failure ??= error ?? undefined;
-        this.flushing = undefined;
+  #flush(): void {
+    this.#unflushedPages = 0;
+    this.#flushing = new Promise((resolve) => {
+      fdatasync(this.#fd, (error) => {
+        this.#failure ??= error ?? undefined;
+        this.#flushing = undefined;
         resolve();
       });
     });

@@ -18,56 +18,56 @@ interface Item<T> {
 const longestTimerMs = 3_600_000;
 
 export class ExpiryQueue<T extends Expiring> {
-  private readonly clock: Clock;
-  private readonly onDue: (thing: T) => void;
+  readonly #clock: Clock;
+  readonly #onDue: (thing: T) => void;
   /** A binary heap: each item is due no later than the two at 2i+1 and 2i+2. */
-  private readonly heap: Item<T>[] = [];
-  private timer: NodeJS.Timeout | undefined;
-  private timerAtMs = Infinity;
-  private isStarted = false;
+  readonly #heap: Item<T>[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #timerAtMs = Infinity;
+  #isStarted = false;
 
   constructor(clock: Clock, onDue: (thing: T) => void) {
-    this.clock = clock;
-    this.onDue = onDue;
+    this.#clock = clock;
+    this.#onDue = onDue;
   }
 
   start(): void {
-    this.isStarted = true;
-    this.run();
+    this.#isStarted = true;
+    this.#run();
   }
 
   stop(): void {
-    this.isStarted = false;
-    clearTimeout(this.timer);
+    this.#isStarted = false;
+    clearTimeout(this.#timer);
   }
 
   add(thing: T): void {
-    this.push({ atMs: thing.expiresAtMs, thing });
-    if (this.isStarted && thing.expiresAtMs < this.timerAtMs) this.arm();
+    this.#push({ atMs: thing.expiresAtMs, thing });
+    if (this.#isStarted && thing.expiresAtMs < this.#timerAtMs) this.#arm();
   }
 
-  private run(): void {
-    const now = this.clock.monotonicMs();
-    for (let first = this.heap[0]; first !== undefined && first.atMs <= now; first = this.heap[0]) {
-      this.pop();
-      if (first.thing.expiresAtMs > now) this.push({ atMs: first.thing.expiresAtMs, thing: first.thing });
-      else this.onDue(first.thing);
+  #run(): void {
+    const now = this.#clock.monotonicMs();
+    for (let first = this.#heap[0]; first !== undefined && first.atMs <= now; first = this.#heap[0]) {
+      this.#pop();
+      if (first.thing.expiresAtMs > now) this.#push({ atMs: first.thing.expiresAtMs, thing: first.thing });
+      else this.#onDue(first.thing);
     }
-    if (this.isStarted) this.arm();
+    if (this.#isStarted) this.#arm();
   }
 
-  private arm(): void {
-    clearTimeout(this.timer);
-    const first = this.heap[0];
-    this.timerAtMs = first?.atMs ?? Infinity;
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const first = this.#heap[0];
+    this.#timerAtMs = first?.atMs ?? Infinity;
     if (first === undefined) return;
     // One more millisecond: timers may fire a fraction early.
-    const waitMs = Math.min(Math.max(first.atMs - this.clock.monotonicMs() + 1, 0), longestTimerMs);
-    this.timer = setTimeout(() => this.run(), waitMs);
+    const waitMs = Math.min(Math.max(first.atMs - this.#clock.monotonicMs() + 1, 0), longestTimerMs);
+    this.#timer = setTimeout(() => this.#run(), waitMs);
   }
 
-  private push(item: Item<T>): void {
-    const { heap } = this;
+  #push(item: Item<T>): void {
+    const heap = this.#heap;
     let at = heap.push(item) - 1;
     while (at > 0) {
       const parent = (at - 1) >>> 1;
@@ -79,8 +79,8 @@ export class ExpiryQueue<T extends Expiring> {
     heap[at] = item;
   }
 
-  private pop(): void {
-    const { heap } = this;
+  #pop(): void {
+    const heap = this.#heap;
     const last = heap.pop();
     if (last === undefined || heap.length === 0) return;
     let at = 0;

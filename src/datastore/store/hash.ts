@@ -27,47 +27,47 @@ export interface StoredVersion {
 const bucketName = Buffer.from('key');
 
 export class VersionHasher {
-  private readonly query: HashQuery;
-  private readonly revisionKey = Buffer.from('00000000_00000000t');
-  private readonly writer = new ProtoWriter(2048);
-  private crc = crc32c(bucketName);
+  readonly #query: HashQuery;
+  readonly #revisionKey = Buffer.from('00000000_00000000t');
+  readonly #writer = new ProtoWriter(2048);
+  #crc = crc32c(bucketName);
 
   constructor(query: HashQuery) {
-    this.query = query;
+    this.#query = query;
   }
 
   get hash(): number {
-    return this.crc;
+    return this.#crc;
   }
 
   /** In the order of revisions. @returns false when no later version belongs to the hash */
   add({ id, sub, record }: StoredVersion): boolean {
-    const { revision, compactRevision, currentIds } = this.query;
+    const { revision, compactRevision, currentIds } = this.#query;
     const kv = decodeRecord(record);
     if (kv.modRevision > revision) return false;
     if (kv.modRevision <= compactRevision && !currentIds.has(id)) return true;
-    this.crc = crc32c(this.backendKey(kv, sub), this.crc);
-    this.crc = crc32c(this.backendValue(kv), this.crc);
+    this.#crc = crc32c(this.#backendKey(kv, sub), this.#crc);
+    this.#crc = crc32c(this.#backendValue(kv), this.#crc);
     return true;
   }
 
   /** A deletion is marked with a `t`, for tombstone. */
-  private backendKey({ modRevision, version }: KeyValue, sub: number): Buffer {
-    this.revisionKey.writeBigUInt64BE(BigInt(modRevision), 0);
-    this.revisionKey.writeBigUInt64BE(BigInt(sub), 9);
-    return version === 0 ? this.revisionKey : this.revisionKey.subarray(0, -1);
+  #backendKey({ modRevision, version }: KeyValue, sub: number): Buffer {
+    this.#revisionKey.writeBigUInt64BE(BigInt(modRevision), 0);
+    this.#revisionKey.writeBigUInt64BE(BigInt(sub), 9);
+    return version === 0 ? this.#revisionKey : this.#revisionKey.subarray(0, -1);
   }
 
-  private backendValue({ key, createRevision, modRevision, version, value, lease }: KeyValue): Buffer {
-    this.writer.reset();
-    this.writer.bytes(1, key);
+  #backendValue({ key, createRevision, modRevision, version, value, lease }: KeyValue): Buffer {
+    this.#writer.reset();
+    this.#writer.bytes(1, key);
     if (version > 0) {
-      this.writer.int(2, createRevision);
-      this.writer.int(3, modRevision);
-      this.writer.int(4, version);
-      this.writer.bytes(5, value);
-      this.writer.bigint(6, lease);
+      this.#writer.int(2, createRevision);
+      this.#writer.int(3, modRevision);
+      this.#writer.int(4, version);
+      this.#writer.bytes(5, value);
+      this.#writer.bigint(6, lease);
     }
-    return this.writer.finish();
+    return this.#writer.finish();
   }
 }

@@ -9,36 +9,36 @@ import type { Version } from './key-index.ts';
 import type { Revision } from './shapes.ts';
 
 export class HistoryBudget {
-  private readonly budgetBytes: number;
-  private readonly arena: RecordArena;
-  private queue: Version[] = [];
-  private head = 0;
-  private usedBytes = 0;
+  readonly #budgetBytes: number;
+  readonly #arena: RecordArena;
+  #queue: Version[] = [];
+  #head = 0;
+  #usedBytes = 0;
 
   constructor(budgetBytes: number, arena: RecordArena) {
-    this.budgetBytes = budgetBytes;
-    this.arena = arena;
+    this.#budgetBytes = budgetBytes;
+    this.#arena = arena;
   }
 
   /** A version is no longer the newest of its key. */
   superseded(version: Version): void {
-    this.queue.push(version);
-    this.usedBytes += sizeOf(version);
-    while (this.usedBytes > this.budgetBytes) {
-      const oldest = this.queue[this.head++];
+    this.#queue.push(version);
+    this.#usedBytes += sizeOf(version);
+    while (this.#usedBytes > this.#budgetBytes) {
+      const oldest = this.#queue[this.#head++];
       if (oldest === undefined) break;
       this.release(oldest);
     }
-    if (this.head > 1024 && this.head * 2 > this.queue.length) {
-      this.queue = this.queue.slice(this.head);
-      this.head = 0;
+    if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
     }
   }
 
   /** A superseded version gives its record back: only the disk has it now, or nobody. */
   release(version: Version): void {
-    this.usedBytes -= sizeOf(version);
-    this.arena.release(version);
+    this.#usedBytes -= sizeOf(version);
+    this.#arena.release(version);
   }
 }
 
@@ -53,8 +53,8 @@ type Read = (ids: readonly number[]) => Promise<ReadonlyMap<number, Uint8Array>>
  * change it; the rest is read from the disk in one go.
  */
 export class RecordLoader {
-  private readonly missing: number[] = [];
-  private readonly waiting: ((loaded: ReadonlyMap<number, Uint8Array>) => void)[] = [];
+  readonly #missing: number[] = [];
+  readonly #waiting: ((loaded: ReadonlyMap<number, Uint8Array>) => void)[] = [];
 
   /** Calls `use` with the versions' records: now if memory has them all, otherwise inside `load`. */
   collect(versions: readonly Version[], use: (records: Uint8Array[]) => void): void {
@@ -65,17 +65,17 @@ export class RecordLoader {
       return;
     }
     const inMemory = versions.map((version) => version.record);
-    for (const version of versions) if (version.record === undefined) this.missing.push(version.id);
-    this.waiting.push((loaded) =>
+    for (const version of versions) if (version.record === undefined) this.#missing.push(version.id);
+    this.#waiting.push((loaded) =>
       use(versions.map((version, at) => present(inMemory[at] ?? loaded.get(version.id), version.revision))),
     );
   }
 
   /** @throws {CompactedError} when a record was dropped from the disk meanwhile */
   async load(read: Read): Promise<void> {
-    if (this.waiting.length === 0) return;
-    const loaded = await read(this.missing);
-    for (const use of this.waiting) use(loaded);
+    if (this.#waiting.length === 0) return;
+    const loaded = await read(this.#missing);
+    for (const use of this.#waiting) use(loaded);
   }
 }
 

@@ -79,34 +79,34 @@ export function liveVersionAt(entry: KeyEntry | undefined, revision: Revision): 
 }
 
 export class KeyIndex {
-  private readonly byKey = new Map<string, KeyEntry>();
-  private readonly blocks: Block[] = [{ entries: [], live: 0 }];
+  readonly #byKey = new Map<string, KeyEntry>();
+  readonly #blocks: Block[] = [{ entries: [], live: 0 }];
 
   get size(): number {
-    return this.byKey.size;
+    return this.#byKey.size;
   }
 
   get(key: string): KeyEntry | undefined {
-    return this.byKey.get(key);
+    return this.#byKey.get(key);
   }
 
   getOrCreate(key: string): KeyEntry {
-    const found = this.byKey.get(key);
+    const found = this.#byKey.get(key);
     if (found !== undefined) return found;
-    const block = this.blockAt(this.blockFor(key));
+    const block = this.#blockAt(this.#blockFor(key));
     const entry: KeyEntry = { key, versions: [], isLive: false, block };
     block.entries.splice(lowerBound(block.entries, key), 0, entry);
-    this.byKey.set(key, entry);
-    if (block.entries.length > blockSize) this.split(block);
+    this.#byKey.set(key, entry);
+    if (block.entries.length > blockSize) this.#split(block);
     return entry;
   }
 
   /** The key is forgotten whole; it must not be live. */
   remove(entry: KeyEntry): void {
-    this.byKey.delete(entry.key);
+    this.#byKey.delete(entry.key);
     const { entries } = entry.block;
     entries.splice(lowerBound(entries, entry.key), 1);
-    if (entries.length === 0 && this.blocks.length > 1) this.blocks.splice(this.blocks.indexOf(entry.block), 1);
+    if (entries.length === 0 && this.#blocks.length > 1) this.#blocks.splice(this.#blocks.indexOf(entry.block), 1);
   }
 
   /** Says whether a key exists at the revision that is on disk. */
@@ -119,12 +119,12 @@ export class KeyIndex {
   /** In order of keys, until `visit` returns false. */
   visit(span: Span, visit: (entry: KeyEntry) => boolean | void): void {
     if (span.isSingle) {
-      const entry = this.byKey.get(span.from);
+      const entry = this.#byKey.get(span.from);
       if (entry !== undefined) visit(entry);
       return;
     }
-    for (let at = this.blockFor(span.from); at < this.blocks.length; at += 1) {
-      const { entries } = this.blockAt(at);
+    for (let at = this.#blockFor(span.from); at < this.#blocks.length; at += 1) {
+      const { entries } = this.#blockAt(at);
       for (let i = lowerBound(entries, span.from); i < entries.length; i += 1) {
         const entry = entries[i];
         if (entry === undefined || (span.to !== undefined && entry.key >= span.to)) return;
@@ -135,11 +135,11 @@ export class KeyIndex {
 
   /** How many keys of the span exist at the revision on disk: whole blocks are counted without a look inside. */
   countLive(span: Span): number {
-    if (span.isSingle) return this.byKey.get(span.from)?.isLive === true ? 1 : 0;
+    if (span.isSingle) return this.#byKey.get(span.from)?.isLive === true ? 1 : 0;
     let count = 0;
-    const first = this.blockFor(span.from);
-    for (let at = first; at < this.blocks.length; at += 1) {
-      const { entries, live } = this.blockAt(at);
+    const first = this.#blockFor(span.from);
+    for (let at = first; at < this.#blocks.length; at += 1) {
+      const { entries, live } = this.#blockAt(at);
       const lastKey = entries.at(-1)?.key;
       const isWhole = at > first && (span.to === undefined || (lastKey !== undefined && lastKey < span.to));
       if (isWhole) {
@@ -156,32 +156,32 @@ export class KeyIndex {
   }
 
   /** The block that has the key, or where it would go: the last one whose first key is not greater. */
-  private blockFor(key: string): number {
+  #blockFor(key: string): number {
     let low = 0;
-    let high = this.blocks.length;
+    let high = this.#blocks.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const first = this.blockAt(middle).entries[0];
+      const first = this.#blockAt(middle).entries[0];
       if (first !== undefined && first.key <= key) low = middle + 1;
       else high = middle;
     }
     return Math.max(low - 1, 0);
   }
 
-  private blockAt(at: number): Block {
-    const block = this.blocks[at];
-    if (block === undefined) throw new RangeError(`block ${at} of ${this.blocks.length}`);
+  #blockAt(at: number): Block {
+    const block = this.#blocks[at];
+    if (block === undefined) throw new RangeError(`block ${at} of ${this.#blocks.length}`);
     return block;
   }
 
-  private split(block: Block): void {
+  #split(block: Block): void {
     const upper: Block = { entries: block.entries.splice(blockSize / 2), live: 0 };
     for (const entry of upper.entries) {
       entry.block = upper;
       if (entry.isLive) upper.live += 1;
     }
     block.live -= upper.live;
-    this.blocks.splice(this.blocks.indexOf(block) + 1, 0, upper);
+    this.#blocks.splice(this.#blocks.indexOf(block) + 1, 0, upper);
   }
 }
 

@@ -42,98 +42,98 @@ interface Lease {
 }
 
 export class Lessor implements LeaseStore {
-  private readonly host: LeaseHost;
-  private readonly leases = new Map<LeaseId, Lease>();
-  private readonly expiry: ExpiryQueue<Lease>;
+  readonly #host: LeaseHost;
+  readonly #leases = new Map<LeaseId, Lease>();
+  readonly #expiry: ExpiryQueue<Lease>;
 
   constructor(host: LeaseHost) {
-    this.host = host;
-    this.expiry = new ExpiryQueue(host.clock, (lease) => this.due(lease));
+    this.#host = host;
+    this.#expiry = new ExpiryQueue(host.clock, (lease) => this.#due(lease));
   }
 
   get size(): number {
-    return this.leases.size;
+    return this.#leases.size;
   }
 
   has(id: LeaseId): boolean {
-    return this.leases.has(id);
+    return this.#leases.has(id);
   }
 
   /** At start, before any key is attached; `due` ones go as soon as `start` is called. */
   restore(rows: readonly LeaseRow[]): void {
-    const now = this.host.clock.now();
+    const now = this.#host.clock.now();
     for (const { id, ttlSeconds, expiresAt, isKeptAlive } of rows) {
       // The time of day may have jumped: nobody gets more than what was granted.
       const restMs = isKeptAlive ? ttlSeconds * 1000 : Math.min(Math.max(expiresAt - now, 0), ttlSeconds * 1000);
-      this.add({ id, ttlSeconds, expiresAtMs: this.host.clock.monotonicMs() + restMs, isKeptAlive, keys: new Set() });
+      this.#add({ id, ttlSeconds, expiresAtMs: this.#host.clock.monotonicMs() + restMs, isKeptAlive, keys: new Set() });
     }
   }
 
   start(): void {
-    this.expiry.start();
+    this.#expiry.start();
   }
 
   stop(): void {
-    this.expiry.stop();
+    this.#expiry.stop();
   }
 
   attach(id: LeaseId, key: string): void {
-    this.leases.get(id)?.keys.add(key);
+    this.#leases.get(id)?.keys.add(key);
   }
 
   /** 0n: no lease. */
   move(key: string, from: LeaseId, to: LeaseId): void {
     if (from === to) return;
-    if (from !== 0n) this.detach(from, key);
+    if (from !== 0n) this.#detach(from, key);
     if (to !== 0n) this.attach(to, key);
   }
 
-  private detach(id: LeaseId, key: string): void {
-    this.leases.get(id)?.keys.delete(key);
+  #detach(id: LeaseId, key: string): void {
+    this.#leases.get(id)?.keys.delete(key);
   }
 
   async grant(id: LeaseId, ttlSeconds: number): Promise<{ readonly id: LeaseId; readonly ttlSeconds: number }> {
-    this.host.checkGrowth();
+    this.#host.checkGrowth();
     if (ttlSeconds > maxTtlSeconds) throw new LeaseTtlTooLargeError(ttlSeconds);
-    if (this.leases.has(id)) throw new LeaseExistsError(id);
+    if (this.#leases.has(id)) throw new LeaseExistsError(id);
     const lease: Lease = {
-      id: id === 0n ? this.freeId() : id,
+      id: id === 0n ? this.#freeId() : id,
       ttlSeconds: Math.max(ttlSeconds, minTtlSeconds),
       expiresAtMs: 0,
       isKeptAlive: false,
       keys: new Set(),
     };
-    this.renew(lease);
-    this.add(lease);
-    this.save(lease);
-    this.host.onUndo(() => this.leases.delete(lease.id));
-    await this.host.settled();
+    this.#renew(lease);
+    this.#add(lease);
+    this.#save(lease);
+    this.#host.onUndo(() => this.#leases.delete(lease.id));
+    await this.#host.settled();
     return lease;
   }
 
   async revoke(id: LeaseId): Promise<Revision> {
-    this.host.checkChange();
-    return this.end(id);
+    this.#host.checkChange();
+    return this.#end(id);
   }
 
   async keepAlive(id: LeaseId): Promise<number> {
-    const lease = this.leases.get(id);
+    const lease = this.#leases.get(id);
     if (lease === undefined) return 0;
-    this.renew(lease);
+    this.#renew(lease);
     if (!lease.isKeptAlive) {
       lease.isKeptAlive = true;
-      this.save(lease);
-      this.host.onUndo(() => (lease.isKeptAlive = false));
-      await this.host.settled();
+      this.#save(lease);
+      this.#host.onUndo(() => (lease.isKeptAlive = false));
+      await this.#host.settled();
     }
     return lease.ttlSeconds;
   }
 
   async timeToLive(id: LeaseId, withKeys: boolean): Promise<LeaseInfo> {
-    await this.settledOrUndone();
-    const lease = this.leases.get(id);
+    await this.#settledOrUndone();
+    const lease = this.#leases.get(id);
     if (lease === undefined) return { id, grantedTtlSeconds: 0, ttlSeconds: -1, keys: [] };
-    const restMs = lease.expiresAtMs - this.host.clock.monotonicMs();
+    const restMs = lease.expiresAtMs - this.#host.clock.monotonicMs();
     return {
       id,
       grantedTtlSeconds: lease.ttlSeconds,
@@ -143,56 +143,56 @@ export class Lessor implements LeaseStore {
   }
 
   async list(): Promise<readonly LeaseId[]> {
-    await this.settledOrUndone();
-    return [...this.leases.values()].toSorted((a, b) => a.expiresAtMs - b.expiresAtMs).map(({ id }) => id);
+    await this.#settledOrUndone();
+    return [...this.#leases.values()].toSorted((a, b) => a.expiresAtMs - b.expiresAtMs).map(({ id }) => id);
   }
 
   /** What is asked about is on disk, or was taken back. */
-  private async settledOrUndone(): Promise<void> {
-    await this.host.settled().catch((error: unknown) => {
+  async #settledOrUndone(): Promise<void> {
+    await this.#host.settled().catch((error: unknown) => {
       if (!(error instanceof NoSpaceError)) throw error;
     });
   }
 
-  private async end(id: LeaseId): Promise<Revision> {
-    const lease = this.leases.get(id);
+  async #end(id: LeaseId): Promise<Revision> {
+    const lease = this.#leases.get(id);
     if (lease === undefined) throw new LeaseNotFoundError(id);
-    this.leases.delete(id);
-    this.host.write().dropLease(id);
-    this.host.onUndo(() => this.leases.set(id, lease));
-    this.host.deleteKeys([...lease.keys].toSorted());
-    return this.host.settled();
+    this.#leases.delete(id);
+    this.#host.write().dropLease(id);
+    this.#host.onUndo(() => this.#leases.set(id, lease));
+    this.#host.deleteKeys([...lease.keys].toSorted());
+    return this.#host.settled();
   }
 
-  private due(lease: Lease): void {
-    if (this.leases.get(lease.id) !== lease) return;
-    this.end(lease.id).catch((error: unknown) => {
+  #due(lease: Lease): void {
+    if (this.#leases.get(lease.id) !== lease) return;
+    this.#end(lease.id).catch((error: unknown) => {
       // A failing writer tells the store itself; here there is nobody to answer.
       if (!(error instanceof NoSpaceError)) return;
-      lease.expiresAtMs = this.host.clock.monotonicMs() + fullDiskRetryMs;
-      this.expiry.add(lease);
+      lease.expiresAtMs = this.#host.clock.monotonicMs() + fullDiskRetryMs;
+      this.#expiry.add(lease);
     });
   }
 
-  private add(lease: Lease): void {
-    this.leases.set(lease.id, lease);
-    this.expiry.add(lease);
+  #add(lease: Lease): void {
+    this.#leases.set(lease.id, lease);
+    this.#expiry.add(lease);
   }
 
-  private renew(lease: Lease): void {
-    lease.expiresAtMs = this.host.clock.monotonicMs() + lease.ttlSeconds * 1000;
+  #renew(lease: Lease): void {
+    lease.expiresAtMs = this.#host.clock.monotonicMs() + lease.ttlSeconds * 1000;
   }
 
-  private save({ id, ttlSeconds, expiresAtMs, isKeptAlive }: Lease): void {
-    const { clock } = this.host;
+  #save({ id, ttlSeconds, expiresAtMs, isKeptAlive }: Lease): void {
+    const { clock } = this.#host;
     const expiresAt = clock.now() + expiresAtMs - clock.monotonicMs();
-    this.host.write().saveLease({ id, ttlSeconds, expiresAt, isKeptAlive });
+    this.#host.write().saveLease({ id, ttlSeconds, expiresAt, isKeptAlive });
   }
 
-  private freeId(): LeaseId {
+  #freeId(): LeaseId {
     for (;;) {
       const id = BigInt(1 + Math.floor(Math.random() * (Number.MAX_SAFE_INTEGER - 1))) as LeaseId;
-      if (!this.leases.has(id)) return id;
+      if (!this.#leases.has(id)) return id;
     }
   }
 }

@@ -66,76 +66,76 @@ export class MvccStore implements Store, TxnHost, WatchHost {
   readonly leases: Lessor;
   readonly alarms: AlarmBook;
   readonly space: SpaceGuard;
-  private readonly versions: VersionTable;
-  private readonly writer: Writer;
-  private readonly hub: WatchHub;
-  private readonly compactor: Compactor;
-  private decidedCompactRevision = -1 as Revision;
-  private pending = new Pending();
+  readonly #versions: VersionTable;
+  readonly #writer: Writer;
+  readonly #hub: WatchHub;
+  readonly #compactor: Compactor;
+  #decidedCompactRevision = -1 as Revision;
+  #pending = new Pending();
   /** Handed to the writer, oldest first. */
-  private readonly inFlight: Pending[] = [];
+  readonly #inFlight: Pending[] = [];
   /** Rows that a full disk kept from being dropped. */
-  private readonly undroppedIds: number[] = [];
-  private isClosing = false;
-  private hasFailed = false;
+  readonly #undroppedIds: number[] = [];
+  #isClosing = false;
+  #hasFailed = false;
 
   constructor({ port, clock, historyBudgetBytes, quotaBytes, onFailed }: MvccOptions) {
-    this.versions = new VersionTable(historyBudgetBytes, {
-      write: () => this.writer.write(),
+    this.#versions = new VersionTable(historyBudgetBytes, {
+      write: () => this.#writer.write(),
       leaseMoved: (key, from, to) => this.leases.move(key, from, to),
     });
-    this.hub = new WatchHub(this);
-    this.compactor = new Compactor({
+    this.#hub = new WatchHub(this);
+    this.#compactor = new Compactor({
       index: this.index,
-      history: this.versions.history,
-      dropVersion: (id) => this.dropVersion(id),
+      history: this.#versions.history,
+      dropVersion: (id) => this.#dropVersion(id),
       settled: () => this.settled(),
-      swept: () => void this.shrink(),
+      swept: () => void this.#shrink(),
     });
     this.alarms = new AlarmBook(this);
     this.space = new SpaceGuard(quotaBytes, {
       alarms: this.alarms,
-      usedBytes: async () => (await this.writer.size()).usedSizeBytes,
+      usedBytes: async () => (await this.#writer.size()).usedSizeBytes,
     });
     this.leases = new Lessor({
       clock,
       checkChange: () => this.alarms.checkChange(),
-      checkGrowth: () => this.checkLeaseGrowth(),
-      write: () => this.writer.write(),
+      checkGrowth: () => this.#checkLeaseGrowth(),
+      write: () => this.#writer.write(),
       onUndo: (undo) => this.onUndo(undo),
-      deleteKeys: (keys) => this.deleteKeys(keys),
+      deleteKeys: (keys) => this.#deleteKeys(keys),
       settled: () => this.settled(),
     });
-    this.writer = new Writer({
+    this.#writer = new Writer({
       port,
-      onVersion: (id, record) => this.restoreVersion(id, record),
-      onCommitted: () => this.onCommitted(),
-      onRefused: () => this.onRefused(),
-      onRoom: () => this.onRoom(),
+      onVersion: (id, record) => this.#restoreVersion(id, record),
+      onCommitted: () => this.#onCommitted(),
+      onRefused: () => this.#onRefused(),
+      onRoom: () => this.#onRoom(),
       onFailed: (error) => {
-        this.hasFailed = true;
+        this.#hasFailed = true;
         onFailed(error);
       },
     });
-    this.writer.whenTaken(() => this.onTaken());
+    this.#writer.whenTaken(() => this.#onTaken());
   }
 
   /** Reads everything from disk. Writes nothing: what is left to be done is done after the first answer. */
   async open(): Promise<void> {
-    const state = await this.writer.load();
+    const state = await this.#writer.load();
     this.clusterId = state.clusterId;
     this.memberId = state.memberId;
     this.compactRevision = state.compactRevision;
-    this.decidedCompactRevision = state.compactRevision;
+    this.#decidedCompactRevision = state.compactRevision;
     // Compaction may have dropped the row of the newest revision, never one above the compacted revision.
     this.revision = Math.max(this.revision, state.compactRevision) as Revision;
     this.decidedRevision = this.revision;
     this.leases.restore(state.leases);
     this.alarms.restore(state.alarms);
-    this.versions.visitLeases((lease, key) => this.leases.attach(lease, key));
+    this.#versions.visitLeases((lease, key) => this.leases.attach(lease, key));
     this.leases.start();
     void this.space.measure();
-    void this.compactor.sweep(this.compactRevision);
+    void this.#compactor.sweep(this.compactRevision);
   }
 
   async range(query: RangeQuery): Promise<RangeResult> {
@@ -153,7 +153,7 @@ export class MvccStore implements Store, TxnHost, WatchHost {
   }
 
   async txn(txn: Txn): Promise<TxnResult> {
-    if (this.isClosing) throw new StoreClosedError();
+    if (this.#isClosing) throw new StoreClosedError();
     checkTxn(txn);
     this.alarms.checkTxn(txn);
     this.space.checkGrowth(growthOf(txn));
@@ -165,18 +165,18 @@ export class MvccStore implements Store, TxnHost, WatchHost {
   }
 
   watch(query: WatchQuery, sink: WatchSink): StoreWatch {
-    return this.hub.watch(query, sink);
+    return this.#hub.watch(query, sink);
   }
 
   async compact(revision: Revision, physical: boolean): Promise<void> {
     this.alarms.checkChange();
-    if (revision <= this.decidedCompactRevision) throw new CompactedError(revision, this.decidedCompactRevision);
+    if (revision <= this.#decidedCompactRevision) throw new CompactedError(revision, this.#decidedCompactRevision);
     if (revision > this.decidedRevision) throw new FutureRevisionError(revision, this.decidedRevision);
-    this.decidedCompactRevision = revision;
-    this.pending.compactRevision = revision;
-    this.writer.write().setCompactRevision(revision);
+    this.#decidedCompactRevision = revision;
+    this.#pending.compactRevision = revision;
+    this.#writer.write().setCompactRevision(revision);
     await this.settled();
-    const swept = this.compactor.sweep(revision);
+    const swept = this.#compactor.sweep(revision);
     if (physical) await swept;
   }
 
@@ -185,11 +185,11 @@ export class MvccStore implements Store, TxnHost, WatchHost {
       revision: this.revision,
       compactRevision: this.compactRevision,
       keys: this.index.size,
-      versions: this.versions.count(),
-      watches: this.hub.size,
+      versions: this.#versions.count(),
+      watches: this.#hub.size,
       leases: this.leases.size,
       quotaBytes: this.space.quotaBytes,
-      ...(await this.writer.size()),
+      ...(await this.#writer.size()),
     };
   }
 
@@ -199,39 +199,39 @@ export class MvccStore implements Store, TxnHost, WatchHost {
 
   async hashKv(revision: Revision): Promise<KvHash> {
     for (;;) {
-      this.writer.checkJobs(); // before the index is walked
+      this.#writer.checkJobs(); // before the index is walked
       const { compactRevision } = this;
       if (revision > 0 && revision < compactRevision) throw new CompactedError(revision, compactRevision);
       if (revision > this.revision) throw new FutureRevisionError(revision, this.revision);
       const hashRevision = revision > 0 ? revision : this.revision;
-      const currentIds = this.versions.currentIds(hashRevision, compactRevision);
-      const hash = await this.writer.hash({ revision: hashRevision, compactRevision, currentIds });
+      const currentIds = this.#versions.currentIds(hashRevision, compactRevision);
+      const hash = await this.#writer.hash({ revision: hashRevision, compactRevision, currentIds });
       // A compaction meanwhile may have dropped what belongs to the hash.
       if (this.compactRevision === compactRevision) return { hash, hashRevision, compactRevision };
     }
   }
 
   async snapshot(): Promise<Snapshot> {
-    return readSnapshot(await this.writer.snapshot());
+    return readSnapshot(await this.#writer.snapshot());
   }
 
   async defragment(): Promise<void> {
-    await this.writer.defragment();
+    await this.#writer.defragment();
     await this.space.measure();
   }
 
   async close(): Promise<void> {
-    this.isClosing = true;
+    this.#isClosing = true;
     this.leases.stop();
-    if (this.hasFailed) return;
+    if (this.#hasFailed) return;
     await this.settled().catch(() => {}); // a full disk: whoever waits has heard of it
-    await this.writer.close();
+    await this.#writer.close();
   }
 
   // What the parts need.
 
   get index(): KeyIndex {
-    return this.versions.index;
+    return this.#versions.index;
   }
 
   hasLease(id: LeaseId): boolean {
@@ -239,15 +239,15 @@ export class MvccStore implements Store, TxnHost, WatchHost {
   }
 
   put(key: string, value: Uint8Array, lease: LeaseId, revision: Revision): void {
-    this.decided(this.versions.put(key, value, lease, revision));
+    this.#decided(this.#versions.put(key, value, lease, revision));
   }
 
   delete(key: string, revision: Revision): void {
-    this.decided(this.versions.delete(key, revision));
+    this.#decided(this.#versions.delete(key, revision));
   }
 
   write(): WriteTarget {
-    return this.writer.write();
+    return this.#writer.write();
   }
 
   newLoader(): RecordLoader {
@@ -255,90 +255,90 @@ export class MvccStore implements Store, TxnHost, WatchHost {
   }
 
   load(loader: RecordLoader): Promise<void> {
-    return loader.load((ids) => this.writer.read(ids));
+    return loader.load((ids) => this.#writer.read(ids));
   }
 
   /** Resolves when everything decided so far is on disk. @throws {NoSpaceError} when that found no room there */
   async settled(): Promise<Revision> {
-    const last = this.hasPending() ? this.pending : this.inFlight.at(-1);
+    const last = this.#hasPending() ? this.#pending : this.#inFlight.at(-1);
     if (last !== undefined) await last.settled();
     return this.revision;
   }
 
   /** How to take back what is being changed now, should the disk be full. */
   onUndo(undo: () => void): void {
-    this.pending.onUndo(undo);
+    this.#pending.onUndo(undo);
   }
 
-  private checkLeaseGrowth(): void {
+  #checkLeaseGrowth(): void {
     this.alarms.checkGrowth();
     this.space.checkGrowth(leaseBytes);
   }
 
-  private hasPending(): boolean {
-    return this.writer.hasUnsent;
+  #hasPending(): boolean {
+    return this.#writer.hasUnsent;
   }
 
-  private deleteKeys(keys: readonly string[]): void {
+  #deleteKeys(keys: readonly string[]): void {
     const revision = (this.decidedRevision + 1) as Revision;
     for (const key of keys) this.delete(key, revision);
   }
 
   /** Visible when its batch is on disk. */
-  private decided(change: VersionChange): void {
+  #decided(change: VersionChange): void {
     const { revision, sizeBytes } = change.version;
     this.space.grew(sizeBytes);
     this.decidedRevision = revision;
-    this.pending.revision = revision;
-    this.pending.changes.push(change);
+    this.#pending.revision = revision;
+    this.#pending.changes.push(change);
   }
 
-  private onTaken(): void {
-    this.inFlight.push(this.pending);
-    this.pending = new Pending();
+  #onTaken(): void {
+    this.#inFlight.push(this.#pending);
+    this.#pending = new Pending();
   }
 
-  private onCommitted(): void {
-    const done = this.inFlight.shift();
+  #onCommitted(): void {
+    const done = this.#inFlight.shift();
     if (done === undefined) return;
     this.revision = Math.max(this.revision, done.revision) as Revision;
     if (done.compactRevision !== undefined) this.compactRevision = done.compactRevision;
     for (const { entry, version } of done.changes) this.index.setLive(entry, version.version > 0);
-    if (this.hub.size > 0 && done.changes.length > 0) this.hub.publish(done.changes.map(changeOf), this.revision);
-    for (const change of done.changes) this.settleVersion(change);
+    if (this.#hub.size > 0 && done.changes.length > 0) this.#hub.publish(done.changes.map(changeOf), this.revision);
+    for (const change of done.changes) this.#settleVersion(change);
     done.resolve();
   }
 
   /** The disk was full: nothing that is not on it has happened, and whoever waits for it is told so. */
-  private onRefused(): void {
-    const refused = [...this.inFlight.splice(0), this.pending];
-    this.pending = new Pending();
+  #onRefused(): void {
+    const refused = [...this.#inFlight.splice(0), this.#pending];
+    this.#pending = new Pending();
     this.space.diskIsFull(true);
-    for (const pending of refused.toReversed()) pending.undo((change) => this.versions.undo(change));
+    for (const pending of refused.toReversed()) pending.undo((change) => this.#versions.undo(change));
     this.decidedRevision = this.revision;
-    this.decidedCompactRevision = this.compactRevision;
-    for (const { droppedIds } of refused) this.undroppedIds.push(...droppedIds);
+    this.#decidedCompactRevision = this.compactRevision;
+    for (const { droppedIds } of refused) this.#undroppedIds.push(...droppedIds);
     for (const pending of refused) pending.reject(new NoSpaceError());
   }
 
-  private onRoom(): void {
+  #onRoom(): void {
     this.space.diskIsFull(false);
     void this.space.measure();
-    for (const id of this.undroppedIds.splice(0)) this.dropVersion(id);
-    void this.compactor.sweep(this.compactRevision);
+    for (const id of this.#undroppedIds.splice(0)) this.#dropVersion(id);
+    void this.#compactor.sweep(this.compactRevision);
   }
 
-  private dropVersion(id: number): void {
-    this.writer.write().dropVersion(id);
-    this.pending.droppedIds.push(id);
+  #dropVersion(id: number): void {
+    this.#writer.write().dropVersion(id);
+    this.#pending.droppedIds.push(id);
   }
 
   /** After a compaction: a file that is mostly holes is made smaller. */
-  private async shrink(): Promise<void> {
+  async #shrink(): Promise<void> {
     try {
-      const { fileSizeBytes, usedSizeBytes } = await this.writer.size();
+      const { fileSizeBytes, usedSizeBytes } = await this.#writer.size();
       const holeBytes = fileSizeBytes - usedSizeBytes;
-      if (holeBytes > tolerableHoleBytes && holeBytes > usedSizeBytes) await this.writer.defragment();
+      if (holeBytes > tolerableHoleBytes && holeBytes > usedSizeBytes) await this.#writer.defragment();
       await this.space.measure();
     } catch {
       // A full disk or the end: the next compaction tries again.
@@ -346,21 +346,21 @@ export class MvccStore implements Store, TxnHost, WatchHost {
   }
 
   /** After the watches had their look at it: what the version replaced is history. */
-  private settleVersion({ entry, version, previous }: VersionChange): void {
-    const { history } = this.versions;
+  #settleVersion({ entry, version, previous }: VersionChange): void {
+    const { history } = this.#versions;
     if (previous !== undefined) {
       history.superseded(previous);
-      this.compactor.superseded(entry, previous, version.revision);
+      this.#compactor.superseded(entry, previous, version.revision);
     }
     if (version.version === 0) {
       history.superseded(version);
-      this.compactor.deleted(entry, version);
+      this.#compactor.deleted(entry, version);
     }
   }
 
-  private restoreVersion(id: number, record: Uint8Array): void {
-    const change = this.versions.restore(id, record);
-    this.settleVersion(change);
+  #restoreVersion(id: number, record: Uint8Array): void {
+    const change = this.#versions.restore(id, record);
+    this.#settleVersion(change);
     this.revision = Math.max(this.revision, change.version.revision) as Revision;
   }
 }

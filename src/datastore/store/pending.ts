@@ -31,24 +31,24 @@ export class Pending {
   compactRevision: Revision | undefined;
   /** The newest revision in it; 0: none. */
   revision = 0 as Revision;
-  private readonly undos: Undo[] = [];
-  private readonly waiting: Waiting[] = [];
+  readonly #undos: Undo[] = [];
+  readonly #waiting: Waiting[] = [];
 
   /** Resolves when all of it is on disk. @throws {NoSpaceError} when it did not find room there */
   settled(): Promise<void> {
-    return new Promise((resolve, reject) => this.waiting.push({ resolve, reject }));
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
   /** How to take back what is no version: a lease, an alarm. */
   onUndo(run: () => void): void {
-    this.undos.push({ position: this.changes.length, run });
+    this.#undos.push({ position: this.changes.length, run });
   }
 
   /** Takes everything back, the last first. */
   undo(undoChange: (change: VersionChange) => void): void {
     for (let at = this.changes.length; at >= 0; at -= 1) {
-      for (let last = this.undos.at(-1); last?.position === at; last = this.undos.at(-1)) {
-        this.undos.pop();
+      for (let last = this.#undos.at(-1); last?.position === at; last = this.#undos.at(-1)) {
+        this.#undos.pop();
         last.run();
       }
       const change = this.changes[at - 1];
@@ -57,10 +57,10 @@ export class Pending {
   }
 
   resolve(): void {
-    for (const waiting of this.waiting) waiting.resolve();
+    for (const waiting of this.#waiting) waiting.resolve();
   }
 
   reject(error: Error): void {
-    for (const waiting of this.waiting) waiting.reject(error);
+    for (const waiting of this.#waiting) waiting.reject(error);
   }
 }

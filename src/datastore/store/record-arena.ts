@@ -30,24 +30,24 @@ const largeBytes = slabBytes / 4;
 const tolerableBytes = 2 << 20;
 
 export class RecordArena {
-  private readonly slabs = new Set<Slab>();
-  private newest: Slab | undefined;
-  private heldBytes = 0;
-  private livingBytes = 0;
+  readonly #slabs = new Set<Slab>();
+  #newest: Slab | undefined;
+  #heldBytes = 0;
+  #livingBytes = 0;
 
   /** Memory of all slabs, dead space included. */
   get sizeBytes(): number {
-    return this.heldBytes;
+    return this.#heldBytes;
   }
 
   get liveBytes(): number {
-    return this.livingBytes;
+    return this.#livingBytes;
   }
 
   /** Keeps a copy of `record` until `release`. */
   add(owner: RecordOwner, record: Uint8Array): void {
-    this.place(owner, record);
-    if (this.heldBytes > this.livingBytes * 1.25 + tolerableBytes) this.emptyOne();
+    this.#place(owner, record);
+    if (this.#heldBytes > this.#livingBytes * 1.25 + tolerableBytes) this.#emptyOne();
   }
 
   /** The owner gives its record up; safe where it has none. */
@@ -57,59 +57,59 @@ export class RecordArena {
     owner.record = undefined;
     if (slab === undefined || record === undefined) return;
     slab.liveBytes -= record.length;
-    this.livingBytes -= record.length;
-    if (slab.liveBytes === 0 && slab !== this.newest) this.discard(slab);
+    this.#livingBytes -= record.length;
+    if (slab.liveBytes === 0 && slab !== this.#newest) this.#discard(slab);
   }
 
-  private place(owner: RecordOwner, record: Uint8Array): void {
-    const slab = this.slabFor(record.length);
+  #place(owner: RecordOwner, record: Uint8Array): void {
+    const slab = this.#slabFor(record.length);
     const end = slab.usedBytes + record.length;
     const place = slab.buffer.subarray(slab.usedBytes, end);
     place.set(record);
     slab.usedBytes = end;
     slab.liveBytes += record.length;
-    this.livingBytes += record.length;
+    this.#livingBytes += record.length;
     slab.owners.push(owner);
     owner.slab = slab;
     owner.record = place;
   }
 
-  private slabFor(sizeBytes: number): Slab {
-    if (sizeBytes > largeBytes) return this.newSlab(sizeBytes);
-    if (this.newest === undefined || this.newest.usedBytes + sizeBytes > slabBytes)
-      this.newest = this.newSlab(slabBytes);
-    return this.newest;
+  #slabFor(sizeBytes: number): Slab {
+    if (sizeBytes > largeBytes) return this.#newSlab(sizeBytes);
+    if (this.#newest === undefined || this.#newest.usedBytes + sizeBytes > slabBytes)
+      this.#newest = this.#newSlab(slabBytes);
+    return this.#newest;
   }
 
-  private newSlab(sizeBytes: number): Slab {
+  #newSlab(sizeBytes: number): Slab {
     const slab: Slab = { buffer: Buffer.allocUnsafeSlow(sizeBytes), usedBytes: 0, liveBytes: 0, owners: [] };
-    this.slabs.add(slab);
-    this.heldBytes += sizeBytes;
+    this.#slabs.add(slab);
+    this.#heldBytes += sizeBytes;
     return slab;
   }
 
-  private discard(slab: Slab): void {
-    this.slabs.delete(slab);
-    this.heldBytes -= slab.buffer.length;
+  #discard(slab: Slab): void {
+    this.#slabs.delete(slab);
+    this.#heldBytes -= slab.buffer.length;
     slab.owners = [];
   }
 
   /** Moves what lives in the emptiest slab to the newest. */
-  private emptyOne(): void {
-    const emptiest = this.emptiest();
+  #emptyOne(): void {
+    const emptiest = this.#emptiest();
     if (emptiest === undefined) return;
     const { owners } = emptiest;
-    this.livingBytes -= emptiest.liveBytes;
-    this.discard(emptiest);
+    this.#livingBytes -= emptiest.liveBytes;
+    this.#discard(emptiest);
     for (const owner of owners) {
-      if (owner.slab === emptiest && owner.record !== undefined) this.place(owner, owner.record);
+      if (owner.slab === emptiest && owner.record !== undefined) this.#place(owner, owner.record);
     }
   }
 
-  private emptiest(): Slab | undefined {
+  #emptiest(): Slab | undefined {
     let found: Slab | undefined;
-    for (const slab of this.slabs) {
-      if (slab !== this.newest && (found === undefined || shareOfLife(slab) < shareOfLife(found))) found = slab;
+    for (const slab of this.#slabs) {
+      if (slab !== this.#newest && (found === undefined || shareOfLife(slab) < shareOfLife(found))) found = slab;
     }
     return found;
   }

@@ -8,13 +8,13 @@ import { ProtoReader, ProtoWriter } from '../../shared/protobuf/protobuf.ts';
 import type { KeyValue, LeaseId, Revision } from './shapes.ts';
 
 export class RecordEncoder {
-  private readonly writer = new ProtoWriter(2048);
+  readonly #writer = new ProtoWriter(2048);
 
   /** @returns a view that is valid until the next call */
   encode(key: string, version: Omit<KeyValue, 'key'>): Uint8Array {
-    this.writer.reset();
-    writeRecord(this.writer, key, version);
-    return this.writer.finish();
+    this.#writer.reset();
+    writeRecord(this.#writer, key, version);
+    return this.#writer.finish();
   }
 }
 

@@ -20,42 +20,42 @@ export interface ReserveHost {
 }
 
 export class Reserve {
-  private readonly path: string;
-  private readonly host: ReserveHost;
-  private timer: NodeJS.Timeout | undefined;
+  readonly #path: string;
+  readonly #host: ReserveHost;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(path: string, host: ReserveHost) {
-    this.path = path;
-    this.host = host;
+    this.#path = path;
+    this.#host = host;
   }
 
   start(): void {
-    this.fillAfter(firstFillMs);
+    this.#fillAfter(firstFillMs);
   }
 
   stop(): void {
-    clearTimeout(this.timer);
+    clearTimeout(this.#timer);
   }
 
   /** The disk is full. */
   giveUp(): void {
-    rmSync(this.path, { force: true });
-    this.fillAfter(retryMs);
+    rmSync(this.#path, { force: true });
+    this.#fillAfter(retryMs);
   }
 
-  private fillAfter(delayMs: number): void {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => void this.fill(), delayMs).unref();
+  #fillAfter(delayMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#fill(), delayMs).unref();
   }
 
-  private async fill(): Promise<void> {
-    const hasRoom = existsSync(this.path) || (await this.write()) || this.host.holeBytes() >= reserveBytes;
-    if (hasRoom) this.host.onRoom();
-    else this.fillAfter(retryMs);
+  async #fill(): Promise<void> {
+    const hasRoom = existsSync(this.#path) || (await this.#write()) || this.#host.holeBytes() >= reserveBytes;
+    if (hasRoom) this.#host.onRoom();
+    else this.#fillAfter(retryMs);
   }
 
-  private async write(): Promise<boolean> {
-    const partial = `${this.path}.partial`;
+  async #write(): Promise<boolean> {
+    const partial = `${this.#path}.partial`;
     try {
       const file = await open(partial, 'w', 0o600);
       try {
@@ -65,7 +65,7 @@ export class Reserve {
       } finally {
         await file.close();
       }
-      await rename(partial, this.path);
+      await rename(partial, this.#path);
       return true;
     } catch {
       await rm(partial, { force: true }).catch(() => {});

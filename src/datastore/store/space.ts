@@ -38,46 +38,46 @@ export interface SpaceHost {
 
 export class SpaceGuard {
   readonly quotaBytes: number;
-  private readonly host: SpaceHost;
-  private usedBytes = 0;
-  private addedBytes = 0;
-  private isMeasuring = false;
-  private isDiskFull = false;
+  readonly #host: SpaceHost;
+  #usedBytes = 0;
+  #addedBytes = 0;
+  #isMeasuring = false;
+  #isDiskFull = false;
 
   constructor(quotaBytes: number, host: SpaceHost) {
     this.quotaBytes = quotaBytes;
-    this.host = host;
+    this.#host = host;
   }
 
   /** Before anything that makes the store larger, by about so much. @throws {NoSpaceError} */
   checkGrowth(bytes: number): void {
     if (bytes === 0) return;
-    if (this.isDiskFull) throw new NoSpaceError();
-    if (this.usedBytes + this.addedBytes + bytes < this.quotaBytes) return;
+    if (this.#isDiskFull) throw new NoSpaceError();
+    if (this.#usedBytes + this.#addedBytes + bytes < this.quotaBytes) return;
     // Whoever waits for the alarm has its own answer; the refusal holds without it.
-    this.host.alarms.activate('NOSPACE').catch(() => {});
+    this.#host.alarms.activate('NOSPACE').catch(() => {});
     throw new NoSpaceError();
   }
 
   grew(bytes: number): void {
-    this.addedBytes += bytes;
-    if (this.addedBytes > measureEveryBytes) void this.measure();
+    this.#addedBytes += bytes;
+    if (this.#addedBytes > measureEveryBytes) void this.measure();
   }
 
   diskIsFull(isFull: boolean): void {
-    this.isDiskFull = isFull;
+    this.#isDiskFull = isFull;
   }
 
   async measure(): Promise<void> {
-    if (this.isMeasuring) return;
-    this.isMeasuring = true;
+    if (this.#isMeasuring) return;
+    this.#isMeasuring = true;
     try {
-      this.addedBytes = 0;
-      this.usedBytes = await this.host.usedBytes();
+      this.#addedBytes = 0;
+      this.#usedBytes = await this.#host.usedBytes();
     } catch {
       // The disk's thread has ended, and the store hears of that itself.
     } finally {
-      this.isMeasuring = false;
+      this.#isMeasuring = false;
     }
   }
 }

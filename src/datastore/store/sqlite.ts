@@ -36,41 +36,41 @@ export interface FileSize {
 }
 
 export class SqliteFile {
-  private readonly db: OpenDatabase;
-  private readonly path: string;
-  private readonly nativeBinding: string | undefined;
-  private readonly rows: RowWriter;
-  private readonly acknowledged: AcknowledgedFile;
-  private readonly logState: Statement<[], { readonly log: number }>;
+  readonly #db: OpenDatabase;
+  readonly #path: string;
+  readonly #nativeBinding: string | undefined;
+  readonly #rows: RowWriter;
+  readonly #acknowledged: AcknowledgedFile;
+  readonly #logState: Statement<[], { readonly log: number }>;
 
   /**
    * `nativeBinding`: the driver's addon, where it is not in node_modules.
    * @throws {StoreDamagedError} @throws {LostWritesError} @throws {StoreDiskError}
    */
   constructor(path: string, nativeBinding: string | undefined) {
-    this.path = path;
-    this.nativeBinding = nativeBinding;
-    this.db = openDatabase(path, nativeBinding);
+    this.#path = path;
+    this.#nativeBinding = nativeBinding;
+    this.#db = openDatabase(path, nativeBinding);
     try {
-      checkStructure(this.db);
-      this.db.pragma('wal_autocheckpoint = 0'); // SQLite keeps to itself what goes wrong then
-      this.rows = prepared(() => new RowWriter(this.db));
-      this.logState = this.db.prepare('PRAGMA wal_checkpoint(NOOP)'); // asked after each commit
-      checkNothingLost(this.db, path);
-      this.acknowledged = new AcknowledgedFile(path);
+      checkStructure(this.#db);
+      this.#db.pragma('wal_autocheckpoint = 0'); // SQLite keeps to itself what goes wrong then
+      this.#rows = prepared(() => new RowWriter(this.#db));
+      this.#logState = this.#db.prepare('PRAGMA wal_checkpoint(NOOP)'); // asked after each commit
+      checkNothingLost(this.#db, path);
+      this.#acknowledged = new AcknowledgedFile(path);
     } catch (error) {
-      this.db.close();
+      this.#db.close();
       throw failureIn(path, error) ?? error;
     }
   }
 
   state(): StoredState {
-    const meta = metaOf(this.db);
+    const meta = metaOf(this.#db);
     return {
       clusterId: meta.get('cluster_id') ?? 0,
       memberId: meta.get('member_id') ?? 0,
       compactRevision: (meta.get('compact_revision') ?? -1) as Revision,
-      leases: checkedLeases(this.db),
+      leases: checkedLeases(this.#db),
       alarms: [...meta.keys()].flatMap((name) => alarmOfName(name) ?? []),
     };
   }
@@ -82,12 +82,12 @@ export class SqliteFile {
   *versions(): Generator<Uint8Array<ArrayBuffer>> {
     const chunk = new BatchBuilder();
     let revision = 0;
-    for (const row of checkedVersions(this.db)) {
+    for (const row of checkedVersions(this.#db)) {
       const { key, modRevision } = decodeRecord(row.record);
       if (key.length === 0 || modRevision < revision)
         throw new MalformedMessageError(`version ${row.id} is out of order`);
       revision = modRevision;
-      this.rows.census.add(row.checksum);
+      this.#rows.census.add(row.checksum);
       chunk.putVersion(row.id, row.record);
       if (chunk.sizeBytes > 1 << 20) yield chunk.take();
     }
@@ -99,42 +99,42 @@ export class SqliteFile {
    * for true from here on, and so has to be made so.
    */
   settleLog(): void {
-    if (this.logPages() > 0) this.truncate();
-    this.acknowledged.begin(this.rows.acknowledged);
+    if (this.#logPages() > 0) this.truncate();
+    this.#acknowledged.begin(this.#rows.acknowledged);
   }
 
   /** All of the batches or nothing, and on disk when this returns. @throws {StoreDiskError} for all but a full disk */
   commit(batches: readonly Uint8Array[]): 'done' | 'full' {
     try {
-      this.rows.begin();
-      for (const batch of batches) replayBatch(batch, this.rows);
-      this.rows.commit();
+      this.#rows.begin();
+      for (const batch of batches) replayBatch(batch, this.#rows);
+      this.#rows.commit();
     } catch (error) {
-      this.rows.rollback();
-      if (isFull(this.path, error)) return 'full';
-      throw failureIn(`${this.path}-wal`, error) ?? error;
+      this.#rows.rollback();
+      if (isFull(this.#path, error)) return 'full';
+      throw failureIn(`${this.#path}-wal`, error) ?? error;
     }
-    this.acknowledged.write(this.rows.acknowledged);
+    this.#acknowledged.write(this.#rows.acknowledged);
     return 'done';
   }
 
   /** Moves the log into the file once it is long; on a full disk it grows on. */
   checkpoint(): void {
-    if (this.logPages() < checkpointPages) return;
+    if (this.#logPages() < checkpointPages) return;
     try {
-      this.db.pragma('wal_checkpoint(PASSIVE)');
+      this.#db.pragma('wal_checkpoint(PASSIVE)');
     } catch (error) {
-      if (!isFull(this.path, error)) throw error;
+      if (!isFull(this.#path, error)) throw error;
     }
   }
 
-  private logPages(): number {
-    return this.logState.get()?.log ?? 0;
+  #logPages(): number {
+    return this.#logState.get()?.log ?? 0;
   }
 
   /** The records of these versions, without those that are gone. @throws {DamagedRowError} */
   read(ids: readonly number[]): Uint8Array<ArrayBuffer> {
-    const statement = this.db.prepare<[number], VersionRow>(`SELECT ${versionColumns} FROM kv WHERE id = ?`);
+    const statement = this.#db.prepare<[number], VersionRow>(`SELECT ${versionColumns} FROM kv WHERE id = ?`);
     const found = new BatchBuilder();
     for (const id of ids) {
       const row = statement.get(id);
@@ -147,7 +147,7 @@ export class SqliteFile {
 
   /** In the order of writing. Nothing else may run before the last one is taken or the loop is left. @throws {DamagedRowError} */
   versionsAfter(id: number): Iterable<VersionRow> {
-    return checkedAfter(this.db, id);
+    return checkedAfter(this.#db, id);
   }
 
   /**
@@ -155,29 +155,29 @@ export class SqliteFile {
    * @returns what the copy has to hold
    */
   async backup(path: string, pagesToCopy: (pagesLeft: number) => number): Promise<Census> {
-    await this.db.backup(path, { progress: ({ remainingPages }) => pagesToCopy(remainingPages) });
-    return this.rows.census.copy();
+    await this.#db.backup(path, { progress: ({ remainingPages }) => pagesToCopy(remainingPages) });
+    return this.#rows.census.copy();
   }
 
   openCopy(path: string): CopyFile {
-    return new CopyFile(openCopy(path, this.nativeBinding));
+    return new CopyFile(openCopy(path, this.#nativeBinding));
   }
 
   /** Frees so many pages at the end of the file. @returns true when none are left to free */
   vacuumStep(pages: number): boolean {
-    this.db.exec(`PRAGMA incremental_vacuum(${pages})`);
-    return this.db.pragma('freelist_count', { simple: true }) === 0;
+    this.#db.exec(`PRAGMA incremental_vacuum(${pages})`);
+    return this.#db.pragma('freelist_count', { simple: true }) === 0;
   }
 
   /** A freed page leaves the file when the log has been moved into it. */
   truncate(): void {
-    this.db.pragma('wal_checkpoint(TRUNCATE)');
+    this.#db.pragma('wal_checkpoint(TRUNCATE)');
   }
 
   size(): FileSize {
-    const pages = Number(this.db.pragma('page_count', { simple: true }));
-    const free = Number(this.db.pragma('freelist_count', { simple: true }));
-    const pageSize = Number(this.db.pragma('page_size', { simple: true }));
+    const pages = Number(this.#db.pragma('page_count', { simple: true }));
+    const free = Number(this.#db.pragma('freelist_count', { simple: true }));
+    const pageSize = Number(this.#db.pragma('page_size', { simple: true }));
     return { fileSizeBytes: pages * pageSize, usedSizeBytes: (pages - free) * pageSize };
   }
 
@@ -188,26 +188,26 @@ export class SqliteFile {
   }
 
   close(): void {
-    this.acknowledged.close();
-    this.db.close();
+    this.#acknowledged.close();
+    this.#db.close();
   }
 }
 
 /** A copy of a store's file, to look at. */
 export class CopyFile {
-  private readonly db: OpenDatabase;
+  readonly #db: OpenDatabase;
 
   constructor(db: OpenDatabase) {
-    this.db = db;
+    this.#db = db;
   }
 
   /** @throws {DamagedRowError} */
   versionsAfter(id: number): Iterable<VersionRow> {
-    return checkedAfter(this.db, id);
+    return checkedAfter(this.#db, id);
   }
 
   close(): void {
-    this.db.close();
+    this.#db.close();
   }
 }
 

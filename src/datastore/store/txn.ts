@@ -41,59 +41,59 @@ export function executeTxn(host: TxnHost, txn: Txn, loader: RecordLoader): TxnRe
 }
 
 class TxnRun {
-  private readonly host: TxnHost;
-  private readonly loader: RecordLoader;
-  private readonly before: Revision;
-  private hasWritten = false;
+  readonly #host: TxnHost;
+  readonly #loader: RecordLoader;
+  readonly #before: Revision;
+  #hasWritten = false;
   /** Which branch each Txn takes, nested ones too: all decided on the state before the first write. */
-  private readonly branches = new Map<Txn, boolean>();
+  readonly #branches = new Map<Txn, boolean>();
 
   constructor(host: TxnHost, loader: RecordLoader) {
-    this.host = host;
-    this.loader = loader;
-    this.before = host.decidedRevision;
+    this.#host = host;
+    this.#loader = loader;
+    this.#before = host.decidedRevision;
   }
 
   run(txn: Txn): TxnResult {
-    this.decide(txn);
-    this.check(txn);
-    return this.apply(txn);
+    this.#decide(txn);
+    this.#check(txn);
+    return this.#apply(txn);
   }
 
   /** Own writes are seen by what follows them in the Txn. */
-  private get revision(): Revision {
-    return this.hasWritten ? this.nextRevision : this.before;
+  get #revision(): Revision {
+    return this.#hasWritten ? this.#nextRevision : this.#before;
   }
 
-  private get nextRevision(): Revision {
-    return (this.before + 1) as Revision;
+  get #nextRevision(): Revision {
+    return (this.#before + 1) as Revision;
   }
 
-  private view(): View {
-    const { index, compactRevision } = this.host;
-    return { index, revision: this.revision, compactRevision, isCommitted: false };
+  #view(): View {
+    const { index, compactRevision } = this.#host;
+    return { index, revision: this.#revision, compactRevision, isCommitted: false };
   }
 
-  private live(key: string): Version | undefined {
-    return liveVersionAt(this.host.index.get(key), this.revision);
+  #live(key: string): Version | undefined {
+    return liveVersionAt(this.#host.index.get(key), this.#revision);
   }
 
-  private branch(txn: Txn): readonly Operation[] {
-    return this.branches.get(txn) === true ? txn.success : txn.failure;
+  #branch(txn: Txn): readonly Operation[] {
+    return this.#branches.get(txn) === true ? txn.success : txn.failure;
   }
 
-  private decide(txn: Txn): void {
-    this.branches.set(
+  #decide(txn: Txn): void {
+    this.#branches.set(
       txn,
-      txn.compare.every((compare) => this.holds(compare)),
+      txn.compare.every((compare) => this.#holds(compare)),
     );
-    for (const operation of this.branch(txn)) if (operation.kind === 'txn') this.decide(operation);
+    for (const operation of this.#branch(txn)) if (operation.kind === 'txn') this.#decide(operation);
   }
 
-  private holds(compare: Compare): boolean {
+  #holds(compare: Compare): boolean {
     const found: Version[] = [];
-    this.host.index.visit(spanOf(compare.range), (entry) => {
-      const version = liveVersionAt(entry, this.before);
+    this.#host.index.visit(spanOf(compare.range), (entry) => {
+      const version = liveVersionAt(entry, this.#before);
       if (version !== undefined) found.push(version);
     });
     if (found.length > 0) return found.every((version) => matches(compare, version));
@@ -101,61 +101,62 @@ class TxnRun {
     return compare.target !== 'value' && matches(compare, undefined);
   }
 
-  private check(txn: Txn): void {
-    for (const operation of this.branch(txn)) {
-      if (operation.kind === 'range' && operation.revision > 0) checkRevision(this.view(), operation.revision);
-      else if (operation.kind === 'put') this.checkPut(operation);
-      else if (operation.kind === 'txn') this.check(operation);
+  #check(txn: Txn): void {
+    for (const operation of this.#branch(txn)) {
+      if (operation.kind === 'range' && operation.revision > 0) checkRevision(this.#view(), operation.revision);
+      else if (operation.kind === 'put') this.#checkPut(operation);
+      else if (operation.kind === 'txn') this.#check(operation);
     }
   }
 
-  private checkPut(put: Put): void {
-    if (put.lease !== 0n && !this.host.hasLease(put.lease)) throw new LeaseNotFoundError(put.lease);
-    if ((put.ignoreValue || put.ignoreLease) && this.live(keyText(put.key)) === undefined) throw new KeyNotFoundError();
+  #checkPut(put: Put): void {
+    if (put.lease !== 0n && !this.#host.hasLease(put.lease)) throw new LeaseNotFoundError(put.lease);
+    if ((put.ignoreValue || put.ignoreLease) && this.#live(keyText(put.key)) === undefined)
+      throw new KeyNotFoundError();
   }
 
-  private apply(txn: Txn): TxnResult {
-    const responses = this.branch(txn).map((operation) => this.applyOperation(operation));
-    return { kind: 'txn', revision: this.revision, succeeded: this.branches.get(txn) === true, responses };
+  #apply(txn: Txn): TxnResult {
+    const responses = this.#branch(txn).map((operation) => this.#applyOperation(operation));
+    return { kind: 'txn', revision: this.#revision, succeeded: this.#branches.get(txn) === true, responses };
   }
 
-  private applyOperation(operation: Operation): OperationResult {
+  #applyOperation(operation: Operation): OperationResult {
     switch (operation.kind) {
       case 'range':
-        return evaluateRange(this.view(), operation, this.loader);
+        return evaluateRange(this.#view(), operation, this.#loader);
       case 'put':
-        return this.put(operation);
+        return this.#put(operation);
       case 'deleteRange':
-        return this.deleteRange(operation);
+        return this.#deleteRange(operation);
       case 'txn':
-        return this.apply(operation);
+        return this.#apply(operation);
       case 'none':
         throw new TypeError('an empty operation passed the checks');
     }
   }
 
-  private put(put: Put): PutResult {
+  #put(put: Put): PutResult {
     const key = keyText(put.key);
     const needsPrevious = put.prevKv || put.ignoreValue || put.ignoreLease;
-    const before = needsPrevious ? this.live(key) : undefined;
+    const before = needsPrevious ? this.#live(key) : undefined;
     const value = put.ignoreValue && before !== undefined ? valueOf(inMemory(before)) : put.value;
     const lease = put.ignoreLease && before !== undefined ? before.lease : put.lease;
-    this.host.put(key, value, lease, this.nextRevision);
-    this.hasWritten = true;
+    this.#host.put(key, value, lease, this.#nextRevision);
+    this.#hasWritten = true;
     const previous = put.prevKv && before !== undefined ? inMemory(before) : undefined;
-    return { kind: 'put', revision: this.nextRevision, previous };
+    return { kind: 'put', revision: this.#nextRevision, previous };
   }
 
-  private deleteRange({ range, prevKv }: DeleteRange): DeleteRangeResult {
+  #deleteRange({ range, prevKv }: DeleteRange): DeleteRangeResult {
     const found: { readonly key: string; readonly version: Version }[] = [];
-    this.host.index.visit(spanOf(range), (entry) => {
-      const version = liveVersionAt(entry, this.revision);
+    this.#host.index.visit(spanOf(range), (entry) => {
+      const version = liveVersionAt(entry, this.#revision);
       if (version !== undefined) found.push({ key: entry.key, version });
     });
-    for (const { key } of found) this.host.delete(key, this.nextRevision);
-    this.hasWritten ||= found.length > 0;
+    for (const { key } of found) this.#host.delete(key, this.#nextRevision);
+    this.#hasWritten ||= found.length > 0;
     const previous = prevKv ? found.map(({ version }) => inMemory(version)) : [];
-    return { kind: 'deleteRange', revision: this.revision, deleted: found.length, previous };
+    return { kind: 'deleteRange', revision: this.#revision, deleted: found.length, previous };
   }
 }
 

@@ -21,14 +21,14 @@ export interface VersionHost {
 export class VersionTable {
   readonly index = new KeyIndex();
   readonly history: HistoryBudget;
-  private readonly arena = new RecordArena();
-  private readonly encoder = new RecordEncoder();
-  private readonly host: VersionHost;
-  private nextId = 1;
+  readonly #arena = new RecordArena();
+  readonly #encoder = new RecordEncoder();
+  readonly #host: VersionHost;
+  #nextId = 1;
 
   constructor(historyBudgetBytes: number, host: VersionHost) {
-    this.history = new HistoryBudget(historyBudgetBytes, this.arena);
-    this.host = host;
+    this.history = new HistoryBudget(historyBudgetBytes, this.#arena);
+    this.#host = host;
   }
 
   put(key: string, value: Uint8Array, lease: LeaseId, revision: Revision): VersionChange {
@@ -37,29 +37,29 @@ export class VersionTable {
     const isNew = before === undefined || before.version === 0;
     const version = isNew ? 1 : before.version + 1;
     const createRevision = isNew ? revision : before.createRevision;
-    return this.append(entry, { createRevision, modRevision: revision, version, lease, value });
+    return this.#append(entry, { createRevision, modRevision: revision, version, lease, value });
   }
 
   delete(key: string, revision: Revision): VersionChange {
     const entry = this.index.getOrCreate(key);
-    return this.append(entry, { ...deletion, modRevision: revision });
+    return this.#append(entry, { ...deletion, modRevision: revision });
   }
 
   /** The newest change is taken back; those before it may follow. */
   undo({ entry, version }: VersionChange): void {
     entry.versions.pop();
-    this.arena.release(version);
-    this.host.leaseMoved(entry.key, version.lease, entry.versions.at(-1)?.lease ?? noLease);
+    this.#arena.release(version);
+    this.#host.leaseMoved(entry.key, version.lease, entry.versions.at(-1)?.lease ?? noLease);
     if (entry.versions.length === 0) this.index.remove(entry);
-    this.nextId = version.id;
+    this.#nextId = version.id;
   }
 
   /** At the start, in the order of ids. The record is copied. */
   restore(id: number, record: Uint8Array): VersionChange {
     const kv = decodeRecord(record);
     const entry = this.index.getOrCreate(keyText(kv.key));
-    this.nextId = id;
-    const change = this.add(entry, kv, record);
+    this.#nextId = id;
+    const change = this.#add(entry, kv, record);
     this.index.setLive(entry, change.version.version > 0);
     return change;
   }
@@ -88,21 +88,21 @@ export class VersionTable {
     return ids;
   }
 
-  private append(entry: KeyEntry, kv: Omit<KeyValue, 'key'>): VersionChange {
-    const write = this.host.write(); // fails before anything has changed
+  #append(entry: KeyEntry, kv: Omit<KeyValue, 'key'>): VersionChange {
+    const write = this.#host.write(); // fails before anything has changed
     const before = entry.versions.at(-1)?.lease ?? noLease;
-    const record = this.encoder.encode(entry.key, kv);
-    const change = this.add(entry, kv, record);
+    const record = this.#encoder.encode(entry.key, kv);
+    const change = this.#add(entry, kv, record);
     write.putVersion(change.version.id, record);
-    this.host.leaseMoved(entry.key, before, kv.lease);
+    this.#host.leaseMoved(entry.key, before, kv.lease);
     return change;
   }
 
-  private add(entry: KeyEntry, kv: Omit<KeyValue, 'key'>, record: Uint8Array): VersionChange {
+  #add(entry: KeyEntry, kv: Omit<KeyValue, 'key'>, record: Uint8Array): VersionChange {
     const before = entry.versions.at(-1);
     const { createRevision, modRevision: revision, version: number, lease } = kv;
     const version: Version = {
-      id: this.nextId++,
+      id: this.#nextId++,
       revision,
       createRevision,
       version: number,
@@ -111,7 +111,7 @@ export class VersionTable {
       record: undefined,
       slab: undefined,
     };
-    this.arena.add(version, record);
+    this.#arena.add(version, record);
     entry.versions.push(version);
     return { entry, version, previous: before?.version === 0 ? undefined : before };
   }

@@ -43,10 +43,10 @@ class Watch implements StoreWatch {
   next: Revision;
   /** Events of the revisions that are being made visible right now. */
   fresh: WatchEvent[] = [];
-  private readonly hub: WatchHub;
+  readonly #hub: WatchHub;
 
   constructor(hub: WatchHub, query: WatchQuery, sink: WatchSink, next: Revision) {
-    this.hub = hub;
+    this.#hub = hub;
     this.query = query;
     this.sink = sink;
     this.span = spanOf(query.range);
@@ -66,11 +66,11 @@ class Watch implements StoreWatch {
   }
 
   resume(): void {
-    this.hub.resume(this);
+    this.#hub.resume(this);
   }
 
   cancel(): void {
-    this.hub.cancel(this);
+    this.#hub.cancel(this);
   }
 }
 
@@ -81,26 +81,26 @@ interface Group {
 }
 
 export class WatchHub {
-  private readonly host: WatchHost;
-  private readonly singles = new Map<string, Group>();
-  private readonly ranges = new Map<string, Group>();
-  private count = 0;
+  readonly #host: WatchHost;
+  readonly #singles = new Map<string, Group>();
+  readonly #ranges = new Map<string, Group>();
+  #count = 0;
 
   constructor(host: WatchHost) {
-    this.host = host;
+    this.#host = host;
   }
 
   get size(): number {
-    return this.count;
+    return this.#count;
   }
 
   watch(query: WatchQuery, sink: WatchSink): StoreWatch {
-    const present = (this.host.revision + 1) as Revision;
+    const present = (this.#host.revision + 1) as Revision;
     const next = query.startRevision === 0 ? present : query.startRevision;
     const watch = new Watch(this, query, sink, next);
-    this.count += 1;
-    if (next >= present) this.goLive(watch);
-    else void this.catchUp(watch);
+    this.#count += 1;
+    if (next >= present) this.#goLive(watch);
+    else void this.#catchUp(watch);
     return watch;
   }
 
@@ -115,122 +115,122 @@ export class WatchHub {
       }
     };
     for (const { key, event } of changes) {
-      const single = this.singles.get(key);
+      const single = this.#singles.get(key);
       if (single !== undefined) offer(single, event);
-      for (const group of this.ranges.values()) if (spanHas(group.span, key)) offer(group, event);
+      for (const group of this.#ranges.values()) if (spanHas(group.span, key)) offer(group, event);
     }
     for (const watch of touched) {
       const events = watch.fresh;
       watch.fresh = [];
       if (watch.state !== 'live') continue; // another sink ended it just now
       watch.next = (revision + 1) as Revision;
-      if (!watch.sink.events(revision, events)) this.hold(watch);
+      if (!watch.sink.events(revision, events)) this.#hold(watch);
     }
   }
 
   resume(watch: Watch): void {
     if (watch.state !== 'held') return;
     watch.state = 'behind';
-    void this.catchUp(watch);
+    void this.#catchUp(watch);
   }
 
   cancel(watch: Watch): void {
     if (watch.state === 'ended') return;
-    this.leaveLive(watch);
+    this.#leaveLive(watch);
     watch.state = 'ended';
-    this.count -= 1;
+    this.#count -= 1;
   }
 
-  private hold(watch: Watch): void {
+  #hold(watch: Watch): void {
     if (watch.state === 'ended') return;
     // What it missed starts at the present: it stood at the end when it was held.
-    watch.next = Math.max(watch.next, this.host.revision + 1) as Revision;
-    this.leaveLive(watch);
+    watch.next = Math.max(watch.next, this.#host.revision + 1) as Revision;
+    this.#leaveLive(watch);
     watch.state = 'held';
   }
 
-  private goLive(watch: Watch): void {
+  #goLive(watch: Watch): void {
     watch.state = 'live';
-    const groups = this.groupsFor(watch.span);
+    const groups = this.#groupsFor(watch.span);
     const name = groupName(watch.span);
     const group = groups.get(name) ?? { span: watch.span, watches: new Set() };
     group.watches.add(watch);
     groups.set(name, group);
   }
 
-  private leaveLive(watch: Watch): void {
-    const groups = this.groupsFor(watch.span);
+  #leaveLive(watch: Watch): void {
+    const groups = this.#groupsFor(watch.span);
     const name = groupName(watch.span);
     const group = groups.get(name);
     group?.watches.delete(watch);
     if (group?.watches.size === 0) groups.delete(name);
   }
 
-  private groupsFor(span: Span): Map<string, Group> {
-    return span.isSingle ? this.singles : this.ranges;
+  #groupsFor(span: Span): Map<string, Group> {
+    return span.isSingle ? this.#singles : this.#ranges;
   }
 
   /** Reads the history until the watch has had it all; then it is live. */
-  private async catchUp(watch: Watch): Promise<void> {
+  async #catchUp(watch: Watch): Promise<void> {
     await Promise.resolve(); // never inside watch() or resume()
     while (watch.state === 'behind') {
-      if (watch.next < this.host.compactRevision) {
+      if (watch.next < this.#host.compactRevision) {
         this.cancel(watch);
-        watch.sink.compacted(this.host.compactRevision);
-      } else if (watch.next > this.host.revision) {
-        this.goLive(watch);
+        watch.sink.compacted(this.#host.compactRevision);
+      } else if (watch.next > this.#host.revision) {
+        this.#goLive(watch);
         watch.sink.caughtUp();
-      } else if (!(await this.tellHistory(watch, this.host.revision))) return;
+      } else if (!(await this.#tellHistory(watch, this.#host.revision))) return;
     }
   }
 
   /** @returns false when the disk can no longer be read: the store is stopping then */
-  private async tellHistory(watch: Watch, upTo: Revision): Promise<boolean> {
-    const past = this.changesSince(watch.span, watch.next, upTo);
+  async #tellHistory(watch: Watch, upTo: Revision): Promise<boolean> {
+    const past = this.#changesSince(watch.span, watch.next, upTo);
     let from = 0;
     while (from < past.length && watch.state === 'behind') {
-      if (watch.next < this.host.compactRevision) return true;
+      if (watch.next < this.#host.compactRevision) return true;
       const end = chunkEnd(past, from);
       const chunk = past.slice(from, end);
-      const events = await this.eventsOf(chunk);
+      const events = await this.#eventsOf(chunk);
       if (events === 'stopping') return false;
       if (events === 'compacted' || watch.state !== 'behind') return true;
       from = end;
       const last = from < past.length ? (chunk.at(-1)?.version.revision ?? upTo) : upTo;
-      this.tell(watch, events, last, upTo);
+      this.#tell(watch, events, last, upTo);
     }
     if (watch.state === 'behind') watch.next = Math.max(watch.next, upTo + 1) as Revision;
     return true;
   }
 
   /** Events up to `last`; as in etcd they are told at the revision that the history is read up to. */
-  private tell(watch: Watch, events: readonly WatchEvent[], last: Revision, upTo: Revision): void {
+  #tell(watch: Watch, events: readonly WatchEvent[], last: Revision, upTo: Revision): void {
     const wanted = events.filter((event) => watch.wants(event));
     watch.next = (last + 1) as Revision;
     if (wanted.length > 0 && !watch.sink.events(upTo, wanted) && watch.state === 'behind') watch.state = 'held';
   }
 
-  private changesSince(span: Span, since: Revision, upTo: Revision): Past[] {
+  #changesSince(span: Span, since: Revision, upTo: Revision): Past[] {
     const found: Past[] = [];
-    this.host.index.visit(span, ({ versions }) => {
+    this.#host.index.visit(span, ({ versions }) => {
       for (let at = versions.length - 1; at >= 0; at -= 1) {
         const version = versions[at];
         if (version === undefined || version.revision < since) break;
-        if (version.revision <= upTo) found.push({ version, previous: this.shownBefore(version, versions[at - 1]) });
+        if (version.revision <= upTo) found.push({ version, previous: this.#shownBefore(version, versions[at - 1]) });
       }
     });
     return found.toSorted((a, b) => a.version.id - b.version.id);
   }
 
-  private async eventsOf(chunk: readonly Past[]): Promise<WatchEvent[] | 'compacted' | 'stopping'> {
-    const loader = this.host.newLoader();
+  async #eventsOf(chunk: readonly Past[]): Promise<WatchEvent[] | 'compacted' | 'stopping'> {
+    const loader = this.#host.newLoader();
     const needed = chunk.flatMap(({ version, previous }) => (previous === undefined ? [version] : [version, previous]));
     let records = new Map<Version, Uint8Array>();
     loader.collect(needed, (loaded) => {
       records = new Map(needed.map((version, at) => [version, loaded[at] ?? new Uint8Array()]));
     });
     try {
-      await this.host.load(loader);
+      await this.#host.load(loader);
     } catch (error) {
       return error instanceof CompactedError ? 'compacted' : 'stopping';
     }
@@ -243,8 +243,8 @@ export class WatchHub {
   }
 
   /** The version an event shows as the one before: not a deletion, and not what a compaction has made unreadable. */
-  private shownBefore(version: Version, previous: Version | undefined): Version | undefined {
-    const isReadable = version.revision - 1 >= this.host.compactRevision;
+  #shownBefore(version: Version, previous: Version | undefined): Version | undefined {
+    const isReadable = version.revision - 1 >= this.#host.compactRevision;
     return isReadable && previous !== undefined && previous.version > 0 ? previous : undefined;
   }
 }

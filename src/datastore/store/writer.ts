@@ -76,156 +76,156 @@ interface Settle<T> {
 }
 
 export class Writer {
-  private readonly options: WriterOptions;
-  private readonly batch = new BatchBuilder();
+  readonly #options: WriterOptions;
+  readonly #batch = new BatchBuilder();
   /** Asked and not answered yet, by ticket. */
-  private readonly reads = new Map<number, Settle<ReadonlyMap<number, Uint8Array>>>();
-  private readonly sizes = new Map<number, Settle<FileSize>>();
-  private readonly jobs = new Map<number, Settle<JobResult>>();
-  private waitingForLoad: Settle<StoredState> | undefined;
-  private waitingForClose: Settle<void> | undefined;
+  readonly #reads = new Map<number, Settle<ReadonlyMap<number, Uint8Array>>>();
+  readonly #sizes = new Map<number, Settle<FileSize>>();
+  readonly #jobs = new Map<number, Settle<JobResult>>();
+  #waitingForLoad: Settle<StoredState> | undefined;
+  #waitingForClose: Settle<void> | undefined;
   /** Batches that the writer's thread has and has not committed yet. */
-  private inFlight = 0;
+  #inFlight = 0;
   /** Begins anew when what was handed over is refused. */
-  private epoch = 0;
-  private isScheduled = false;
-  private failure: Error | undefined;
-  private nextTicket = 1;
-  private onTaken: (() => void) | undefined;
+  #epoch = 0;
+  #isScheduled = false;
+  #failure: Error | undefined;
+  #nextTicket = 1;
+  #onTaken: (() => void) | undefined;
 
   constructor(options: WriterOptions) {
-    this.options = options;
-    options.port.on('message', (message: FromWriter) => this.handle(message));
-    options.port.on('close', () => this.fail(new StoreFailedError('the writer ended')));
+    this.#options = options;
+    options.port.on('message', (message: FromWriter) => this.#handle(message));
+    options.port.on('close', () => this.#fail(new StoreFailedError('the writer ended')));
   }
 
   load(): Promise<StoredState> {
     return new Promise((resolve, reject) => {
-      this.waitingForLoad = { resolve, reject };
-      for (let ahead = 0; ahead < chunksAhead; ahead += 1) this.send({ kind: 'load' });
+      this.#waitingForLoad = { resolve, reject };
+      for (let ahead = 0; ahead < chunksAhead; ahead += 1) this.#send({ kind: 'load' });
     });
   }
 
   /** Where to put writes; they leave together with all others of their batch. */
   write(): WriteTarget {
-    if (this.failure !== undefined) throw this.failure;
-    this.schedule();
-    return this.batch;
+    if (this.#failure !== undefined) throw this.#failure;
+    this.#schedule();
+    return this.#batch;
   }
 
   /** Something is waiting for the next batch. */
   get hasUnsent(): boolean {
-    return !this.batch.isEmpty;
+    return !this.#batch.isEmpty;
   }
 
   /** Called when a batch leaves: what is written afterwards belongs to the next. */
   whenTaken(callback: () => void): void {
-    this.onTaken = callback;
+    this.#onTaken = callback;
   }
 
   /** Records of versions that are no longer in memory; those that were dropped meanwhile are missing. */
   read(ids: readonly number[]): Promise<ReadonlyMap<number, Uint8Array>> {
-    return this.ask(this.reads, (ticket) => ({ kind: 'read', ticket, ids }));
+    return this.#ask(this.#reads, (ticket) => ({ kind: 'read', ticket, ids }));
   }
 
   size(): Promise<FileSize> {
-    return this.ask(this.sizes, (ticket) => ({ kind: 'size', ticket }));
+    return this.#ask(this.#sizes, (ticket) => ({ kind: 'size', ticket }));
   }
 
   async hash(query: HashQuery): Promise<number> {
-    return Number(await this.run({ kind: 'hash', query }));
+    return Number(await this.#run({ kind: 'hash', query }));
   }
 
   /** @returns the path of a file that the caller removes. @throws {ForwardedError} */
   async snapshot(): Promise<string> {
-    return String(await this.run({ kind: 'snapshot' }));
+    return String(await this.#run({ kind: 'snapshot' }));
   }
 
   /** @throws {ForwardedError} */
   async defragment(): Promise<void> {
-    await this.run({ kind: 'defragment' });
+    await this.#run({ kind: 'defragment' });
   }
 
   /** The caller has seen to it that nothing is waiting to be written. */
   close(): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.failure !== undefined) {
+      if (this.#failure !== undefined) {
         resolve();
         return;
       }
-      this.waitingForClose = { resolve, reject };
-      this.send({ kind: 'close' });
+      this.#waitingForClose = { resolve, reject };
+      this.#send({ kind: 'close' });
     });
   }
 
   /** @throws {StoreBusyError} when a further job would have to wait for many others */
   checkJobs(): void {
-    if (this.jobs.size >= maxJobs) throw new StoreBusyError();
+    if (this.#jobs.size >= maxJobs) throw new StoreBusyError();
   }
 
-  private async run(job: DiskJob): Promise<JobResult> {
+  async #run(job: DiskJob): Promise<JobResult> {
     this.checkJobs();
-    return this.ask(this.jobs, (ticket) => ({ kind: 'job', ticket, job }));
+    return this.#ask(this.#jobs, (ticket) => ({ kind: 'job', ticket, job }));
   }
 
-  private ask<T>(waiting: Map<number, Settle<T>>, question: (ticket: number) => ToWriter): Promise<T> {
+  #ask<T>(waiting: Map<number, Settle<T>>, question: (ticket: number) => ToWriter): Promise<T> {
     return new Promise((resolve, reject) => {
-      if (this.failure !== undefined) {
-        reject(this.failure);
+      if (this.#failure !== undefined) {
+        reject(this.#failure);
         return;
       }
-      const ticket = this.nextTicket++;
+      const ticket = this.#nextTicket++;
       waiting.set(ticket, { resolve, reject });
-      this.send(question(ticket));
+      this.#send(question(ticket));
     });
   }
 
-  private schedule(): void {
-    if (this.isScheduled || this.inFlight >= maxInFlight) return;
-    this.isScheduled = true;
-    setImmediate(() => this.commit());
+  #schedule(): void {
+    if (this.#isScheduled || this.#inFlight >= maxInFlight) return;
+    this.#isScheduled = true;
+    setImmediate(() => this.#commit());
   }
 
-  private commit(): void {
-    this.isScheduled = false;
-    if (this.failure !== undefined || this.inFlight >= maxInFlight || this.batch.isEmpty) return;
-    this.inFlight += 1;
-    const batch = this.batch.take();
-    this.onTaken?.();
-    this.send({ kind: 'commit', epoch: this.epoch, batch }, [batch.buffer]);
+  #commit(): void {
+    this.#isScheduled = false;
+    if (this.#failure !== undefined || this.#inFlight >= maxInFlight || this.#batch.isEmpty) return;
+    this.#inFlight += 1;
+    const batch = this.#batch.take();
+    this.#onTaken?.();
+    this.#send({ kind: 'commit', epoch: this.#epoch, batch }, [batch.buffer]);
   }
 
-  private startAnew(): void {
-    this.epoch += 1;
-    this.inFlight = 0;
-    this.batch.clear();
-    this.options.onRefused();
+  #startAnew(): void {
+    this.#epoch += 1;
+    this.#inFlight = 0;
+    this.#batch.clear();
+    this.#options.onRefused();
   }
 
-  private send(message: ToWriter, transfer: ArrayBuffer[] = []): void {
-    this.options.port.postMessage(message, transfer);
+  #send(message: ToWriter, transfer: ArrayBuffer[] = []): void {
+    this.#options.port.postMessage(message, transfer);
   }
 
-  private handle(message: FromWriter): void {
+  #handle(message: FromWriter): void {
     switch (message.kind) {
       case 'versions':
-        this.send({ kind: 'load' }); // the disk's thread reads on while this one takes the chunk in
-        replayBatch(message.chunk, onlyVersions(this.options.onVersion));
+        this.#send({ kind: 'load' }); // the disk's thread reads on while this one takes the chunk in
+        replayBatch(message.chunk, onlyVersions(this.#options.onVersion));
         break;
       case 'loaded':
-        this.waitingForLoad?.resolve(message.state);
+        this.#waitingForLoad?.resolve(message.state);
         break;
       case 'committed':
-        this.inFlight -= message.batches.length;
-        for (const batch of message.batches) this.batch.reuse(batch);
-        this.commit(); // the next one first: its fsync runs while the answers of this one go out
-        for (const _ of message.batches) this.options.onCommitted();
+        this.#inFlight -= message.batches.length;
+        for (const batch of message.batches) this.#batch.reuse(batch);
+        this.#commit(); // the next one first: its fsync runs while the answers of this one go out
+        for (const _ of message.batches) this.#options.onCommitted();
         break;
       case 'refused':
-        if (message.epoch === this.epoch) this.startAnew();
+        if (message.epoch === this.#epoch) this.#startAnew();
         break;
       case 'room':
-        this.options.onRoom();
+        this.#options.onRoom();
         break;
       case 'records': {
         const records = new Map<number, Uint8Array>();
@@ -233,41 +233,41 @@ export class Writer {
           message.records,
           onlyVersions((id, record) => void records.set(id, record)),
         );
-        this.reads.get(message.ticket)?.resolve(records);
-        this.reads.delete(message.ticket);
+        this.#reads.get(message.ticket)?.resolve(records);
+        this.#reads.delete(message.ticket);
         break;
       }
       case 'size':
-        this.sizes.get(message.ticket)?.resolve(message.size);
-        this.sizes.delete(message.ticket);
+        this.#sizes.get(message.ticket)?.resolve(message.size);
+        this.#sizes.delete(message.ticket);
         break;
       case 'done':
-        this.jobs.get(message.ticket)?.resolve(message.result);
-        this.jobs.delete(message.ticket);
+        this.#jobs.get(message.ticket)?.resolve(message.result);
+        this.#jobs.delete(message.ticket);
         break;
       case 'undone':
-        this.jobs.get(message.ticket)?.reject(new ForwardedError(message.code, message.message));
-        this.jobs.delete(message.ticket);
+        this.#jobs.get(message.ticket)?.reject(new ForwardedError(message.code, message.message));
+        this.#jobs.delete(message.ticket);
         break;
       case 'failed':
-        this.fail(new ForwardedError(message.code, message.message));
+        this.#fail(new ForwardedError(message.code, message.message));
         break;
       case 'closed':
-        this.failure = new StoreClosedError();
-        for (const job of this.jobs.values()) job.reject(this.failure);
-        this.waitingForClose?.resolve();
+        this.#failure = new StoreClosedError();
+        for (const job of this.#jobs.values()) job.reject(this.#failure);
+        this.#waitingForClose?.resolve();
         break;
     }
   }
 
-  private fail(error: Error): void {
-    if (this.failure !== undefined) return;
-    this.failure = error;
-    for (const waiting of [...this.reads.values(), ...this.sizes.values(), ...this.jobs.values()])
+  #fail(error: Error): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    for (const waiting of [...this.#reads.values(), ...this.#sizes.values(), ...this.#jobs.values()])
       waiting.reject(error);
-    this.waitingForLoad?.reject(error);
-    this.waitingForClose?.reject(error);
-    this.options.onFailed(error);
+    this.#waitingForLoad?.reject(error);
+    this.#waitingForClose?.reject(error);
+    this.#options.onFailed(error);
   }
 }
 

@@ -44,15 +44,15 @@ interface FileOnDisk {
 const sectorBytes = 512;
 
 export class Disk {
-  private readonly files = new Map<string, FileOnDisk>();
+  readonly #files = new Map<string, FileOnDisk>();
 
   apply(deed: Deed): void {
     if (deed.kind === 'unlink') {
-      this.files.delete(deed.file);
+      this.#files.delete(deed.file);
       return;
     }
-    const file = this.files.get(deed.file) ?? { durable: Buffer.alloc(0), pending: [] };
-    this.files.set(deed.file, file);
+    const file = this.#files.get(deed.file) ?? { durable: Buffer.alloc(0), pending: [] };
+    this.#files.set(deed.file, file);
     if (deed.kind !== 'sync') {
       file.pending.push(deed);
       return;
@@ -63,7 +63,7 @@ export class Disk {
 
   /** Each unsynced write reached the disk whole, in part or not at all, whatever came after it. */
   cut(dir: string, random: () => number): void {
-    for (const [name, { durable, pending }] of this.files) {
+    for (const [name, { durable, pending }] of this.#files) {
       let content: Buffer = Buffer.from(durable);
       for (const deed of pending) {
         const luck = random();

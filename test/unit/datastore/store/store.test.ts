@@ -10,16 +10,16 @@ import { eventually } from '../../../helpers/wait.ts';
 
 /** Stands still until it is moved; `jump` moves the time of day alone. */
 class FakeClock implements Clock {
-  private monotonic = 1000;
-  private day = Date.UTC(2026, 0, 1);
-  now = (): number => this.day;
-  monotonicMs = (): number => this.monotonic;
+  #monotonic = 1000;
+  #day = Date.UTC(2026, 0, 1);
+  now = (): number => this.#day;
+  monotonicMs = (): number => this.#monotonic;
   advance(ms: number): void {
-    this.monotonic += ms;
-    this.day += ms;
+    this.#monotonic += ms;
+    this.#day += ms;
   }
   jump(ms: number): void {
-    this.day += ms;
+    this.#day += ms;
   }
 }
 
