@@ -20,110 +20,124 @@ export interface WriterWorkerData {
   readonly port: MessagePort;
 }
 
-function main({ path, nativeBinding, port }: WriterWorkerData): void {
-  const send = (message: FromWriter, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
-  let file: SqliteFile | undefined;
-  let jobs: DiskJobs | undefined;
-  let isLoaded = false;
-  let hasFailed = false;
+/** Load, then batch after batch, jobs between them; a commit that fails ends it. */
+class WriterThread {
+  readonly #path: string;
+  readonly #nativeBinding: string | undefined;
+  readonly #port: MessagePort;
+  readonly #reserve: Reserve;
+  #file: SqliteFile | undefined;
+  #jobs: DiskJobs | undefined;
+  #unread: Generator<Uint8Array<ArrayBuffer>> | undefined;
+  #isLoaded = false;
+  #hasFailed = false;
   /** Batches up to this epoch go with one that found no room: they were decided on top of it. */
-  let refusedEpoch = -1;
-  const reserve = new Reserve(`${path}.reserve`, {
-    holeBytes: () => file?.holeBytes() ?? 0,
-    onRoom: () => send({ kind: 'room' }),
-  });
-  let unread: Generator<Uint8Array<ArrayBuffer>> | undefined;
+  #refusedEpoch = -1;
 
-  /** One chunk for each question: all at once would hold the whole file in memory. */
-  const load = (opened: SqliteFile): void => {
-    if (isLoaded) return;
-    unread ??= opened.versions();
-    const { value: chunk, done } = unread.next();
-    isLoaded = done === true;
-    if (done !== true) {
-      send({ kind: 'versions', chunk }, [chunk.buffer]);
-      return;
+  constructor({ path, nativeBinding, port }: WriterWorkerData) {
+    this.#path = path;
+    this.#nativeBinding = nativeBinding;
+    this.#port = port;
+    this.#reserve = new Reserve(`${path}.reserve`, {
+      holeBytes: () => this.#file?.holeBytes() ?? 0,
+      onRoom: () => this.#send({ kind: 'room' }),
+    });
+    port.on('message', (message: ToWriter) => this.#take(message));
+  }
+
+  #send(message: FromWriter, transfer: ArrayBuffer[] = []): void {
+    this.#port.postMessage(message, transfer);
+  }
+
+  #take(message: ToWriter): void {
+    if (this.#hasFailed) return; // what was on its way already
+    try {
+      if (this.#file === undefined) {
+        this.#file = new SqliteFile(this.#path, this.#nativeBinding);
+        removeCopies(this.#path);
+      }
+      this.#handle(this.#file, message);
+    } catch (failure) {
+      this.#fail(failure);
     }
-    const state = opened.state();
-    opened.settleLog();
-    send({ kind: 'loaded', state });
-    reserve.start(); // not before: while a query runs SQLite does nothing else
-  };
+  }
 
-  /** The batch, and the one that came meanwhile: one sync for both. */
-  const commit = (opened: SqliteFile, first: CommitMessage): void => {
-    const batches = [first.batch];
-    let next = receiveMessageOnPort(port)?.message as ToWriter | undefined;
-    for (; next?.kind === 'commit'; next = receiveMessageOnPort(port)?.message as ToWriter | undefined) {
-      batches.push(next.batch);
-    }
-    if (first.epoch > refusedEpoch) write(opened, batches, first.epoch);
-    if (next !== undefined) handle(opened, next);
-  };
-
-  const write = (opened: SqliteFile, batches: readonly Uint8Array<ArrayBuffer>[], epoch: number): void => {
-    if (opened.commit(batches) === 'full') {
-      refusedEpoch = epoch;
-      reserve.giveUp();
-      send({ kind: 'refused', epoch });
-    } else {
-      const memory = batches.map(({ buffer }) => buffer);
-      send({ kind: 'committed', batches }, memory);
-      opened.checkpoint(); // whoever waits for these has its answer
-    }
-  };
-
-  const handle = (opened: SqliteFile, message: ToWriter): void => {
+  #handle(file: SqliteFile, message: ToWriter): void {
     switch (message.kind) {
       case 'load':
-        load(opened);
-        break;
+        return this.#load(file);
       case 'commit':
-        commit(opened, message);
-        break;
+        return this.#commit(file, message);
       case 'read': {
-        const records = opened.read(message.ids);
-        send({ kind: 'records', ticket: message.ticket, records }, [records.buffer]);
-        break;
+        const records = file.read(message.ids);
+        return this.#send({ kind: 'records', ticket: message.ticket, records }, [records.buffer]);
       }
       case 'size':
-        send({ kind: 'size', ticket: message.ticket, size: opened.size() });
-        break;
+        return this.#send({ kind: 'size', ticket: message.ticket, size: file.size() });
       case 'job':
-        jobs ??= new DiskJobs(opened, { path, send, onFailed: fail });
-        jobs.add(message.ticket, message.job);
-        break;
+        this.#jobs ??= new DiskJobs(file, {
+          path: this.#path,
+          send: (answer) => this.#send(answer),
+          onFailed: (failure) => this.#fail(failure),
+        });
+        return this.#jobs.add(message.ticket, message.job);
       case 'close':
-        reserve.stop();
-        opened.close();
-        send({ kind: 'closed' });
-        port.close();
-        break;
+        return this.#close(file);
     }
-  };
+  }
+
+  /** One chunk for each question: all at once would hold the whole file in memory. */
+  #load(file: SqliteFile): void {
+    if (this.#isLoaded) return;
+    this.#unread ??= file.versions();
+    const { value: chunk, done } = this.#unread.next();
+    this.#isLoaded = done === true;
+    if (done !== true) return this.#send({ kind: 'versions', chunk }, [chunk.buffer]);
+    const state = file.state();
+    file.settleLog();
+    this.#send({ kind: 'loaded', state });
+    this.#reserve.start(); // not before: while a query runs SQLite does nothing else
+  }
+
+  /** The batch, and the one that came meanwhile: one sync for both. */
+  #commit(file: SqliteFile, first: CommitMessage): void {
+    const batches = [first.batch];
+    let next = receiveMessageOnPort(this.#port)?.message as ToWriter | undefined;
+    for (; next?.kind === 'commit'; next = receiveMessageOnPort(this.#port)?.message as ToWriter | undefined) {
+      batches.push(next.batch);
+    }
+    if (first.epoch > this.#refusedEpoch) this.#write(file, batches, first.epoch);
+    if (next !== undefined) this.#handle(file, next);
+  }
+
+  #write(file: SqliteFile, batches: readonly Uint8Array<ArrayBuffer>[], epoch: number): void {
+    if (file.commit(batches) === 'full') {
+      this.#refusedEpoch = epoch;
+      this.#reserve.giveUp();
+      this.#send({ kind: 'refused', epoch });
+    } else {
+      const memory = batches.map(({ buffer }) => buffer);
+      this.#send({ kind: 'committed', batches }, memory);
+      file.checkpoint(); // whoever waits for these has its answer
+    }
+  }
+
+  #close(file: SqliteFile): void {
+    this.#reserve.stop();
+    file.close();
+    this.#send({ kind: 'closed' });
+    this.#port.close();
+  }
 
   /** After a failed commit nothing more may be written: what the index holds is no longer what the disk holds. */
-  const fail = (failure: unknown): void => {
-    if (hasFailed) return;
-    hasFailed = true;
-    const error = failureIn(path, failure) ?? failure;
+  #fail(failure: unknown): void {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    const error = failureIn(this.#path, failure) ?? failure;
     const code = error instanceof KagentError ? error.code : 'STORE_FAILED';
-    send({ kind: 'failed', code, message: messageOf(error) });
-    port.close();
-  };
-
-  port.on('message', (message: ToWriter) => {
-    if (hasFailed) return; // what was on its way already
-    try {
-      if (file === undefined) {
-        file = new SqliteFile(path, nativeBinding);
-        removeCopies(path);
-      }
-      handle(file, message);
-    } catch (failure) {
-      fail(failure);
-    }
-  });
+    this.#send({ kind: 'failed', code, message: messageOf(error) });
+    this.#port.close();
+  }
 }
 
-main(workerData as WriterWorkerData);
+void new WriterThread(workerData as WriterWorkerData);

@@ -21,7 +21,12 @@ const yaml = (expression: string) => JSON.stringify(expression);
  */
 export function nodeRoutingManifest(): string {
   return `# Written by kagent at each start; changes here are lost.
-${policyHead({
+${[kubeletRouting(), flannelAnnotations(), flannelOthers()].join('\n---\n')}
+`;
+}
+
+function kubeletRouting(): string {
+  return `${policyHead({
   name: 'kagent-kubelet-routing',
   rules: [{ operations: 'CREATE, UPDATE', resources: 'nodes, nodes/status' }],
   conditions: [byKubelet],
@@ -40,9 +45,11 @@ ${annotationVariables}
     reason: Forbidden
     message: a kubelet does not write flannel's annotations
 ---
-${bindingTo('kagent-kubelet-routing')}
----
-${policyHead({
+${bindingTo('kagent-kubelet-routing')}`;
+}
+
+function flannelAnnotations(): string {
+  return `${policyHead({
   name: 'kagent-flannel-annotations',
   rules: [{ operations: 'UPDATE', resources: 'nodes, nodes/status' }],
   conditions: [byFlannel],
@@ -71,9 +78,12 @@ ${annotationVariables}
     reason: Forbidden
     message: public-ip is no IPv4 address of a host
 ---
-${bindingTo('kagent-flannel-annotations')}
----
-${policyHead({
+${bindingTo('kagent-flannel-annotations')}`;
+}
+
+/** Asked once for each other node. */
+function flannelOthers(): string {
+  return `${policyHead({
   name: 'kagent-flannel-others',
   paramKind: 'Node',
   rules: [{ operations: 'UPDATE', resources: 'nodes, nodes/status' }],
@@ -95,8 +105,7 @@ ${annotationVariables}
     reason: Forbidden
     message: backend-data has the address or key of another node that is Ready
 ---
-${bindingTo('kagent-flannel-others', eachNode)}
-`;
+${bindingTo('kagent-flannel-others', eachNode)}`;
 }
 
 /** The network's id is always 1; the last character of a key has two bits that count for nothing, and are zero. */

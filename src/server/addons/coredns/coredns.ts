@@ -13,10 +13,13 @@ export const coredns: Addon = {
   manifest: ({ clusterDns, clusterDomain, image }) => manifest(clusterDns, clusterDomain, image(name)),
 };
 
-function manifest(clusterDns: string, clusterDomain: string, corednsImage: string): string {
+function manifest(clusterDns: string, clusterDomain: string, image: string): string {
   return `# Written by kagent at each start; changes here are lost. Own zones belong into the ConfigMap coredns-custom:
 # keys *.override go into the server below, keys *.server stand beside it.
-apiVersion: v1
+${[account, configMap(clusterDomain), service(clusterDns), deployment(image)].join('---\n')}`;
+}
+
+const account = `apiVersion: v1
 kind: ServiceAccount
 metadata:
   name: coredns
@@ -46,8 +49,10 @@ subjects:
 - kind: ServiceAccount
   name: coredns
   namespace: kube-system
----
-apiVersion: v1
+`;
+
+function configMap(clusterDomain: string): string {
+  return `apiVersion: v1
 kind: ConfigMap
 metadata:
   name: coredns
@@ -73,8 +78,11 @@ data:
         import /etc/coredns/custom/*.override
     }
     import /etc/coredns/custom/*.server
----
-apiVersion: v1
+`;
+}
+
+function service(clusterDns: string): string {
+  return `apiVersion: v1
 kind: Service
 metadata:
   name: kube-dns
@@ -94,8 +102,11 @@ spec:
   - {name: dns, port: 53, protocol: UDP}
   - {name: dns-tcp, port: 53, protocol: TCP}
   - {name: metrics, port: 9153, protocol: TCP}
----
-apiVersion: apps/v1
+`;
+}
+
+function deployment(image: string): string {
+  return `apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: coredns
@@ -129,7 +140,7 @@ spec:
       - {key: node-role.kubernetes.io/control-plane, operator: Exists, effect: NoSchedule}
       containers:
       - name: coredns
-        image: ${corednsImage}
+        image: ${image}
         imagePullPolicy: IfNotPresent
         args: [-conf, /etc/coredns/Corefile]
         resources:
