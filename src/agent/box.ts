@@ -99,21 +99,11 @@ export async function openBox(options: BoxOptions): Promise<Box> {
   process.umask(usualUmask);
   const paths = pathsOf(config.dataDir);
   addTools(paths.bin);
-  const fore = foreground({
-    logLevel: config.debug ? 'debug' : config.logLevel,
-    logFormat: config.logFormat,
-    logDir: paths.logs,
-  });
+  const fore = foregroundOf(config, paths);
   const plan = await doctorPlan(options);
   throwFirst(await checkHost({ ...plan.needs, ports: [] }));
   const undoLog = openUndoLog(paths.undoLog);
-  const bundle = await findBundle({
-    asked: config.bundle,
-    env: process.env,
-    dataDir: paths.dataDir,
-    onFetch: ({ sizeBytes }, url) => fore.log.info('fetching the components', { url, sizeBytes }),
-    signal: fore.signal,
-  });
+  const bundle = await bundleFor(config, paths, fore);
   claimFolders(undoLog, paths, runsNode ? undefined : []); // before openDaemon makes the first
   if (config.withNodeId) keepNodeId(paths);
   const nodeName = wantedName(config, paths);
@@ -150,14 +140,32 @@ export async function openBox(options: BoxOptions): Promise<Box> {
     daemon,
     facts,
     wantedAddress: plan.node,
-    assets: task('assets', [], async (signal, saysWait) => {
-      saysWait('Unpacking', `unpacks the components into ${paths.data}; a slow disk takes its time`);
-      await unpack({ bundle, dataDir: paths.dataDir, signal });
-    }),
+    assets: unpacking(bundle, paths),
     currentDir: paths.components,
     kubernetesVersion: bundle.manifest.components.find((one) => one.name === 'kubernetes')?.version ?? '',
     image: (name) => imageNamed(bundle, name),
   };
+}
+
+function foregroundOf({ debug, logLevel, logFormat }: NodeConfig, paths: Paths): Foreground {
+  return foreground({ logLevel: debug ? 'debug' : logLevel, logFormat, logDir: paths.logs });
+}
+
+function bundleFor(config: NodeConfig, { dataDir }: Paths, { log, signal }: Foreground): Promise<Bundle> {
+  return findBundle({
+    asked: config.bundle,
+    env: process.env,
+    dataDir,
+    onFetch: ({ sizeBytes }, url) => log.info('fetching the components', { url, sizeBytes }),
+    signal,
+  });
+}
+
+function unpacking(bundle: Bundle, { data, dataDir }: Paths): Component {
+  return task('assets', [], async (signal, saysWait) => {
+    saysWait('Unpacking', `unpacks the components into ${data}; a slow disk takes its time`);
+    await unpack({ bundle, dataDir, signal });
+  });
 }
 
 function imageNamed(bundle: Bundle, name: string): string {

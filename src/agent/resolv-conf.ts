@@ -1,5 +1,10 @@
 import { statSync, utimesSync } from 'node:fs';
-import { conditionTracker, type Component, type ComponentName } from '../shared/component/component.ts';
+import {
+  conditionTracker,
+  type Component,
+  type ComponentName,
+  type ConditionTracker,
+} from '../shared/component/component.ts';
 import type { EventLog } from '../shared/events/events.ts';
 import { readFileIfExists, writeFileIfChanged } from '../shared/files/files.ts';
 import type { Log } from '../shared/log/log.ts';
@@ -25,7 +30,7 @@ export interface FollowResolvConfOptions {
  * it once, are then made anew: those that are older than the file, so that none is overlooked after a restart of kagent.
  */
 export function followResolvConf(options: FollowResolvConfOptions): Component {
-  const { after, path, look, endDnsPods, events, log } = options;
+  const { after, path, look, endDnsPods, log } = options;
   const condition = conditionTracker();
   const stopping = new AbortController();
   let seen: string | undefined;
@@ -33,24 +38,6 @@ export function followResolvConf(options: FollowResolvConfOptions): Component {
   let timer: NodeJS.Timeout | undefined;
   let work = Promise.resolve();
 
-  const write = (found: ResolvConf): void => {
-    const isFirst = readFileIfExists(path) === undefined;
-    if (!writeFileIfChanged(path, found.text, 0o644)) return;
-    // The pods that an earlier kagent has left were given the host's own file.
-    if (isFirst) utimesSync(path, 0, 0);
-    const servers = serversOf(found.text).join(', ');
-    log.info('the name servers of pods', { servers, source: found.source });
-    if (isFirst) return;
-    const message = `pods ask ${servers} from now on`;
-    events.record({ type: 'Normal', reason: 'NameServersChanged', regarding: 'resolv-conf', message });
-  };
-  const say = (found: ResolvConf | undefined): void => {
-    if (found === undefined || found.source !== undefined) return condition.set('True', 'Following', '');
-    const isNew = condition.current().reason !== 'PublicNameServer';
-    const message = `${whyNone(found)}; pods ask ${fallbackServer} until there is one, or name a file with others: --resolv-conf FILE`;
-    condition.set('True', 'PublicNameServer', message);
-    if (isNew) log.warn('no name server that pods can reach', { message });
-  };
   const renew = async (): Promise<void> => {
     const changedMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
     if (changedMs === renewedForMs) return;
@@ -59,9 +46,9 @@ export function followResolvConf(options: FollowResolvConfOptions): Component {
   const check = async (): Promise<void> => {
     try {
       const found = look?.();
-      if (found !== undefined && found.text === seen) write(found);
+      if (found !== undefined && found.text === seen) write(found, options);
       seen = found?.text;
-      say(found);
+      say(found, condition, log);
       await renew();
     } catch (error) {
       log.warn('the name servers of pods are not up to date', { path, error });
@@ -73,9 +60,9 @@ export function followResolvConf(options: FollowResolvConfOptions): Component {
     after,
     async start() {
       const found = look?.();
-      if (found !== undefined) write(found);
+      if (found !== undefined) write(found, options);
       seen = found?.text;
-      say(found);
+      say(found, condition, log);
       const again = () => {
         work = check().finally(() => {
           if (timer !== undefined) timer = setTimeout(again, everyMs).unref();
@@ -91,4 +78,24 @@ export function followResolvConf(options: FollowResolvConfOptions): Component {
     },
     health: () => condition.current(),
   };
+}
+
+function write(found: ResolvConf, { path, events, log }: FollowResolvConfOptions): void {
+  const isFirst = readFileIfExists(path) === undefined;
+  if (!writeFileIfChanged(path, found.text, 0o644)) return;
+  // The pods that an earlier kagent has left were given the host's own file.
+  if (isFirst) utimesSync(path, 0, 0);
+  const servers = serversOf(found.text).join(', ');
+  log.info('the name servers of pods', { servers, source: found.source });
+  if (isFirst) return;
+  const message = `pods ask ${servers} from now on`;
+  events.record({ type: 'Normal', reason: 'NameServersChanged', regarding: 'resolv-conf', message });
+}
+
+function say(found: ResolvConf | undefined, condition: ConditionTracker, log: Log): void {
+  if (found === undefined || found.source !== undefined) return condition.set('True', 'Following', '');
+  const isNew = condition.current().reason !== 'PublicNameServer';
+  const message = `${whyNone(found)}; pods ask ${fallbackServer} until there is one, or name a file with others: --resolv-conf FILE`;
+  condition.set('True', 'PublicNameServer', message);
+  if (isNew) log.warn('no name server that pods can reach', { message });
 }

@@ -1,3 +1,4 @@
+import type { Agent } from 'node:https';
 import { createInterface } from 'node:readline';
 import { KagentError } from '../shared/errors.ts';
 import { httpsAgent, httpsRequest, openHttps, type TlsCredentials } from '../shared/https/https.ts';
@@ -97,30 +98,35 @@ export function createKubeClient({ url, credentials, timeoutMs = 30_000 }: KubeC
       const body = { propagationPolicy: 'Background', ...(uid !== undefined && { preconditions: { uid } }) };
       await send('DELETE', path, { type: 'application/json', body }, signal);
     },
-    async *watch<T>(path: string, signal: AbortSignal) {
-      const separator = path.includes('?') ? '&' : '?';
-      const reply = await openHttps({ url: `${url}${path}${separator}watch=true`, agent }, signal);
-      if (reply.statusCode !== 200) {
-        reply.destroy();
-        throw new KubeError(`WATCH ${path}`, reply.statusCode ?? 0, 'the watch is refused');
-      }
-      try {
-        for await (const line of createInterface({ input: reply })) {
-          const event = parseJson(line) as WatchEvent<T> | { readonly type: 'ERROR'; readonly object: unknown };
-          if (event.type === 'ERROR')
-            throw new KubeError(`WATCH ${path}`, 410, statusMessage(JSON.stringify(event.object)));
-          yield event;
-        }
-      } finally {
-        reply.destroy();
-      }
-    },
+    watch: <T>(path: string, signal: AbortSignal) => watchLines<T>({ url, path, agent }, signal),
     reconnect() {
       agent.destroy();
       agent = httpsAgent(credentials());
     },
     close: () => agent.destroy(),
   };
+}
+
+async function* watchLines<T>(
+  { url, path, agent }: { readonly url: string; readonly path: string; readonly agent: Agent },
+  signal: AbortSignal,
+): AsyncGenerator<WatchEvent<T>> {
+  const separator = path.includes('?') ? '&' : '?';
+  const reply = await openHttps({ url: `${url}${path}${separator}watch=true`, agent }, signal);
+  if (reply.statusCode !== 200) {
+    reply.destroy();
+    throw new KubeError(`WATCH ${path}`, reply.statusCode ?? 0, 'the watch is refused');
+  }
+  try {
+    for await (const line of createInterface({ input: reply })) {
+      const event = parseJson(line) as WatchEvent<T> | { readonly type: 'ERROR'; readonly object: unknown };
+      if (event.type === 'ERROR')
+        throw new KubeError(`WATCH ${path}`, 410, statusMessage(JSON.stringify(event.object)));
+      yield event;
+    }
+  } finally {
+    reply.destroy();
+  }
 }
 
 /** The message of a Kubernetes Status; the text itself if it is none. */

@@ -7,13 +7,20 @@
  */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { conditionTracker, type Component, type ComponentName } from '../../shared/component/component.ts';
+import {
+  conditionTracker,
+  type Component,
+  type ComponentName,
+  type ConditionTracker,
+} from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { listenOnPort } from '../../shared/listen/listen.ts';
 import { httpsAgent, httpsRequest } from '../../shared/https/https.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { dial, joinStreams } from '../../shared/streams/streams.ts';
+import { Backends, type Backend } from './backends.ts';
 import { BalancerPortTakenError } from './errors.ts';
+import { FallbackClients, type Fallback } from './fallback.ts';
 import { readText } from '../../shared/files/files.ts';
 
 export interface LoadBalancerOptions {
@@ -26,12 +33,6 @@ export interface LoadBalancerOptions {
   /** Who answers until a server is reached for the first time; after that, clients wait for a server. */
   readonly fallback?: Fallback;
   readonly log: Log;
-}
-
-export interface Fallback {
-  answer(client: Socket): void;
-  /** Called once, when a server is reached. */
-  end(): void;
 }
 
 export interface LoadBalancer extends Component {
@@ -48,112 +49,98 @@ const probeAlone = { everyMs: 5000, withinMs: 5000 };
 /** As long as somebody else answers, the server is to have its clients as soon as it is back. */
 const probeReturn = { everyMs: 1000, withinMs: 5000 };
 
-interface Backend {
-  readonly url: string;
-  isAlive: boolean;
-  readonly clients: Set<Socket>;
-}
-
 export function createLoadBalancer(options: LoadBalancerOptions): LoadBalancer {
-  const { after, port, apiserverUrls, log } = options;
-  let { fallback } = options;
+  const { after, port } = options;
   const condition = conditionTracker();
+  const balancing = new Balancing(options, condition);
   const stopping = new AbortController();
-  const backends = new Map<string, Backend>();
   let server: Server | undefined;
   let work = Promise.resolve();
-  let preferred = '';
-  /** Clients of the fallback. */
-  const fallen = new Set<Socket>();
-
-  /** Those alive first, and of them the one that serves now. */
-  const inOrder = (): readonly Backend[] => {
-    const urls = apiserverUrls();
-    for (const url of urls) if (!backends.has(url)) backends.set(url, { url, isAlive: true, clients: new Set() });
-    for (const [url, backend] of backends) {
-      if (urls.includes(url)) continue;
-      end(backend);
-      backends.delete(url);
-    }
-    const rank = ({ url, isAlive }: Backend) => (isAlive ? 0 : 2) + (url === preferred ? 0 : 1);
-    return [...backends.values()].toSorted((a, b) => rank(a) - rank(b));
+  return {
+    name: 'load-balancer',
+    after,
+    async start() {
+      server = createServer({ noDelay: true }, (client) => void balancing.serve(client));
+      await listenOnPort(server, { address: '127.0.0.1', port }, (cause) => new BalancerPortTakenError(port, cause));
+      work = balancing.probe(stopping.signal);
+      condition.set('True', 'Serving', '');
+    },
+    async stop() {
+      stopping.abort();
+      const stopped = server;
+      server = undefined;
+      balancing.endClients();
+      if (stopped !== undefined) await new Promise<void>((resolve) => stopped.close(() => resolve()));
+      await work;
+      condition.set('False', 'Stopped', '');
+    },
+    health: () => condition.current(),
+    url: () => `https://127.0.0.1:${(server?.address() as AddressInfo | null | undefined)?.port ?? port}`,
   };
+}
 
-  const end = (backend: Backend): void => {
-    for (const client of backend.clients) client.destroy();
-    backend.clients.clear();
-  };
+/** Joins clients to servers, and finds out which of these are alive: by its clients, and by asking each. */
+class Balancing {
+  readonly #options: LoadBalancerOptions;
+  readonly #condition: ConditionTracker;
+  readonly #backends: Backends;
+  readonly #fallback: FallbackClients;
 
-  const setAlive = (backend: Backend, isAlive: boolean, reason: string): void => {
-    if (backend.isAlive !== isAlive) {
-      if (isAlive) log.info('a kube-apiserver answers again', { url: backend.url });
-      else log.warn('a kube-apiserver does not answer', { url: backend.url, reason });
-    }
-    backend.isAlive = isAlive;
-    if (!isAlive) end(backend);
-    else endFallback();
-    const alive = [...backends.values()].filter((one) => one.isAlive);
-    if (alive.length > 0) condition.set('True', 'Serving', '');
-    else condition.set('False', 'NoServer', `no kube-apiserver answers: ${[...backends.keys()].join(', ')}`);
-  };
+  constructor(options: LoadBalancerOptions, condition: ConditionTracker) {
+    this.#options = options;
+    this.#condition = condition;
+    this.#backends = new Backends(options.apiserverUrls, options.log);
+    this.#fallback = new FallbackClients(options.fallback, options.log);
+  }
 
-  const endFallback = (): void => {
-    const ended = fallback;
-    fallback = undefined;
-    ended?.end();
-    for (const client of fallen) client.destroy(); // they come again, and reach the server
-  };
-
-  const serve = async (client: Socket): Promise<void> => {
+  async serve(client: Socket): Promise<void> {
     client.on('error', () => {}); // its close says the same
-    const ordered = inOrder();
+    const ordered = this.#backends.inOrder();
     // Before the first server is found it is looked for by the probes alone: programs that start do not wait for each.
-    const isHopeless = fallback !== undefined && ordered.every(({ isAlive }) => !isAlive);
+    const isHopeless = this.#fallback.isThere && ordered.every(({ isAlive }) => !isAlive);
     for (const backend of isHopeless ? [] : ordered) {
       try {
         const upstream = await dialServer(backend.url);
-        endFallback();
+        this.#fallback.end();
         if (client.destroyed) return void upstream.destroy();
-        preferred = backend.url;
-        backend.clients.add(client);
-        client.once('close', () => backend.clients.delete(client));
+        this.#backends.serve(backend, client);
         await joinStreams(client, upstream);
         return;
       } catch (error) {
-        setAlive(backend, false, messageOf(error));
+        this.#setAlive(backend, false, messageOf(error));
       }
     }
-    if (fallback === undefined) return void client.destroy();
-    fallen.add(client);
-    client.once('close', () => fallen.delete(client));
-    try {
-      fallback.answer(client);
-    } catch (error) {
-      client.destroy();
-      log.warn('what this node remembers cannot be used', { error }); // a file of it cannot be read
-    }
-  };
+    this.#fallback.answer(client);
+  }
 
-  const probeForEver = async (signal: AbortSignal): Promise<void> => {
+  /** Until `signal`. */
+  async probe(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await probeAll(signal).catch((error: unknown) => log.warn('servers are not probed', { error })); // no CA to read
+      await this.#probeAll(signal).catch((error: unknown) => {
+        this.#options.log.warn('servers are not probed', { error }); // no CA to read
+      });
       await delay(probeAlone.everyMs, undefined, { signal }).catch(() => {}); // the stop
     }
-  };
+  }
 
-  const probeAll = async (signal: AbortSignal): Promise<void> => {
-    const agent = httpsAgent({ ca: readText(options.caPath()) });
+  endClients(): void {
+    this.#backends.end();
+    this.#fallback.endClients();
+  }
+
+  async #probeAll(signal: AbortSignal): Promise<void> {
+    const agent = httpsAgent({ ca: readText(this.#options.caPath()) });
     try {
       while (!signal.aborted) {
-        const all = inOrder();
-        const { everyMs, withinMs } = fallback !== undefined ? probeReturn : all.length > 1 ? probe : probeAlone;
+        const all = this.#backends.inOrder();
+        const { everyMs, withinMs } = this.#rhythm(all.length);
         await Promise.all(
           all.map(async (backend) => {
             try {
               await httpsRequest({ url: `${backend.url}/version`, agent, timeoutMs: withinMs }, signal);
-              setAlive(backend, true, '');
+              this.#setAlive(backend, true, '');
             } catch (error) {
-              if (!signal.aborted) setAlive(backend, false, messageOf(error));
+              if (!signal.aborted) this.#setAlive(backend, false, messageOf(error));
             }
           }),
         );
@@ -164,30 +151,19 @@ export function createLoadBalancer(options: LoadBalancerOptions): LoadBalancer {
     } finally {
       agent.destroy();
     }
-  };
+  }
 
-  return {
-    name: 'load-balancer',
-    after,
-    async start() {
-      server = createServer({ noDelay: true }, (client) => void serve(client));
-      await listenOnPort(server, { address: '127.0.0.1', port }, (cause) => new BalancerPortTakenError(port, cause));
-      work = probeForEver(stopping.signal);
-      condition.set('True', 'Serving', '');
-    },
-    async stop() {
-      stopping.abort();
-      const stopped = server;
-      server = undefined;
-      for (const backend of backends.values()) end(backend);
-      for (const client of fallen) client.destroy();
-      if (stopped !== undefined) await new Promise<void>((resolve) => stopped.close(() => resolve()));
-      await work;
-      condition.set('False', 'Stopped', '');
-    },
-    health: () => condition.current(),
-    url: () => `https://127.0.0.1:${(server?.address() as AddressInfo | null | undefined)?.port ?? port}`,
-  };
+  #rhythm(serverCount: number): typeof probe {
+    if (this.#fallback.isThere) return probeReturn;
+    return serverCount > 1 ? probe : probeAlone;
+  }
+
+  #setAlive(backend: Backend, isAlive: boolean, reason: string): void {
+    this.#backends.setAlive(backend, isAlive, reason);
+    if (isAlive) this.#fallback.end();
+    if (this.#backends.isAnyAlive()) this.#condition.set('True', 'Serving', '');
+    else this.#condition.set('False', 'NoServer', `no kube-apiserver answers: ${this.#backends.urls().join(', ')}`);
+  }
 }
 
 function dialServer(url: string): Promise<Socket> {
@@ -196,3 +172,4 @@ function dialServer(url: string): Promise<Socket> {
 }
 
 export { BalancerPortTakenError } from './errors.ts';
+export type { Fallback } from './fallback.ts';

@@ -32,9 +32,11 @@ const disabledPlugins = [
   'io.containerd.server.v1.debug',
 ];
 
+/** A JSON string is a TOML basic string, a list of them an array. */
+const text = JSON.stringify;
+
 /** @see containerd v2.4 docs/cri/config.md (configuration version 4) */
 export function containerdConfig(settings: ContainerdSettings): string {
-  const text = JSON.stringify; // a JSON string is a TOML basic string
   return `# Written by kagent at each start; changes are lost. What belongs to you goes to conf.d/*.toml beside this file.
 version = 4
 root = ${text(settings.rootDir)}
@@ -55,7 +57,14 @@ disabled_plugins = [${disabledPlugins.map((name) => text(name)).join(', ')}]
   # The first collection must not compete with the first pods.
   startup_delay = '30s'
 
-[plugins.'io.containerd.cri.v1.images']
+${imagesConfig(settings)}
+
+${runtimeConfig(settings)}
+`;
+}
+
+function imagesConfig(settings: ContainerdSettings): string {
+  return `[plugins.'io.containerd.cri.v1.images']
   snapshotter = ${text(settings.snapshotter)}
   # The kubelet asks for these once a minute at most.
   stats_collect_period = 60
@@ -70,9 +79,11 @@ disabled_plugins = [${disabledPlugins.map((name) => text(name)).join(', ')}]
 [[plugins.'io.containerd.transfer.v1.local'.unpack_config]]
   platform = 'linux'
   snapshotter = ${text(settings.snapshotter)}
-  differ = 'walking'
+  differ = 'walking'`;
+}
 
-[plugins.'io.containerd.cri.v1.runtime']
+function runtimeConfig(settings: ContainerdSettings): string {
+  return `[plugins.'io.containerd.cri.v1.runtime']
   restrict_oom_score_adj = ${settings.restrictOomScoreAdj}
   # Pods' network namespaces where nobody else has any, so that all in it may be taken away.
   netns_mounts_under_state_dir = true
@@ -94,6 +105,5 @@ disabled_plugins = [${disabledPlugins.map((name) => text(name)).join(', ')}]
   [plugins.'io.containerd.cri.v1.runtime'.cni]
     bin_dirs = ${text(settings.cniBinDirs)}
     conf_dir = ${text(settings.cniConfDir)}
-    use_internal_loopback = true
-`;
+    use_internal_loopback = true`;
 }

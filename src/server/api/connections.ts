@@ -26,69 +26,88 @@ const tellEveryMs = 60_000;
  * with that node from then on. A peer that says nothing is ended by the server's deadlines.
  */
 export function shareConnections(server: Server, log: Log): void {
-  const strangers = new Shares<Socket>();
-  const reserved = new Shares<Socket>();
-  const ofNodes = new Shares<Socket>();
-  const rate = new Rate(newRate);
-  /** Addresses from which nodes have come, the newest last. */
-  const known = new Set<string>();
-  /** How each connection leaves the strangers. */
-  const leaving = new Map<string, () => void>();
-  let toldAtMs = Number.NEGATIVE_INFINITY;
-
-  const tell = (peer: string): void => {
-    if (performance.now() - toldAtMs < tellEveryMs) return;
-    toldAtMs = performance.now();
-    log.warn('connections are ended: one peer has too many', { peer });
-  };
-  const makeRoom = (shares: Shares<Socket>, address: string): void => {
-    const own = shares.of(address) >= mostOfAddress ? address : undefined;
-    const holder = own ?? (shares.size >= most ? shares.largest() : undefined);
-    if (holder === undefined) return;
-    shares.takeOldest(holder)?.destroy();
-    tell(holder);
-  };
-  const remember = (address: string): void => {
-    known.delete(address);
-    known.add(address);
-    const [oldest] = known;
-    if (known.size > addressesKept && oldest !== undefined) known.delete(oldest);
-  };
-
+  const sharing = new ConnectionShares(log);
   // Before TLS takes the socket over, which is most of what a connection costs.
   const listeners = server.listeners('connection');
   server.removeAllListeners('connection');
   server.on('connection', (socket: Socket) => {
+    if (sharing.letIn(socket)) for (const listener of listeners) listener.call(server, socket);
+  });
+  server.on('secureConnection', (socket: TLSSocket) => sharing.identified(socket));
+}
+
+class ConnectionShares {
+  readonly #log: Log;
+  readonly #strangers = new Shares<Socket>();
+  readonly #reserved = new Shares<Socket>();
+  readonly #ofNodes = new Shares<Socket>();
+  readonly #rate = new Rate(newRate);
+  /** Addresses from which nodes have come, the newest last. */
+  readonly #known = new Set<string>();
+  /** How each connection leaves the strangers. */
+  readonly #leaving = new Map<string, () => void>();
+  #toldAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** @returns false for one that is ended: its address has begun too many */
+  letIn(socket: Socket): boolean {
     const address = plainAddress(socket.remoteAddress);
-    if (!known.has(address) && !rate.take(address)) {
+    if (!this.#known.has(address) && !this.#rate.take(address)) {
       socket.resetAndDestroy();
-      return tell(address);
+      this.#tell(address);
+      return false;
     }
-    const shares = known.has(address) ? reserved : strangers;
+    const shares = this.#known.has(address) ? this.#reserved : this.#strangers;
     const id = idOf(socket);
-    makeRoom(shares, address);
+    this.#makeRoom(shares, address);
     shares.add(address, socket);
     const leave = () => {
       shares.delete(address, socket);
-      if (leaving.get(id) === leave) leaving.delete(id);
+      if (this.#leaving.get(id) === leave) this.#leaving.delete(id);
     };
-    leaving.set(id, leave);
+    this.#leaving.set(id, leave);
     socket.once('close', leave);
-    for (const listener of listeners) listener.call(server, socket);
-  });
-  server.on('secureConnection', (socket: TLSSocket) => {
+    return true;
+  }
+
+  /** TLS is agreed on: it may be a node's. */
+  identified(socket: TLSSocket): void {
     const peer = peerNode(socket);
     if (peer === undefined) return;
     const { nodeName } = peer;
-    remember(plainAddress(socket.remoteAddress));
-    leaving.get(idOf(socket))?.();
-    if (ofNodes.of(nodeName) >= mostOfNode) {
+    this.#remember(plainAddress(socket.remoteAddress));
+    this.#leaving.get(idOf(socket))?.();
+    if (this.#ofNodes.of(nodeName) >= mostOfNode) {
       socket.destroy();
-      return tell(nodeName);
+      return this.#tell(nodeName);
     }
-    ofNodes.add(nodeName, socket);
-    socket.once('close', () => ofNodes.delete(nodeName, socket));
-  });
+    this.#ofNodes.add(nodeName, socket);
+    socket.once('close', () => this.#ofNodes.delete(nodeName, socket));
+  }
+
+  #makeRoom(shares: Shares<Socket>, address: string): void {
+    const own = shares.of(address) >= mostOfAddress ? address : undefined;
+    const holder = own ?? (shares.size >= most ? shares.largest() : undefined);
+    if (holder === undefined) return;
+    shares.takeOldest(holder)?.destroy();
+    this.#tell(holder);
+  }
+
+  #remember(address: string): void {
+    this.#known.delete(address);
+    this.#known.add(address);
+    const [oldest] = this.#known;
+    if (this.#known.size > addressesKept && oldest !== undefined) this.#known.delete(oldest);
+  }
+
+  #tell(peer: string): void {
+    if (performance.now() - this.#toldAtMs < tellEveryMs) return;
+    this.#toldAtMs = performance.now();
+    this.#log.warn('connections are ended: one peer has too many', { peer });
+  }
 }
 
 /** The same before and after TLS has taken the socket over. */

@@ -15,13 +15,12 @@ import {
 } from '../../shared/protocol/local.ts';
 import { Secret } from '../../shared/secret.ts';
 import { issueUserCertificate, type TokenStore } from '../join/join.ts';
-import { NodeNotConnectedError, NodeUnknownError, type Nodes } from '../nodes/nodes.ts';
+import { NodeNotConnectedError, NodeUnknownError, type Nodes, type NodeView } from '../nodes/nodes.ts';
 import type { Pki } from '../pki/pki.ts';
 import { summaryOf } from './node-summary.ts';
 import { bodyOf, refusal } from './routes.ts';
 
-/** What `kagent token`, `kagent kubeconfig` and `kagent node` ask at the status socket, which is root's alone. */
-export function localRoutes(options: {
+export interface LocalRoutesOptions {
   readonly tokens: TokenStore;
   readonly nodes: Nodes;
   readonly joinUrl: string;
@@ -30,10 +29,20 @@ export function localRoutes(options: {
   readonly apiserverUrl: string;
   readonly pki: Pick<Pki, 'serverCa' | 'clientCa'>;
   readonly log: Log;
-}): Hono {
-  const { tokens, nodes, joinUrl, names, apiserverUrl, pki, log } = options;
-  const app = new Hono();
+}
 
+/** What `kagent token`, `kagent kubeconfig` and `kagent node` ask at the status socket, which is root's alone. */
+export function localRoutes(options: LocalRoutesOptions): Hono {
+  const app = new Hono();
+  tokenRoutes(app, options);
+  userRoutes(app, options);
+  nodeRoutes(app, options.nodes);
+  app.notFound(() => Response.json({}, { status: 404 }));
+  app.onError((error) => refusal(error, options.log));
+  return app;
+}
+
+function tokenRoutes(app: Hono, { tokens, joinUrl, names, log }: LocalRoutesOptions): void {
   app.get('/v1/tokens', async (context) => context.json({ tokens: [...(await tokens.list())] } satisfies TokenList));
   app.post('/v1/tokens', async (context) => {
     const { secret, nodeName, ...asked } = await bodyOf(context, NewTokenRequest);
@@ -57,32 +66,24 @@ export function localRoutes(options: {
     log.info('token replaced', {});
     return context.json({ text: text.reveal() });
   });
+}
 
+function userRoutes(app: Hono, { pki, apiserverUrl, log }: LocalRoutesOptions): void {
   app.post('/v1/users', async (context) => {
     const asked = await bodyOf(context, NewUserRequest);
     const { certPem, notAfter } = await issueUserCertificate(pki, asked);
     log.info('user certificate made', { user: asked.name, groups: asked.groups, notAfter });
     return context.json({ certPem, notAfter, caPem: pki.serverCa.trust.pem, apiserverUrl } satisfies UserCreated);
   });
+}
 
+function nodeRoutes(app: Hono, nodes: Nodes): void {
   app.get('/v1/nodes', (context) => context.json({ nodes: nodes.all().map(summaryOf) } satisfies NodeList));
   app.get('/v1/nodes/:name', async (context) => {
     const { name } = context.req.param();
     const view = nodes.all().find((node) => node.name === name);
     if (view === undefined) throw new NodeUnknownError(name);
-    const details: NodeDetails = {
-      ...summaryOf(view),
-      ...(view.hello !== undefined && { facts: view.hello.facts, machineId: view.hello.machineId }),
-      ...(view.session?.heartbeat !== undefined && { beat: view.session.heartbeat }),
-      conditions: (view.object?.status?.conditions ?? []).map(({ type, status, reason = '', message = '' }) => ({
-        type,
-        status,
-        reason,
-        message,
-      })),
-      history: [...(await nodes.history(name))],
-    };
-    return context.json(details);
+    return context.json(detailsOf(view, await nodes.history(name)));
   });
   app.delete('/v1/nodes/:name', async (context) => {
     await nodes.remove(context.req.param('name'), { force: context.req.query('force') === 'true' });
@@ -95,8 +96,20 @@ export function localRoutes(options: {
     if (session === undefined) throw new NodeNotConnectedError(name);
     return context.json({ text: await session.command(command.command) } satisfies CommandOutput);
   });
+}
 
-  app.notFound(() => Response.json({}, { status: 404 }));
-  app.onError((error) => refusal(error, log));
-  return app;
+function detailsOf(view: NodeView, history: Awaited<ReturnType<Nodes['history']>>): NodeDetails {
+  const { hello, session, object } = view;
+  return {
+    ...summaryOf(view),
+    ...(hello !== undefined && { facts: hello.facts, machineId: hello.machineId }),
+    ...(session?.heartbeat !== undefined && { beat: session.heartbeat }),
+    conditions: (object?.status?.conditions ?? []).map(({ type, status, reason = '', message = '' }) => ({
+      type,
+      status,
+      reason,
+      message,
+    })),
+    history: [...history],
+  };
 }

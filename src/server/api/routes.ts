@@ -34,7 +34,7 @@ import { releaseRoutes } from './release-routes.ts';
 /** Four signing requests and some names take 3 KiB. */
 const maxJoinBytes = 64 * 1024;
 
-export function apiRoutes(options: {
+export interface ApiRoutesOptions {
   readonly serverTrust: TrustBundle;
   readonly clientTrust: TrustBundle;
   readonly joinService: JoinService;
@@ -44,15 +44,43 @@ export function apiRoutes(options: {
   readonly nodes: Pick<Nodes, 'drain'>;
   readonly isReady: () => boolean;
   readonly log: Log;
-}): Hono<{ Bindings: HttpBindings }> {
-  const { serverTrust, joinService, probes, nodes, isReady, log } = options;
-  const app = new Hono<{ Bindings: HttpBindings }>();
+}
+
+type Api = Hono<{ Bindings: HttpBindings }>;
+
+const limit = bodyLimit({
+  maxSize: maxJoinBytes,
+  onError: () => problemResponse(new BodyTooLargeError(maxJoinBytes)),
+});
+
+export function apiRoutes(options: ApiRoutesOptions): Api {
+  const { serverTrust, isReady, log } = options;
+  const app: Api = new Hono();
 
   // For who does not trust this server yet: a joiner compares it with its token's hash.
   app.get('/cacerts', (context) => context.body(serverTrust.pem, 200, { 'content-type': 'application/x-pem-file' }));
   app.get('/ping', (context) => context.text('pong'));
   app.get('/readyz', (context) => (isReady() ? context.text('ok') : context.text('not ready', 503)));
+  joinRoutes(app, options);
+  app.route('/', releaseRoutes(options.release, options.downloads));
+  drainRoute(app, options);
 
+  // What kube-apiserver asks about those alone who have lost their identity: the answer is always no.
+  app.post(revokedPath, (context) =>
+    context.json({
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SubjectAccessReview',
+      status: { allowed: false, denied: true, reason: 'this node was removed from the cluster, or replaced' },
+    }),
+  );
+
+  app.notFound(() => new Response('not found', { status: 404 }));
+  app.onError((error) => refusal(error, log));
+  return app;
+}
+
+/** What is asked with a token, or by a node that has joined. */
+function joinRoutes(app: Api, { joinService, probes, clientTrust }: ApiRoutesOptions): void {
   /** Before the body is looked at. */
   const authenticated = async (
     context: Context<{ readonly Bindings: HttpBindings }>,
@@ -62,16 +90,10 @@ export function apiRoutes(options: {
     await joinService.authenticate(from);
     return from;
   };
-  const limit = bodyLimit({
-    maxSize: maxJoinBytes,
-    onError: () => problemResponse(new BodyTooLargeError(maxJoinBytes)),
-  });
   app.post('/v1/join', limit, async (context) => {
-    const from = await authenticated(context, (socket) => peerNodeOrExpired(socket, options.clientTrust));
+    const from = await authenticated(context, (socket) => peerNodeOrExpired(socket, clientTrust));
     return context.json(await joinService.join(await bodyOf(context, JoinRequest), from));
   });
-
-  app.route('/', releaseRoutes(options.release, options.downloads));
   app.post('/v1/probes', limit, async (context) => {
     const from = await authenticated(context);
     const localAddress = plainAddress(context.env.incoming.socket.localAddress);
@@ -81,8 +103,10 @@ export function apiRoutes(options: {
     const from = await authenticated(context);
     return context.json(probes.seen(context.req.param('id'), from));
   });
+}
 
-  // For itself alone: which node it is, its certificate says.
+/** For a node itself alone: which one it is, its certificate says. */
+function drainRoute(app: Api, { joinService, nodes }: ApiRoutesOptions): void {
   const draining = new Set<string>();
   const drainRate = new Rate({ burst: 5, perSecond: 0.1 });
   app.post(drainPath, limit, async (context) => {
@@ -105,19 +129,6 @@ export function apiRoutes(options: {
       draining.delete(nodeName);
     }
   });
-
-  // What kube-apiserver asks about those alone who have lost their identity: the answer is always no.
-  app.post(revokedPath, (context) =>
-    context.json({
-      apiVersion: 'authorization.k8s.io/v1',
-      kind: 'SubjectAccessReview',
-      status: { allowed: false, denied: true, reason: 'this node was removed from the cluster, or replaced' },
-    }),
-  );
-
-  app.notFound(() => new Response('not found', { status: 404 }));
-  app.onError((error) => refusal(error, log));
-  return app;
 }
 
 /** What a request that fails is answered; what is our own failure is logged. */

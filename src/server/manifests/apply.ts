@@ -40,22 +40,11 @@ export function createApplier(kube: KubeClient): Applier {
       : '';
     const path = `${resource.root}${namespace}/${resource.name}/${encodeURIComponent(metadata.name)}`;
     try {
-      const { takenOver, uid } = await applyAt(path, wanted(object), signal);
+      const { takenOver, uid } = await applyAt(kube, path, wanted(object), signal);
       return { applied: { path, uid, prune: metadata.annotations?.[pruneAnnotation] === 'true' }, takenOver };
     } catch (error) {
       if (error instanceof KubeError && error.status === 404) discovery.forget(apiVersion);
       throw error;
-    }
-  };
-
-  /** What the file says counts, also where somebody else has said otherwise; that is told. */
-  const applyAt = async (path: string, object: unknown, signal: AbortSignal) => {
-    const uidOf = (answer: Awaited<ReturnType<typeof kube.apply>>) => answer.metadata.uid ?? '';
-    try {
-      return { uid: uidOf(await kube.apply(path, object, { force: false }, signal)), takenOver: [] };
-    } catch (error) {
-      if (!(error instanceof KubeError) || error.status !== 409) throw error;
-      return { uid: uidOf(await kube.apply(path, object, { force: true }, signal)), takenOver: [error.detail] };
     }
   };
 
@@ -84,16 +73,31 @@ export function createApplier(kube: KubeClient): Applier {
           done.applied.push(one.applied);
           takenOver.push(...one.takenOver.map((words) => `line ${line}: ${name}: ${words}`));
         } catch (error) {
-          if (error instanceof UnknownKindError) {
-            done.failures.push(new ManifestRefusedError(line, name, error.message, { cause: error }));
-          } else if (error instanceof KubeError) {
-            done.failures.push(new ManifestRefusedError(line, name, error.detail, { cause: error }));
-          } else throw error; // kube-apiserver is not reached: the others would not be either
+          done.failures.push(refusedBecause(error, line, name));
         }
       }
       return { ...done, takenOver };
     },
   };
+}
+
+/** What the file says counts, also where somebody else has said otherwise; that is told. */
+async function applyAt(kube: KubeClient, path: string, object: unknown, signal: AbortSignal) {
+  try {
+    const { metadata } = await kube.apply(path, object, { force: false }, signal);
+    return { uid: metadata.uid ?? '', takenOver: [] };
+  } catch (error) {
+    if (!(error instanceof KubeError) || error.status !== 409) throw error;
+    const { metadata } = await kube.apply(path, object, { force: true }, signal);
+    return { uid: metadata.uid ?? '', takenOver: [error.detail] };
+  }
+}
+
+/** @throws what is no refusal: kube-apiserver is not reached, and would not be for the others either */
+function refusedBecause(error: unknown, line: number, name: string): ManifestRefusedError {
+  if (error instanceof UnknownKindError) return new ManifestRefusedError(line, name, error.message, { cause: error });
+  if (error instanceof KubeError) return new ManifestRefusedError(line, name, error.detail, { cause: error });
+  throw error;
 }
 
 function isMissingKind(error: unknown): boolean {

@@ -10,7 +10,12 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../shared/clock.ts';
-import { conditionTracker, type Component, type ComponentName } from '../../shared/component/component.ts';
+import {
+  conditionTracker,
+  type Component,
+  type ComponentName,
+  type ConditionTracker,
+} from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
 import { makeFolderIfPossible, writeFileIfChanged } from '../../shared/files/files.ts';
@@ -48,11 +53,12 @@ export interface ManifestsOptions {
   readonly timing?: Timing;
 }
 
+const applying = "applies kagent's own manifests; kube-apiserver has not taken all of them yet";
 const usualTiming: Timing = { settleMs: 300, patienceMs: 1000, pruneAfterMs: 5000 };
 
 /** Ready when kagent's own files were tried once; a file that fails is tried again and keeps nobody waiting. */
 export function createManifests(options: ManifestsOptions): Component {
-  const { kube, dir, store, nodeName, log, timing = usualTiming } = options;
+  const { dir, log, timing = usualTiming } = options;
   const packaged = options.packaged.filter(({ name }) => !options.disabled.includes(name));
   const own = new Set(packaged.map(({ name }) => `${name}.yaml`));
   const isPackaged = (file: string) => own.has(file);
@@ -60,22 +66,8 @@ export function createManifests(options: ManifestsOptions): Component {
   const stopping = new AbortController();
   let work = Promise.resolve();
 
-  const open = async () => {
-    const records = await openRecords(store, nodeName);
-    const announcer = createAnnouncer({ ...options, signal: stopping.signal });
-    const shared = { kube, records, announcer, isPackaged, timing, clock: systemClock };
-    return {
-      records,
-      folder: new ManifestFolder({ ...shared, dir, applier: createApplier(kube), pruner: createPruner(shared) }),
-    };
-  };
   let unwritten: readonly string[] = [];
-  const tell = (failures: readonly string[]) => {
-    const [first = '', ...others] = [...unwritten, ...failures];
-    const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
-    if (first === '') condition.set('True', 'Applied', '');
-    else condition.set('False', 'NotApplied', first + more);
-  };
+  const tell = (failures: readonly string[]) => tellFailures(condition, [...unwritten, ...failures]);
   const pass = async (folder: ManifestFolder, signal: AbortSignal) => {
     try {
       if (unwritten.length > 0) unwritten = writePackaged(dir, packaged);
@@ -93,14 +85,10 @@ export function createManifests(options: ManifestsOptions): Component {
     after: options.after,
     async start(signal) {
       const isNewFolder = makeFolderIfPossible(dir, 0o700, log);
-      const { records, folder } = await open();
+      const { records, folder } = await openFolder({ ...options, isPackaged, timing, signal: stopping.signal });
       await leaveOut({ dir, records, disabled: options.disabled, isPackaged, log });
       if (isNewFolder) await forgetFiles(records, log);
-      condition.set(
-        'False',
-        'Applying',
-        "applies kagent's own manifests; kube-apiserver has not taken all of them yet",
-      );
+      condition.set('False', 'Applying', applying);
       unwritten = writePackaged(dir, packaged);
       for (const problem of unwritten) log.warn('packaged manifest not written', { problem });
       try {
@@ -123,6 +111,31 @@ export function createManifests(options: ManifestsOptions): Component {
     },
     health: () => condition.current(),
   };
+}
+
+async function openFolder(
+  options: Pick<ManifestsOptions, 'kube' | 'dir' | 'store' | 'nodeName' | 'log' | 'events'> & {
+    readonly isPackaged: (file: string) => boolean;
+    readonly timing: Timing;
+    readonly signal: AbortSignal;
+  },
+): Promise<{ readonly records: Records; readonly folder: ManifestFolder }> {
+  const { kube, dir, store, nodeName, isPackaged, timing } = options;
+  const records = await openRecords(store, nodeName);
+  const shared = { kube, records, announcer: createAnnouncer(options), isPackaged, timing, clock: systemClock };
+  const folder = new ManifestFolder({
+    ...shared,
+    dir,
+    applier: createApplier(kube),
+    pruner: createPruner(shared),
+  });
+  return { records, folder };
+}
+
+function tellFailures(condition: ConditionTracker, [first = '', ...others]: readonly string[]): void {
+  const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
+  if (first === '') condition.set('True', 'Applied', '');
+  else condition.set('False', 'NotApplied', first + more);
 }
 
 /** @returns what could not be written, a sentence each */

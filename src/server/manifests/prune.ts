@@ -41,25 +41,13 @@ export function createPruner(options: {
   const { kube, records, announcer, isPackaged, timing, clock } = options;
   let missingSince: ReadonlyMap<string, number> = new Map();
 
-  /** @returns whether there was something to remove */
-  const remove = async ({ path, uid }: AppliedObject, signal: AbortSignal) => {
-    try {
-      await kube.delete(path, { uid }, signal);
-      return true;
-    } catch (error) {
-      if (error instanceof KubeError && (error.status === 404 || error.status === 409)) return false; // another by now
-      signal.throwIfAborted();
-      throw new PruneError(path, messageOf(error), { cause: error });
-    }
-  };
-
   /** What is done is noted once, at the end: a deletion that is tried twice does no harm. */
   const removeAll = async (file: string, objects: readonly AppliedObject[], signal: AbortSignal) => {
     const done = new Set<string>();
     const removed: string[] = [];
     try {
       for (const object of objects.toReversed()) {
-        if (await remove(object, signal)) removed.push(object.path);
+        if (await remove(kube, object, signal)) removed.push(object.path);
         done.add(object.uid);
       }
     } finally {
@@ -99,6 +87,18 @@ export function createPruner(options: {
       return { isWaiting, failures };
     },
   };
+}
+
+/** @returns whether there was something to remove */
+async function remove(kube: KubeClient, { path, uid }: AppliedObject, signal: AbortSignal): Promise<boolean> {
+  try {
+    await kube.delete(path, { uid }, signal);
+    return true;
+  } catch (error) {
+    if (error instanceof KubeError && (error.status === 404 || error.status === 409)) return false; // another by now
+    signal.throwIfAborted();
+    throw new PruneError(path, messageOf(error), { cause: error });
+  }
 }
 
 interface Gone {

@@ -27,10 +27,10 @@ ${[kubeletRouting(), flannelAnnotations(), flannelOthers()].join('\n---\n')}
 
 function kubeletRouting(): string {
   return `${policyHead({
-  name: 'kagent-kubelet-routing',
-  rules: [{ operations: 'CREATE, UPDATE', resources: 'nodes, nodes/status' }],
-  conditions: [byKubelet],
-})}
+    name: 'kagent-kubelet-routing',
+    rules: [{ operations: 'CREATE, UPDATE', resources: 'nodes, nodes/status' }],
+    conditions: [byKubelet],
+  })}
   variables:
 ${annotationVariables}
   - name: oldCIDR
@@ -50,10 +50,10 @@ ${bindingTo('kagent-kubelet-routing')}`;
 
 function flannelAnnotations(): string {
   return `${policyHead({
-  name: 'kagent-flannel-annotations',
-  rules: [{ operations: 'UPDATE', resources: 'nodes, nodes/status' }],
-  conditions: [byFlannel],
-})}
+    name: 'kagent-flannel-annotations',
+    rules: [{ operations: 'UPDATE', resources: 'nodes, nodes/status' }],
+    conditions: [byFlannel],
+  })}
   variables:
 ${annotationVariables}
   - name: own
@@ -84,11 +84,11 @@ ${bindingTo('kagent-flannel-annotations')}`;
 /** Asked once for each other node. */
 function flannelOthers(): string {
   return `${policyHead({
-  name: 'kagent-flannel-others',
-  paramKind: 'Node',
-  rules: [{ operations: 'UPDATE', resources: 'nodes, nodes/status' }],
-  conditions: [byFlannel],
-})}
+    name: 'kagent-flannel-others',
+    paramKind: 'Node',
+    rules: [{ operations: 'UPDATE', resources: 'nodes, nodes/status' }],
+    conditions: [byFlannel],
+  })}
   variables:
 ${annotationVariables}
   - name: theirs

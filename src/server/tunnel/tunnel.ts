@@ -8,7 +8,6 @@
  *
  *   kube-apiserver ──CONNECT──▶ here ──open──▶ agent ──dials kubelet or pod, then /v1/tunnel/<id>──▶ here: joined
  */
-import { randomBytes } from 'node:crypto';
 import { createServer, STATUS_CODES, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Component } from '../../shared/component/component.ts';
@@ -18,7 +17,7 @@ import type { Log } from '../../shared/log/log.ts';
 import { plainLine } from '../../shared/plain-text/plain-text.ts';
 import { dial, joinStreams } from '../../shared/streams/streams.ts';
 import { listenPrivately } from '../../shared/listen/listen.ts';
-import type { FromServer } from '../../shared/protocol/channel.ts';
+import { AwaitedStreams, type AgentLink } from './awaited-streams.ts';
 import { routeTo, targetOf, type NodeAddressBook, type RoutedNode, type Target } from './route.ts';
 
 export interface TunnelOptions {
@@ -29,7 +28,7 @@ export interface TunnelOptions {
   readonly nodes: () => readonly RoutedNode[];
   readonly addresses: NodeAddressBook;
   /** The way to an agent; undefined for one that is not connected. */
-  readonly session: (nodeName: string) => { send(message: FromServer): void } | undefined;
+  readonly session: (nodeName: string) => AgentLink | undefined;
   /** The node on this box: its addresses are reached without a detour. */
   readonly ownNode: string | undefined;
   readonly log: Log;
@@ -42,39 +41,21 @@ export interface Tunnel extends Component {
   failed(id: string, reason: string): void;
 }
 
-interface Waiting {
-  readonly nodeName: string;
-  readonly resolve: (stream: Duplex) => void;
-  readonly reject: (error: Error) => void;
-}
-
 const dialWithinMs = 10_000;
 
 export function createTunnel(options: TunnelOptions): Tunnel {
   const { socketPath, nodes, addresses, session, ownNode, log } = options;
   const condition = conditionTracker();
-  const waiting = new Map<string, Waiting>();
+  const awaited = new AwaitedStreams();
   const open = new Set<Duplex>();
   let server: Server | undefined;
-
-  const throughAgent = (nodeName: string, { host, port }: Target): Promise<Duplex> => {
-    const link = session(nodeName);
-    if (link === undefined) return direct({ host, port }); // its port may be open
-    const id = randomBytes(16).toString('hex');
-    const { promise, resolve, reject } = Promise.withResolvers<Duplex>();
-    const tooLong = setTimeout(() => reject(new Error(`${nodeName} did not answer`)), dialWithinMs);
-    waiting.set(id, { nodeName, resolve, reject });
-    link.send({ type: 'open', id, host, port });
-    return promise.finally(() => {
-      clearTimeout(tooLong);
-      waiting.delete(id);
-    });
-  };
 
   const dial = (target: Target): Promise<Duplex> => {
     const route = routeTo(target, { nodes: nodes(), addresses });
     if (route === undefined) return direct(target);
-    return route.nodeName === ownNode ? direct(route.target) : throughAgent(route.nodeName, route.target);
+    const link = route.nodeName === ownNode ? undefined : session(route.nodeName);
+    // Of one that is not connected the port may be open.
+    return link === undefined ? direct(route.target) : awaited.open(route.nodeName, link, route.target);
   };
 
   const onConnect = async (client: Duplex, authority: string): Promise<void> => {
@@ -116,13 +97,8 @@ export function createTunnel(options: TunnelOptions): Tunnel {
       condition.set('False', 'Stopped', '');
     },
     health: () => condition.current(),
-    accept(id, nodeName, stream) {
-      const wanted = waiting.get(id);
-      if (wanted?.nodeName !== nodeName) return false;
-      wanted.resolve(stream);
-      return true;
-    },
-    failed: (id, reason) => waiting.get(id)?.reject(new Error(reason)),
+    accept: (id, nodeName, stream) => awaited.accept(id, nodeName, stream),
+    failed: (id, reason) => awaited.failed(id, reason),
   };
 }
 
