@@ -1,5 +1,5 @@
 import { rfc3339, systemClock, type Clock } from '../clock.ts';
-import type { Component, ComponentManager, Condition } from './types.ts';
+import type { Component, ComponentManager, Condition, NotReady } from './types.ts';
 
 /** Told of each step, for the progress line and the timeline. */
 export interface ComponentObserver {
@@ -15,121 +15,154 @@ export function createComponentManager<Name extends string>(
   clock: Clock = systemClock,
 ): ComponentManager<Name> {
   checkOrder(components);
-  const byName = new Map(components.map((component) => [component.name, component]));
-  const steps = new Map<string, Step>();
-  const ending = new AbortController();
-  const restarts = new Set<Promise<void>>();
-  const take = (name: string, step: Step['name']) => steps.set(name, { name: step, since: rfc3339(clock.now()) });
+  return new Manager(components, observer, clock);
+}
 
-  const start = async (signal: AbortSignal): Promise<void> => {
+class Manager<Name extends string> implements ComponentManager<Name> {
+  readonly #components: readonly Component<Name>[];
+  readonly #observer: ComponentObserver;
+  readonly #clock: Clock;
+  readonly #byName: ReadonlyMap<Name, Component<Name>>;
+  readonly #steps = new Map<string, Step>();
+  readonly #ending = new AbortController();
+  readonly #restarts = new Set<Promise<void>>();
+
+  constructor(components: readonly Component<Name>[], observer: ComponentObserver, clock: Clock) {
+    this.#components = components;
+    this.#observer = observer;
+    this.#clock = clock;
+    this.#byName = new Map(components.map((component) => [component.name, component]));
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
     const failed = new AbortController();
     const startSignal = AbortSignal.any([signal, failed.signal]);
-    for (const { name } of components) take(name, 'waiting');
-    const ready = new Map<string, Promise<void>>();
-    const startOne = (component: Component<Name>): Promise<void> => {
-      const known = ready.get(component.name);
-      if (known !== undefined) return known;
-      const started = Promise.all(
-        component.after.flatMap((name) => {
-          const dependency = byName.get(name);
-          return dependency === undefined ? [] : [startOne(dependency)];
-        }),
-      ).then(async () => {
-        startSignal.throwIfAborted();
-        take(component.name, 'starting');
-        observer.starting(component.name);
-        await component.start(startSignal);
-        take(component.name, 'up');
-        observer.ready(component.name);
-      });
-      ready.set(component.name, started);
-      return started;
-    };
+    for (const { name } of this.#components) this.#take(name, 'waiting');
+    const ready = inOrder(
+      this.#components,
+      ({ after }) => after.flatMap((name) => this.#byName.get(name) ?? []),
+      (component) => this.#startOne(component, startSignal),
+    );
     try {
-      await Promise.all(components.map(startOne));
+      await Promise.all(ready);
     } catch (error) {
       failed.abort(error);
-      await Promise.allSettled(ready.values());
-      await stop();
+      await Promise.allSettled(ready);
+      await this.stop();
       throw error;
     }
-  };
+  }
 
-  const restartOne = async (name: Name): Promise<void> => {
-    const component = byName.get(name);
-    if (component === undefined) throw new TypeError(`no component is named ${name}`);
-    await component.stop();
-    ending.signal.throwIfAborted(); // its end is what is wanted now
-    take(name, 'starting');
-    await component.start(ending.signal);
-    take(name, 'up');
-  };
+  async stop(): Promise<void> {
+    this.#ending.abort();
+    await Promise.allSettled(this.#restarts);
+    const stopped = inOrder(
+      this.#components,
+      ({ name }) => this.#components.filter(({ after }) => after.includes(name)),
+      (component) => this.#stopOne(component),
+    );
+    const results = await Promise.allSettled(stopped);
+    const failure = results.find((result) => result.status === 'rejected');
+    if (failure !== undefined) throw failure.reason;
+  }
 
-  const restart = async (name: Name): Promise<void> => {
-    const restarted = restartOne(name);
-    restarts.add(restarted);
+  async restart(name: Name): Promise<void> {
+    const restarted = this.#restartOne(name);
+    this.#restarts.add(restarted);
     try {
       await restarted;
     } finally {
-      restarts.delete(restarted);
+      this.#restarts.delete(restarted);
     }
-  };
+  }
 
-  const stop = async (): Promise<void> => {
-    ending.abort();
-    await Promise.allSettled(restarts);
-    const stopped = new Map<string, Promise<void>>();
-    const stopOne = (component: Component<Name>): Promise<void> => {
-      const known = stopped.get(component.name);
-      if (known !== undefined) return known;
-      const done = Promise.all(components.filter((other) => other.after.includes(component.name)).map(stopOne)).then(
-        async () => {
-          take(component.name, 'stopping');
-          await component.stop();
-          take(component.name, 'stopped');
-        },
-      );
-      stopped.set(component.name, done);
-      return done;
-    };
-    const results = await Promise.allSettled(components.map(stopOne));
-    const failure = results.find((result) => result.status === 'rejected');
-    if (failure !== undefined) throw failure.reason;
-  };
+  conditions(): ReadonlyMap<string, Condition> {
+    return new Map(this.#components.map((component) => [component.name, this.#conditionOf(component)]));
+  }
 
-  const conditionOf = (component: Component<Name>): Condition => {
+  notReady(): readonly NotReady[] {
+    return this.#components
+      .map((component) => ({
+        name: component.name,
+        condition: this.#conditionOf(component),
+        wasReady: this.#isUp(component.name),
+      }))
+      .filter(({ condition }) => condition.status !== 'True');
+  }
+
+  #take(name: string, step: Step['name']): void {
+    this.#steps.set(name, { name: step, since: rfc3339(this.#clock.now()) });
+  }
+
+  #isUp(name: string): boolean {
+    return this.#steps.get(name)?.name === 'up';
+  }
+
+  async #startOne(component: Component<Name>, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    this.#take(component.name, 'starting');
+    this.#observer.starting(component.name);
+    await component.start(signal);
+    this.#take(component.name, 'up');
+    this.#observer.ready(component.name);
+  }
+
+  async #stopOne(component: Component<Name>): Promise<void> {
+    this.#take(component.name, 'stopping');
+    await component.stop();
+    this.#take(component.name, 'stopped');
+  }
+
+  async #restartOne(name: Name): Promise<void> {
+    const component = this.#byName.get(name);
+    if (component === undefined) throw new TypeError(`no component is named ${name}`);
+    await component.stop();
+    this.#ending.signal.throwIfAborted(); // its end is what is wanted now
+    this.#take(name, 'starting');
+    await component.start(this.#ending.signal);
+    this.#take(name, 'up');
+  }
+
+  #conditionOf(component: Component<Name>): Condition {
     const own = component.health();
-    const step = steps.get(component.name);
+    const step = this.#steps.get(component.name);
     if (step === undefined || step.name === 'up') return own;
     const lastTransitionTime = step.since;
-    if (step.name === 'stopped') return { status: 'False', reason: 'Stopped', message: '', lastTransitionTime };
-    if (step.name === 'stopping') {
-      const message = own.message === '' ? 'its stop takes long' : own.message;
-      return { status: 'False', reason: 'Stopping', message, lastTransitionTime };
+    switch (step.name) {
+      case 'stopped':
+        return { status: 'False', reason: 'Stopped', message: '', lastTransitionTime };
+      case 'stopping': {
+        const message = own.message === '' ? 'its stop takes long' : own.message;
+        return { status: 'False', reason: 'Stopping', message, lastTransitionTime };
+      }
+      case 'waiting': {
+        const missing = component.after.filter((name) => !this.#isUp(name));
+        return { status: 'Unknown', reason: 'Waiting', message: `waits for ${missing.join(', ')}`, lastTransitionTime };
+      }
+      case 'starting': {
+        if (own.status === 'False') return { ...own, lastTransitionTime };
+        const message = own.message === '' ? 'it is at work, and its start takes long' : own.message;
+        return { status: 'False', reason: 'Starting', message, lastTransitionTime };
+      }
     }
-    if (step.name === 'waiting') {
-      const missing = component.after.filter((name) => steps.get(name)?.name !== 'up');
-      return { status: 'Unknown', reason: 'Waiting', message: `waits for ${missing.join(', ')}`, lastTransitionTime };
-    }
-    if (own.status === 'False') return { ...own, lastTransitionTime };
-    const message = own.message === '' ? 'it is at work, and its start takes long' : own.message;
-    return { status: 'False', reason: 'Starting', message, lastTransitionTime };
-  };
+  }
+}
 
-  return {
-    start,
-    stop,
-    restart,
-    conditions: () => new Map(components.map((component) => [component.name, conditionOf(component)])),
-    notReady: () =>
-      components
-        .map((component) => ({
-          name: component.name,
-          condition: conditionOf(component),
-          wasReady: steps.get(component.name)?.name === 'up',
-        }))
-        .filter(({ condition }) => condition.status !== 'True'),
+/** Does each once, when all that are `before` it are done. @returns what becomes of each */
+function inOrder<Name extends string>(
+  components: readonly Component<Name>[],
+  before: (component: Component<Name>) => readonly Component<Name>[],
+  work: (component: Component<Name>) => Promise<void>,
+): readonly Promise<void>[] {
+  const begun = new Map<string, Promise<void>>();
+  const begin = (component: Component<Name>): Promise<void> => {
+    const known = begun.get(component.name);
+    if (known !== undefined) return known;
+    const done = Promise.all(before(component).map(begin)).then(() => work(component));
+    begun.set(component.name, done);
+    return done;
   };
+  return components.map(begin);
 }
 
 /** How far a component is, and since when (RFC 3339). */

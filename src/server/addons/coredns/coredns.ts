@@ -139,7 +139,21 @@ spec:
       - {key: CriticalAddonsOnly, operator: Exists}
       - {key: node-role.kubernetes.io/control-plane, operator: Exists, effect: NoSchedule}
       containers:
-      - name: coredns
+${container(image)}
+      volumes:
+      - name: config
+        configMap:
+          name: coredns
+          items: [{key: Corefile, path: Corefile}]
+      - name: custom
+        configMap:
+          name: coredns-custom
+          optional: true
+`;
+}
+
+function container(image: string): string {
+  return `      - name: coredns
         image: ${image}
         imagePullPolicy: IfNotPresent
         args: [-conf, /etc/coredns/Corefile]
@@ -171,15 +185,5 @@ spec:
             drop: [ALL]
         volumeMounts:
         - {name: config, mountPath: /etc/coredns, readOnly: true}
-        - {name: custom, mountPath: /etc/coredns/custom, readOnly: true}
-      volumes:
-      - name: config
-        configMap:
-          name: coredns
-          items: [{key: Corefile, path: Corefile}]
-      - name: custom
-        configMap:
-          name: coredns-custom
-          optional: true
-`;
+        - {name: custom, mountPath: /etc/coredns/custom, readOnly: true}`;
 }
