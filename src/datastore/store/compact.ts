@@ -5,6 +5,7 @@
  */
 import type { HistoryBudget } from './history.ts';
 import type { KeyEntry, KeyIndex, Version } from './key-index.ts';
+import type { VersionChange } from './pending.ts';
 import type { Revision } from './shapes.ts';
 
 export interface CompactHost {
@@ -61,15 +62,19 @@ export class Compactor {
     this.#host = host;
   }
 
-  /** A newer version of the key took this one's place. */
-  superseded(entry: KeyEntry, version: Version, by: Revision): void {
-    // A deletion waits already, see below.
-    if (version.version > 0) this.#replaced.push({ entry, version, from: by });
-  }
-
-  /** A deletion is news to whoever watches from its own revision on, and to nobody after that. */
-  deleted(entry: KeyEntry, version: Version): void {
-    this.#deletions.push({ entry, version, from: (version.revision + 1) as Revision });
+  /** After the watches had their look at it: what the version replaced is history, until a compaction. */
+  settle({ entry, version, previous }: VersionChange): void {
+    const { history } = this.#host;
+    if (previous !== undefined) {
+      history.superseded(previous);
+      // A deletion waits already, see below.
+      if (previous.version > 0) this.#replaced.push({ entry, version: previous, from: version.revision });
+    }
+    if (version.version === 0) {
+      history.superseded(version);
+      // It is news to whoever watches from its own revision on, and to nobody after that.
+      this.#deletions.push({ entry, version, from: (version.revision + 1) as Revision });
+    }
   }
 
   /** Resolves when everything that `compactRevision` makes obsolete is gone from the disk. */

@@ -14,7 +14,8 @@ import { CompactedError, FutureRevisionError, NoSpaceError, StoreClosedError } f
 import { RecordLoader } from './history.ts';
 import type { KeyIndex } from './key-index.ts';
 import { Lessor } from './lease.ts';
-import { Pending } from './pending.ts';
+import { Maintenance } from './maintenance.ts';
+import { PendingQueue } from './pending.ts';
 import type { VersionChange } from './pending.ts';
 import { evaluateRange } from './range.ts';
 import type {
@@ -39,10 +40,9 @@ import { executeTxn } from './txn.ts';
 import type { TxnHost } from './txn.ts';
 import { measureUsage } from './usage.ts';
 import { VersionTable } from './version-table.ts';
-import { WatchHub } from './watch.ts';
-import type { Change, WatchHost } from './watch.ts';
+import { changeOf, WatchHub } from './watch.ts';
+import type { WatchHost } from './watch.ts';
 import { Writer } from './writer.ts';
-import { readSnapshot } from './snapshot.ts';
 import type { MessagePort } from 'node:worker_threads';
 
 export interface MvccOptions {
@@ -70,10 +70,9 @@ export class MvccStore implements Store, TxnHost, WatchHost {
   readonly #writer: Writer;
   readonly #hub: WatchHub;
   readonly #compactor: Compactor;
+  readonly #maintenance: Maintenance;
   #decidedCompactRevision = -1 as Revision;
-  #pending = new Pending();
-  /** Handed to the writer, oldest first. */
-  readonly #inFlight: Pending[] = [];
+  readonly #pending = new PendingQueue();
   /** Rows that a full disk kept from being dropped. */
   readonly #undroppedIds: number[] = [];
   #isClosing = false;
@@ -90,7 +89,7 @@ export class MvccStore implements Store, TxnHost, WatchHost {
       history: this.#versions.history,
       dropVersion: (id) => this.#dropVersion(id),
       settled: () => this.settled(),
-      swept: () => void this.#shrink(),
+      swept: () => void this.#maintenance.shrink(),
     });
     this.alarms = new AlarmBook(this);
     this.space = new SpaceGuard(quotaBytes, {
@@ -100,10 +99,16 @@ export class MvccStore implements Store, TxnHost, WatchHost {
     this.leases = new Lessor({
       clock,
       checkChange: () => this.alarms.checkChange(),
-      checkGrowth: () => this.#checkLeaseGrowth(),
+      checkGrowth: () => {
+        this.alarms.checkGrowth();
+        this.space.checkGrowth(leaseBytes);
+      },
       write: () => this.#writer.write(),
       onUndo: (undo) => this.onUndo(undo),
-      deleteKeys: (keys) => this.#deleteKeys(keys),
+      deleteKeys: (keys) => {
+        const revision = (this.decidedRevision + 1) as Revision;
+        for (const key of keys) this.delete(key, revision);
+      },
       settled: () => this.settled(),
     });
     this.#writer = new Writer({
@@ -117,7 +122,9 @@ export class MvccStore implements Store, TxnHost, WatchHost {
         onFailed(error);
       },
     });
-    this.#writer.whenTaken(() => this.#onTaken());
+    const parts = { versions: this.#versions, writer: this.#writer, space: this.space };
+    this.#maintenance = new Maintenance({ at: this, ...parts });
+    this.#writer.whenTaken(() => this.#pending.taken());
   }
 
   /** Reads everything from disk. Writes nothing: what is left to be done is done after the first answer. */
@@ -141,13 +148,8 @@ export class MvccStore implements Store, TxnHost, WatchHost {
   async range(query: RangeQuery): Promise<RangeResult> {
     checkKey(query.range.key);
     const loader = new RecordLoader();
-    const view = {
-      index: this.index,
-      revision: this.revision,
-      compactRevision: this.compactRevision,
-      isCommitted: true,
-    };
-    const result = evaluateRange(view, query, loader);
+    const { index, revision, compactRevision } = this;
+    const result = evaluateRange({ index, revision, compactRevision, isCommitted: true }, query, loader);
     await this.load(loader);
     return result;
   }
@@ -173,51 +175,31 @@ export class MvccStore implements Store, TxnHost, WatchHost {
     if (revision <= this.#decidedCompactRevision) throw new CompactedError(revision, this.#decidedCompactRevision);
     if (revision > this.decidedRevision) throw new FutureRevisionError(revision, this.decidedRevision);
     this.#decidedCompactRevision = revision;
-    this.#pending.compactRevision = revision;
+    this.#pending.filling.compactRevision = revision;
     this.#writer.write().setCompactRevision(revision);
     await this.settled();
     const swept = this.#compactor.sweep(revision);
     if (physical) await swept;
   }
 
-  async stats(): Promise<StoreStats> {
-    return {
-      revision: this.revision,
-      compactRevision: this.compactRevision,
-      keys: this.index.size,
-      versions: this.#versions.count(),
-      watches: this.#hub.size,
-      leases: this.leases.size,
-      quotaBytes: this.space.quotaBytes,
-      ...(await this.#writer.size()),
-    };
+  stats(): Promise<StoreStats> {
+    return this.#maintenance.stats({ watches: this.#hub.size, leases: this.leases.size });
   }
 
   usage(depth: number, sinceRevision: Revision): Promise<readonly PrefixUsage[]> {
     return measureUsage(this.index, depth, sinceRevision);
   }
 
-  async hashKv(revision: Revision): Promise<KvHash> {
-    for (;;) {
-      this.#writer.checkJobs(); // before the index is walked
-      const { compactRevision } = this;
-      if (revision > 0 && revision < compactRevision) throw new CompactedError(revision, compactRevision);
-      if (revision > this.revision) throw new FutureRevisionError(revision, this.revision);
-      const hashRevision = revision > 0 ? revision : this.revision;
-      const currentIds = this.#versions.currentIds(hashRevision, compactRevision);
-      const hash = await this.#writer.hash({ revision: hashRevision, compactRevision, currentIds });
-      // A compaction meanwhile may have dropped what belongs to the hash.
-      if (this.compactRevision === compactRevision) return { hash, hashRevision, compactRevision };
-    }
+  hashKv(revision: Revision): Promise<KvHash> {
+    return this.#maintenance.hashKv(revision);
   }
 
-  async snapshot(): Promise<Snapshot> {
-    return readSnapshot(await this.#writer.snapshot());
+  snapshot(): Promise<Snapshot> {
+    return this.#maintenance.snapshot();
   }
 
-  async defragment(): Promise<void> {
-    await this.#writer.defragment();
-    await this.space.measure();
+  defragment(): Promise<void> {
+    return this.#maintenance.defragment();
   }
 
   async close(): Promise<void> {
@@ -250,38 +232,20 @@ export class MvccStore implements Store, TxnHost, WatchHost {
     return this.#writer.write();
   }
 
-  newLoader(): RecordLoader {
-    return new RecordLoader();
-  }
-
   load(loader: RecordLoader): Promise<void> {
     return loader.load((ids) => this.#writer.read(ids));
   }
 
   /** Resolves when everything decided so far is on disk. @throws {NoSpaceError} when that found no room there */
   async settled(): Promise<Revision> {
-    const last = this.#hasPending() ? this.#pending : this.#inFlight.at(-1);
+    const last = this.#pending.last(this.#writer.hasUnsent);
     if (last !== undefined) await last.settled();
     return this.revision;
   }
 
   /** How to take back what is being changed now, should the disk be full. */
   onUndo(undo: () => void): void {
-    this.#pending.onUndo(undo);
-  }
-
-  #checkLeaseGrowth(): void {
-    this.alarms.checkGrowth();
-    this.space.checkGrowth(leaseBytes);
-  }
-
-  #hasPending(): boolean {
-    return this.#writer.hasUnsent;
-  }
-
-  #deleteKeys(keys: readonly string[]): void {
-    const revision = (this.decidedRevision + 1) as Revision;
-    for (const key of keys) this.delete(key, revision);
+    this.#pending.filling.onUndo(undo);
   }
 
   /** Visible when its batch is on disk. */
@@ -289,36 +253,27 @@ export class MvccStore implements Store, TxnHost, WatchHost {
     const { revision, sizeBytes } = change.version;
     this.space.grew(sizeBytes);
     this.decidedRevision = revision;
-    this.#pending.revision = revision;
-    this.#pending.changes.push(change);
-  }
-
-  #onTaken(): void {
-    this.#inFlight.push(this.#pending);
-    this.#pending = new Pending();
+    this.#pending.filling.revision = revision;
+    this.#pending.filling.changes.push(change);
   }
 
   #onCommitted(): void {
-    const done = this.#inFlight.shift();
+    const done = this.#pending.committed();
     if (done === undefined) return;
     this.revision = Math.max(this.revision, done.revision) as Revision;
     if (done.compactRevision !== undefined) this.compactRevision = done.compactRevision;
     for (const { entry, version } of done.changes) this.index.setLive(entry, version.version > 0);
     if (this.#hub.size > 0 && done.changes.length > 0) this.#hub.publish(done.changes.map(changeOf), this.revision);
-    for (const change of done.changes) this.#settleVersion(change);
+    for (const change of done.changes) this.#compactor.settle(change);
     done.resolve();
   }
 
   /** The disk was full: nothing that is not on it has happened, and whoever waits for it is told so. */
   #onRefused(): void {
-    const refused = [...this.#inFlight.splice(0), this.#pending];
-    this.#pending = new Pending();
     this.space.diskIsFull(true);
-    for (const pending of refused.toReversed()) pending.undo((change) => this.#versions.undo(change));
+    this.#undroppedIds.push(...this.#pending.refuse((change) => this.#versions.undo(change), new NoSpaceError()));
     this.decidedRevision = this.revision;
     this.#decidedCompactRevision = this.compactRevision;
-    for (const { droppedIds } of refused) this.#undroppedIds.push(...droppedIds);
-    for (const pending of refused) pending.reject(new NoSpaceError());
   }
 
   #onRoom(): void {
@@ -330,50 +285,12 @@ export class MvccStore implements Store, TxnHost, WatchHost {
 
   #dropVersion(id: number): void {
     this.#writer.write().dropVersion(id);
-    this.#pending.droppedIds.push(id);
-  }
-
-  /** After a compaction: a file that is mostly holes is made smaller. */
-  async #shrink(): Promise<void> {
-    try {
-      const { fileSizeBytes, usedSizeBytes } = await this.#writer.size();
-      const holeBytes = fileSizeBytes - usedSizeBytes;
-      if (holeBytes > tolerableHoleBytes && holeBytes > usedSizeBytes) await this.#writer.defragment();
-      await this.space.measure();
-    } catch {
-      // A full disk or the end: the next compaction tries again.
-    }
-  }
-
-  /** After the watches had their look at it: what the version replaced is history. */
-  #settleVersion({ entry, version, previous }: VersionChange): void {
-    const { history } = this.#versions;
-    if (previous !== undefined) {
-      history.superseded(previous);
-      this.#compactor.superseded(entry, previous, version.revision);
-    }
-    if (version.version === 0) {
-      history.superseded(version);
-      this.#compactor.deleted(entry, version);
-    }
+    this.#pending.filling.droppedIds.push(id);
   }
 
   #restoreVersion(id: number, record: Uint8Array): void {
     const change = this.#versions.restore(id, record);
-    this.#settleVersion(change);
+    this.#compactor.settle(change);
     this.revision = Math.max(this.revision, change.version.revision) as Revision;
   }
-}
-
-const tolerableHoleBytes = 8 << 20;
-const noValue = new Uint8Array();
-
-function changeOf({ entry, version, previous }: VersionChange): Change {
-  const event = {
-    revision: version.revision,
-    isDelete: version.version === 0,
-    record: version.record ?? noValue,
-    previous: previous?.record,
-  };
-  return { key: entry.key, version, event };
 }

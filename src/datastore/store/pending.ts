@@ -64,3 +64,41 @@ export class Pending {
     for (const waiting of this.#waiting) waiting.reject(error);
   }
 }
+
+/** Batches that are on their way to the disk, oldest first, and the one that is being filled. */
+export class PendingQueue {
+  #filling = new Pending();
+  readonly #inFlight: Pending[] = [];
+
+  get filling(): Pending {
+    return this.#filling;
+  }
+
+  /** The writer has taken what there was: the next change begins another batch. */
+  taken(): void {
+    this.#inFlight.push(this.#filling);
+    this.#filling = new Pending();
+  }
+
+  /** @returns the one that is on disk now */
+  committed(): Pending | undefined {
+    return this.#inFlight.shift();
+  }
+
+  /**
+   * Gives up all of them, the last first: they were decided on top of each other. Whoever waits is told so.
+   * @returns rows that were to be dropped with them
+   */
+  refuse(undoChange: (change: VersionChange) => void, error: Error): readonly number[] {
+    const refused = [...this.#inFlight.splice(0), this.#filling];
+    this.#filling = new Pending();
+    for (const pending of refused.toReversed()) pending.undo(undoChange);
+    for (const pending of refused) pending.reject(error);
+    return refused.flatMap(({ droppedIds }) => droppedIds);
+  }
+
+  /** The last of them, in which everything is that was decided so far. @param hasUnsent whether one is being filled */
+  last(hasUnsent: boolean): Pending | undefined {
+    return hasUnsent ? this.#filling : this.#inFlight.at(-1);
+  }
+}

@@ -9,8 +9,9 @@
  */
 import { CompactedError } from './errors.ts';
 import type { KeyIndex, Span, Version } from './key-index.ts';
-import type { RecordLoader } from './history.ts';
+import { RecordLoader } from './history.ts';
 import { spanHas, spanOf } from './key-index.ts';
+import type { VersionChange } from './pending.ts';
 import type { Revision, StoreWatch, WatchEvent, WatchQuery, WatchSink } from './shapes.ts';
 
 export interface WatchHost {
@@ -18,7 +19,6 @@ export interface WatchHost {
   /** The newest revision on disk. */
   readonly revision: Revision;
   readonly compactRevision: Revision;
-  newLoader(): RecordLoader;
   load(loader: RecordLoader): Promise<void>;
 }
 
@@ -27,6 +27,18 @@ export interface Change {
   readonly key: string;
   readonly version: Version;
   readonly event: WatchEvent;
+}
+
+const noValue = new Uint8Array();
+
+export function changeOf({ entry, version, previous }: VersionChange): Change {
+  const event = {
+    revision: version.revision,
+    isDelete: version.version === 0,
+    record: version.record ?? noValue,
+    previous: previous?.record,
+  };
+  return { key: entry.key, version, event };
 }
 
 type State = 'live' | 'behind' | 'held' | 'ended';
@@ -223,7 +235,7 @@ export class WatchHub {
   }
 
   async #eventsOf(chunk: readonly Past[]): Promise<WatchEvent[] | 'compacted' | 'stopping'> {
-    const loader = this.#host.newLoader();
+    const loader = new RecordLoader();
     const needed = chunk.flatMap(({ version, previous }) => (previous === undefined ? [version] : [version, previous]));
     let records = new Map<Version, Uint8Array>();
     loader.collect(needed, (loaded) => {
