@@ -10,45 +10,29 @@ import {
   defaultWindowBytes,
   errorCodes,
   flags,
-  FrameReader,
   frameTypes,
   maxWindowBytes,
-  settingIds,
   StreamError,
 } from './frames.ts';
 import { BlockedStreams } from './blocked-streams.ts';
 import type { Frame } from './frames.ts';
-import {
-  checkDependency,
-  hasLength,
-  onlyForConnection,
-  onlyForStream,
-  uint32,
-  withoutPadding,
-} from './frame-checks.ts';
-import { HeaderDecoder, maxHeaderListBytes } from './hpack.ts';
-import { OpenHeaders } from './open-headers.ts';
+import { checkPriority, hasLength, onlyForConnection, onlyForStream, uint32, withoutPadding } from './frame-checks.ts';
+import { HeaderBlocks } from './header-blocks.ts';
+import type { HeaderBlock } from './header-blocks.ts';
+import { HeaderDecoder } from './hpack.ts';
+import { IncomingFrames } from './incoming.ts';
+import { connectionWindowBytes, maxStreams, streamWindowBytes, writeGreeting, writeWindowUpdate } from './limits.ts';
 import { Outbox } from './outbox.ts';
 import { checkTrailers, contentLengthOf, readRequest } from './request.ts';
 import type { Request } from './request.ts';
-import { readSettings, writeSettings } from './settings.ts';
+import { readSettings } from './settings.ts';
 import { Stream } from './stream.ts';
 import type { RequestHandler, ResponseStream, StreamHost } from './stream.ts';
 
 export type OnRequest = (request: Request, response: ResponseStream) => RequestHandler;
 
-const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
-/** How long a client may take to say that it speaks HTTP/2. */
-const prefaceTimeoutMs = 10_000;
-const streamWindowBytes = 1 << 20;
-const connectionWindowBytes = 16 << 20;
-/** Open at a time: each watch stream is one. */
-const maxStreams = 20_000;
-/** Requests that are begun in one turn, so that others get theirs and answers are counted before more is asked. */
-const maxStartsPerTurn = 64;
-/** What the socket may have waiting before streams are told to hold on, and before nothing more is read. */
+/** What the socket may have waiting before streams are told to hold on. */
 const congestedBytes = 2 << 20;
-const overfullBytes = 8 << 20;
 /** What may wait for the peer's windows before its new requests are refused. */
 const maxQueuedBytes = 64 << 20;
 
@@ -58,31 +42,31 @@ export class Connection implements StreamHost {
   peerMaxFrameBytes = defaultMaxFrameBytes;
   readonly #socket: Duplex;
   readonly #onRequest: OnRequest;
-  readonly #reader = new FrameReader();
+  readonly #incoming: IncomingFrames;
+  readonly #headerBlocks = new HeaderBlocks();
   readonly #decoder = new HeaderDecoder();
   readonly #streams = new Map<number, Stream>();
   readonly #blocked = new BlockedStreams();
-  readonly #prefaceTimer: NodeJS.Timeout;
   #peerWindowBytes = defaultWindowBytes;
   #receiveWindow = connectionWindowBytes;
   #lastStreamId = 0;
-  #openHeaders: OpenHeaders | undefined;
-  #hasPreface = false;
   #hasSettings = false;
   #isEnded = false;
-  #isHeld = false;
-  #starts = 0;
 
   constructor(socket: Duplex, onRequest: OnRequest) {
     this.#socket = socket;
     this.#onRequest = onRequest;
     this.outbox = new Outbox(socket);
-    this.#prefaceTimer = setTimeout(() => socket.destroy(), prefaceTimeoutMs).unref();
-    socket.on('data', (chunk: Buffer) => this.#push(chunk));
+    this.#incoming = new IncomingFrames({
+      socket,
+      outbox: this.outbox,
+      onFrame: (frame) => this.#handle(frame),
+      onError: (error) => this.#end(error instanceof ConnectionError ? error.code : errorCodes.internalError),
+    });
     socket.on('drain', () => this.#drained());
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#closed());
-    this.#greet();
+    writeGreeting(this.outbox);
   }
 
   get isCongested(): boolean {
@@ -103,62 +87,9 @@ export class Connection implements StreamHost {
     this.#blocked.forget(stream);
   }
 
-  #greet(): void {
-    const payload = writeSettings([
-      [settingIds.maxConcurrentStreams, maxStreams],
-      [settingIds.initialWindowSize, streamWindowBytes],
-      [settingIds.maxHeaderListSize, maxHeaderListBytes],
-    ]);
-    this.outbox.frame(frameTypes.settings, 0, 0, payload);
-    this.#sendWindowUpdate(0, connectionWindowBytes - defaultWindowBytes);
-  }
-
-  #push(chunk: Buffer): void {
-    this.#reader.push(chunk);
-    if (!this.#isHeld) this.#read();
-  }
-
-  #read(): void {
-    try {
-      if (!this.#hasPreface && !this.#takePreface()) return;
-      while (!this.#isEnded && !this.#isHeld) {
-        const frame = this.#reader.next();
-        if (frame === undefined) return;
-        this.#handle(frame);
-        if (this.#starts >= maxStartsPerTurn || this.outbox.waitingBytes > overfullBytes) this.#hold();
-      }
-    } catch (error) {
-      this.#end(error instanceof ConnectionError ? error.code : errorCodes.internalError);
-    }
-  }
-
-  /** Reads no more until the next turn and until the socket has taken what waits. */
-  #hold(): void {
-    this.#isHeld = true;
-    this.#socket.pause();
-    setImmediate(() => this.#goOn());
-  }
-
-  #goOn(): void {
-    if (!this.#isHeld || this.outbox.waitingBytes > overfullBytes) return; // then `drained` calls again
-    this.#isHeld = false;
-    this.#starts = 0;
-    this.#socket.resume();
-    this.#read();
-  }
-
   #drained(): void {
     for (const stream of this.#streams.values()) stream.tellDrained();
-    this.#goOn();
-  }
-
-  #takePreface(): boolean {
-    const bytes = this.#reader.take(preface.length);
-    if (bytes === undefined) return false;
-    if (!bytes.equals(preface)) throw new ConnectionError(errorCodes.protocolError, 'not HTTP/2');
-    clearTimeout(this.#prefaceTimer);
-    this.#hasPreface = true;
-    return true;
+    this.#incoming.drained();
   }
 
   #handle(frame: Frame): void {
@@ -167,9 +98,7 @@ export class Connection implements StreamHost {
       throw new ConnectionError(errorCodes.protocolError, 'the first frame is not SETTINGS');
     }
     this.#hasSettings = true;
-    if (this.#openHeaders !== undefined && type !== frameTypes.continuation) {
-      throw new ConnectionError(errorCodes.protocolError, 'headers are not finished');
-    }
+    this.#headerBlocks.checkOrder(frame);
     try {
       this.#dispatch(frame);
     } catch (error) {
@@ -183,7 +112,7 @@ export class Connection implements StreamHost {
       case frameTypes.data:
         return this.#onData(frame);
       case frameTypes.headers:
-        return this.#onHeaders(frame);
+        return this.#begin(this.#headerBlocks.headers(frame));
       case frameTypes.priority:
         return this.#onPriority(frame);
       case frameTypes.rstStream:
@@ -199,7 +128,7 @@ export class Connection implements StreamHost {
       case frameTypes.windowUpdate:
         return this.#onWindowUpdate(frame);
       case frameTypes.continuation:
-        return this.#onContinuation(frame);
+        return this.#begin(this.#headerBlocks.continuation(frame));
       default: // section 5.5: unknown kinds are ignored
     }
   }
@@ -210,7 +139,7 @@ export class Connection implements StreamHost {
     this.#receiveWindow -= payload.length;
     if (this.#receiveWindow < 0) throw new ConnectionError(errorCodes.flowControlError, 'more data than allowed');
     if (this.#receiveWindow < connectionWindowBytes / 2) {
-      this.#sendWindowUpdate(0, connectionWindowBytes - this.#receiveWindow);
+      writeWindowUpdate(this.outbox, 0, connectionWindowBytes - this.#receiveWindow);
       this.#receiveWindow = connectionWindowBytes;
     }
     const body = withoutPadding(frame);
@@ -224,39 +153,16 @@ export class Connection implements StreamHost {
     stream.handler?.data(body);
     if ((frame.flags & flags.endStream) !== 0) stream.remoteEnd();
     else if (stream.receiveWindow < streamWindowBytes / 2) {
-      this.#sendWindowUpdate(streamId, streamWindowBytes - stream.receiveWindow);
+      writeWindowUpdate(this.outbox, streamId, streamWindowBytes - stream.receiveWindow);
       stream.receiveWindow = streamWindowBytes;
     }
   }
 
-  #onHeaders(frame: Frame): void {
-    const { streamId } = frame;
-    onlyForStream(frame);
-    let block = withoutPadding(frame);
-    if ((frame.flags & flags.priority) !== 0) {
-      if (block.length < 5) throw new ConnectionError(errorCodes.frameSizeError, 'HEADERS without its priority');
-      checkDependency(streamId, block);
-      block = block.subarray(5);
-    }
-    const isLast = (frame.flags & flags.endStream) !== 0;
-    if ((frame.flags & flags.endHeaders) !== 0) this.#begin(streamId, block, isLast);
-    else this.#openHeaders = new OpenHeaders(streamId, isLast, block);
-  }
-
-  #onContinuation({ streamId, flags: bits, payload }: Frame): void {
-    const open = this.#openHeaders;
-    if (open === undefined || open.streamId !== streamId) {
-      throw new ConnectionError(errorCodes.protocolError, 'CONTINUATION of nothing');
-    }
-    open.add(payload);
-    if ((bits & flags.endHeaders) === 0) return;
-    this.#openHeaders = undefined;
-    this.#begin(streamId, open.block(), open.isLast);
-  }
-
   /** A request's headers are whole, or its trailers. */
-  #begin(streamId: number, block: Buffer, isLast: boolean): void {
-    const fields = this.#decoder.decode(block); // always, or the table goes astray
+  #begin(block: HeaderBlock | undefined): void {
+    if (block === undefined) return;
+    const { streamId, isLast } = block;
+    const fields = this.#decoder.decode(block.bytes); // always, or the table goes astray
     const known = this.#streams.get(streamId);
     if (known !== undefined) {
       if (known.isRemoteClosed) throw new StreamError(streamId, errorCodes.streamClosed, 'headers after the end');
@@ -268,7 +174,7 @@ export class Connection implements StreamHost {
     if (streamId % 2 === 0) throw new ConnectionError(errorCodes.protocolError, 'a stream that clients cannot open');
     if (streamId <= this.#lastStreamId) throw new ConnectionError(errorCodes.streamClosed, 'a stream that is closed');
     this.#lastStreamId = streamId;
-    this.#starts += 1;
+    this.#incoming.started();
     if (this.#streams.size >= maxStreams) {
       throw new StreamError(streamId, errorCodes.refusedStream, `more than ${maxStreams} streams`);
     }
@@ -285,9 +191,7 @@ export class Connection implements StreamHost {
 
   #onPriority(frame: Frame): void {
     onlyForStream(frame);
-    const { streamId, payload } = frame;
-    if (payload.length !== 5) throw new StreamError(streamId, errorCodes.frameSizeError, 'PRIORITY of another length');
-    checkDependency(streamId, payload);
+    checkPriority(frame);
   }
 
   #onReset(frame: Frame): void {
@@ -363,14 +267,11 @@ export class Connection implements StreamHost {
     else this.outbox.frame(frameTypes.rstStream, 0, streamId, uint32(code));
   }
 
-  #sendWindowUpdate(streamId: number, bytes: number): void {
-    this.outbox.frame(frameTypes.windowUpdate, 0, streamId, uint32(bytes));
-  }
-
   /** GOAWAY, and the end of the socket once that is on its way. */
   #end(code: number): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
+    this.#incoming.end();
     this.outbox.frame(frameTypes.goaway, 0, 0, Buffer.concat([uint32(this.#lastStreamId), uint32(code)]));
     this.outbox.flush();
     this.#socket.end(() => this.#socket.destroy());
@@ -380,7 +281,7 @@ export class Connection implements StreamHost {
 
   #closed(): void {
     this.#isEnded = true;
-    clearTimeout(this.#prefaceTimer);
+    this.#incoming.end();
     for (const stream of this.#streams.values()) stream.close();
   }
 }
