@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { onTestFinished } from 'vitest';
 import { createKubeClient, readCredentials, type KubeClient } from '../../src/kube/kube.ts';
 import { openPki } from '../../src/server/pki/pki.ts';
@@ -52,7 +53,7 @@ async function asked(request: IncomingMessage): Promise<Asked> {
   const chunks: Buffer[] = [];
   for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
   const { method = '', url = '', headers, socket } = request;
-  const { subject } = (socket as import('node:tls').TLSSocket).getPeerCertificate();
+  const { subject } = (socket as TLSSocket).getPeerCertificate();
   const body = Buffer.concat(chunks).toString();
   return { method, url, contentType: headers['content-type'], body, user: subject?.CN as string | undefined };
 }

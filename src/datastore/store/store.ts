@@ -8,6 +8,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { systemClock } from '../../shared/clock.ts';
 import type { Clock } from '../../shared/clock.ts';
+import type * as Inspection from './inspect.ts';
 import { MvccStore } from './mvcc.ts';
 import type { Store } from './shapes.ts';
 import { defaultQuotaBytes } from './space.ts';
@@ -34,7 +35,7 @@ export interface StoreOptions {
 }
 
 /** Loads SQLite into this thread, which those who serve a store leave to a worker. */
-export async function loadInspection(): Promise<typeof import('./inspect.ts')> {
+export async function loadInspection(): Promise<typeof Inspection> {
   return import('./inspect.ts');
 }
 

@@ -2,13 +2,11 @@ import { Hono } from 'hono';
 import * as z from 'zod';
 import type { Log } from '../../shared/log/log.ts';
 import { Command } from '../../shared/protocol/channel.ts';
-import {
+import { NewTokenRequest, NewUserRequest, RotateRequest } from '../../shared/protocol/local.ts';
+import type {
   CommandOutput,
-  NewTokenRequest,
-  NewUserRequest,
   NodeDetails,
   NodeList,
-  RotateRequest,
   TokenCreated,
   TokenList,
   UserCreated,

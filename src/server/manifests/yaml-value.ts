@@ -1,4 +1,5 @@
 /** The value of a YAML document as kubectl has it: kinds of scalars, keys, merges and aliases. */
+import type * as YamlLibrary from 'yaml';
 import type { Alias, Document, Node, YAMLMap, YAMLSeq } from 'yaml';
 import { jsonInteger } from '../../shared/json/json.ts';
 import { keyText, ScalarError, scalarValue, type ScalarValue } from './scalar.ts';
@@ -11,8 +12,6 @@ export class YamlValueError extends Error {
     this.offset = node?.range?.[0];
   }
 }
-
-type Yaml = typeof import('yaml');
 
 /** Every scalar stays the text that was written; keys may be written twice, and the last one counts. */
 export const asWritten = {
@@ -27,12 +26,12 @@ export const asWritten = {
  * @param document parsed with `asWritten`
  * @throws {YamlValueError} for what JSON or kubectl does not have
  */
-export function valueOf(yaml: Yaml, document: Document.Parsed): unknown {
+export function valueOf(yaml: typeof YamlLibrary, document: Document.Parsed): unknown {
   return new Reader(yaml, document).value(document.contents);
 }
 
 class Reader {
-  readonly #yaml: Yaml;
+  readonly #yaml: typeof YamlLibrary;
   readonly #document: Document.Parsed;
   readonly #open = new Set<Node>();
   readonly #anchors: ReadonlyMap<Alias, Node | undefined>;
@@ -40,7 +39,7 @@ class Reader {
   #aliasCount = 0;
   #aliasDepth = 0;
 
-  constructor(yaml: Yaml, document: Document.Parsed) {
+  constructor(yaml: typeof YamlLibrary, document: Document.Parsed) {
     this.#yaml = yaml;
     this.#document = document;
     this.#anchors = anchorsOf(yaml, document);
@@ -139,7 +138,7 @@ class Reader {
 }
 
 /** Which node each alias means: the last one of that name before it. */
-function anchorsOf(yaml: Yaml, document: Document.Parsed): ReadonlyMap<Alias, Node | undefined> {
+function anchorsOf(yaml: typeof YamlLibrary, document: Document.Parsed): ReadonlyMap<Alias, Node | undefined> {
   const named = new Map<string, Node>();
   const found = new Map<Alias, Node | undefined>();
   yaml.visit(document, {

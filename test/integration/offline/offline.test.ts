@@ -2,6 +2,7 @@
 import { createPublicKey } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { Socket, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -81,7 +82,7 @@ async function world(): Promise<World> {
   ]);
   const asked: string[] = [];
   let server: Server | undefined;
-  const watchers = new Set<import('node:http').ServerResponse>();
+  const watchers = new Set<ServerResponse>();
 
   const key = createKeyPem();
   const names = { commonName: 'api', ipAddresses: ['127.0.0.1'], usages: ['server' as const] };

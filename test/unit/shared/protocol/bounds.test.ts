@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import * as z from 'zod';
+import type * as z from 'zod';
 import { FromAgent, FromServer, maxResultChars, PodProbeResults } from '../../../../src/shared/protocol/channel.ts';
 import { DrainRequest, DrainResponse } from '../../../../src/shared/protocol/drain.ts';
 import { JoinRequest, JoinResponse } from '../../../../src/shared/protocol/join.ts';
