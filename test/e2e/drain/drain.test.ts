@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createNodes, type Box, type Nodes } from '../../helpers/cluster.ts';
+import { webDeployment } from '../../helpers/manifests.ts';
 import { podsOf, untilNode } from '../../helpers/nodes.ts';
 import { podProcessesOf, processesOf } from '../../helpers/processes.ts';
 import { eventually } from '../../helpers/wait.ts';
@@ -13,7 +14,10 @@ let agent: Box;
 beforeAll(async () => {
   nodes = await createNodes('drain', { agents: 1 });
   [server, agent] = [nodes.server, nodes.agents[0] as Box];
-  await server.apply(join(import.meta.dirname, 'web.yaml'));
+  const scratch = { volumes: [{ name: 'scratch', emptyDir: {} }] };
+  const container = { volumeMounts: [{ name: 'scratch', mountPath: '/mnt' }] };
+  await server.apply(webDeployment(4, { pod: scratch, container }));
+  await server.apply(join(import.meta.dirname, 'others.yaml'));
   await server.kubectl('rollout', 'status', 'deployment/web', 'daemonset/everywhere', '--timeout=60s');
   await server.kubectl('wait', 'pod', 'alone', '--for=condition=Ready', '--timeout=60s');
 });

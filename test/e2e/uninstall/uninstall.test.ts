@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { boxState, differences, type BoxState } from '../../helpers/box-state.ts';
 import { createBareBoxes, executable, type BareBoxes, type Box } from '../../helpers/cluster.ts';
+import { webDeployment } from '../../helpers/manifests.ts';
 import { processesOf } from '../../helpers/processes.ts';
 import { eventually } from '../../helpers/wait.ts';
 
@@ -74,6 +75,7 @@ beforeAll(async () => {
 afterAll(() => lab?.wipe());
 
 test('pods with every kind of volume, a host port and a node port are used on both boxes', async () => {
+  await server.apply(webDeployment(6));
   await server.apply(join(import.meta.dirname, 'day.yaml'));
   await server.kubectl('rollout', 'status', 'daemonset/day', 'deployment/web', '--timeout=90s');
   const pods = (await server.kubectl('get', 'pods', '-l', 'app=day', '-o', 'name')).trim().split('\n');
