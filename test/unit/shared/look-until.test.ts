@@ -1,22 +1,26 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import * as timers from 'node:timers/promises';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { lookUntil } from '../../../src/shared/look-until.ts';
 
+vi.mock('node:timers/promises', { spy: true });
+
 test('looks that take long are rare: what is waited for needs the processor', async () => {
-  let [looks, lookingMs] = [0, 0];
-  const startMs = performance.now();
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const pauses: unknown[] = [];
+  vi.mocked(timers.setTimeout).mockImplementation((ms) => Promise.resolve(void pauses.push(ms)) as never);
+  onTestFinished(() => void vi.mocked(timers.setTimeout).mockRestore());
+  const looksMs = [100, 1, 1000, 0];
   const answer = await lookUntil(
     async () => {
-      const beganMs = performance.now();
-      await delay(100);
-      lookingMs += performance.now() - beganMs;
-      return ++looks === 3 ? 'ready' : undefined;
+      vi.advanceTimersByTime(looksMs.shift() ?? 0);
+      return looksMs.length === 0 ? 'ready' : undefined;
     },
     { leastMs: 10, mostMs: 5000, timesLook: 9 },
-    AbortSignal.timeout(20_000),
+    new AbortController().signal,
   );
   expect(answer).toBe('ready');
-  expect(performance.now() - startMs).toBeGreaterThan(6 * lookingMs); // after the last look there is no pause
+  expect(pauses).toEqual([900, 10, 5000]); // after the last look there is none
 });
 
 test('a signal ends the looking', async () => {

@@ -1,5 +1,6 @@
 import { parse, stringify } from 'yaml';
 import { expect, test } from 'vitest';
+import { cpuTimeMs } from '../../helpers/cpu-time.ts';
 import { createRedactor, redactData, redactEnvironment } from '../../../src/support/redact.ts';
 
 test('of settings the secrets go, wherever they stand; names of files stay', () => {
@@ -99,11 +100,12 @@ test.each([
   ' ',
   '\n',
   'abcdef.',
-])('four megabytes of %j are cleaned in no time', (unit) => {
+])('four megabytes of %j are cleaned in no time', async (unit) => {
   const text = unit.repeat((4 * 1024 * 1024) / unit.length);
-  const startedMs = performance.now();
-  createRedactor(['correct horse']).clean(text);
-  redactEnvironment(text);
-  redactData({ text });
-  expect(performance.now() - startedMs).toBeLessThan(5000);
+  const tookMs = await cpuTimeMs(() => {
+    createRedactor(['correct horse']).clean(text);
+    redactEnvironment(text);
+    redactData({ text });
+  });
+  expect(tookMs).toBeLessThan(5000);
 });

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { cpuTimeMs } from '../../../helpers/cpu-time.ts';
 import { Secret } from '../../../../src/shared/secret.ts';
 import { answerChallenge, parseChallenges } from '../../../../src/agent/registries/challenge.ts';
 
@@ -37,8 +38,7 @@ test('a password that is asked for over TLS does not go to a realm without', asy
   await expect(answerChallenge(header, { credentials, isTls: false }, nobody)).rejects.toThrow('somebody was asked');
 });
 
-test('a header that is all spaces or all one word is read at once', () => {
-  const startedMs = performance.now();
-  for (const filler of [' ', 'x', ', Basic']) parseChallenges(`Basic realm${filler.repeat(2_000_000)}`);
-  expect(performance.now() - startedMs).toBeLessThan(2000);
+test('a header that is all spaces or all one word is read at once', async () => {
+  const headers = [' ', 'x', ', Basic'].map((filler) => `Basic realm${filler.repeat(2_000_000)}`);
+  expect(await cpuTimeMs(() => headers.forEach((header) => parseChallenges(header)))).toBeLessThan(2000);
 });

@@ -1,27 +1,12 @@
 import Database from 'better-sqlite3';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { Clock } from '../../../../src/shared/clock.ts';
 import { decodeRecord } from '../../../../src/datastore/store/store.ts';
 import type { LeaseId, Revision, Store, WatchEvent } from '../../../../src/datastore/store/store.ts';
+import { fakeClock } from '../../../helpers/clock.ts';
 import { openTestStore, put, rangeOf, rangeQuery, txnOf } from '../../../helpers/store.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 import { eventually } from '../../../helpers/wait.ts';
-
-/** Stands still until it is moved; `jump` moves the time of day alone. */
-class FakeClock implements Clock {
-  #monotonic = 1000;
-  #day = Date.UTC(2026, 0, 1);
-  now = (): number => this.#day;
-  monotonicMs = (): number => this.#monotonic;
-  advance(ms: number): void {
-    this.#monotonic += ms;
-    this.#day += ms;
-  }
-  jump(ms: number): void {
-    this.#day += ms;
-  }
-}
 
 const withLease = (key: string, lease: LeaseId) => txnOf(put(key, 'x', { lease }));
 const count = async (store: Store, key: string) => (await store.range(rangeQuery(rangeOf(key)))).count;
@@ -47,7 +32,7 @@ test('a file from a newer kagent is refused and left as it is', async () => {
 
 test('what is left of a lease survives a restart', async () => {
   const dir = temporaryDir();
-  const clock = new FakeClock();
+  const clock = fakeClock();
   let store = await openTestStore(dir, { clock });
   const { id } = await store.leases.grant(0n as LeaseId, 60);
   await store.txn(withLease('a', id));
@@ -65,7 +50,7 @@ test('what is left of a lease survives a restart', async () => {
 
 test('a lease that is kept alive has its whole time after a restart', async () => {
   const dir = temporaryDir();
-  const clock = new FakeClock();
+  const clock = fakeClock();
   let store = await openTestStore(dir, { clock });
   const { id } = await store.leases.grant(0n as LeaseId, 60);
   clock.advance(50_000);
@@ -79,10 +64,10 @@ test('a lease that is kept alive has its whole time after a restart', async () =
 
 test('a clock that is set back gives no lease more than its time', async () => {
   const dir = temporaryDir();
-  const clock = new FakeClock();
+  const clock = fakeClock();
   let store = await openTestStore(dir, { clock });
   const { id } = await store.leases.grant(0n as LeaseId, 60);
-  clock.jump(-86_400_000);
+  clock.set(-86_400_000);
   await store.close();
   store = await openTestStore(dir, { clock });
   expect(await store.leases.timeToLive(id, false)).toMatchObject({ ttlSeconds: 60 });

@@ -1,13 +1,15 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { fakeClock } from '../../../helpers/clock.ts';
+import { cpuTimeMs } from '../../../helpers/cpu-time.ts';
 import { checkHost, type HostNeeds } from '../../../../src/host/checks/check.ts';
 import type { Clock } from '../../../../src/shared/clock.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 import { fakeRoot } from './fake-root.ts';
 
 const builtAt = '2026-01-02T00:00:00.000Z';
-const clockAt = (time: string): Clock => ({ now: () => Date.parse(time), monotonicMs: () => 0 });
+const clockAt = (time: string): Clock => fakeClock(Date.parse(time));
 
 const goodBox = {
   '/proc/filesystems': 'nodev\toverlay\n',
@@ -96,14 +98,13 @@ test('a server without an agent needs no iptables and no kernel features', async
   expect(await codes(needs({ flannelBackend: undefined }, {}))).toEqual([]);
 });
 
-test('all checks together take less than 200 ms', async () => {
-  const startedMs = performance.now();
-  await checkHost({
+test('all checks together take less than 200 ms of the processor', async () => {
+  const real: HostNeeds = {
     dataDir: temporaryDir(),
     ports: [{ port: 1, purpose: 'nobody' }],
     builtAt,
     flannelBackend: 'vxlan',
     uid: 0,
-  });
-  expect(performance.now() - startedMs).toBeLessThan(200);
+  };
+  expect(await cpuTimeMs(() => checkHost(real))).toBeLessThan(200);
 });

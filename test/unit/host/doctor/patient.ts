@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Box, Check, Fault } from '../../../../src/host/doctor/check.ts';
 import type { DiskSpace } from '../../../../src/host/doctor/tools.ts';
 import { kernelFiles, type HostNeeds } from '../../../../src/host/checks/checks.ts';
+import { fakeClock } from '../../../helpers/clock.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 import { fakeRoot } from '../checks/fake-root.ts';
 
@@ -125,7 +126,7 @@ export function patient(changes: Changes = {}): Patient {
       builtAt: '2026-01-02T00:00:00.000Z',
       flannelBackend: 'vxlan',
       root,
-      clock: { now: () => Date.parse('2026-06-01T00:00:00Z'), monotonicMs: () => 0 },
+      clock: fakeClock(Date.parse('2026-06-01T00:00:00Z')),
       uid: 0,
       minFreeMiB: 1,
       ...changes.needs,

@@ -1,5 +1,6 @@
 /** Each check on a box that has the fault, and on one that has not. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { fakeClock } from '../../../../helpers/clock.ts';
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { examine } from '../../../../../src/host/doctor/doctor.ts';
@@ -312,7 +313,7 @@ const faults: Readonly<Record<string, Case | readonly Case[]>> = {
     sees: 'the nft chain inet filter input drops 6443/tcp, 9345/tcp, 8472/udp',
   },
   clock: {
-    needs: { clock: { now: () => 7000, monotonicMs: () => 0 } },
+    needs: { clock: fakeClock(7000) },
     sees: /^the clock says 1970-01-01T00:00:07.000Z/,
     as: 'fatal',
   },
