@@ -52,6 +52,12 @@ export async function startEtcd(dir: string): Promise<TestServer> {
   return { address, stop: () => end(child) };
 }
 
+/** Both, by name: for `describe.each`. */
+export const etcds = [
+  ['kagent', startKagent],
+  ['etcd', startEtcd],
+] as const;
+
 /** Until it answers, or has ended. */
 async function answers(address: string, child: ChildProcess): Promise<void> {
   let output = '';

@@ -1,15 +1,11 @@
 /** Calls that no client library makes, the same against kagent and a real etcd: what etcd answers is right by definition. */
-import { mkdtempSync, rmSync } from 'node:fs';
 import { connect as connectHttp2 } from 'node:http2';
 import type { ClientHttp2Session, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ProtoWriter } from '../../../src/shared/protobuf/protobuf.ts';
 import { TestClient } from '../../helpers/etcd-client.ts';
-import { startEtcd, startKagent } from '../../helpers/etcd-servers.ts';
-import type { TestServer } from '../../helpers/etcd-servers.ts';
+import { describeEachEtcd } from '../../helpers/each-etcd.ts';
 
 const put = '/etcdserverpb.KV/Put';
 const rangeStream = '/etcdserverpb.KV/RangeStream';
@@ -40,28 +36,19 @@ interface End {
   readonly bytes: number;
 }
 
-describe.each([
-  ['kagent', startKagent],
-  ['etcd', startEtcd],
-])('%s', (_name, start) => {
-  let dir: string;
-  let server: TestServer;
+describeEachEtcd((served) => {
   let client: TestClient;
   let session: ClientHttp2Session;
 
-  beforeAll(async () => {
-    dir = mkdtempSync(join(tmpdir(), 'kagent-test-'));
-    server = await start(dir);
-    client = new TestClient(server.address);
+  beforeAll(() => {
+    const { server } = served();
+    ({ client } = served());
     session = server.address.startsWith('unix://')
       ? connectHttp2('http://localhost', { createConnection: () => connect(server.address.slice('unix://'.length)) })
       : connectHttp2(server.address);
   });
-  afterAll(async () => {
+  afterAll(() => {
     session.destroy();
-    await client.close();
-    await server.stop();
-    rmSync(dir, { recursive: true, force: true });
   });
 
   /** How a call with this body ends. */

@@ -1,35 +1,17 @@
 /** The same cases against kagent and a real etcd: what etcd answers is right by definition. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { EtcdCallError } from '../../../src/datastore/client/errors.ts';
 import type { KeyValue } from '../../../src/datastore/store/store.ts';
 import { prefix, TestClient } from '../../helpers/etcd-client.ts';
-import { startEtcd, startKagent } from '../../helpers/etcd-servers.ts';
-import type { TestServer } from '../../helpers/etcd-servers.ts';
+import { describeEachEtcd } from '../../helpers/each-etcd.ts';
 import { eventually } from '../../helpers/wait.ts';
 
-describe.each([
-  ['kagent', startKagent],
-  ['etcd', startEtcd],
-])('%s', (_name, start) => {
-  let dir: string;
-  let server: TestServer;
+describeEachEtcd((served) => {
   let client: TestClient;
   let p: string; // each test's own keys
   let testNumber = 0;
 
-  beforeAll(async () => {
-    dir = mkdtempSync(join(tmpdir(), 'kagent-test-'));
-    server = await start(dir);
-    client = new TestClient(server.address);
-  });
-  afterAll(async () => {
-    await client.close();
-    await server.stop();
-    rmSync(dir, { recursive: true, force: true });
-  });
+  beforeAll(() => void ({ client } = served()));
   beforeEach(() => {
     p = `/test${(testNumber += 1)}/`;
   });

@@ -1,13 +1,9 @@
 /** Locks and elections as etcd serves them itself, the same cases against kagent and a real etcd. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { decodeRecord } from '../../../src/datastore/store/store.ts';
 import type { ProtoReader, ProtoWriter } from '../../../src/shared/protobuf/protobuf.ts';
 import { prefix, TestClient } from '../../helpers/etcd-client.ts';
-import { startEtcd, startKagent } from '../../helpers/etcd-servers.ts';
-import type { TestServer } from '../../helpers/etcd-servers.ts';
+import { describeEachEtcd } from '../../helpers/each-etcd.ts';
 import { call, walk } from '../../helpers/maintenance-client.ts';
 import { eventually } from '../../helpers/wait.ts';
 
@@ -18,26 +14,12 @@ interface Leader {
   lease: bigint;
 }
 
-describe.each([
-  ['kagent', startKagent],
-  ['etcd', startEtcd],
-])('%s', (_name, start) => {
-  let dir: string;
-  let server: TestServer;
+describeEachEtcd((served) => {
   let client: TestClient;
   let name: string;
   let testNumber = 0;
 
-  beforeAll(async () => {
-    dir = mkdtempSync(join(tmpdir(), 'kagent-test-'));
-    server = await start(dir);
-    client = new TestClient(server.address);
-  });
-  afterAll(async () => {
-    await client.close();
-    await server.stop();
-    rmSync(dir, { recursive: true, force: true });
-  });
+  beforeAll(() => void ({ client } = served()));
   beforeEach(() => {
     name = `name${(testNumber += 1)}`;
   });

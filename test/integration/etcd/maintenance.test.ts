@@ -5,11 +5,12 @@ import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { restoreDatastore } from '../../../src/datastore/backup/backup.ts';
 import { verifySnapshot } from '../../../src/datastore/store/store.ts';
 import { prefix, TestClient } from '../../helpers/etcd-client.ts';
-import { startEtcd, startKagent } from '../../helpers/etcd-servers.ts';
+import { describeEachEtcd } from '../../helpers/each-etcd.ts';
+import { etcds, startEtcd, startKagent } from '../../helpers/etcd-servers.ts';
 import type { TestServer } from '../../helpers/etcd-servers.ts';
 import { etcdctl } from '../../helpers/etcdctl.ts';
 import { alarm, call, hashKv, memberId, snapshotParts, status, walk } from '../../helpers/maintenance-client.ts';
@@ -17,25 +18,15 @@ import type { SnapshotPart } from '../../helpers/maintenance-client.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
 import { eventually } from '../../helpers/wait.ts';
 
-describe.each([
-  ['kagent', startKagent, () => 17],
-  // An id of 64 bits takes a byte more than one of 63, and its highest bit is the 16th of the member's.
-  ['etcd', startEtcd, (member: bigint) => 17 + Number((member >> 15n) & 1n)],
-])('%s', (_name, start, envelopeBytes) => {
-  let dir: string;
-  let server: TestServer;
-  let client: TestClient;
+/** An id of 64 bits takes a byte more than one of 63, and its highest bit is the 16th of the member's. */
+const envelopeBytes = (name: string, member: bigint): number =>
+  17 + (name === 'etcd' ? Number((member >> 15n) & 1n) : 0);
 
-  beforeAll(async () => {
-    dir = mkdtempSync(join(tmpdir(), 'kagent-test-'));
-    server = await start(dir);
-    client = new TestClient(server.address);
-  });
-  afterAll(async () => {
-    await client.close();
-    await server.stop();
-    rmSync(dir, { recursive: true, force: true });
-  });
+describeEachEtcd((served) => {
+  let client: TestClient;
+  let server: TestServer;
+
+  beforeAll(() => void ({ client, server } = served()));
 
   describe('status', () => {
     test('a store without troubles says who leads, how large it is, and which etcd it is', async () => {
@@ -266,7 +257,7 @@ describe.each([
 
   describe('the size of a request', () => {
     test('is measured to the byte', async () => {
-      const largest = 1.5 * 1024 * 1024 - envelopeBytes(await memberId(client));
+      const largest = 1.5 * 1024 * 1024 - envelopeBytes(served().name, await memberId(client));
       const ofSize = (size: number) => {
         const aroundValue = '/size'.length + 2 + 4; // the key's tag and length, the value's
         return client.put('/size', Buffer.alloc(size - aroundValue));
@@ -292,10 +283,7 @@ describe.each([
   });
 });
 
-describe.each([
-  ['kagent', startKagent],
-  ['etcd', startEtcd],
-])('etcdctl with %s', (_name, start) => {
+describe.each(etcds)('etcdctl with %s', (_name, start) => {
   test('every command an operator uses', async () => {
     const dir = temporaryDir();
     const server = await start(dir);

@@ -10,7 +10,7 @@ import type { OperationResponse, WatchEventMessage } from '../../helpers/etcd-re
 import type { KeyRange, KeyValue, LeaseId, Operation, RangeQuery, Txn } from '../../../src/datastore/store/store.ts';
 import { TestClient } from '../../helpers/etcd-client.ts';
 import type { TestWatchStream } from '../../helpers/etcd-client.ts';
-import { startEtcd, startKagent } from '../../helpers/etcd-servers.ts';
+import { etcds } from '../../helpers/etcd-servers.ts';
 import type { TestServer } from '../../helpers/etcd-servers.ts';
 import { randomOperations } from '../../helpers/random-operations.ts';
 import { StoreModel, textOf } from '../../helpers/store-model.ts';
@@ -27,7 +27,7 @@ const model = new StoreModel();
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'kagent-test-'));
-  for (const [name, start] of [['kagent', startKagent] as const, ['etcd', startEtcd] as const]) {
+  for (const [name, start] of etcds) {
     const server = await start(join(dir, name));
     servers.push(server);
     clients.push(new TestClient(server.address));
