@@ -10,11 +10,11 @@ export type {
   SecurityContext,
   Supervisor,
   SupervisedProcess,
+  SupervisorOptions,
   ProcessState,
   ProcessStatus,
 } from './types.ts';
 export { createSupervisor } from './supervisor.ts';
-export type { SupervisorOptions } from './supervised.ts';
 export { processComponent } from './process-component.ts';
 export { childLogs, type ChildLog } from './child-log.ts';
 export { whyNotAsUser } from './privileges.ts';

@@ -2,26 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { rfc3339, systemClock, type Clock } from '../../shared/clock.ts';
 import { conditionTracker } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
-import type { EventLog } from '../../shared/events/events.ts';
-import type { Log } from '../../shared/log/log.ts';
-import type { ChildLogs } from './child-log.ts';
-import type { ChildRegistry } from './children.ts';
 import { NeverReadyError } from './errors.ts';
-import { untilHung, usualTiming, waited, type LivenessTiming, type Said, type Watched } from './liveness.ts';
+import { untilHung, usualTiming, waited, type Said, type Watched } from './liveness.ts';
 import { Patience } from './patience.ts';
-import type { ProcessSpec, ProcessState, ProcessStatus, SupervisedProcess } from './types.ts';
 import { spawnChild, type Ending, type Life } from './spawn.ts';
-
-export interface SupervisorOptions {
-  readonly log: Log;
-  readonly events: EventLog;
-  readonly logs: ChildLogs;
-  readonly registry: ChildRegistry;
-  /** The cgroup folders of a child; none where cgroups cannot be made. */
-  readonly cgroupsFor: (name: string) => readonly string[];
-  readonly clock?: Clock;
-  readonly liveness?: LivenessTiming;
-}
+import type { ProcessSpec, ProcessState, ProcessStatus, SupervisedProcess, SupervisorOptions } from './types.ts';
 
 const lastLinesKept = 12;
 const firstStartAttempts = 3;

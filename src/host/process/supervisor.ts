@@ -1,5 +1,5 @@
-import type { Supervisor } from './types.ts';
-import { Supervised, type SupervisorOptions } from './supervised.ts';
+import type { Supervisor, SupervisorOptions } from './types.ts';
+import { Supervised } from './supervised.ts';
 
 export function createSupervisor(options: SupervisorOptions): Supervisor {
   const all = new Map<string, Supervised>();

@@ -1,4 +1,10 @@
 import type { Condition } from '../../shared/component/component.ts';
+import type { Clock } from '../../shared/clock.ts';
+import type { EventLog } from '../../shared/events/events.ts';
+import type { Log } from '../../shared/log/log.ts';
+import type { ChildLogs } from './child-log.ts';
+import type { ChildRegistry } from './children.ts';
+import type { LivenessTiming } from './liveness.ts';
 
 export interface ProcessSpec {
   readonly command: string;
@@ -70,4 +76,15 @@ export interface ProcessStatus {
   readonly since: string | undefined;
   /** The last lines it wrote before it ended the last time. */
   readonly lastExit: string | undefined;
+}
+
+export interface SupervisorOptions {
+  readonly log: Log;
+  readonly events: EventLog;
+  readonly logs: ChildLogs;
+  readonly registry: ChildRegistry;
+  /** The cgroup folders of a child; none where cgroups cannot be made. */
+  readonly cgroupsFor: (name: string) => readonly string[];
+  readonly clock?: Clock;
+  readonly liveness?: LivenessTiming;
 }

@@ -2,8 +2,7 @@ import { systemClock } from '../../shared/clock.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { type EventFacts, kubeEvent, uniqueName } from '../../kube/kube.ts';
-import type { KubeClient } from '../../kube/kube.ts';
+import { kubeEvent, uniqueName, type EventFacts, type KubeClient } from '../../kube/kube.ts';
 
 /** Of the events here; of Kubernetes' own kube-apiserver allows 1024. */
 const maxMessage = 500;

@@ -1,5 +1,4 @@
-import { conditionTracker, type ComponentName } from '../component/component.ts';
-import type { Component } from '../component/component.ts';
+import { conditionTracker, type Component, type ComponentName } from '../component/component.ts';
 import type { Log } from '../log/log.ts';
 
 const everyMs = 60 * 60 * 1000;

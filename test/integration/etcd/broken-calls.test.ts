@@ -4,7 +4,7 @@ import type { ClientHttp2Session, IncomingHttpHeaders, OutgoingHttpHeaders } fro
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ProtoWriter } from '../../../src/shared/protobuf/protobuf.ts';
-import { TestClient } from '../../helpers/etcd-client.ts';
+import type { TestClient } from '../../helpers/etcd-client.ts';
 import { describeEachEtcd } from '../../helpers/each-etcd.ts';
 
 const put = '/etcdserverpb.KV/Put';

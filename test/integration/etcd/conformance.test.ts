@@ -2,7 +2,8 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { EtcdCallError } from '../../../src/datastore/client/errors.ts';
 import type { KeyValue } from '../../../src/datastore/store/store.ts';
-import { prefix, TestClient } from '../../helpers/etcd-client.ts';
+import type { TestClient } from '../../helpers/etcd-client.ts';
+import { prefix } from '../../helpers/etcd-client.ts';
 import { describeEachEtcd } from '../../helpers/each-etcd.ts';
 import { eventually } from '../../helpers/wait.ts';
 

@@ -2,7 +2,8 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { decodeRecord } from '../../../src/datastore/store/store.ts';
 import type { ProtoReader, ProtoWriter } from '../../../src/shared/protobuf/protobuf.ts';
-import { prefix, TestClient } from '../../helpers/etcd-client.ts';
+import type { TestClient } from '../../helpers/etcd-client.ts';
+import { prefix } from '../../helpers/etcd-client.ts';
 import { describeEachEtcd } from '../../helpers/each-etcd.ts';
 import { call, walk } from '../../helpers/maintenance-client.ts';
 import { eventually } from '../../helpers/wait.ts';

@@ -9,7 +9,7 @@ test('looks that take long are rare: what is waited for needs the processor', as
   onTestFinished(() => void vi.useRealTimers());
   const pauses: unknown[] = [];
   vi.mocked(timers.setTimeout).mockImplementation((ms) => Promise.resolve(void pauses.push(ms)) as never);
-  onTestFinished(() => void vi.mocked(timers.setTimeout).mockRestore());
+  onTestFinished(() => vi.mocked(timers.setTimeout).mockRestore());
   const looksMs = [100, 1, 1000, 0];
   const answer = await lookUntil(
     async () => {
