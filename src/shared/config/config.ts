@@ -105,7 +105,7 @@ function partsOf(text: string): readonly string[] {
     .filter((part) => part !== '');
 }
 
-export * as kinds from './types.ts';
+export * as kinds from './kinds.ts';
 export type { Said, Source } from './source.ts';
 export { everySetting, foreignSettingsOf, settingsOf, type UnsupportedSetting, type Setting } from './setting.ts';
 export { fileSource, saidInFiles } from './file.ts';
