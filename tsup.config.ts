@@ -1,4 +1,5 @@
-import { defineConfig, type Options } from 'tsup';
+import { defineConfig } from 'tsup';
+import type { Options } from 'tsup';
 
 /** What both kinds of script have in common: one file per thread, with everything it imports inside. */
 const common: Options = {

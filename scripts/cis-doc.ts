@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
-import { cisItems, type CisItem } from '../src/host/doctor/doctor.ts';
+import { cisItems } from '../src/host/doctor/doctor.ts';
+import type { CisItem } from '../src/host/doctor/doctor.ts';
 
 const states: Readonly<Record<CisItem['by'], string>> = {
   default: 'pass',

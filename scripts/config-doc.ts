@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { AgentConfig, nodeSettings } from '../src/agent/config.ts';
 import { serverSettings } from '../src/server/config.ts';
-import { foreignSettingsOf, settingsOf, type Setting } from '../src/shared/config/config.ts';
+import { foreignSettingsOf, settingsOf } from '../src/shared/config/config.ts';
+import type { Setting } from '../src/shared/config/config.ts';
 
 export function configDoc(): string {
   const node = z.strictObject(nodeSettings);

@@ -6,7 +6,8 @@
 import { basename } from 'node:path';
 import { Command } from 'commander';
 import * as z from 'zod';
-import { boxNotes, kubeletPort, openBox, type BoxOptions } from './agent/box.ts';
+import { boxNotes, kubeletPort, openBox } from './agent/box.ts';
+import type { BoxOptions } from './agent/box.ts';
 import { agentCommand, removeCommands } from './agent/commands.ts';
 import { AgentConfig, nodeSettings } from './agent/config.ts';
 import { hostAddresses, hostRoot } from './host/checks/checks.ts';

@@ -1,6 +1,7 @@
 /** The figures as tables, in Markdown that reads well in a terminal too. */
 import { goals } from './goals.ts';
-import { judge, medianOf, ratioOf, type Sample, type Verdict } from './summary.ts';
+import { judge, medianOf, ratioOf } from './summary.ts';
+import type { Sample, Verdict } from './summary.ts';
 
 export interface Report {
   readonly samples: readonly Sample[];

@@ -5,8 +5,10 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { cpuAndMemory } from '../../src/host/process/process.ts';
-import { putLoad, type Load, type LoadOptions } from './load.ts';
-import { executable, servers, startServer, type RunningServer, type Server } from './servers.ts';
+import { putLoad } from './load.ts';
+import type { Load, LoadOptions } from './load.ts';
+import { executable, servers, startServer } from './servers.ts';
+import type { RunningServer, Server } from './servers.ts';
 import type { Figures, Sample } from './summary.ts';
 
 export interface Plan {

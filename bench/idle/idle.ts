@@ -8,7 +8,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { createNodes, type Box } from '../../test/helpers/cluster.ts';
+import { createNodes } from '../../test/helpers/cluster.ts';
+import type { Box } from '../../test/helpers/cluster.ts';
 import { perMinute, sampleHost } from '../samples.ts';
 
 const { values } = parseArgs({

@@ -9,8 +9,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createNodes, type Box, type Nodes } from '../../test/helpers/cluster.ts';
-import { startRows, timelineRows, type Start } from '../starts.ts';
+import { createNodes } from '../../test/helpers/cluster.ts';
+import type { Box, Nodes } from '../../test/helpers/cluster.ts';
+import { startRows, timelineRows } from '../starts.ts';
+import type { Start } from '../starts.ts';
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '3' } } });
 const repository = resolve(import.meta.dirname, '../..');

@@ -1,7 +1,8 @@
 /** The steps side by side, as a table in Markdown. */
 import type { Sample } from '../samples.ts';
 import type { HeartbeatResult } from './beats.ts';
-import { verbs, type Latency, type Verb } from './latency.ts';
+import { verbs } from './latency.ts';
+import type { Latency, Verb } from './latency.ts';
 
 export interface Latencies {
   readonly reads: Latency;

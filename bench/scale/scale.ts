@@ -25,7 +25,8 @@ import type { Verb } from './latency.ts';
 import type { LoadResult } from './load.ts';
 import { hostCpuSeconds, machineCpuSeconds } from './machine.ts';
 import { createHollowNodes } from './nodes.ts';
-import { report, type DatastoreFacts, type Step } from './report.ts';
+import { report } from './report.ts';
+import type { DatastoreFacts, Step } from './report.ts';
 
 const { values } = parseArgs({
   options: {

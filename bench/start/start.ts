@@ -9,8 +9,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createBox, type BoxWithLab } from '../../test/helpers/cluster.ts';
-import { startRows, timelineRows, type Start } from '../starts.ts';
+import { createBox } from '../../test/helpers/cluster.ts';
+import type { BoxWithLab } from '../../test/helpers/cluster.ts';
+import { startRows, timelineRows } from '../starts.ts';
+import type { Start } from '../starts.ts';
 import { openBundle } from '../../src/host/assets/assets.ts';
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '3' } } });

@@ -9,7 +9,8 @@ import { unpackFromSuite } from './debian.ts';
 import type { Part } from './modules.ts';
 import type { Producer } from './plan.ts';
 import { run } from './run.ts';
-import { targetOf, type Target } from './target.ts';
+import { targetOf } from './target.ts';
+import type { Target } from './target.ts';
 
 const debianPackage = 'busybox-static';
 const suite = 'trixie';

@@ -25,7 +25,8 @@ import { fitLargePages } from './elf.ts';
 import { nodeFor } from './node.ts';
 import { concatenate } from './pack.ts';
 import { run } from './run.ts';
-import { targetOf, type Target } from './target.ts';
+import { targetOf } from './target.ts';
+import type { Target } from './target.ts';
 import { onPath } from './tools.ts';
 
 /**

@@ -5,7 +5,8 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { hashOf, type Cache } from './cache.ts';
+import { hashOf } from './cache.ts';
+import type { Cache } from './cache.ts';
 import { run } from './run.ts';
 import type { Target } from './target.ts';
 

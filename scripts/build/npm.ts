@@ -3,7 +3,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { licenceTexts, type Part } from './modules.ts';
+import { licenceTexts } from './modules.ts';
+import type { Part } from './modules.ts';
 
 interface LockedPackage {
   readonly version?: string;

@@ -8,7 +8,8 @@ import { basename } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { constants, zstdCompress } from 'node:zlib';
-import { encodeTrailer, trailerBytes, type BundleManifest } from '../../src/host/assets/format.ts';
+import { encodeTrailer, trailerBytes } from '../../src/host/assets/format.ts';
+import type { BundleManifest } from '../../src/host/assets/format.ts';
 
 const compress = promisify(zstdCompress);
 

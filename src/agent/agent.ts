@@ -12,13 +12,15 @@
 import { join as joinPath } from 'node:path';
 import { checkArguments } from '../shared/arguments/arguments.ts';
 import { certificateTimer } from '../shared/certificates/certificates.ts';
-import { task, type Component } from '../shared/component/component.ts';
+import { task } from '../shared/component/component.ts';
+import type { Component } from '../shared/component/component.ts';
 import { registriesFile, runPaths } from '../shared/paths.ts';
 import { findResolvConf, hostRoot, nodeAddress } from '../host/checks/checks.ts';
 import { NodeRemovedError } from './channel/channel.ts';
 import type { NodeConfig } from './config.ts';
 import { createLoadBalancer } from './load-balancer/load-balancer.ts';
-import { addressWatch, Membership, type MembershipOptions } from './membership/membership.ts';
+import { addressWatch, Membership } from './membership/membership.ts';
+import type { MembershipOptions } from './membership/membership.ts';
 import { clusterDns, createPodProbes, serviceRoute } from './network/network.ts';
 import { endDnsPods, kubeletRules, kubeProxyRules, nodeReady } from './node/node.ts';
 import { heartbeatAtEvents, nodeChannel } from './node-channel.ts';

@@ -1,38 +1,28 @@
 /** What every long-running kagent does first on its box: look whether it is fit, take the data dir, prepare. */
-import { findBundle, unpack, type Bundle } from '../host/assets/assets.ts';
-import { task, type Component } from '../shared/component/component.ts';
-import { foreground, type Foreground } from '../cli/cli.ts';
-import { openDaemon, type Daemon, type DaemonStatus } from '../host/daemon/daemon.ts';
+import { findBundle, unpack } from '../host/assets/assets.ts';
+import type { Bundle } from '../host/assets/assets.ts';
+import { task } from '../shared/component/component.ts';
+import type { Component } from '../shared/component/component.ts';
+import { foreground } from '../cli/cli.ts';
+import type { Foreground } from '../cli/cli.ts';
+import { openDaemon } from '../host/daemon/daemon.ts';
+import type { Daemon, DaemonStatus } from '../host/daemon/daemon.ts';
 import { letThrough, makeFolder, writeFileIfChanged } from '../shared/files/files.ts';
-import { openUndoLog, type UndoLog } from '../host/undo-log/undo-log.ts';
-import { pathsOf, runPaths, type Paths } from '../shared/paths.ts';
+import { openUndoLog } from '../host/undo-log/undo-log.ts';
+import type { UndoLog } from '../host/undo-log/undo-log.ts';
+import { pathsOf, runPaths } from '../shared/paths.ts';
+import type { Paths } from '../shared/paths.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
 import { addTools } from '../host/process/process.ts';
 import { serviceNameOf } from '../host/service/service.ts';
 import { buildDate } from '../shared/version/version.ts';
 import type { NodeConfig } from './config.ts';
-import { boxOf, quickChecks, type BoxPlan } from '../host/doctor/doctor.ts';
-import {
-  checkHost,
-  hostAddresses,
-  hostRoot,
-  portProblems,
-  prepareHost,
-  type HostFacts,
-  type NodeAddress,
-  type HostNeeds,
-  type HostProblem,
-  type PortNeed,
-  type WantedAddress,
-} from '../host/checks/checks.ts';
-import {
-  untilKeptIsBack,
-  wantedAddress,
-  keepNodeId,
-  nameNotes,
-  wantedName,
-  type NameOptions,
-} from './membership/membership.ts';
+import { boxOf, quickChecks } from '../host/doctor/doctor.ts';
+import type { BoxPlan } from '../host/doctor/doctor.ts';
+import { checkHost, hostAddresses, hostRoot, portProblems, prepareHost } from '../host/checks/checks.ts';
+import type { HostFacts, NodeAddress, HostNeeds, HostProblem, PortNeed, WantedAddress } from '../host/checks/checks.ts';
+import { untilKeptIsBack, wantedAddress, keepNodeId, nameNotes, wantedName } from './membership/membership.ts';
+import type { NameOptions } from './membership/membership.ts';
 import { claimFolders } from '../host/remove/remove.ts';
 
 export interface BoxOptions {

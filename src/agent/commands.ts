@@ -3,16 +3,19 @@ import { Command } from 'commander';
 import type * as z from 'zod';
 import { print, settingsCommand, settingsOfBox, secretSetting } from '../cli/cli.ts';
 import { KagentError } from '../shared/errors.ts';
-import { usualRanges, type ClusterSettings } from '../shared/protocol/join.ts';
+import { usualRanges } from '../shared/protocol/join.ts';
+import type { ClusterSettings } from '../shared/protocol/join.ts';
 import { silentLog } from '../shared/log/log.ts';
 import { pathsOf } from '../shared/paths.ts';
 import { addTools } from '../host/process/process.ts';
 import { everyServiceManager, hostAt } from '../host/service/service.ts';
-import { boxNotes, kubeletPort, openBox, type BoxOptions } from './box.ts';
+import { boxNotes, kubeletPort, openBox } from './box.ts';
+import type { BoxOptions } from './box.ts';
 import { AgentConfig } from './config.ts';
 import { nodeParts } from './node-parts.ts';
 import { stopCommand } from './stop-command.ts';
-import { runKillall, runUninstall, type Outcome } from '../host/remove/remove.ts';
+import { runKillall, runUninstall } from '../host/remove/remove.ts';
+import type { Outcome } from '../host/remove/remove.ts';
 
 class JoinSettingMissingError extends KagentError {
   readonly code = 'CONFIG_JOIN_SETTING_MISSING';

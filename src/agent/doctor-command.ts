@@ -14,8 +14,10 @@ import {
 import { rfc3339 } from '../shared/clock.ts';
 import { askStatus, NoAnswerError } from '../host/daemon/daemon.ts';
 import { openUndoLog } from '../host/undo-log/undo-log.ts';
-import { pathsOf, runPaths, type Paths } from '../shared/paths.ts';
-import { doctorPlan, type BoxOptions } from './box.ts';
+import { pathsOf, runPaths } from '../shared/paths.ts';
+import type { Paths } from '../shared/paths.ts';
+import { doctorPlan } from './box.ts';
+import type { BoxOptions } from './box.ts';
 import { agentPlan } from './commands.ts';
 import { AgentConfig } from './config.ts';
 import {
@@ -31,10 +33,8 @@ import {
   merged,
   repair,
   whatToDo,
-  type Diagnosis,
-  type Running,
-  type ServerPath,
 } from '../host/doctor/doctor.ts';
+import type { Diagnosis, Running, ServerPath } from '../host/doctor/doctor.ts';
 import { joinedSettings, walkToServer } from './membership/membership.ts';
 
 interface Flags {

@@ -1,6 +1,7 @@
 /** The programs of a node, each made of what is known when those it is `after` are ready. */
 import { join as joinPath } from 'node:path';
-import { deferred, task, type Component, type ComponentName } from '../shared/component/component.ts';
+import { deferred, task } from '../shared/component/component.ts';
+import type { Component, ComponentName } from '../shared/component/component.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
 import { usesProxy } from '../shared/proxy/proxy.ts';
 import type { Membership } from './membership/membership.ts';

@@ -1,4 +1,5 @@
-import { usualRanges, type ClusterSettings } from '../shared/protocol/join.ts';
+import { usualRanges } from '../shared/protocol/join.ts';
+import type { ClusterSettings } from '../shared/protocol/join.ts';
 import { ownNetworks } from '../shared/proxy/proxy.ts';
 import { networkOf } from '../host/checks/checks.ts';
 import type { Membership } from './membership/membership.ts';

@@ -1,14 +1,11 @@
 import { statSync, utimesSync } from 'node:fs';
-import {
-  conditionTracker,
-  type Component,
-  type ComponentName,
-  type ConditionTracker,
-} from '../shared/component/component.ts';
+import { conditionTracker } from '../shared/component/component.ts';
+import type { Component, ComponentName, ConditionTracker } from '../shared/component/component.ts';
 import type { EventLog } from '../shared/events/events.ts';
 import { readFileIfExists, writeFileIfChanged } from '../shared/files/files.ts';
 import type { Log } from '../shared/log/log.ts';
-import { fallbackServer, serversOf, whyNone, type ResolvConf } from '../host/checks/checks.ts';
+import { fallbackServer, serversOf, whyNone } from '../host/checks/checks.ts';
+import type { ResolvConf } from '../host/checks/checks.ts';
 
 const everyMs = 5000;
 

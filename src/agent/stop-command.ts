@@ -7,7 +7,8 @@ import { pathsOf, runPaths } from '../shared/paths.ts';
 import { processRun } from '../host/process/process.ts';
 import type { DrainResponse } from '../shared/protocol/drain.ts';
 import { requestDrain } from './membership/membership.ts';
-import { runStop, type Outcome, type RemoveOptions } from '../host/remove/remove.ts';
+import { runStop } from '../host/remove/remove.ts';
+import type { Outcome, RemoveOptions } from '../host/remove/remove.ts';
 
 class DrainTimeoutError extends KagentError {
   readonly code = 'DRAIN_TIMEOUT';

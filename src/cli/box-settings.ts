@@ -3,15 +3,8 @@ import { readFileSync } from 'node:fs';
 import { askStatus } from '../host/daemon/daemon.ts';
 import { defaultDataDir, runPaths } from '../shared/paths.ts';
 import { variableOf } from '../shared/secret-arguments.ts';
-import {
-  environmentOf,
-  everyServiceManager,
-  hostAt,
-  installedServices,
-  saidSetting,
-  type Said,
-  type ServiceHost,
-} from '../host/service/service.ts';
+import { environmentOf, everyServiceManager, hostAt, installedServices, saidSetting } from '../host/service/service.ts';
+import type { Said, ServiceHost } from '../host/service/service.ts';
 
 export interface BoxSettings {
   /** undefined: the setting's default. */

@@ -1,16 +1,20 @@
 import { Argument, Command } from 'commander';
-import { bundlePath, openBundle, type Bundle, toolFolder } from '../host/assets/assets.ts';
+import { bundlePath, openBundle, toolFolder } from '../host/assets/assets.ts';
+import type { Bundle } from '../host/assets/assets.ts';
 import { heldUpBy } from '../shared/component/component.ts';
 import { askStatus, hasStarted, isAllReady, NoAnswerError } from '../host/daemon/daemon.ts';
 import { adminKubeconfig, runPaths } from '../shared/paths.ts';
-import { serviceCommand, type Readiness } from '../host/service/service.ts';
+import { serviceCommand } from '../host/service/service.ts';
+import type { Readiness } from '../host/service/service.ts';
 import { version } from '../shared/version/version.ts';
 import { settingsOfBox } from './box-settings.ts';
-import { completionScript, shells, type Shell } from './completion.ts';
+import { completionScript, shells } from './completion.ts';
+import type { Shell } from './completion.ts';
 import { print } from './options.ts';
 import { secretFlagsOf } from './secret-flags.ts';
 import { progressText } from './progress.ts';
-import { becomeTool, passedThrough, type PassedThrough } from './passthrough.ts';
+import { becomeTool, passedThrough } from './passthrough.ts';
+import type { PassedThrough } from './passthrough.ts';
 import { statusText } from './status.ts';
 import { table } from './table.ts';
 

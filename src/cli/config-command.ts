@@ -2,14 +2,8 @@ import { existsSync } from 'node:fs';
 import { Argument, Command } from 'commander';
 import { stringify } from 'yaml';
 import type * as z from 'zod';
-import {
-  fileSource,
-  foreignSettingsOf,
-  loadConfig,
-  settingsOf,
-  type Setting,
-  type Source,
-} from '../shared/config/config.ts';
+import { fileSource, foreignSettingsOf, loadConfig, settingsOf } from '../shared/config/config.ts';
+import type { Setting, Source } from '../shared/config/config.ts';
 import { jsonOption, print } from './options.ts';
 import { boxSources, configFileOption, defaultConfigFile } from './settings-command.ts';
 import { table } from './table.ts';

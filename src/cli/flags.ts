@@ -1,14 +1,9 @@
-import { CommanderError, Option, type Command } from 'commander';
+import { CommanderError, Option } from 'commander';
+import type { Command } from 'commander';
 import type * as z from 'zod';
 import { SecretOption } from './secret-flags.ts';
-import {
-  everySetting,
-  foreignSettingsOf,
-  settingsOf,
-  type Said,
-  type Setting,
-  type Source,
-} from '../shared/config/config.ts';
+import { everySetting, foreignSettingsOf, settingsOf } from '../shared/config/config.ts';
+import type { Said, Setting, Source } from '../shared/config/config.ts';
 
 /** Adds a flag for each setting; lists may be given several times. */
 export function addSettings(command: Command, schema: z.ZodObject): Command {

@@ -1,8 +1,11 @@
 import { writeFileSync } from 'node:fs';
-import { createLog, levelOf, type LogLevel, type RootLog } from '../shared/log/log.ts';
+import { createLog, levelOf } from '../shared/log/log.ts';
+import type { LogLevel, RootLog } from '../shared/log/log.ts';
 import type { Progress } from '../host/daemon/daemon.ts';
-import { childLogs, type ChildLog } from '../host/process/process.ts';
-import { createNotifier, journalPrefix, type Notifier } from '../host/service/service.ts';
+import { childLogs } from '../host/process/process.ts';
+import type { ChildLog } from '../host/process/process.ts';
+import { createNotifier, journalPrefix } from '../host/service/service.ts';
+import type { Notifier } from '../host/service/service.ts';
 import { progressLine, progressText } from './progress.ts';
 
 /** What a long-running command has to do with whoever started it: a person at a terminal, a service manager, a script. */

@@ -1,6 +1,8 @@
 import { isSea } from 'node:sea';
-import { Option, type Command } from 'commander';
-import { hideSecrets, restoreSecrets, type SecretFlag } from '../shared/secret-arguments.ts';
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { hideSecrets, restoreSecrets } from '../shared/secret-arguments.ts';
+import type { SecretFlag } from '../shared/secret-arguments.ts';
 
 /** One whose value is a secret. */
 export class SecretOption extends Option {}

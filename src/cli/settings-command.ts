@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import type * as z from 'zod';
-import { environmentSource, fileSource, loadConfig, type Loaded, type Source } from '../shared/config/config.ts';
+import { environmentSource, fileSource, loadConfig } from '../shared/config/config.ts';
+import type { Loaded, Source } from '../shared/config/config.ts';
 import { configDir, pathsOf } from '../shared/paths.ts';
 import { addDaemonize, daemonized } from './daemonized.ts';
 import { addSettings, flagSource } from './flags.ts';

@@ -1,4 +1,5 @@
-import { hasStarted, isAllReady, type DaemonStatus } from '../host/daemon/daemon.ts';
+import { hasStarted, isAllReady } from '../host/daemon/daemon.ts';
+import type { DaemonStatus } from '../host/daemon/daemon.ts';
 import { age, mebibytes, table } from './table.ts';
 
 /** What `kagent status` prints for people. */

@@ -6,7 +6,8 @@ import { KagentError } from '../shared/errors.ts';
 import { runPaths } from '../shared/paths.ts';
 import { plainText } from '../shared/plain-text/plain-text.ts';
 import { snapshotDirOf, storeDirOf } from './backup/backup.ts';
-import { connectDatastore, type DatastoreClient, EtcdCallError } from './client/client.ts';
+import { connectDatastore, EtcdCallError } from './client/client.ts';
+import type { DatastoreClient } from './client/client.ts';
 
 export class DatastoreNotServedError extends KagentError {
   readonly code = 'DATASTORE_NOT_SERVED';

@@ -3,7 +3,8 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { age, mebibytes, print, table } from '../cli/cli.ts';
-import { connected, count, json, offline, online, placeOf, withPlace, type PlaceFlags, type Where } from './place.ts';
+import { connected, count, json, offline, online, placeOf, withPlace } from './place.ts';
+import type { PlaceFlags, Where } from './place.ts';
 import {
   findSnapshot,
   isIn,

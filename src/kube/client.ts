@@ -1,7 +1,8 @@
 import type { Agent } from 'node:https';
 import { createInterface } from 'node:readline';
 import { KagentError } from '../shared/errors.ts';
-import { httpsAgent, httpsRequest, openHttps, type TlsCredentials } from '../shared/https/https.ts';
+import { httpsAgent, httpsRequest, openHttps } from '../shared/https/https.ts';
+import type { TlsCredentials } from '../shared/https/https.ts';
 import { parseJson } from '../shared/json/json.ts';
 import type { KubeObject } from './objects.ts';
 

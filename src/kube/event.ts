@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { rfc3339, type Clock } from '../shared/clock.ts';
+import { rfc3339 } from '../shared/clock.ts';
+import type { Clock } from '../shared/clock.ts';
 
 export interface EventFacts {
   readonly type: 'Normal' | 'Warning';

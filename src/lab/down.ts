@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
-import { hostsOf, type LabRecord } from './hosts.ts';
+import { hostsOf } from './hosts.ts';
+import type { LabRecord } from './hosts.ts';
 import type { Records } from './records.ts';
 import { labScript } from './script.ts';
 

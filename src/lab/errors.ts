@@ -1,5 +1,6 @@
 import { KagentError } from '../shared/errors.ts';
-import { hostsOf, toType, type LabRecord } from './hosts.ts';
+import { hostsOf, toType } from './hosts.ts';
+import type { LabRecord } from './hosts.ts';
 
 export class LabNotRootError extends KagentError {
   readonly code = 'LAB_NOT_ROOT';

@@ -1,7 +1,9 @@
 import * as z from 'zod';
 import { table } from '../cli/cli.ts';
-import { hostsOf, server, type LabHost, type LabRecord } from './hosts.ts';
-import { labScript, type HostState, type LabScript } from './script.ts';
+import { hostsOf, server } from './hosts.ts';
+import type { LabHost, LabRecord } from './hosts.ts';
+import { labScript } from './script.ts';
+import type { HostState, LabScript } from './script.ts';
 
 export type NodeState = 'Ready' | 'NotReady' | 'Unknown';
 

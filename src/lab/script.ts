@@ -6,7 +6,8 @@ import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { readEmbedded } from '../host/assets/assets.ts';
 import { LabFailedError } from './errors.ts';
-import { inEnvironment, labNet, sharedDir, type LabHost, type LabRecord } from './hosts.ts';
+import { inEnvironment, labNet, sharedDir } from './hosts.ts';
+import type { LabHost, LabRecord } from './hosts.ts';
 import { searchPath } from './tools.ts';
 
 export type HostState = 'on' | 'off' | 'frozen' | 'unplugged';

@@ -13,7 +13,8 @@ import { isSea } from 'node:sea';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { makeFolder } from '../shared/files/files.ts';
-import { findBundle, type Bundle } from '../host/assets/assets.ts';
+import { findBundle } from '../host/assets/assets.ts';
+import type { Bundle } from '../host/assets/assets.ts';
 import { messageOf, systemCode } from '../shared/errors.ts';
 import { defaultDataDir } from '../shared/paths.ts';
 import { labDown } from './down.ts';
@@ -27,11 +28,12 @@ import {
   onDisk,
   server,
   sharedDir,
-  type LabHost,
-  type LabRecord,
 } from './hosts.ts';
-import { labsDir, type Records } from './records.ts';
-import { labScript, type LabScript } from './script.ts';
+import type { LabHost, LabRecord } from './hosts.ts';
+import { labsDir } from './records.ts';
+import type { Records } from './records.ts';
+import { labScript } from './script.ts';
+import type { LabScript } from './script.ts';
 
 const readyWithinMs = 300_000;
 const overlayfs = 0x79_4c_76_30; // statfs(2)

@@ -1,11 +1,15 @@
 /** What a server's rooms stand on: its authorities, its programs' users, its datastore and its tokens. */
 import { join } from 'node:path';
 import { runPaths } from '../shared/paths.ts';
-import { datastoreComponent, type DatastoreComponent } from '../datastore/datastore.ts';
+import { datastoreComponent } from '../datastore/datastore.ts';
+import type { DatastoreComponent } from '../datastore/datastore.ts';
 import { quotaOf } from './config.ts';
-import { auditDir, openAccounts, type Accounts, type ExtraArgs } from './control-plane/control-plane.ts';
-import { openTokens, type TokenStore } from './join/join.ts';
-import { openPki, type Leaf, type Pki } from './pki/pki.ts';
+import { auditDir, openAccounts } from './control-plane/control-plane.ts';
+import type { Accounts, ExtraArgs } from './control-plane/control-plane.ts';
+import { openTokens } from './join/join.ts';
+import type { TokenStore } from './join/join.ts';
+import { openPki } from './pki/pki.ts';
+import type { Leaf, Pki } from './pki/pki.ts';
 import type { ServerPlan } from './plan.ts';
 
 export interface Foundation {

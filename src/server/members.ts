@@ -4,10 +4,13 @@ import { runPaths } from '../shared/paths.ts';
 import { nodeCidrMaskSize } from './cluster/cluster.ts';
 import type { ControlPlane } from './control-plane/control-plane.ts';
 import type { Foundation } from './foundation.ts';
-import { createNodeIdentities, type NodeIdentities } from './identity/identity.ts';
-import { createNodes, NodeRegistry, type Nodes } from './nodes/nodes.ts';
+import { createNodeIdentities } from './identity/identity.ts';
+import type { NodeIdentities } from './identity/identity.ts';
+import { createNodes, NodeRegistry } from './nodes/nodes.ts';
+import type { Nodes } from './nodes/nodes.ts';
 import type { ServerPlan } from './plan.ts';
-import { createTunnel, type Tunnel } from './tunnel/tunnel.ts';
+import { createTunnel } from './tunnel/tunnel.ts';
+import type { Tunnel } from './tunnel/tunnel.ts';
 
 export interface Members {
   readonly identities: NodeIdentities;

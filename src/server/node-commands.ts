@@ -5,7 +5,8 @@ import { age, becomeBundledTool, jsonOption, mebibytes, print, table } from '../
 import { askServer } from '../host/daemon/daemon.ts';
 import { runPaths } from '../shared/paths.ts';
 import type { Command as NodeCommand } from '../shared/protocol/channel.ts';
-import { CommandOutput, NodeDetails, NodeList, type NodeSummary } from '../shared/protocol/local.ts';
+import { CommandOutput, NodeDetails, NodeList } from '../shared/protocol/local.ts';
+import type { NodeSummary } from '../shared/protocol/local.ts';
 
 const commandTimeoutMs = 35_000;
 

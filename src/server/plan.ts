@@ -1,7 +1,8 @@
 /** What a server is going to be, before anything of it is made: its cluster's settings, where and by which names it is reached. */
 import { join } from 'node:path';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
-import { clusterDnsOf, ownAddresses, ServerDirectory, type OwnAddresses } from './cluster/cluster.ts';
+import { clusterDnsOf, ownAddresses, ServerDirectory } from './cluster/cluster.ts';
+import type { OwnAddresses } from './cluster/cluster.ts';
 import { apiserverNames } from './control-plane/control-plane.ts';
 import type { ServerOptions } from './types.ts';
 

@@ -7,7 +7,8 @@ import { askServer } from '../host/daemon/daemon.ts';
 import { writeFileAtomicSync } from '../shared/files/files.ts';
 import { kubeconfigText } from '../kube/kube.ts';
 import { runPaths } from '../shared/paths.ts';
-import { UserCreated, type NewUserRequest } from '../shared/protocol/local.ts';
+import { UserCreated } from '../shared/protocol/local.ts';
+import type { NewUserRequest } from '../shared/protocol/local.ts';
 import { pkcs12 } from './pkcs12.ts';
 
 interface UserFlags {

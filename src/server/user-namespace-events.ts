@@ -1,8 +1,11 @@
-import { systemClock, type Clock } from '../shared/clock.ts';
-import { conditionTracker, type Component } from '../shared/component/component.ts';
+import { systemClock } from '../shared/clock.ts';
+import type { Clock } from '../shared/clock.ts';
+import { conditionTracker } from '../shared/component/component.ts';
+import type { Component } from '../shared/component/component.ts';
 import type { Log } from '../shared/log/log.ts';
 import { untilStopped } from '../shared/until-stopped.ts';
-import { type KubeClient, KubeError, type KubeObject, kubeEvent } from '../kube/kube.ts';
+import { KubeError, kubeEvent } from '../kube/kube.ts';
+import type { KubeClient, KubeObject } from '../kube/kube.ts';
 
 /** @see https://docs.kernel.org/filesystems/idmappings.html; tmpfs has it from this version on */
 const idmappedTmpfsFrom = '6.3';

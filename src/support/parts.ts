@@ -3,8 +3,10 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { askStatus } from '../host/daemon/daemon.ts';
 import { versionText } from '../cli/cli.ts';
-import { adminKubeconfig, runPaths, type Paths } from '../shared/paths.ts';
-import { CommandFailedError, run, type CommandLine } from './run.ts';
+import { adminKubeconfig, runPaths } from '../shared/paths.ts';
+import type { Paths } from '../shared/paths.ts';
+import { CommandFailedError, run } from './run.ts';
+import type { CommandLine } from './run.ts';
 
 /** A file of the archive. */
 export interface Part {

@@ -5,8 +5,10 @@ import { parse, stringify } from 'yaml';
 import { secretArguments } from '../cli/cli.ts';
 import { messageOf } from '../shared/errors.ts';
 import { readFileIfExists } from '../shared/files/files.ts';
-import { configDir, type Paths } from '../shared/paths.ts';
-import { createServiceManager, hostAt, installedServices, type ServiceKind } from '../host/service/service.ts';
+import { configDir } from '../shared/paths.ts';
+import type { Paths } from '../shared/paths.ts';
+import { createServiceManager, hostAt, installedServices } from '../host/service/service.ts';
+import type { ServiceKind } from '../host/service/service.ts';
 import type { Part } from './parts.ts';
 import { redactData, redactEnvironment } from './redact.ts';
 

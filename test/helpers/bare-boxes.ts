@@ -5,10 +5,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { defaultCacheDir } from '../../scripts/build/cache.ts';
-import { boxOn, keepLogsAndWipe, type Box } from './cluster.ts';
+import { boxOn, keepLogsAndWipe } from './cluster.ts';
+import type { Box } from './cluster.ts';
 import { bareRoot } from './debian.ts';
-import { createLab, type CommandResult, type Lab } from './lab.ts';
-import { openWayOut, type WayOut } from './way-out.ts';
+import { createLab } from './lab.ts';
+import type { CommandResult, Lab } from './lab.ts';
+import { openWayOut } from './way-out.ts';
+import type { WayOut } from './way-out.ts';
 
 const run = promisify(execFile);
 const repository = resolve(import.meta.dirname, '../..');

@@ -3,9 +3,11 @@ import { readFileSync } from 'node:fs';
 import { copyFile, cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { openBundle } from '../../src/host/assets/assets.ts';
-import { askStatus, hasStarted, type DaemonStatus } from '../../src/host/daemon/daemon.ts';
+import { askStatus, hasStarted } from '../../src/host/daemon/daemon.ts';
+import type { DaemonStatus } from '../../src/host/daemon/daemon.ts';
 import { defaultDataDir, runPaths } from '../../src/shared/paths.ts';
-import { createLab, type CommandResult, type Lab, type LabHost, type LabOptions } from './lab.ts';
+import { createLab } from './lab.ts';
+import type { CommandResult, Lab, LabHost, LabOptions } from './lab.ts';
 import { eventually } from './wait.ts';
 
 const repository = resolve(import.meta.dirname, '../..');

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { TestClient } from './etcd-client.ts';
-import { etcds, type TestServer } from './etcd-servers.ts';
+import { etcds } from './etcd-servers.ts';
+import type { TestServer } from './etcd-servers.ts';
 
 /** A server with nothing in it at first, and a client of it: there from the first of the cases to the last. */
 export interface ServedEtcd {

@@ -1,4 +1,5 @@
-import { type KubeClient, KubeError } from '../../src/kube/kube.ts';
+import { KubeError } from '../../src/kube/kube.ts';
+import type { KubeClient } from '../../src/kube/kube.ts';
 
 interface ResourceEntry {
   readonly name: string;

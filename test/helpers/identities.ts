@@ -1,9 +1,9 @@
-import {
-  createNodeIdentities,
-  type NameAttempt,
-  type NodeIdentities,
-  type NodeIdentitiesOptions,
-  type RevokedIdentity,
+import { createNodeIdentities } from '../../src/server/identity/identity.ts';
+import type {
+  NameAttempt,
+  NodeIdentities,
+  NodeIdentitiesOptions,
+  RevokedIdentity,
 } from '../../src/server/identity/identity.ts';
 import { silentLog } from '../../src/shared/log/log.ts';
 import { memoryKeyValue } from './key-value.ts';

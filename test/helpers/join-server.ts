@@ -1,20 +1,19 @@
 import { join } from 'node:path';
 import type { JoinOptions } from '../../src/agent/membership/membership.ts';
 import { onTestFinished } from 'vitest';
-import { createApi, type Api, type ApiOptions } from '../../src/server/api/api.ts';
-import {
-  createJoinService,
-  createWrongTokens,
-  openTokens,
-  type JoinServiceOptions,
-  type TokenStore,
-} from '../../src/server/join/join.ts';
+import { createApi } from '../../src/server/api/api.ts';
+import type { Api, ApiOptions } from '../../src/server/api/api.ts';
+import { createJoinService, createWrongTokens, openTokens } from '../../src/server/join/join.ts';
+import type { JoinServiceOptions, TokenStore } from '../../src/server/join/join.ts';
 import { openRelease } from '../../src/server/release/release.ts';
-import { openPki, type Pki } from '../../src/server/pki/pki.ts';
-import { systemClock, type Clock } from '../../src/shared/clock.ts';
+import { openPki } from '../../src/server/pki/pki.ts';
+import type { Pki } from '../../src/server/pki/pki.ts';
+import { systemClock } from '../../src/shared/clock.ts';
+import type { Clock } from '../../src/shared/clock.ts';
 import { createEventLog } from '../../src/shared/events/events.ts';
 import { silentLog } from '../../src/shared/log/log.ts';
-import { pathsOf, type Paths } from '../../src/shared/paths.ts';
+import { pathsOf } from '../../src/shared/paths.ts';
+import type { Paths } from '../../src/shared/paths.ts';
 import type { ClusterSettings } from '../../src/shared/protocol/join.ts';
 import { Secret } from '../../src/shared/secret.ts';
 import { createProbes } from '../../src/server/probe/probe.ts';

@@ -2,7 +2,8 @@
 import { hasStarted } from '../../src/host/daemon/daemon.ts';
 import { dirname, join, resolve } from 'node:path';
 import type { ServiceKind } from '../../src/host/service/service.ts';
-import { boxOn, executable, keepLogsAndWipe, type Box } from './cluster.ts';
+import { boxOn, executable, keepLogsAndWipe } from './cluster.ts';
+import type { Box } from './cluster.ts';
 import { debianRoot, inits } from './debian.ts';
 import { createLab } from './lab.ts';
 import { eventually } from './wait.ts';

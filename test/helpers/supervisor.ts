@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createEventLog } from '../../src/shared/events/events.ts';
 import { silentLog } from '../../src/shared/log/log.ts';
-import { childLogs, childRegistry, createSupervisor, type ProcessSpec } from '../../src/host/process/process.ts';
+import { childLogs, childRegistry, createSupervisor } from '../../src/host/process/process.ts';
+import type { ProcessSpec } from '../../src/host/process/process.ts';
 import { temporaryDir } from './temporary.ts';
 
 type Options = Partial<Parameters<typeof createSupervisor>[0]>;

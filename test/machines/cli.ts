@@ -7,7 +7,8 @@ import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { imageOf } from './image.ts';
-import { machine, removeMachine, type Cards, type MachineOptions } from './machine.ts';
+import { machine, removeMachine } from './machine.ts';
+import type { Cards, MachineOptions } from './machine.ts';
 import type { ImageOptions } from './image.ts';
 import { releaseDrive } from './release.ts';
 

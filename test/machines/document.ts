@@ -1,8 +1,10 @@
 /** Writes docs/machines.md's table from the last reports: `node test/machines/document.ts`. Rows that were not run keep theirs. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { reportDir, type RowReport, type StoryReport } from './report.ts';
-import { rows, type Row } from './rows.ts';
+import { reportDir } from './report.ts';
+import type { RowReport, StoryReport } from './report.ts';
+import { rows } from './rows.ts';
+import type { Row } from './rows.ts';
 
 const path = resolve(import.meta.dirname, '../../docs/machines.md');
 const begin = '<!-- results -->';

@@ -3,7 +3,8 @@
  * @see QEMU 7.2 docs/interop/qemu-ga-ref: guest-sync, guest-exec, guest-exec-status
  */
 import { once } from 'node:events';
-import { createConnection, type Socket } from 'node:net';
+import { createConnection } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
 import { linesOf } from './lines.ts';

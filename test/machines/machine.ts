@@ -5,7 +5,8 @@ import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { eventually } from '../helpers/wait.ts';
-import { guestShell, isAwake, passSilence, type GuestResult } from './guest-agent.ts';
+import { guestShell, isAwake, passSilence } from './guest-agent.ts';
+import type { GuestResult } from './guest-agent.ts';
 import type { Arch, Image } from './image.ts';
 import { qmp } from './qmp.ts';
 

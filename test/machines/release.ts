@@ -3,7 +3,8 @@ import { execFile } from 'node:child_process';
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { fileSystem, type Arch } from './image.ts';
+import { fileSystem } from './image.ts';
+import type { Arch } from './image.ts';
 
 const run = promisify(execFile);
 const repository = resolve(import.meta.dirname, '../..');

@@ -5,7 +5,8 @@
 import { copyFile, rename } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createNodes, type Box, type Nodes } from '../helpers/cluster.ts';
+import { createNodes } from '../helpers/cluster.ts';
+import type { Box, Nodes } from '../helpers/cluster.ts';
 import { webOnEachNode } from '../helpers/manifests.ts';
 import { listNodes, podsOf, untilNode } from '../helpers/nodes.ts';
 

@@ -11,7 +11,8 @@ import { systemClock } from '../../shared/clock.ts';
 import { conditionTracker } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { closeCodes } from '../../shared/protocol/channel.ts';
-import { Connection, type Ending } from './connection.ts';
+import { Connection } from './connection.ts';
+import type { Ending } from './connection.ts';
 import type { ChannelOptions, Channel } from './types.ts';
 
 const firstWaitMs = 200;

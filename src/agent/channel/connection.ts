@@ -1,5 +1,6 @@
 import { WebSocket } from 'ws';
-import { systemClock, type Clock } from '../../shared/clock.ts';
+import { systemClock } from '../../shared/clock.ts';
+import type { Clock } from '../../shared/clock.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { verified } from '../../shared/https/https.ts';
 import { plainLine } from '../../shared/plain-text/plain-text.ts';
@@ -13,9 +14,8 @@ import {
   maxResultChars,
   readMessage,
   silenceMs,
-  type Command,
-  type FromAgent,
 } from '../../shared/protocol/channel.ts';
+import type { Command, FromAgent } from '../../shared/protocol/channel.ts';
 import { dialBack } from './dial-back.ts';
 import type { ChannelOptions, ChannelTls } from './types.ts';
 import { readBytes } from '../../shared/files/files.ts';

@@ -5,22 +5,21 @@
  *
  *   kubelet ──▶ 127.0.0.1:6444 ──▶ the server that answered last; the next one when it does not
  */
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  conditionTracker,
-  type Component,
-  type ComponentName,
-  type ConditionTracker,
-} from '../../shared/component/component.ts';
+import { conditionTracker } from '../../shared/component/component.ts';
+import type { Component, ComponentName, ConditionTracker } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { listenOnPort } from '../../shared/listen/listen.ts';
 import { httpsAgent, httpsRequest } from '../../shared/https/https.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { dial, joinStreams } from '../../shared/streams/streams.ts';
-import { Backends, type Backend } from './backends.ts';
+import { Backends } from './backends.ts';
+import type { Backend } from './backends.ts';
 import { BalancerPortTakenError } from './errors.ts';
-import { FallbackClients, type Fallback } from './fallback.ts';
+import { FallbackClients } from './fallback.ts';
+import type { Fallback } from './fallback.ts';
 import { readText } from '../../shared/files/files.ts';
 
 export interface LoadBalancerOptions {

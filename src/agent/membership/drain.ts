@@ -1,6 +1,7 @@
 import { httpsAgent, httpsRequest } from '../../shared/https/https.ts';
 import type { Paths } from '../../shared/paths.ts';
-import { drainPath, DrainResponse, type DrainRequest } from '../../shared/protocol/drain.ts';
+import { drainPath, DrainResponse } from '../../shared/protocol/drain.ts';
+import type { DrainRequest } from '../../shared/protocol/drain.ts';
 import { Refusal } from '../../shared/protocol/refusal.ts';
 import { DrainRefusedError, NotJoinedError, ServersAwayError } from './errors.ts';
 import { shownIdentity, storedServers } from './identity.ts';

@@ -1,4 +1,5 @@
-import { randomBytes, type X509Certificate } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import * as z from 'zod';
 import {
@@ -12,7 +13,8 @@ import { systemCode } from '../../shared/errors.ts';
 import { readFileIfExists, writeFileAtomicSync, writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Paths } from '../../shared/paths.ts';
 import type { ServerAddress } from '../../shared/protocol/channel.ts';
-import { ClusterSettings, type JoinRequest, type JoinResponse } from '../../shared/protocol/join.ts';
+import { ClusterSettings } from '../../shared/protocol/join.ts';
+import type { JoinRequest, JoinResponse } from '../../shared/protocol/join.ts';
 import { Secret } from '../../shared/secret.ts';
 import { caFiles, certFile, keyFile, pairNames, pairs } from './files.ts';
 

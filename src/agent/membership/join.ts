@@ -6,13 +6,18 @@ import type { Log } from '../../shared/log/log.ts';
 import type { Paths } from '../../shared/paths.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import type { Secret } from '../../shared/secret.ts';
-import { parseToken, type ParsedToken } from '../../shared/token/token.ts';
+import { parseToken } from '../../shared/token/token.ts';
+import type { ParsedToken } from '../../shared/token/token.ts';
 import { supervisorUrl } from '../../shared/supervisor-url.ts';
-import { systemClock, type Clock } from '../../shared/clock.ts';
+import { systemClock } from '../../shared/clock.ts';
+import type { Clock } from '../../shared/clock.ts';
 import { isUnreachable, JoinRefusedError, NoTokenError } from './errors.ts';
-import { keepKeys, loadIdentity, shownIdentity, storeIdentity, type StoredIdentity } from './identity.ts';
-import { pinnedCa, requestJoin, type Proof } from './requests.ts';
-import { identityFiles, type IdentityFiles } from './files.ts';
+import { keepKeys, loadIdentity, shownIdentity, storeIdentity } from './identity.ts';
+import type { StoredIdentity } from './identity.ts';
+import { pinnedCa, requestJoin } from './requests.ts';
+import type { Proof } from './requests.ts';
+import { identityFiles } from './files.ts';
+import type { IdentityFiles } from './files.ts';
 
 export interface JoinOptions {
   /** `https://host[:port]`; without a port, or with kube-apiserver's 6443, the supervisor's 9345 is meant. */

@@ -11,12 +11,15 @@ import type { ServerAddress } from '../../shared/protocol/channel.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import type { Secret } from '../../shared/secret.ts';
 import { version } from '../../shared/version/version.ts';
-import { kernelProblems, type HostFacts, type NodeAddress } from '../../host/checks/checks.ts';
+import { kernelProblems } from '../../host/checks/checks.ts';
+import type { HostFacts, NodeAddress } from '../../host/checks/checks.ts';
 import { supervisorUrl } from '../../shared/supervisor-url.ts';
 import { ServerAwayError } from './errors.ts';
 import { forgetIdentity, storeServers } from './identity.ts';
-import { join, joinPatiently, renewIfDue, type JoinOptions, type NodeIdentity } from './join.ts';
-import { checkSettings, type GivenSettings } from './settings.ts';
+import { join, joinPatiently, renewIfDue } from './join.ts';
+import type { JoinOptions, NodeIdentity } from './join.ts';
+import { checkSettings } from './settings.ts';
+import type { GivenSettings } from './settings.ts';
 import type { NodeAccess } from '../../kube/kube.ts';
 
 export interface MembershipOptions {

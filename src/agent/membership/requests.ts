@@ -3,9 +3,11 @@ import * as z from 'zod';
 import { caHashOf } from '../../shared/certificates/certificates.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
-import { httpsAgent, httpsRequest, type HttpsReply, type HttpsRequest } from '../../shared/https/https.ts';
+import { httpsAgent, httpsRequest } from '../../shared/https/https.ts';
+import type { HttpsReply, HttpsRequest } from '../../shared/https/https.ts';
 import { Refusal } from '../../shared/protocol/refusal.ts';
-import { JoinResponse, type JoinRequest } from '../../shared/protocol/join.ts';
+import { JoinResponse } from '../../shared/protocol/join.ts';
+import type { JoinRequest } from '../../shared/protocol/join.ts';
 import type { Secret } from '../../shared/secret.ts';
 import { bearerOf } from '../../shared/token/token.ts';
 import {

@@ -2,19 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { systemClock, type Clock } from '../../shared/clock.ts';
+import { systemClock } from '../../shared/clock.ts';
+import type { Clock } from '../../shared/clock.ts';
 import { KagentError } from '../../shared/errors.ts';
 import type { Paths } from '../../shared/paths.ts';
-import {
-  addressTowards,
-  localTunnel,
-  mtuOf,
-  openProbeSocket,
-  probeSizes,
-  vxlanPort,
-  type ProbeSocket,
-} from '../../host/probe/probe.ts';
-import { ProbeOpened, ProbeSeen, type ProbeRequest } from '../../shared/protocol/probe.ts';
+import { addressTowards, localTunnel, mtuOf, openProbeSocket, probeSizes, vxlanPort } from '../../host/probe/probe.ts';
+import type { ProbeSocket } from '../../host/probe/probe.ts';
+import { ProbeOpened, ProbeSeen } from '../../shared/protocol/probe.ts';
+import type { ProbeRequest } from '../../shared/protocol/probe.ts';
 import type { Secret } from '../../shared/secret.ts';
 import { parseToken } from '../../shared/token/token.ts';
 import { ServerUrlError, supervisorUrl } from '../../shared/supervisor-url.ts';
@@ -28,7 +23,8 @@ import {
   ServerSanError,
 } from './errors.ts';
 import { joinedProof } from './identity.ts';
-import { askSupervisor, pinnedCa, reach, type Proof } from './requests.ts';
+import { askSupervisor, pinnedCa, reach } from './requests.ts';
+import type { Proof } from './requests.ts';
 
 export interface ServerPathOptions {
   readonly url: string;

@@ -2,11 +2,13 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { task, type Component, type SaysWait, type ComponentName } from '../../shared/component/component.ts';
+import { task } from '../../shared/component/component.ts';
+import type { Component, SaysWait, ComponentName } from '../../shared/component/component.ts';
 import { writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Paths } from '../../shared/paths.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
-import { subnetOf, type Subnet } from './subnet.ts';
+import { subnetOf } from './subnet.ts';
+import type { Subnet } from './subnet.ts';
 
 /**
  * Our own folder: another program's configuration in /etc/cni/net.d does not decide about our pods. With the backend

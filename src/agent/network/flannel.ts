@@ -1,8 +1,10 @@
 import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeFolder, writeFileIfChanged } from '../../shared/files/files.ts';
-import { runPaths, type Paths } from '../../shared/paths.ts';
-import { childEnvironment, processComponent, type Supervisor } from '../../host/process/process.ts';
+import { runPaths } from '../../shared/paths.ts';
+import type { Paths } from '../../shared/paths.ts';
+import { childEnvironment, processComponent } from '../../host/process/process.ts';
+import type { Supervisor } from '../../host/process/process.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import type { HostFacts } from '../../host/checks/checks.ts';
 import { SubnetFileError } from './errors.ts';

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { conditionTracker, type Component, type ComponentName } from '../../shared/component/component.ts';
+import { conditionTracker } from '../../shared/component/component.ts';
+import type { Component, ComponentName } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { contains } from '../../shared/ipv4/ipv4.ts';
 import type { Log } from '../../shared/log/log.ts';

@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { conditionTracker, type Component, type ComponentName } from '../../shared/component/component.ts';
+import { conditionTracker } from '../../shared/component/component.ts';
+import type { Component, ComponentName } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { addressAt } from '../../shared/ipv4/ipv4.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { hostRoot, isRouted, routesOf, type HostRoot, type Route } from '../../host/checks/checks.ts';
+import { hostRoot, isRouted, routesOf } from '../../host/checks/checks.ts';
+import type { HostRoot, Route } from '../../host/checks/checks.ts';
 
 const everyMs = 5000;
 /** Marks the route as kagent's own, as `proto dhcp` marks others. */

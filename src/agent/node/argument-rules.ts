@@ -1,4 +1,5 @@
-import { both, endingFlags, isFalse, type FlagRule, type FlagRules } from '../../shared/arguments/arguments.ts';
+import { both, endingFlags, isFalse } from '../../shared/arguments/arguments.ts';
+import type { FlagRule, FlagRules } from '../../shared/arguments/arguments.ts';
 import { runPaths } from '../../shared/paths.ts';
 
 type Refused = Extract<FlagRule, { readonly becomes: 'refused' }>;

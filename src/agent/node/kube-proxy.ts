@@ -1,14 +1,17 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { commandLine, flagsOf, valueOf, type Flag, type Flags } from '../../shared/arguments/arguments.ts';
+import { commandLine, flagsOf, valueOf } from '../../shared/arguments/arguments.ts';
+import type { Flag, Flags } from '../../shared/arguments/arguments.ts';
 import { listeningAt } from '../../shared/listen/listen.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { Paths } from '../../shared/paths.ts';
-import { childEnvironment, processComponent, type Supervisor } from '../../host/process/process.ts';
+import { childEnvironment, processComponent } from '../../host/process/process.ts';
+import type { Supervisor } from '../../host/process/process.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import type { HostFacts } from '../../host/checks/checks.ts';
 import { kubeProxyRules } from './argument-rules.ts';
-import { healthz, type Asked } from './healthz.ts';
+import { healthz } from './healthz.ts';
+import type { Asked } from './healthz.ts';
 import { guardLoopback } from './loopback-guard.ts';
 import type { ComponentName } from '../../shared/component/component.ts';
 

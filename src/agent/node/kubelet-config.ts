@@ -1,5 +1,6 @@
 import { strongCipherSuites } from '../../shared/tls-cipher-suites.ts';
-import { shutdownGrace, type HostFacts } from '../../host/checks/checks.ts';
+import { shutdownGrace } from '../../host/checks/checks.ts';
+import type { HostFacts } from '../../host/checks/checks.ts';
 
 export interface KubeletSettings {
   readonly facts: HostFacts;

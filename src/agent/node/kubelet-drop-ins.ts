@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ComponentArgumentError, valueOf, type Flag } from '../../shared/arguments/arguments.ts';
+import { ComponentArgumentError, valueOf } from '../../shared/arguments/arguments.ts';
+import type { Flag } from '../../shared/arguments/arguments.ts';
 import { parseYaml } from '../../shared/config/config.ts';
 import { systemCode } from '../../shared/errors.ts';
 import { makeFolder } from '../../shared/files/files.ts';

@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { SaysWait } from '../../shared/component/component.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
 import { lookUntil } from '../../shared/look-until.ts';
-import { createKubeClient, KubeError, readCredentials, type KubeClient, type NodeAccess } from '../../kube/kube.ts';
+import { createKubeClient, KubeError, readCredentials } from '../../kube/kube.ts';
+import type { KubeClient, NodeAccess } from '../../kube/kube.ts';
 
 interface NodeObject {
   readonly spec: { readonly podCIDR?: string };

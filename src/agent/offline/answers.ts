@@ -1,11 +1,15 @@
 /** What kube-apiserver would answer, as far as the memory reaches. Nothing here knows of sockets. */
-import { rfc3339, type Clock } from '../../shared/clock.ts';
+import { rfc3339 } from '../../shared/clock.ts';
+import type { Clock } from '../../shared/clock.ts';
 import { parseJson } from '../../shared/json/json.ts';
 import type { Copy } from './copy.ts';
-import { isJson, type Json, keyOf, type KubeObject, objectKey } from '../../kube/kube.ts';
+import { isJson, keyOf, objectKey } from '../../kube/kube.ts';
+import type { Json, KubeObject } from '../../kube/kube.ts';
 import { merged } from './merge.ts';
-import { allResources, apiVersionOf, resources, type Program, type Resource } from './resources.ts';
-import { fieldFilter, labelFilter, selectedName, type Filter } from './selectors.ts';
+import { allResources, apiVersionOf, resources } from './resources.ts';
+import type { Program, Resource } from './resources.ts';
+import { fieldFilter, labelFilter, selectedName } from './selectors.ts';
+import type { Filter } from './selectors.ts';
 import { alreadyExists, badRequest, forbidden, notFound, serverAway } from './status.ts';
 
 export interface Question {

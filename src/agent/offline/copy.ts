@@ -1,6 +1,8 @@
-import { arrayOf, isJson, type Json, keyOf, type KubeObject } from '../../kube/kube.ts';
+import { arrayOf, isJson, keyOf } from '../../kube/kube.ts';
+import type { Json, KubeObject } from '../../kube/kube.ts';
 import type { Memory, Remembered } from './memory.ts';
-import { apiVersionOf, resources, type Resource } from './resources.ts';
+import { apiVersionOf, resources } from './resources.ts';
+import type { Resource } from './resources.ts';
 
 /** The memory as it is answered from, with what the node's programs have said since. */
 export interface Copy {

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { readFileIfReadable, writeFileAtomicSync } from '../../shared/files/files.ts';
 import { parseJson } from '../../shared/json/json.ts';
-import { isJson, keyOf, type KubeObject } from '../../kube/kube.ts';
+import { isJson, keyOf } from '../../kube/kube.ts';
+import type { KubeObject } from '../../kube/kube.ts';
 import type { Resource } from './resources.ts';
 
 /** What is known of a resource. */

@@ -1,4 +1,5 @@
-import { isJson, type Json } from '../../kube/kube.ts';
+import { isJson } from '../../kube/kube.ts';
+import type { Json } from '../../kube/kube.ts';
 
 /** By what the entries of a list are told apart, where a patch does not replace the list as a whole. */
 const mergeKeys: Readonly<Record<string, string>> = {

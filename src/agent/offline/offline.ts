@@ -11,17 +11,22 @@
  * the memory, and wait as they do without it.
  */
 import type { Socket } from 'node:net';
-import { systemClock, type Clock } from '../../shared/clock.ts';
+import { systemClock } from '../../shared/clock.ts';
+import type { Clock } from '../../shared/clock.ts';
 import type { Component } from '../../shared/component/component.ts';
 import { systemCode } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { createOfflineApiServer, type OfflineApiServer } from './api-server.ts';
+import { createOfflineApiServer } from './api-server.ts';
+import type { OfflineApiServer } from './api-server.ts';
 import { createAnswers } from './answers.ts';
-import { localCertificate, type LocalCertificate } from './certificate.ts';
+import { localCertificate } from './certificate.ts';
+import type { LocalCertificate } from './certificate.ts';
 import { createCopy } from './copy.ts';
 import { createMemory } from './memory.ts';
-import { rememberComponent, type RememberOptions } from './remember.ts';
-import { resources, type Program } from './resources.ts';
+import { rememberComponent } from './remember.ts';
+import type { RememberOptions } from './remember.ts';
+import { resources } from './resources.ts';
+import type { Program } from './resources.ts';
 
 export interface OfflineOptions {
   /** `agent/offline` */

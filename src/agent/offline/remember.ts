@@ -1,10 +1,13 @@
 /** Keeps the memory up to date while a server is reached. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { conditionTracker, type Component, type ComponentName } from '../../shared/component/component.ts';
+import { conditionTracker } from '../../shared/component/component.ts';
+import type { Component, ComponentName } from '../../shared/component/component.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { createKubeClient, readCredentials, isJson, keyOf, type KubeObject, type KubeClient } from '../../kube/kube.ts';
+import { createKubeClient, readCredentials, isJson, keyOf } from '../../kube/kube.ts';
+import type { KubeObject, KubeClient } from '../../kube/kube.ts';
 import type { Memory, Remembered } from './memory.ts';
-import { allResources, pathOf, resources, type Program, type Resource, type ResourceName } from './resources.ts';
+import { allResources, pathOf, resources } from './resources.ts';
+import type { Program, Resource, ResourceName } from './resources.ts';
 import { usedByPods, usedByVolumes } from './used-by-pods.ts';
 
 export interface RememberOptions {

@@ -1,4 +1,5 @@
-import { isJson, type KubeObject } from '../../kube/kube.ts';
+import { isJson } from '../../kube/kube.ts';
+import type { KubeObject } from '../../kube/kube.ts';
 
 export type Filter = (object: KubeObject) => boolean;
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { isJson, type KubeObject, objectKey } from '../../kube/kube.ts';
+import { isJson, objectKey } from '../../kube/kube.ts';
+import type { KubeObject } from '../../kube/kube.ts';
 
 export interface UsedNames {
   readonly secrets: ReadonlySet<string>;

@@ -4,7 +4,8 @@
  */
 import * as z from 'zod';
 import type { Credentials } from './file.ts';
-import { textOf, type Answer, type Ask } from './request.ts';
+import { textOf } from './request.ts';
+import type { Answer, Ask } from './request.ts';
 
 export interface Authorization {
   /** The header's value. */

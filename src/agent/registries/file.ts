@@ -1,11 +1,13 @@
 import { accessSync, constants } from 'node:fs';
 import * as z from 'zod';
-import { nearest, parseYaml, readConfigText, type YamlFile } from '../../shared/config/config.ts';
+import { nearest, parseYaml, readConfigText } from '../../shared/config/config.ts';
+import type { YamlFile } from '../../shared/config/config.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
 import { Secret } from '../../shared/secret.ts';
 import { isAddress } from './address.ts';
 import { RegistriesInvalidError } from './errors.ts';
-import { compileRewrite, type Rewrite } from './rewrite.ts';
+import { compileRewrite } from './rewrite.ts';
+import type { Rewrite } from './rewrite.ts';
 
 /** What `registries.yaml` says; keys are registries as image names begin: `docker.io`, `registry.example.com:5000`, `*`. */
 export interface RegistriesFile {

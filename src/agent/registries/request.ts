@@ -1,8 +1,10 @@
-import { request as requestHttp, Agent as HttpAgent, type IncomingMessage } from 'node:http';
+import { request as requestHttp, Agent as HttpAgent } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { X509Certificate } from 'node:crypto';
 import { request as requestHttps, Agent as HttpsAgent } from 'node:https';
 import { readFileSync } from 'node:fs';
-import { createSecureContext, type SecureContext } from 'node:tls';
+import { createSecureContext } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import { messageOf } from '../../shared/errors.ts';
 import { publicCas } from '../../shared/https/https.ts';
 import { isDirect, proxiesOf } from '../../shared/proxy/proxy.ts';

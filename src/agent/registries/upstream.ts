@@ -1,8 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { apiRoot } from './address.ts';
-import { answerChallenge, type Authorization } from './challenge.ts';
+import { answerChallenge } from './challenge.ts';
+import type { Authorization } from './challenge.ts';
 import type { Endpoint } from './endpoints.ts';
-import { agentsFor, discard, follow, type Agents, type Ask } from './request.ts';
+import { agentsFor, discard, follow } from './request.ts';
+import type { Agents, Ask } from './request.ts';
 import type { Rewrite } from './rewrite.ts';
 
 /** What containerd asks a registry's API, below its root: `/library/busybox/manifests/1.36`. */

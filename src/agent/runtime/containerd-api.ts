@@ -1,5 +1,6 @@
 /** The few calls of containerd and its CRI that concern images. */
-import { readFields, readTextEntry, type ProtoReader } from '../../shared/protobuf/protobuf.ts';
+import { readFields, readTextEntry } from '../../shared/protobuf/protobuf.ts';
+import type { ProtoReader } from '../../shared/protobuf/protobuf.ts';
 import type { Write } from '../../shared/grpc/grpc.ts';
 import { unaryCall } from './grpc.ts';
 

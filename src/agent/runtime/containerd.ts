@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolderIfPossible, writeFileIfChanged } from '../../shared/files/files.ts';
-import { runPaths, type Paths } from '../../shared/paths.ts';
-import { childEnvironment, processComponent, type Supervisor } from '../../host/process/process.ts';
+import { runPaths } from '../../shared/paths.ts';
+import type { Paths } from '../../shared/paths.ts';
+import { childEnvironment, processComponent } from '../../host/process/process.ts';
+import type { Supervisor } from '../../host/process/process.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { hostAt } from '../../host/service/service.ts';
-import { isGoingDown, shutdownGrace, type HostFacts } from '../../host/checks/checks.ts';
+import { isGoingDown, shutdownGrace } from '../../host/checks/checks.ts';
+import type { HostFacts } from '../../host/checks/checks.ts';
 import { containerdConfig } from './config.ts';
 import { pingCri } from './containerd-api.ts';
 import { ContainerdTemplateError } from './errors.ts';

@@ -1,6 +1,7 @@
 /** The few calls of the CRI that ending pods without the kubelet needs. @see k8s.io/cri-api v0.37.1 runtime/v1 api.proto */
 import type { Write } from '../../shared/grpc/grpc.ts';
-import { readFields, readTextEntry, type ProtoReader } from '../../shared/protobuf/protobuf.ts';
+import { readFields, readTextEntry } from '../../shared/protobuf/protobuf.ts';
+import type { ProtoReader } from '../../shared/protobuf/protobuf.ts';
 import { unaryCall } from './grpc.ts';
 
 export interface RunningContainer {

@@ -8,7 +8,8 @@ import type { Log } from '../../shared/log/log.ts';
 import { childEnvironment } from '../../host/process/process.ts';
 import { kubernetesNamespace, listImages, pinnedLabel } from './containerd-api.ts';
 import { ImageImportError } from './errors.ts';
-import { isSameFile, type ImageFile } from './image-files.ts';
+import { isSameFile } from './image-files.ts';
+import type { ImageFile } from './image-files.ts';
 
 export interface ImporterOptions {
   readonly socketPath: string;

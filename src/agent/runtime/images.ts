@@ -1,11 +1,14 @@
 import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { conditionTracker, type Component, type ComponentName } from '../../shared/component/component.ts';
+import { conditionTracker } from '../../shared/component/component.ts';
+import type { Component, ComponentName } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
 import { makeFolderIfPossible } from '../../shared/files/files.ts';
-import { imageFilesIn, isSameFile, type ImageFile } from './image-files.ts';
-import { Importer, type ImporterOptions } from './image-import.ts';
+import { imageFilesIn, isSameFile } from './image-files.ts';
+import type { ImageFile } from './image-files.ts';
+import { Importer } from './image-import.ts';
+import type { ImporterOptions } from './image-import.ts';
 import { pullList } from './image-list.ts';
 
 export interface ImagesOptions extends ImporterOptions {

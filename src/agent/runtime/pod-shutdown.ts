@@ -1,6 +1,7 @@
 import { messageOf } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { criAt, type Cri, type RunningContainer } from './cri.ts';
+import { criAt } from './cri.ts';
+import type { Cri, RunningContainer } from './cri.ts';
 
 export interface PodShutdownOptions {
   readonly socketPath: string;

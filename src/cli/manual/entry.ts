@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { examples, type Example } from './examples.ts';
+import { examples } from './examples.ts';
+import type { Example } from './examples.ts';
 
 /** A command as a page has it. */
 export interface Entry {

@@ -9,7 +9,8 @@ import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
 import { isDiskError, systemCode } from '../../shared/errors.ts';
 import { makeFolder, readText, writeFileAtomicSync } from '../../shared/files/files.ts';
-import { listSnapshots, snapshotsAt, type SnapshotFile } from './snapshots.ts';
+import { listSnapshots, snapshotsAt } from './snapshots.ts';
+import type { SnapshotFile } from './snapshots.ts';
 
 const SnapshotRecord = z.object({ path: z.string(), isScheduled: z.boolean() });
 export type SnapshotRecord = Readonly<z.infer<typeof SnapshotRecord>>;

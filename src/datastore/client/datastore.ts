@@ -3,7 +3,8 @@ import type { PrefixUsage, StoreStats } from '../store/store.ts';
 import { kagentService } from '../etcd/etcd.ts';
 import type { Write } from '../../shared/grpc/grpc.ts';
 import type { ProtoReader } from '../../shared/protobuf/protobuf.ts';
-import { etcdChannel, type EtcdEndpoints } from './channel.ts';
+import { etcdChannel } from './channel.ts';
+import type { EtcdEndpoints } from './channel.ts';
 
 export type DatastoreFacts = StoreStats & { readonly alarms: readonly string[] };
 

@@ -3,7 +3,8 @@ import { grpcCodes } from '../../shared/grpc/grpc.ts';
 import type { GrpcChannel } from '../../shared/grpc/grpc.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
 import { compactedMessage } from '../etcd/etcd.ts';
-import { etcdChannel, type EtcdEndpoints } from './channel.ts';
+import { etcdChannel } from './channel.ts';
+import type { EtcdEndpoints } from './channel.ts';
 import { EtcdCallError } from './errors.ts';
 import {
   keysWith,
@@ -14,8 +15,8 @@ import {
   readOutcome,
   readWatchMessage,
   watchFrom,
-  type WatchMessage,
 } from './messages.ts';
+import type { WatchMessage } from './messages.ts';
 
 export interface KeyChange {
   readonly key: string;

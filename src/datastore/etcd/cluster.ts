@@ -3,7 +3,8 @@ import type { Revision } from '../store/store.ts';
 import { unary } from './methods.ts';
 import type { Header } from './proto/header.ts';
 import { replyWithHeader } from './reply.ts';
-import { GrpcError, type GrpcMethod } from '../../shared/grpc/grpc.ts';
+import { GrpcError } from '../../shared/grpc/grpc.ts';
+import type { GrpcMethod } from '../../shared/grpc/grpc.ts';
 import type { ProtoReader, ProtoWriter } from '../../shared/protobuf/protobuf.ts';
 
 export interface MemberOptions {

@@ -14,7 +14,8 @@ import type { Header } from './proto/header.ts';
 import { replyWithHeader } from './reply.ts';
 import { asClientSaysIt } from './status.ts';
 import type { ProtoReader, ProtoWriter } from '../../shared/protobuf/protobuf.ts';
-import { GrpcError, type GrpcMethod, newMessage } from '../../shared/grpc/grpc.ts';
+import { GrpcError, newMessage } from '../../shared/grpc/grpc.ts';
+import type { GrpcMethod } from '../../shared/grpc/grpc.ts';
 
 export function electionMethods(store: Store, header: Header): [string, GrpcMethod][] {
   const method = (name: string, call: GrpcMethod): [string, GrpcMethod] => [`/v3electionpb.Election/${name}`, call];

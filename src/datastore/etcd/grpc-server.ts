@@ -14,16 +14,8 @@ import { maxMessageBytes } from './limits.ts';
 import { bindSocket, checkTls } from './listen.ts';
 import type { ListenAddress, ListenTls } from './listen.ts';
 import { toStatus } from './status.ts';
-import {
-  grpcCodes,
-  GrpcError,
-  type GrpcStatus,
-  FrameReader,
-  type GrpcCall,
-  type GrpcHandler,
-  type GrpcMethods,
-  toFrame,
-} from '../../shared/grpc/grpc.ts';
+import { grpcCodes, GrpcError, FrameReader, toFrame } from '../../shared/grpc/grpc.ts';
+import type { GrpcStatus, GrpcCall, GrpcHandler, GrpcMethods } from '../../shared/grpc/grpc.ts';
 
 export interface GrpcServer {
   /** Accepts nothing new; calls that are under way go on. */

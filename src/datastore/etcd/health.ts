@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import type { ProtoReader, ProtoWriter } from '../../shared/protobuf/protobuf.ts';
 import { streaming, unary } from './methods.ts';
-import { GrpcError, type GrpcMethod, newMessage } from '../../shared/grpc/grpc.ts';
+import { GrpcError, newMessage } from '../../shared/grpc/grpc.ts';
+import type { GrpcMethod } from '../../shared/grpc/grpc.ts';
 
 const serving = 1;
 const serviceUnknown = 3;

@@ -5,7 +5,8 @@
 import * as z from 'zod';
 import type { Revision, Store } from '../store/store.ts';
 import { unary } from './methods.ts';
-import { GrpcError, type GrpcMethod, newMessage } from '../../shared/grpc/grpc.ts';
+import { GrpcError, newMessage } from '../../shared/grpc/grpc.ts';
+import type { GrpcMethod } from '../../shared/grpc/grpc.ts';
 import type { ProtoReader, ProtoWriter } from '../../shared/protobuf/protobuf.ts';
 
 export const kagentService = '/kagent.datastore.v1.Datastore';

@@ -18,7 +18,8 @@ import {
   writeRangeResponse,
   writeTxnResponse,
 } from './proto/kv.ts';
-import { GrpcError, type GrpcMethod, newMessage } from '../../shared/grpc/grpc.ts';
+import { GrpcError, newMessage } from '../../shared/grpc/grpc.ts';
+import type { GrpcMethod } from '../../shared/grpc/grpc.ts';
 import type { ProtoReader, ProtoWriter } from '../../shared/protobuf/protobuf.ts';
 
 export function kvMethods(store: Store, header: Header): [string, GrpcMethod][] {

@@ -1,7 +1,9 @@
 /** The Lease service. */
-import { ProtoReader, type ProtoWriter } from '../../shared/protobuf/protobuf.ts';
+import { ProtoReader } from '../../shared/protobuf/protobuf.ts';
+import type { ProtoWriter } from '../../shared/protobuf/protobuf.ts';
 import type { Store } from '../store/store.ts';
-import { type GrpcCall, type GrpcHandler, type GrpcMethod, newMessage } from '../../shared/grpc/grpc.ts';
+import { newMessage } from '../../shared/grpc/grpc.ts';
+import type { GrpcCall, GrpcHandler, GrpcMethod } from '../../shared/grpc/grpc.ts';
 import { cutMessage, unary } from './methods.ts';
 import { writeHeader } from './proto/header.ts';
 import type { Header } from './proto/header.ts';

@@ -9,7 +9,8 @@ import type { Header } from './proto/header.ts';
 import { replyWithHeader } from './reply.ts';
 import { asClientSaysIt } from './status.ts';
 import type { ProtoReader, ProtoWriter } from '../../shared/protobuf/protobuf.ts';
-import { GrpcError, type GrpcMethod } from '../../shared/grpc/grpc.ts';
+import { GrpcError } from '../../shared/grpc/grpc.ts';
+import type { GrpcMethod } from '../../shared/grpc/grpc.ts';
 
 export function lockMethods(store: Store, header: Header): [string, GrpcMethod][] {
   return [

@@ -6,7 +6,8 @@ import { raftTerm } from './proto/header.ts';
 import type { Header } from './proto/header.ts';
 import { alarmText, readAlarm, readDowngrade, readHashRevision, writeAlarms } from './proto/maintenance.ts';
 import { replyWithHeader } from './reply.ts';
-import { GrpcError, type GrpcMethod, newMessage } from '../../shared/grpc/grpc.ts';
+import { GrpcError, newMessage } from '../../shared/grpc/grpc.ts';
+import type { GrpcMethod } from '../../shared/grpc/grpc.ts';
 import type { ProtoReader, ProtoWriter } from '../../shared/protobuf/protobuf.ts';
 
 /** The etcd whose API this is; clients choose their features by it. */

@@ -1,7 +1,9 @@
 /** The kinds of calls that services have, each from a function that answers a request; failures as grpc-go words them. */
-import { ProtoReader, type ProtoWriter } from '../../shared/protobuf/protobuf.ts';
+import { ProtoReader } from '../../shared/protobuf/protobuf.ts';
+import type { ProtoWriter } from '../../shared/protobuf/protobuf.ts';
 import { toStatus } from './status.ts';
-import { GrpcError, type GrpcStatus, type GrpcCall, type GrpcMethod } from '../../shared/grpc/grpc.ts';
+import { GrpcError } from '../../shared/grpc/grpc.ts';
+import type { GrpcStatus, GrpcCall, GrpcMethod } from '../../shared/grpc/grpc.ts';
 
 /** A method with one request and one answer. Of several messages, only the first is the request. */
 export function unary(answer: (request: ProtoReader, sizeBytes: number) => Promise<ProtoWriter>): GrpcMethod {

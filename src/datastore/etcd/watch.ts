@@ -9,7 +9,8 @@
 import { ProtoReader } from '../../shared/protobuf/protobuf.ts';
 import type { Revision, Store, StoreWatch, WatchEvent, WatchSink } from '../store/store.ts';
 import { maxRequestBytes } from './limits.ts';
-import { type GrpcCall, type GrpcHandler, type GrpcMethod, newMessage } from '../../shared/grpc/grpc.ts';
+import { newMessage } from '../../shared/grpc/grpc.ts';
+import type { GrpcCall, GrpcHandler, GrpcMethod } from '../../shared/grpc/grpc.ts';
 import { cutMessage } from './methods.ts';
 import type { Header } from './proto/header.ts';
 import { eventSize, readWatchRequest, writeWatchResponse } from './proto/watch.ts';

@@ -3,7 +3,8 @@
  * Redirects are followed; HTTP_PROXY, HTTPS_PROXY and NO_PROXY are heeded; the box's own CAs are believed beside Node's.
  */
 import type { FileHandle } from 'node:fs/promises';
-import { get as getHttp, Agent as HttpAgent, type IncomingMessage } from 'node:http';
+import { get as getHttp, Agent as HttpAgent } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { get as getHttps, Agent as HttpsAgent } from 'node:https';
 import { systemCode } from '../../shared/errors.ts';
 import { writeAt } from '../../shared/files/files.ts';

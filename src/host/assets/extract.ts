@@ -3,12 +3,14 @@
  * Never more than a few frames are in memory, however large a file is.
  */
 import { createHash } from 'node:crypto';
-import { open, type FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { zstdDecompress } from 'node:zlib';
 import { writeAt } from '../../shared/files/files.ts';
-import { readAt, type Bundle } from './bundle.ts';
+import { readAt } from './bundle.ts';
+import type { Bundle } from './bundle.ts';
 import { nameFile } from '../../shared/errors.ts';
 import { AssetsCorruptError } from './errors.ts';
 import type { BundledFile } from './format.ts';

@@ -1,6 +1,8 @@
-import { bundlePath, openBundle, type Bundle } from './bundle.ts';
+import { bundlePath, openBundle } from './bundle.ts';
+import type { Bundle } from './bundle.ts';
 import { AssetsMissingError, AssetsUnverifiableError } from './errors.ts';
-import { neededBundle, type NeededBundle } from './needed.ts';
+import { neededBundle } from './needed.ts';
+import type { NeededBundle } from './needed.ts';
 
 export interface FindOptions {
   /** The value of `--bundle`: a file or an address. */

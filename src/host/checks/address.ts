@@ -1,12 +1,15 @@
 import { isIPv4 } from 'node:net';
-import { hostname, networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
+import { hostname, networkInterfaces } from 'node:os';
+import type { NetworkInterfaceInfo } from 'node:os';
 import { contains } from '../../shared/ipv4/ipv4.ts';
 import { isNodeName } from '../../shared/node-name.ts';
 import { addressTowards } from '../probe/probe.ts';
-import { deviceKind, isInternalName, type DeviceKind } from './devices.ts';
+import { deviceKind, isInternalName } from './devices.ts';
+import type { DeviceKind } from './devices.ts';
 import { NodeAddressUnknownError, NodeNameInvalidError } from './errors.ts';
 import type { HostRoot } from './root.ts';
-import { defaultRoute, routesOf, type Route } from './routes.ts';
+import { defaultRoute, routesOf } from './routes.ts';
+import type { Route } from './routes.ts';
 
 export interface NodeAddress {
   readonly nodeIp: string;

@@ -1,9 +1,11 @@
 import { accessSync, constants, existsSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { rfc3339, systemClock, type Clock } from '../../shared/clock.ts';
+import { rfc3339, systemClock } from '../../shared/clock.ts';
+import type { Clock } from '../../shared/clock.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
 import { existingPart, makeFolder, realPath, temporaryBeside } from '../../shared/files/files.ts';
-import { mountOf, parseMounts, type Mount } from '../mounts/mounts.ts';
+import { mountOf, parseMounts } from '../mounts/mounts.ts';
+import type { Mount } from '../mounts/mounts.ts';
 import { hasMemoryCgroup } from './cgroup.ts';
 import { hasCapability } from './capability.ts';
 import {
@@ -17,9 +19,12 @@ import {
   NotRootError,
 } from './errors.ts';
 import type { HostProblem } from './types.ts';
-import { featuresFor, featureState, kernelFiles, loadModule, type FlannelBackend } from './kernel.ts';
-import { portProblems, type PortNeed } from './ports.ts';
-import { hostRoot, type HostRoot } from './root.ts';
+import { featuresFor, featureState, kernelFiles, loadModule } from './kernel.ts';
+import type { FlannelBackend } from './kernel.ts';
+import { portProblems } from './ports.ts';
+import type { PortNeed } from './ports.ts';
+import { hostRoot } from './root.ts';
+import type { HostRoot } from './root.ts';
 
 export interface HostNeeds {
   readonly dataDir: string;

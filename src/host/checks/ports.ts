@@ -1,7 +1,8 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { PortTakenError } from './errors.ts';
-import { hostRoot, type HostRoot } from './root.ts';
+import { hostRoot } from './root.ts';
+import type { HostRoot } from './root.ts';
 
 export interface PortNeed {
   readonly port: number;

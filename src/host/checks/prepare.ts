@@ -4,12 +4,15 @@ import type { UndoLog } from '../undo-log/undo-log.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { Paths } from '../../shared/paths.ts';
 import { hostAt } from '../service/service.ts';
-import { nodeAddress, nodeName, type WantedAddress } from './address.ts';
+import { nodeAddress, nodeName } from './address.ts';
+import type { WantedAddress } from './address.ts';
 import { capSysResource, hasCapability } from './capability.ts';
 import { cgroupDriver, cgroupVersion } from './cgroup.ts';
 import type { HostFacts } from './types.ts';
-import { featuresFor, featureState, kernelFiles, loadModule, type FlannelBackend } from './kernel.ts';
-import { hostRoot, type HostRoot } from './root.ts';
+import { featuresFor, featureState, kernelFiles, loadModule } from './kernel.ts';
+import type { FlannelBackend } from './kernel.ts';
+import { hostRoot } from './root.ts';
+import type { HostRoot } from './root.ts';
 import { prepareShutdown } from './shutdown.ts';
 import { applySysctls, nodeSysctls } from './sysctl.ts';
 

@@ -1,7 +1,8 @@
 import { existsSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { makeFolder, writeFileIfChanged } from '../../shared/files/files.ts';
-import { noteOfFile, type UndoLog } from '../undo-log/undo-log.ts';
+import { noteOfFile } from '../undo-log/undo-log.ts';
+import type { UndoLog } from '../undo-log/undo-log.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { ServiceHost } from '../service/service.ts';
 

@@ -2,7 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { messageOf } from '../../shared/errors.ts';
 import type { UndoLog, Made, MadeOf, Undone } from '../undo-log/undo-log.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { hostRoot, type HostRoot } from './root.ts';
+import { hostRoot } from './root.ts';
+import type { HostRoot } from './root.ts';
 
 /** A kernel setting, by its path below /proc/sys. */
 export interface Sysctl {

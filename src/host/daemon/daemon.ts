@@ -7,19 +7,16 @@
  *                      └──a component fails──▶ stopping ──▶ gone, with its error
  */
 import { systemClock } from '../../shared/clock.ts';
-import {
-  createComponentManager,
-  heldUpBy,
-  type Component,
-  type ComponentManager,
-} from '../../shared/component/component.ts';
+import { createComponentManager, heldUpBy } from '../../shared/component/component.ts';
+import type { Component, ComponentManager } from '../../shared/component/component.ts';
 import { createEventLog } from '../../shared/events/events.ts';
 import { childCgroups, childLogs, childRegistry, createSupervisor, endLeftOvers } from '../process/process.ts';
 import { serviceNameOf } from '../service/service.ts';
 import { DataDirInUseError, lockDataDir } from './lock.ts';
 import { Run } from './run.ts';
 import { askStatus } from './status.ts';
-import { timeline, type Timeline } from './timeline.ts';
+import { timeline } from './timeline.ts';
+import type { Timeline } from './timeline.ts';
 import type { DaemonOptions, Daemon, RunOptions } from './types.ts';
 
 const childLogMaxBytes = 10 * 1024 * 1024;

@@ -1,10 +1,13 @@
 import { rfc3339, systemClock } from '../../shared/clock.ts';
-import { watchNotReady, type ComponentManager } from '../../shared/component/component.ts';
+import { watchNotReady } from '../../shared/component/component.ts';
+import type { ComponentManager } from '../../shared/component/component.ts';
 import { settleAfterStart } from '../../shared/settle.ts';
 import type { EventLog } from '../../shared/events/events.ts';
 import { version } from '../../shared/version/version.ts';
-import { cpuAndMemory, type Supervisor } from '../process/process.ts';
-import { serveLocally, type DaemonStatus } from './status.ts';
+import { cpuAndMemory } from '../process/process.ts';
+import type { Supervisor } from '../process/process.ts';
+import { serveLocally } from './status.ts';
+import type { DaemonStatus } from './status.ts';
 import type { Timeline } from './timeline.ts';
 import type { DaemonOptions, RunOptions } from './types.ts';
 

@@ -1,6 +1,8 @@
 import { hostname, networkInterfaces } from 'node:os';
-import { hasStarted, type DaemonStatus } from '../daemon/daemon.ts';
-import { hostRoot, kernelFiles, type KernelFiles } from '../checks/checks.ts';
+import { hasStarted } from '../daemon/daemon.ts';
+import type { DaemonStatus } from '../daemon/daemon.ts';
+import { hostRoot, kernelFiles } from '../checks/checks.ts';
+import type { KernelFiles } from '../checks/checks.ts';
 import type { Box } from './check.ts';
 import { createTools } from './tools.ts';
 

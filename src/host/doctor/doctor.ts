@@ -11,7 +11,8 @@ import type { UndoLog } from '../undo-log/undo-log.ts';
 import type { Box, Check, Finding } from './check.ts';
 import { boxChecks } from './checks/checks.ts';
 import { serverChecks } from './checks/server.ts';
-import { diagnose, merged, type Diagnosis, type Repair } from './diagnosis.ts';
+import { diagnose, merged } from './diagnosis.ts';
+import type { Diagnosis, Repair } from './diagnosis.ts';
 import { createRepairTools } from './repair-tools.ts';
 import type { ServerPath } from './server-path.ts';
 

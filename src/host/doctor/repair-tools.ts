@@ -2,7 +2,8 @@ import { existsSync, statSync, writeFileSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { makeFolder, writeFileAtomicSync } from '../../shared/files/files.ts';
 import type { UndoLog } from '../undo-log/undo-log.ts';
-import { currentBoot, type HostRoot } from '../checks/checks.ts';
+import { currentBoot } from '../checks/checks.ts';
+import type { HostRoot } from '../checks/checks.ts';
 import type { Tools } from './tools.ts';
 import { FixFailedError } from './errors.ts';
 

@@ -1,4 +1,5 @@
-import { groups, type Check, type Finding } from './check.ts';
+import { groups } from './check.ts';
+import type { Check, Finding } from './check.ts';
 import type { Diagnosis, Repair } from './diagnosis.ts';
 
 const indent = ' '.repeat(9);

@@ -6,7 +6,8 @@
  * Spec: RFC 7348. The kernel holds the port of a VXLAN device, so that no program can listen there. A packet for the
  * device itself, inside VXLAN as every pod's is, comes out of it again and to an ordinary socket.
  */
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';

@@ -1,11 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { rfc3339, systemClock, type Clock } from '../../shared/clock.ts';
+import { rfc3339, systemClock } from '../../shared/clock.ts';
+import type { Clock } from '../../shared/clock.ts';
 import { conditionTracker } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { NeverReadyError } from './errors.ts';
-import { untilHung, usualTiming, waited, type Said, type Watched } from './liveness.ts';
+import { untilHung, usualTiming, waited } from './liveness.ts';
+import type { Said, Watched } from './liveness.ts';
 import { Patience } from './patience.ts';
-import { spawnChild, type Ending, type Life } from './spawn.ts';
+import { spawnChild } from './spawn.ts';
+import type { Ending, Life } from './spawn.ts';
 import type { ProcessSpec, ProcessState, ProcessStatus, SupervisedProcess, SupervisorOptions } from './types.ts';
 
 const lastLinesKept = 12;

@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { claimOf, missingAbove, type UndoLog, type MadeOf } from '../undo-log/undo-log.ts';
-import { configDir, type Paths } from '../../shared/paths.ts';
+import { claimOf, missingAbove } from '../undo-log/undo-log.ts';
+import type { UndoLog, MadeOf } from '../undo-log/undo-log.ts';
+import { configDir } from '../../shared/paths.ts';
+import type { Paths } from '../../shared/paths.ts';
 
 /** Folders that have their place by custom, so that another Kubernetes on this box may have filled them before. */
 export function customaryFolders(paths: Paths): readonly string[] {

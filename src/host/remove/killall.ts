@@ -1,9 +1,11 @@
-import { openUndoLog, type UndoLog } from '../undo-log/undo-log.ts';
+import { openUndoLog } from '../undo-log/undo-log.ts';
+import type { UndoLog } from '../undo-log/undo-log.ts';
 import { endLeftOvers } from '../process/process.ts';
 import { removeScopeDropIn, routeLocalnet } from '../checks/checks.ts';
 import type { NodeParts, Outcome, RemoveOptions } from './types.ts';
 import { stopKagent } from './stop.ts';
-import { printOutcome, runSteps, type Step } from './steps.ts';
+import { printOutcome, runSteps } from './steps.ts';
+import type { Step } from './steps.ts';
 import { othersPods } from './claim.ts';
 import { undoNetworkSysctls } from './undo.ts';
 

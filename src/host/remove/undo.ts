@@ -2,7 +2,8 @@ import { lstatSync } from 'node:fs';
 import { rm, rmdir } from 'node:fs/promises';
 import { messageOf, systemCode } from '../../shared/errors.ts';
 import { readBytes, writeFileAtomicSync } from '../../shared/files/files.ts';
-import { contentHash, type UndoLog, type Made, type MadeOf, type Undone } from '../undo-log/undo-log.ts';
+import { contentHash } from '../undo-log/undo-log.ts';
+import type { UndoLog, Made, MadeOf, Undone } from '../undo-log/undo-log.ts';
 import type { ServiceHost } from '../service/service.ts';
 import type { NodeParts } from './types.ts';
 

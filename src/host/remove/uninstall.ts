@@ -1,16 +1,20 @@
 import { rmdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { systemCode } from '../../shared/errors.ts';
-import { openUndoLog, type UndoLog, type MadeOf, type Undone } from '../undo-log/undo-log.ts';
+import { openUndoLog } from '../undo-log/undo-log.ts';
+import type { UndoLog, MadeOf, Undone } from '../undo-log/undo-log.ts';
 import { defaultDataDir } from '../../shared/paths.ts';
-import { installedServices, removeService, type InstalledService, type ServiceHost } from '../service/service.ts';
+import { installedServices, removeService } from '../service/service.ts';
+import type { InstalledService, ServiceHost } from '../service/service.ts';
 import { claimFor } from './claim.ts';
 import { removeData } from './data.ts';
 import { killallSteps } from './killall.ts';
 import { libraryFiles, programFiles, putOwnersCommandsBack } from './program-files.ts';
 import type { Outcome, RemoveOptions } from './types.ts';
-import { printOutcome, runSteps, type Step } from './steps.ts';
-import { undoAll, undoKinds, type UndoOptions } from './undo.ts';
+import { printOutcome, runSteps } from './steps.ts';
+import type { Step } from './steps.ts';
+import { undoAll, undoKinds } from './undo.ts';
+import type { UndoOptions } from './undo.ts';
 
 export interface UninstallOptions extends RemoveOptions {
   /** The file that runs. It goes if the installer put it there: not Node itself, nor one that was only built or copied. */

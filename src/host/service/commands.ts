@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { takeSecrets, type SecretFlag } from '../../shared/secret-arguments.ts';
+import { takeSecrets } from '../../shared/secret-arguments.ts';
+import type { SecretFlag } from '../../shared/secret-arguments.ts';
 import { installService } from './install.ts';
 import { hostAt } from './host.ts';
 import { createServiceManager, detectServiceManager } from './managers.ts';

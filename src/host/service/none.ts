@@ -1,7 +1,8 @@
 import { bootHook } from './boot.ts';
 import { definitionHead, serviceVariable } from './definition.ts';
 import { ServiceNotReadyError } from './errors.ts';
-import { runCommandLines, type ServiceHost } from './host.ts';
+import { runCommandLines } from './host.ts';
+import type { ServiceHost } from './host.ts';
 import { daemonPid, stopDaemon } from './pid-file.ts';
 import { shellQuote } from './quote.ts';
 import type { ServiceDefinition, ServiceManager } from './types.ts';

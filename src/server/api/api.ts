@@ -4,7 +4,8 @@
  * Knows: routes, TLS, limits, how an error looks (problem.ts). Leaves to others: every decision (join/, nodes/, tunnel/).
  * Spec: RFC 9457 for errors; messages in shared/protocol.
  */
-import { createServer, type Server } from 'node:https';
+import { createServer } from 'node:https';
+import type { Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Component, ComponentName } from '../../shared/component/component.ts';
@@ -18,8 +19,10 @@ import type { Probes } from '../probe/probe.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 import type { TrustBundle } from '../pki/pki.ts';
 import { shareConnections } from './connections.ts';
-import { downloadLimits, type DownloadLimits } from './downloads.ts';
-import { createUpgrades, type Upgrades } from './upgrades.ts';
+import { downloadLimits } from './downloads.ts';
+import type { DownloadLimits } from './downloads.ts';
+import { createUpgrades } from './upgrades.ts';
+import type { Upgrades } from './upgrades.ts';
 import { PortTakenError } from './errors.ts';
 import { apiRoutes } from './routes.ts';
 import { readBytes } from '../../shared/files/files.ts';

@@ -12,8 +12,10 @@ import type {
   UserCreated,
 } from '../../shared/protocol/local.ts';
 import { Secret } from '../../shared/secret.ts';
-import { issueUserCertificate, type TokenStore } from '../join/join.ts';
-import { NodeNotConnectedError, NodeUnknownError, type Nodes, type NodeView } from '../nodes/nodes.ts';
+import { issueUserCertificate } from '../join/join.ts';
+import type { TokenStore } from '../join/join.ts';
+import { NodeNotConnectedError, NodeUnknownError } from '../nodes/nodes.ts';
+import type { Nodes, NodeView } from '../nodes/nodes.ts';
 import type { Pki } from '../pki/pki.ts';
 import { summaryOf } from './node-summary.ts';
 import { bodyOf, refusal } from './routes.ts';

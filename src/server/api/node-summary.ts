@@ -1,6 +1,7 @@
 import { rfc3339 } from '../../shared/clock.ts';
 import type { NodeSummary } from '../../shared/protocol/local.ts';
-import { componentsDown, type NodeView } from '../nodes/nodes.ts';
+import { componentsDown } from '../nodes/nodes.ts';
+import type { NodeView } from '../nodes/nodes.ts';
 
 /** A node as `kagent node ls` shows it. */
 export function summaryOf({ name, object, session, lastSeen, hello }: NodeView): NodeSummary {

@@ -1,9 +1,11 @@
 import { Readable } from 'node:stream';
 import type { HttpBindings } from '@hono/node-server';
-import { Hono, type Context } from 'hono';
+import { Hono } from 'hono';
+import type { Context } from 'hono';
 import type { Release, ReleaseFile } from '../release/release.ts';
 import { byteRange } from './byte-range.ts';
-import { Downloads, type DownloadLimits } from './downloads.ts';
+import { Downloads } from './downloads.ts';
+import type { DownloadLimits } from './downloads.ts';
 import { plainAddress } from './peer.ts';
 
 type Bindings = { Bindings: HttpBindings };

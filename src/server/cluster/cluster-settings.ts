@@ -2,7 +2,8 @@
  * What a cluster was made with stays: Services have addresses of its ranges, pods and certificates its DNS address and
  * names. It is kept in the datastore, so that it goes with a snapshot to wherever that is restored.
  */
-import { task, type Component } from '../../shared/component/component.ts';
+import { task } from '../../shared/component/component.ts';
+import type { Component } from '../../shared/component/component.ts';
 import { KagentError } from '../../shared/errors.ts';
 import { contains } from '../../shared/ipv4/ipv4.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';

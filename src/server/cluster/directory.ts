@@ -1,6 +1,7 @@
 import { Listeners } from '../../shared/listeners.ts';
 import type { ServerAddress } from '../../shared/protocol/channel.ts';
-import { serversFor, type ServerPorts } from './server-addresses.ts';
+import { serversFor } from './server-addresses.ts';
+import type { ServerPorts } from './server-addresses.ts';
 
 /** Which servers the cluster has: this one, and those that it has been told of. */
 export class ServerDirectory {

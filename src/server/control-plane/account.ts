@@ -11,7 +11,8 @@ import { basename, dirname, join } from 'node:path';
 import { messageOf } from '../../shared/errors.ts';
 import { letThrough, makeFolder, readBytes, readFileIfExists } from '../../shared/files/files.ts';
 import { runDir } from '../../shared/paths.ts';
-import { whyNotAsUser, type SecurityContext } from '../../host/process/process.ts';
+import { whyNotAsUser } from '../../host/process/process.ts';
+import type { SecurityContext } from '../../host/process/process.ts';
 import { unreachableFile } from './reachable.ts';
 
 /**

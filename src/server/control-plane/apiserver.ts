@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { checkArguments, flagsOf, valueOf, type Flag, type Flags } from '../../shared/arguments/arguments.ts';
+import { checkArguments, flagsOf, valueOf } from '../../shared/arguments/arguments.ts';
+import type { Flag, Flags } from '../../shared/arguments/arguments.ts';
 import type { Component } from '../../shared/component/component.ts';
 import { parseDuration } from '../../shared/duration.ts';
 import { readText, writeFileIfChanged } from '../../shared/files/files.ts';

@@ -1,4 +1,5 @@
-import { both, endingFlags, type FlagRule, type FlagRules } from '../../shared/arguments/arguments.ts';
+import { both, endingFlags } from '../../shared/arguments/arguments.ts';
+import type { FlagRule, FlagRules } from '../../shared/arguments/arguments.ts';
 import type { ProgramName } from './account.ts';
 
 const refused = (instead: string): FlagRule => ({ becomes: 'refused', instead });

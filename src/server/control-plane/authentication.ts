@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { ComponentArgumentError, truthOf, valueOf, type Flag } from '../../shared/arguments/arguments.ts';
+import { ComponentArgumentError, truthOf, valueOf } from '../../shared/arguments/arguments.ts';
+import type { Flag } from '../../shared/arguments/arguments.ts';
 import { messageOf } from '../../shared/errors.ts';
 
 const setting = 'kube-apiserver-arg';

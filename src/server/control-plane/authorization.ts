@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Account } from './account.ts';
 import type { TrustBundle } from '../pki/pki.ts';
-import { flannelUserPrefix, type RevokedIdentity } from '../identity/identity.ts';
+import { flannelUserPrefix } from '../identity/identity.ts';
+import type { RevokedIdentity } from '../identity/identity.ts';
 
 /** Where kagent's supervisor says no: kube-apiserver asks there about those who have lost their identity, and only them. */
 export const revokedPath = '/v1/revoked';

@@ -1,4 +1,5 @@
-import { checkArguments, flagsOf, type Flags } from '../../shared/arguments/arguments.ts';
+import { checkArguments, flagsOf } from '../../shared/arguments/arguments.ts';
+import type { Flags } from '../../shared/arguments/arguments.ts';
 import type { Component } from '../../shared/component/component.ts';
 import { argumentRules } from './argument-rules.ts';
 import type { ProgramOptions } from './types.ts';

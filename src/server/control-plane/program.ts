@@ -1,17 +1,13 @@
-import {
-  commandLine,
-  flagsOf,
-  valueOf,
-  type Flag,
-  type FlagRules,
-  type Flags,
-} from '../../shared/arguments/arguments.ts';
+import { commandLine, flagsOf, valueOf } from '../../shared/arguments/arguments.ts';
+import type { Flag, FlagRules, Flags } from '../../shared/arguments/arguments.ts';
 import type { Component, ComponentName } from '../../shared/component/component.ts';
 import { listeningAt } from '../../shared/listen/listen.ts';
-import { childEnvironment, processComponent, type ProcessSpec, type Supervisor } from '../../host/process/process.ts';
+import { childEnvironment, processComponent } from '../../host/process/process.ts';
+import type { ProcessSpec, Supervisor } from '../../host/process/process.ts';
 import type { TrustBundle } from '../pki/pki.ts';
 import type { Account } from './account.ts';
-import { answers, answersOk, type Question } from './readiness.ts';
+import { answers, answersOk } from './readiness.ts';
+import type { Question } from './readiness.ts';
 
 interface Program {
   readonly name: ComponentName;

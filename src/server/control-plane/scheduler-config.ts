@@ -1,4 +1,5 @@
-import { truthOf, valueOf, type Flag, type Flags } from '../../shared/arguments/arguments.ts';
+import { truthOf, valueOf } from '../../shared/arguments/arguments.ts';
+import type { Flag, Flags } from '../../shared/arguments/arguments.ts';
 import { parseYaml, readConfigText, UnreadableConfigError } from '../../shared/config/config.ts';
 import { writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Account } from './account.ts';

@@ -8,13 +8,17 @@
  *   join ──claim──▶ name and uid, in every certificate of the node ──▶ api, kube-apiserver
  *   join, hello ──claim──▶ addresses ──▶ serving certificate, tunnel, Node
  */
-import { systemClock, type Clock } from '../../shared/clock.ts';
+import { systemClock } from '../../shared/clock.ts';
+import type { Clock } from '../../shared/clock.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { Listeners } from '../../shared/listeners.ts';
-import { NodeAddresses, type AddressRules, type MovedAddress } from './addresses.ts';
-import { NodeNames, type NameAttempt, type NameRules } from './names.ts';
-import { RevokedIdentities, type RevokedIdentity } from './revoked.ts';
+import { NodeAddresses } from './addresses.ts';
+import type { AddressRules, MovedAddress } from './addresses.ts';
+import { NodeNames } from './names.ts';
+import type { NameAttempt, NameRules } from './names.ts';
+import { RevokedIdentities } from './revoked.ts';
+import type { RevokedIdentity } from './revoked.ts';
 
 export interface NodeIdentitiesOptions extends Omit<NameRules, 'onAttempt'>, Omit<AddressRules, 'onMoved'> {
   readonly store: KeyValue;

@@ -4,7 +4,8 @@ import type { Clock } from '../../shared/clock.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { NodeAliveError, NodeHeardLatelyError, NodeNameReservedError, NodeNameTakenError } from './errors.ts';
-import { createNodePasswords, type NodePasswords } from './passwords.ts';
+import { createNodePasswords } from './passwords.ts';
+import type { NodePasswords } from './passwords.ts';
 import type { RevokedIdentities } from './revoked.ts';
 
 /** Whoever has the certificates of a node. */

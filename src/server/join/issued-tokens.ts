@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { rfc3339, type Clock } from '../../shared/clock.ts';
+import { rfc3339 } from '../../shared/clock.ts';
+import type { Clock } from '../../shared/clock.ts';
 import { Secret } from '../../shared/secret.ts';
 import { newBootstrapSecret, splitBootstrapSecret } from '../../shared/token/token.ts';
 import { TokenExistsError, TokenSecretInvalidError } from './errors.ts';

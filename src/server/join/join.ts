@@ -4,13 +4,15 @@
  * Knows: tokens, which certificate each of a node's programs gets. Leaves to others: HTTP (api/), signing (pki/), who is
  * which node (identity/), where tokens are kept (a KeyValue that the datastore gives).
  */
-import { systemClock, type Clock } from '../../shared/clock.ts';
+import { systemClock } from '../../shared/clock.ts';
+import type { Clock } from '../../shared/clock.ts';
 import type { EventLog } from '../../shared/events/events.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { ClusterSettings, JoinRequest, JoinResponse } from '../../shared/protocol/join.ts';
 import type { Secret } from '../../shared/secret.ts';
 import type { Pki } from '../pki/pki.ts';
-import { NodeNotJoinedError, type DecidedAddresses, type NodeIdentities, type Peer } from '../identity/identity.ts';
+import { NodeNotJoinedError } from '../identity/identity.ts';
+import type { DecidedAddresses, NodeIdentities, Peer } from '../identity/identity.ts';
 import { TokenExpiredError, TokenNodeError, TokenRoleError, TokenWrongError } from './errors.ts';
 import { issueNodeCertificates, keysOf } from './node-certificates.ts';
 import type { JoinToken, TokenStore } from './tokens.ts';

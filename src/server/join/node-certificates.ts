@@ -1,7 +1,8 @@
 import type { KeyObject } from 'node:crypto';
 import type { JoinRequest, JoinResponse } from '../../shared/protocol/join.ts';
 import { isNodeName } from '../../shared/node-name.ts';
-import { publicKeyOfCsr, type CertificateAuthority, type CertificateRequest, type Pki } from '../pki/pki.ts';
+import { publicKeyOfCsr } from '../pki/pki.ts';
+import type { CertificateAuthority, CertificateRequest, Pki } from '../pki/pki.ts';
 import { flannelUserPrefix, nodeCertificateMs } from '../identity/identity.ts';
 import { NodeNameInvalidError } from './errors.ts';
 

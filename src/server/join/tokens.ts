@@ -1,4 +1,5 @@
-import { systemClock, type Clock } from '../../shared/clock.ts';
+import { systemClock } from '../../shared/clock.ts';
+import type { Clock } from '../../shared/clock.ts';
 import { writeFileAtomicSync } from '../../shared/files/files.ts';
 import { Secret } from '../../shared/secret.ts';
 import {
@@ -10,9 +11,11 @@ import {
   tokenText,
 } from '../../shared/token/token.ts';
 import { TokenStaticError, TokenUnknownError, TokenWrongError } from './errors.ts';
-import { createIssuedTokens, IssuedToken, type NewToken } from './issued-tokens.ts';
+import { createIssuedTokens, IssuedToken } from './issued-tokens.ts';
+import type { NewToken } from './issued-tokens.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
-import { keepStaticTokens, newSecret, type StaticTokenOptions } from './static-tokens.ts';
+import { keepStaticTokens, newSecret } from './static-tokens.ts';
+import type { StaticTokenOptions } from './static-tokens.ts';
 
 export interface JoinToken {
   readonly id: string; // safe to log

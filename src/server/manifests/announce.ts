@@ -2,7 +2,8 @@ import { systemClock } from '../../shared/clock.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { kubeEvent, uniqueName, type EventFacts, type KubeClient } from '../../kube/kube.ts';
+import { kubeEvent, uniqueName } from '../../kube/kube.ts';
+import type { EventFacts, KubeClient } from '../../kube/kube.ts';
 
 /** Of the events here; of Kubernetes' own kube-apiserver allows 1024. */
 const maxMessage = 500;

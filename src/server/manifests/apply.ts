@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type KubeClient, KubeError } from '../../kube/kube.ts';
+import { KubeError } from '../../kube/kube.ts';
+import type { KubeClient } from '../../kube/kube.ts';
 import { createDiscovery } from './discovery.ts';
 import { ManifestRefusedError, UnknownKindError } from './errors.ts';
 import type { Located, Manifest } from './parse.ts';

@@ -1,4 +1,5 @@
-import { type KubeClient, KubeError } from '../../kube/kube.ts';
+import { KubeError } from '../../kube/kube.ts';
+import type { KubeClient } from '../../kube/kube.ts';
 import { UnknownKindError } from './errors.ts';
 
 /** Where objects of a kind are reached. */

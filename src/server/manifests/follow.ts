@@ -1,4 +1,5 @@
-import { watch, type FSWatcher } from 'node:fs';
+import { watch } from 'node:fs';
+import type { FSWatcher } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** When to look again besides at the next change. */

@@ -10,12 +10,8 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../shared/clock.ts';
-import {
-  conditionTracker,
-  type Component,
-  type ComponentName,
-  type ConditionTracker,
-} from '../../shared/component/component.ts';
+import { conditionTracker } from '../../shared/component/component.ts';
+import type { Component, ComponentName, ConditionTracker } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
 import { makeFolderIfPossible, writeFileIfChanged } from '../../shared/files/files.ts';
@@ -28,7 +24,8 @@ import { ManifestFolder } from './folder.ts';
 import type { Timing } from './types.ts';
 import { follow } from './follow.ts';
 import { createPruner } from './prune.ts';
-import { openRecords, type Records } from './records.ts';
+import { openRecords } from './records.ts';
+import type { Records } from './records.ts';
 
 /** `name` without `.yaml`. */
 export interface PackagedManifest {

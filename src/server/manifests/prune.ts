@@ -1,6 +1,7 @@
 import type { Clock } from '../../shared/clock.ts';
 import { messageOf } from '../../shared/errors.ts';
-import { type KubeClient, KubeError } from '../../kube/kube.ts';
+import { KubeError } from '../../kube/kube.ts';
+import type { KubeClient } from '../../kube/kube.ts';
 import type { Announcer } from './announce.ts';
 import type { AppliedObject } from './apply.ts';
 import { PruneError } from './errors.ts';

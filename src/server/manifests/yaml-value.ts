@@ -2,7 +2,8 @@
 import type * as YamlLibrary from 'yaml';
 import type { Alias, Document, Node, YAMLMap, YAMLSeq } from 'yaml';
 import { jsonInteger } from '../../shared/json/json.ts';
-import { keyText, ScalarError, scalarValue, type ScalarValue } from './scalar.ts';
+import { keyText, ScalarError, scalarValue } from './scalar.ts';
+import type { ScalarValue } from './scalar.ts';
 
 /** What is wrong, and the offset in the text. */
 export class YamlValueError extends Error {

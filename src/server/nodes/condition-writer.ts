@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../shared/clock.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { type KubeClient, KubeError, wholeSeconds } from '../../kube/kube.ts';
+import { KubeError, wholeSeconds } from '../../kube/kube.ts';
+import type { KubeClient } from '../../kube/kube.ts';
 import type { NodeCondition } from './conditions.ts';
 import type { NodeDirectory } from './directory.ts';
 

@@ -1,8 +1,11 @@
 /** A node has said hello: it is let in, or its link is closed. */
-import { closeCodes, type Hello } from '../../shared/protocol/channel.ts';
+import { closeCodes } from '../../shared/protocol/channel.ts';
+import type { Hello } from '../../shared/protocol/channel.ts';
 import type { Peer } from '../identity/identity.ts';
-import { inBackground, type Parts } from './parts.ts';
-import { NodeSession, type NodeLink } from './session.ts';
+import { inBackground } from './parts.ts';
+import type { Parts } from './parts.ts';
+import { NodeSession } from './session.ts';
+import type { NodeLink } from './session.ts';
 
 /** @returns undefined if it was rejected; its link is closed then */
 export async function connect(

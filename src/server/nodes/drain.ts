@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../shared/log/log.ts';
 import type { Hello } from '../../shared/protocol/channel.ts';
-import { stoppedRunAnnotation, type DrainRequest, type DrainResponse } from '../../shared/protocol/drain.ts';
-import { type KubeClient, KubeError, type KubeObject } from '../../kube/kube.ts';
+import { stoppedRunAnnotation } from '../../shared/protocol/drain.ts';
+import type { DrainRequest, DrainResponse } from '../../shared/protocol/drain.ts';
+import { KubeError } from '../../kube/kube.ts';
+import type { KubeClient, KubeObject } from '../../kube/kube.ts';
 import type { NodeDirectory, NodeObject } from './directory.ts';
 
 interface Pod extends KubeObject {

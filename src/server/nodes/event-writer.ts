@@ -1,7 +1,8 @@
 import type { Clock } from '../../shared/clock.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { Rate } from '../../shared/rate/rate.ts';
-import { type EventFacts, type KubeClient, kubeEvent, uniqueName } from '../../kube/kube.ts';
+import { kubeEvent, uniqueName } from '../../kube/kube.ts';
+import type { EventFacts, KubeClient } from '../../kube/kube.ts';
 
 /** The same sentence is not told again within this time. */
 const repeatMs = 60_000;

@@ -1,4 +1,5 @@
-import { rfc3339, type Clock } from '../../shared/clock.ts';
+import { rfc3339 } from '../../shared/clock.ts';
+import type { Clock } from '../../shared/clock.ts';
 import type { Heartbeat } from '../../shared/protocol/channel.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
 import { HistoryEntry } from '../../shared/protocol/local.ts';

@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { rfc3339, type Clock } from '../../shared/clock.ts';
+import { rfc3339 } from '../../shared/clock.ts';
+import type { Clock } from '../../shared/clock.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
 
 const LastConnection = z.object({

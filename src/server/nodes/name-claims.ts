@@ -1,4 +1,5 @@
-import { rfc3339, type Clock } from '../../shared/clock.ts';
+import { rfc3339 } from '../../shared/clock.ts';
+import type { Clock } from '../../shared/clock.ts';
 import type { NameAttempt } from '../identity/identity.ts';
 import type { NodeCondition } from './conditions.ts';
 

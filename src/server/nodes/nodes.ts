@@ -7,13 +7,15 @@
  *   connect ─hello─▶ session n ─heartbeat─▶ conditions, history ─silence or close─▶ Connected=False after a grace time
  */
 import { rfc3339, systemClock } from '../../shared/clock.ts';
-import { conditionTracker, type Component } from '../../shared/component/component.ts';
+import { conditionTracker } from '../../shared/component/component.ts';
+import type { Component } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { closeCodes } from '../../shared/protocol/channel.ts';
 import { untilStopped } from '../../shared/until-stopped.ts';
 import { connect } from './connect.ts';
 import { drainNode } from './drain.ts';
-import { partsOf, type Parts } from './parts.ts';
+import { partsOf } from './parts.ts';
+import type { Parts } from './parts.ts';
 import { removeNode } from './removal.ts';
 import type { Nodes, NodesOptions, NodeView } from './types.ts';
 

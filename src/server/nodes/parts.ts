@@ -1,15 +1,18 @@
 /** What the files of this room share: made once, and told of each other's changes. */
 import type { Clock } from '../../shared/clock.ts';
 import { Listeners } from '../../shared/listeners.ts';
-import { keepAddresses, type AddressKeeper } from './addresses.ts';
-import { createAnnouncer, type Announcer } from './announcer.ts';
+import { keepAddresses } from './addresses.ts';
+import type { AddressKeeper } from './addresses.ts';
+import { createAnnouncer } from './announcer.ts';
+import type { Announcer } from './announcer.ts';
 import { NodeDirectory } from './directory.ts';
 import { reopenStarted } from './drain.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { HeartbeatHistory } from './history.ts';
 import { LastConnections } from './last-connections.ts';
 import { NameClaims } from './name-claims.ts';
-import { createPodNetwork, type PodNetwork } from './pod-network.ts';
+import { createPodNetwork } from './pod-network.ts';
+import type { PodNetwork } from './pod-network.ts';
 import { exhaustedRanges } from './pod-ranges.ts';
 import { SilenceWatch } from './silence.ts';
 import type { NodesOptions, StreamFailed } from './types.ts';

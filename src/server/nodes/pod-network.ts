@@ -1,8 +1,11 @@
-import { conditionTracker, type Condition } from '../../shared/component/component.ts';
+import { conditionTracker } from '../../shared/component/component.ts';
+import type { Condition } from '../../shared/component/component.ts';
 import { Listeners } from '../../shared/listeners.ts';
 import type { PodProbeResult } from '../../shared/protocol/channel.ts';
-import { podNetworkType, type NodeCondition } from './conditions.ts';
-import { PodProbes, type PodProbesOptions } from './pod-probes.ts';
+import { podNetworkType } from './conditions.ts';
+import type { NodeCondition } from './conditions.ts';
+import { PodProbes } from './pod-probes.ts';
+import type { PodProbesOptions } from './pod-probes.ts';
 import { rangeCondition } from './pod-ranges.ts';
 import type { NodeSession } from './session.ts';
 

@@ -2,7 +2,8 @@ import { messageOf } from '../../shared/errors.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { addressAt } from '../../shared/ipv4/ipv4.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { PodProbeResults, type PodProbeResult, type PodProbeTarget } from '../../shared/protocol/channel.ts';
+import { PodProbeResults } from '../../shared/protocol/channel.ts';
+import type { PodProbeResult, PodProbeTarget } from '../../shared/protocol/channel.ts';
 import type { NodeObject } from './directory.ts';
 import type { NodeSession } from './session.ts';
 

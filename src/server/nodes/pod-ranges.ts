@@ -1,5 +1,6 @@
 import { contains, range4 } from '../../shared/ipv4/ipv4.ts';
-import { podNetworkType, type NodeCondition } from './conditions.ts';
+import { podNetworkType } from './conditions.ts';
+import type { NodeCondition } from './conditions.ts';
 import type { NodeObject } from './directory.ts';
 
 /** What kube-controller-manager gives nodes their pod addresses from. */

@@ -1,6 +1,7 @@
 /** What a server knows of its nodes beside the API: who is connected, when each was heard last, what its agent said it is. */
 import type { Clock } from '../../shared/clock.ts';
-import { silenceMs, type Hello } from '../../shared/protocol/channel.ts';
+import { silenceMs } from '../../shared/protocol/channel.ts';
+import type { Hello } from '../../shared/protocol/channel.ts';
 import type { NodeSession } from './session.ts';
 
 export class NodeRegistry {

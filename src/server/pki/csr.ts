@@ -1,4 +1,5 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { loadX509 } from '../../shared/certificates/certificates.ts';
 import { CsrInvalidError } from './errors.ts';
 

@@ -5,7 +5,8 @@
  * Spec: RFC 5280; Kubernetes' "PKI certificates and requirements".
  */
 import { join } from 'node:path';
-import { systemClock, type Clock } from '../../shared/clock.ts';
+import { systemClock } from '../../shared/clock.ts';
+import type { Clock } from '../../shared/clock.ts';
 import { openAuthority } from './authority.ts';
 import { keepLeaf } from './leaf.ts';
 import type { Pki } from './types.ts';

@@ -1,4 +1,5 @@
-import { bindingTo, byKubelet, eachNode, otherIsReady, policyHead, type PolicyHead } from './policy.ts';
+import { bindingTo, byKubelet, eachNode, otherIsReady, policyHead } from './policy.ts';
+import type { PolicyHead } from './policy.ts';
 
 export interface NodeAddressSettings {
   readonly clusterCidr: string;

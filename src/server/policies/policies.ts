@@ -3,7 +3,8 @@
  * What is applied to every cluster so that its nodes and kagent's own users have the rights they need, and no more.
  * Knows: RBAC rules, admission policies in CEL. Leaves to others: applying them (manifests/), who is who (identity/, join/).
  */
-import { nodeAddressesManifest, type NodeAddressSettings } from './node-addresses.ts';
+import { nodeAddressesManifest } from './node-addresses.ts';
+import type { NodeAddressSettings } from './node-addresses.ts';
 import { nodeRoutingManifest } from './node-routing.ts';
 import { rbacManifest } from './rbac.ts';
 

@@ -5,8 +5,10 @@
  * Knows: how many, and for how long. Nobody is flooded: packets go to the asker's own address, which a TLS connection
  * has proven, some hundred and sixty at a time. Leaves to others: who may ask (api/, join/), the packets (host/probe).
  */
-import { rfc3339, systemClock, type Clock } from '../../shared/clock.ts';
-import { localTunnel, mtuOf, openProbeSocket, probeSizes, type ProbeSocket } from '../../host/probe/probe.ts';
+import { rfc3339, systemClock } from '../../shared/clock.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { localTunnel, mtuOf, openProbeSocket, probeSizes } from '../../host/probe/probe.ts';
+import type { ProbeSocket } from '../../host/probe/probe.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import type { ProbeOpened, ProbeRequest, ProbeSeen } from '../../shared/protocol/probe.ts';
 import { ProbeBusyError, ProbeUnknownError } from './errors.ts';

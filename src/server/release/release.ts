@@ -5,11 +5,14 @@
  * Knows: which files there are, their checksums, the installer's text. Leaves to others: HTTP, ranges (api/).
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, open as openFile, read as readFile, type ReadStream } from 'node:fs';
-import { open, readdir, type FileHandle } from 'node:fs/promises';
+import { createReadStream, open as openFile, read as readFile } from 'node:fs';
+import type { ReadStream } from 'node:fs';
+import { open, readdir } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { isSea } from 'node:sea';
 import { join } from 'node:path';
-import { openBundle, readEmbedded, type Bundle } from '../../host/assets/assets.ts';
+import { openBundle, readEmbedded } from '../../host/assets/assets.ts';
+import type { Bundle } from '../../host/assets/assets.ts';
 import { systemCode } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { ExecutableOfOtherVersionError } from './errors.ts';

@@ -8,7 +8,8 @@
  *
  *   kube-apiserver ──CONNECT──▶ here ──open──▶ agent ──dials kubelet or pod, then /v1/tunnel/<id>──▶ here: joined
  */
-import { createServer, STATUS_CODES, type Server } from 'node:http';
+import { createServer, STATUS_CODES } from 'node:http';
+import type { Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Component } from '../../shared/component/component.ts';
 import { conditionTracker } from '../../shared/component/component.ts';
@@ -17,8 +18,10 @@ import type { Log } from '../../shared/log/log.ts';
 import { plainLine } from '../../shared/plain-text/plain-text.ts';
 import { dial, joinStreams } from '../../shared/streams/streams.ts';
 import { listenPrivately } from '../../shared/listen/listen.ts';
-import { AwaitedStreams, type AgentLink } from './awaited-streams.ts';
-import { routeTo, targetOf, type NodeAddressBook, type RoutedNode, type Target } from './route.ts';
+import { AwaitedStreams } from './awaited-streams.ts';
+import type { AgentLink } from './awaited-streams.ts';
+import { routeTo, targetOf } from './route.ts';
+import type { NodeAddressBook, RoutedNode, Target } from './route.ts';
 
 export interface TunnelOptions {
   /** Where kube-apiserver asks. */

@@ -1,4 +1,5 @@
-import { conditionTracker, type Component, type ComponentName } from '../component/component.ts';
+import { conditionTracker } from '../component/component.ts';
+import type { Component, ComponentName } from '../component/component.ts';
 import type { Log } from '../log/log.ts';
 
 const everyMs = 60 * 60 * 1000;

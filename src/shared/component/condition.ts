@@ -1,4 +1,5 @@
-import { rfc3339, systemClock, type Clock } from '../clock.ts';
+import { rfc3339, systemClock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { plainText } from '../plain-text/plain-text.ts';
 import type { Condition } from './types.ts';
 

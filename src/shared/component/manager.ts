@@ -1,4 +1,5 @@
-import { rfc3339, systemClock, type Clock } from '../clock.ts';
+import { rfc3339, systemClock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import type { Component, ComponentManager, Condition, NotReady } from './types.ts';
 
 /** Told of each step, for the progress line and the timeline. */

@@ -1,4 +1,5 @@
-import { systemClock, type Clock } from '../clock.ts';
+import { systemClock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import type { Log } from '../log/log.ts';
 import type { ComponentManager, NotReady } from './types.ts';
 

@@ -5,7 +5,8 @@
  */
 import type * as z from 'zod';
 import { ForeignSettingError, InvalidSettingError } from './errors.ts';
-import { everySetting, foreignSettingsOf, type Setting } from './setting.ts';
+import { everySetting, foreignSettingsOf } from './setting.ts';
+import type { Setting } from './setting.ts';
 import type { Said, Source } from './source.ts';
 
 export interface Loaded<T> {

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { isMap, isScalar, visit, type Document } from 'yaml';
+import { isMap, isScalar, visit } from 'yaml';
+import type { Document } from 'yaml';
 import type * as z from 'zod';
 import { systemCode } from '../errors.ts';
 import type { Said, Source } from './source.ts';

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { isMap, isNode, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
+import { isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
+import type { Document } from 'yaml';
 import { systemCode } from '../errors.ts';
 import { UnreadableConfigError } from './errors.ts';
 

@@ -5,7 +5,8 @@
  */
 import { EventEmitter, on } from 'node:events';
 import { plainText } from '../plain-text/plain-text.ts';
-import { rfc3339, systemClock, type Clock } from '../clock.ts';
+import { rfc3339, systemClock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 
 export interface KagentEvent {
   readonly type: 'Normal' | 'Warning';

@@ -2,7 +2,8 @@
  * @module
  * How often each of many may do something: some times at once, then so many a second.
  */
-import { systemClock, type Clock } from '../clock.ts';
+import { systemClock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 
 export interface RateOptions {
   /** At once. */

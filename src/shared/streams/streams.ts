@@ -2,7 +2,8 @@
  * @module
  * TCP connections, and two of them made one: what comes out of either goes into the other, held back where it cannot go on.
  */
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 const keepAliveMs = 15_000;

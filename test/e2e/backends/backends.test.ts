@@ -1,6 +1,7 @@
 /** The other ways between pods: plain routes, a network of somebody else's, and one this kernel does not have. */
 import { expect, onTestFinished, test } from 'vitest';
-import { createNodes, type Box, type Nodes } from '../../helpers/cluster.ts';
+import { createNodes } from '../../helpers/cluster.ts';
+import type { Box, Nodes } from '../../helpers/cluster.ts';
 import { podsOf } from '../../helpers/nodes.ts';
 import { webOnEachNode } from '../../helpers/manifests.ts';
 import { eventually } from '../../helpers/wait.ts';

@@ -1,7 +1,8 @@
 /** What a cluster of three hosts bears: a cable out, a host that hangs, a line that loses packets, another address. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createNodes, type Box, type Nodes } from '../../helpers/cluster.ts';
+import { createNodes } from '../../helpers/cluster.ts';
+import type { Box, Nodes } from '../../helpers/cluster.ts';
 import { webDeployment, webPod } from '../../helpers/manifests.ts';
 import { listNodes, podsOf, sessionsOf, untilNode } from '../../helpers/nodes.ts';
 import { eventually } from '../../helpers/wait.ts';

@@ -4,7 +4,8 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { defaultDataDir, pathsOf } from '../../../src/shared/paths.ts';
-import { createBox, type BoxWithLab } from '../../helpers/cluster.ts';
+import { createBox } from '../../helpers/cluster.ts';
+import type { BoxWithLab } from '../../helpers/cluster.ts';
 import { podProcessesOf, processesOf } from '../../helpers/processes.ts';
 import { eventually } from '../../helpers/wait.ts';
 

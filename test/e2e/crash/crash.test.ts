@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { adminKubeconfig } from '../../../src/shared/paths.ts';
-import { createBox, type BoxWithLab, type Running } from '../../helpers/cluster.ts';
+import { createBox } from '../../helpers/cluster.ts';
+import type { BoxWithLab, Running } from '../../helpers/cluster.ts';
 import { podProcessesOf, processesOf } from '../../helpers/processes.ts';
 import { eventually } from '../../helpers/wait.ts';
 import { manifest } from '../workloads/manifests.ts';

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createNodes, type Nodes } from '../../helpers/cluster.ts';
+import { createNodes } from '../../helpers/cluster.ts';
+import type { Nodes } from '../../helpers/cluster.ts';
 import { eventually } from '../../helpers/wait.ts';
 
 const docs = resolve(import.meta.dirname, '../../../docs');

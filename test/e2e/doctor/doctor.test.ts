@@ -1,7 +1,8 @@
 /** What the doctor finds on real boxes, and on the way between two: rules that drop, an MTU that is smaller on the way. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { defaultDataDir, pathsOf } from '../../../src/shared/paths.ts';
-import { createNodes, type Box, type Nodes } from '../../helpers/cluster.ts';
+import { createNodes } from '../../helpers/cluster.ts';
+import type { Box, Nodes } from '../../helpers/cluster.ts';
 import { eventually } from '../../helpers/wait.ts';
 
 /** A program of Node's: a name server that knows outside.example alone. */

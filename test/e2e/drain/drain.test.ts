@@ -1,7 +1,8 @@
 /** `kagent stop`, with and without moving the pods away first; on an agent and on a server. */
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createNodes, type Box, type Nodes } from '../../helpers/cluster.ts';
+import { createNodes } from '../../helpers/cluster.ts';
+import type { Box, Nodes } from '../../helpers/cluster.ts';
 import { webDeployment } from '../../helpers/manifests.ts';
 import { podsOf, untilNode } from '../../helpers/nodes.ts';
 import { podProcessesOf, processesOf } from '../../helpers/processes.ts';

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openIssuer, type Issuer } from './issuer.ts';
-import { createBox, type BoxWithLab } from '../../helpers/cluster.ts';
+import { openIssuer } from './issuer.ts';
+import type { Issuer } from './issuer.ts';
+import { createBox } from '../../helpers/cluster.ts';
+import type { BoxWithLab } from '../../helpers/cluster.ts';
 import { eventually } from '../../helpers/wait.ts';
 
 const containerd = '/var/lib/kagent/agent/etc/containerd';

@@ -1,8 +1,10 @@
 /** scripts/install.sh in a checkout, on a box without a service manager, and everything away again. */
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { boxState, differences, type BoxState } from '../../helpers/box-state.ts';
-import { createBox, type BoxWithLab } from '../../helpers/cluster.ts';
+import { boxState, differences } from '../../helpers/box-state.ts';
+import type { BoxState } from '../../helpers/box-state.ts';
+import { createBox } from '../../helpers/cluster.ts';
+import type { BoxWithLab } from '../../helpers/cluster.ts';
 import { processesOf } from '../../helpers/processes.ts';
 
 const repository = resolve(import.meta.dirname, '../../..');

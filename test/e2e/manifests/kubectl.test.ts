@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { objectsOf } from '../../../src/server/manifests/parse.ts';
 import { isExactNumber } from '../../../src/shared/json/json.ts';
-import { kubectlReader, type KubectlReader } from '../../helpers/kubectl-reader.ts';
+import { kubectlReader } from '../../helpers/kubectl-reader.ts';
+import type { KubectlReader } from '../../helpers/kubectl-reader.ts';
 import { manifestFile } from '../../helpers/yaml-documents.ts';
 
 const documents = Number(process.env['KAGENT_TEST_DOCUMENTS'] ?? 500);

@@ -1,7 +1,8 @@
 /** What is in server/manifests is in the cluster, and what goes from there goes, where it says so. */
 import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createBox, type BoxWithLab } from '../../helpers/cluster.ts';
+import { createBox } from '../../helpers/cluster.ts';
+import type { BoxWithLab } from '../../helpers/cluster.ts';
 import { eventually } from '../../helpers/wait.ts';
 
 const dir = '/var/lib/kagent/server/manifests';

@@ -1,6 +1,7 @@
 /** What a message says to do next is done, on a box that meets one trouble after another until it has joined. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createNodes, type Box, type Nodes } from '../../helpers/cluster.ts';
+import { createNodes } from '../../helpers/cluster.ts';
+import type { Box, Nodes } from '../../helpers/cluster.ts';
 import { untilNode } from '../../helpers/nodes.ts';
 import { eventually } from '../../helpers/wait.ts';
 

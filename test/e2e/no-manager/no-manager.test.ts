@@ -1,7 +1,8 @@
 /** kagent where there is no service manager: Debians with cron, rc.local, and a first program that starts these two. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runPaths } from '../../../src/shared/paths.ts';
-import { createServiceBoxes, toJoin, type ServiceBox, type ServiceBoxes } from '../../helpers/service-boxes.ts';
+import { createServiceBoxes, toJoin } from '../../helpers/service-boxes.ts';
+import type { ServiceBox, ServiceBoxes } from '../../helpers/service-boxes.ts';
 import { eventually } from '../../helpers/wait.ts';
 
 let boxes: ServiceBoxes;

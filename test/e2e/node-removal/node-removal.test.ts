@@ -1,6 +1,7 @@
 /** Nodes leave and come back, names are kept, tokens let in whom they should. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createNodes, type Box, type Nodes } from '../../helpers/cluster.ts';
+import { createNodes } from '../../helpers/cluster.ts';
+import type { Box, Nodes } from '../../helpers/cluster.ts';
 import { listNodes, podsOf, untilNode } from '../../helpers/nodes.ts';
 import { eventually } from '../../helpers/wait.ts';
 

@@ -1,8 +1,10 @@
 /** A server and two agents that join at once: pods everywhere, and every way between them. No port of an agent is open. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createNodes, type Box, type Nodes } from '../../helpers/cluster.ts';
+import { createNodes } from '../../helpers/cluster.ts';
+import type { Box, Nodes } from '../../helpers/cluster.ts';
 import { webOnEachNode } from '../../helpers/manifests.ts';
-import { listNodes, podsOf, type ListedPod } from '../../helpers/nodes.ts';
+import { listNodes, podsOf } from '../../helpers/nodes.ts';
+import type { ListedPod } from '../../helpers/nodes.ts';
 import { eventually } from '../../helpers/wait.ts';
 import { tunnelStories } from './tunnel.ts';
 

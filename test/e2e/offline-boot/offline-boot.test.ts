@@ -1,7 +1,8 @@
 /** The power comes back, and the agent's box is up before its server's. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { executable } from '../../helpers/cluster.ts';
-import { createLab, type Lab, type LabHost } from '../../helpers/lab.ts';
+import { createLab } from '../../helpers/lab.ts';
+import type { Lab, LabHost } from '../../helpers/lab.ts';
 import { eventually } from '../../helpers/wait.ts';
 
 let lab: Lab;

@@ -1,7 +1,8 @@
 /** kagent under a real OpenRC: the boxes are Debians whose first process is its init. */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createServiceBoxes, toJoin, type ServiceBox, type ServiceBoxes } from '../../helpers/service-boxes.ts';
+import { createServiceBoxes, toJoin } from '../../helpers/service-boxes.ts';
+import type { ServiceBox, ServiceBoxes } from '../../helpers/service-boxes.ts';
 import { eventually } from '../../helpers/wait.ts';
 
 let boxes: ServiceBoxes;

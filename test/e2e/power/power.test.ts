@@ -1,6 +1,7 @@
 /** Boxes lose their power and boot again; a server loses its disk. Nobody touches the agents. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createNodes, type Box, type Nodes } from '../../helpers/cluster.ts';
+import { createNodes } from '../../helpers/cluster.ts';
+import type { Box, Nodes } from '../../helpers/cluster.ts';
 import { podsOf, sessionsOf, untilNode } from '../../helpers/nodes.ts';
 import { podProcessesOf } from '../../helpers/processes.ts';
 import { webOnEachNode } from '../../helpers/manifests.ts';

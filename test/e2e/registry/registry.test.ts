@@ -1,8 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createNodes, type Box, type Nodes } from '../../helpers/cluster.ts';
-import { pushImages, registryFiles, type RegistryFiles } from '../../helpers/registry.ts';
+import { createNodes } from '../../helpers/cluster.ts';
+import type { Box, Nodes } from '../../helpers/cluster.ts';
+import { pushImages, registryFiles } from '../../helpers/registry.ts';
+import type { RegistryFiles } from '../../helpers/registry.ts';
 import { eventually } from '../../helpers/wait.ts';
 
 // A registry with TLS of its own CA on another box: port 5000 wants a password, port 5001 does not.

@@ -1,7 +1,8 @@
 /** The executable without components, on a box that fetches them. */
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createBox, type BoxWithLab } from '../../helpers/cluster.ts';
+import { createBox } from '../../helpers/cluster.ts';
+import type { BoxWithLab } from '../../helpers/cluster.ts';
 import { eventually } from '../../helpers/wait.ts';
 
 const dist = resolve(import.meta.dirname, '../../../dist');

@@ -1,7 +1,9 @@
 /** Stopping, starting again, ending the pods and taking everything away. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { boxState, differences, type BoxState } from '../../helpers/box-state.ts';
-import { createBox, type BoxWithLab, type Running } from '../../helpers/cluster.ts';
+import { boxState, differences } from '../../helpers/box-state.ts';
+import type { BoxState } from '../../helpers/box-state.ts';
+import { createBox } from '../../helpers/cluster.ts';
+import type { BoxWithLab, Running } from '../../helpers/cluster.ts';
 import { podProcessesOf, processesOf } from '../../helpers/processes.ts';
 import { manifest } from '../workloads/manifests.ts';
 

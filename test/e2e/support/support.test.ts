@@ -1,6 +1,7 @@
 /** What somebody needs who is to help, and no secret. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createBox, type BoxWithLab } from '../../helpers/cluster.ts';
+import { createBox } from '../../helpers/cluster.ts';
+import type { BoxWithLab } from '../../helpers/cluster.ts';
 
 /** Planted where secrets are kept; none may be found in an archive. */
 const canaries = {

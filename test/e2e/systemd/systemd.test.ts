@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mergeEnvironment } from '../../../src/host/service/env-file.ts';
 import { unitText } from '../../../src/host/service/systemd.ts';
 import { DiskFaults } from '../../helpers/disk-faults/disk-faults.ts';
-import { createServiceBoxes, toJoin, type ServiceBox, type ServiceBoxes } from '../../helpers/service-boxes.ts';
+import { createServiceBoxes, toJoin } from '../../helpers/service-boxes.ts';
+import type { ServiceBox, ServiceBoxes } from '../../helpers/service-boxes.ts';
 import { serviceWord } from '../../helpers/service-words.ts';
 import { eventually } from '../../helpers/wait.ts';
 

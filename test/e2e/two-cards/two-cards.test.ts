@@ -4,7 +4,8 @@
  */
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createNodes, type Box, type Nodes } from '../../helpers/cluster.ts';
+import { createNodes } from '../../helpers/cluster.ts';
+import type { Box, Nodes } from '../../helpers/cluster.ts';
 import { webOnEachNode } from '../../helpers/manifests.ts';
 import { podsOf } from '../../helpers/nodes.ts';
 import { eventually } from '../../helpers/wait.ts';

@@ -1,8 +1,10 @@
 /** A day's use of a server and an agent, crashes and a power cut included; then everything away, and the boxes compared. */
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { boxState, differences, type BoxState } from '../../helpers/box-state.ts';
-import { createBareBoxes, executable, type BareBoxes, type Box } from '../../helpers/cluster.ts';
+import { boxState, differences } from '../../helpers/box-state.ts';
+import type { BoxState } from '../../helpers/box-state.ts';
+import { createBareBoxes, executable } from '../../helpers/cluster.ts';
+import type { BareBoxes, Box } from '../../helpers/cluster.ts';
 import { webDeployment } from '../../helpers/manifests.ts';
 import { processesOf } from '../../helpers/processes.ts';
 import { eventually } from '../../helpers/wait.ts';

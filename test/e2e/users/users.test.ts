@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createCluster, type BoxWithLab } from '../../helpers/cluster.ts';
+import { createCluster } from '../../helpers/cluster.ts';
+import type { BoxWithLab } from '../../helpers/cluster.ts';
 
 let box: BoxWithLab;
 beforeAll(async () => {

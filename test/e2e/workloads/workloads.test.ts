@@ -1,6 +1,7 @@
 /** What a person does with a fresh cluster, all on one server; the stories have namespaces of their own and run side by side. */
 import { afterAll, beforeAll, describe } from 'vitest';
-import { createCluster, type BoxWithLab } from '../../helpers/cluster.ts';
+import { createCluster } from '../../helpers/cluster.ts';
+import type { BoxWithLab } from '../../helpers/cluster.ts';
 import { commandStories } from './commands.ts';
 import { configurationStories } from './configuration.ts';
 import { extensionStories } from './extension.ts';

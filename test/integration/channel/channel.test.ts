@@ -2,8 +2,10 @@ import { mkdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from 'n
 import { Agent } from 'node:https';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { channelPath, channelProtocol, closeCodes, type FromServer } from '../../../src/shared/protocol/channel.ts';
-import { requestDrain, type NodeIdentity } from '../../../src/agent/membership/membership.ts';
+import { channelPath, channelProtocol, closeCodes } from '../../../src/shared/protocol/channel.ts';
+import type { FromServer } from '../../../src/shared/protocol/channel.ts';
+import { requestDrain } from '../../../src/agent/membership/membership.ts';
+import type { NodeIdentity } from '../../../src/agent/membership/membership.ts';
 import { httpsRequest } from '../../../src/shared/https/https.ts';
 import { silentLog } from '../../../src/shared/log/log.ts';
 import { pathsOf } from '../../../src/shared/paths.ts';

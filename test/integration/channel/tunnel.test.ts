@@ -1,8 +1,10 @@
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { expect, onTestFinished, test } from 'vitest';
-import { agentChannel, channelServer, type ChannelServer } from '../../helpers/channel-server.ts';
+import { agentChannel, channelServer } from '../../helpers/channel-server.ts';
+import type { ChannelServer } from '../../helpers/channel-server.ts';
 import { eventually } from '../../helpers/wait.ts';
 
 /** A listener that does as it is told with each connection. */

@@ -9,7 +9,8 @@ import { KagentError } from '../../../src/shared/errors.ts';
 import { DiskFaults, diskCalls } from '../../helpers/disk-faults/disk-faults.ts';
 import type { DiskCall, Fault, FaultKind } from '../../helpers/disk-faults/disk-faults.ts';
 import { NoSpaceError } from '../../../src/datastore/store/store.ts';
-import { operations, type Operation } from './operations.ts';
+import { operations } from './operations.ts';
+import type { Operation } from './operations.ts';
 
 export interface ChildSettings {
   /** Below it files fail. */

@@ -29,7 +29,8 @@ import { openUndoLog } from '../../../src/host/undo-log/undo-log.ts';
 import { silentLog } from '../../../src/shared/log/log.ts';
 import { pathsOf } from '../../../src/shared/paths.ts';
 import { Secret } from '../../../src/shared/secret.ts';
-import { fakeBundle, type FakeFile } from '../../helpers/bundle.ts';
+import { fakeBundle } from '../../helpers/bundle.ts';
+import type { FakeFile } from '../../helpers/bundle.ts';
 import { openTestStore, put, rangeOf, rangeQuery, txnOf } from '../../helpers/store.ts';
 
 export interface Operation {

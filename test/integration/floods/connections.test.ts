@@ -1,12 +1,14 @@
 /** One stranger does not take the connections that all share. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
 import type { NodeIdentity } from '../../../src/agent/membership/membership.ts';
 import { attacker, loopbacks } from '../../helpers/attackers.ts';
-import { agentChannel, channelServer, hello, type ChannelServer } from '../../helpers/channel-server.ts';
+import { agentChannel, channelServer, hello } from '../../helpers/channel-server.ts';
+import type { ChannelServer } from '../../helpers/channel-server.ts';
 import { eventually } from '../../helpers/wait.ts';
 
 const silent = 5000;

@@ -7,7 +7,8 @@ import { text } from 'node:stream/consumers';
 import { readFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { join } from '../../../src/agent/membership/membership.ts';
-import { silentLog, type Log } from '../../../src/shared/log/log.ts';
+import { silentLog } from '../../../src/shared/log/log.ts';
+import type { Log } from '../../../src/shared/log/log.ts';
 import { joinServer, nodeJoin } from '../../helpers/join-server.ts';
 import { eventually } from '../../helpers/wait.ts';
 

@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, readdirSync, readlinkSync, statSync } from 'node
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { daemonPid } from '../../../src/host/service/service.ts';
-import { makeBox, makeCheckout, writeExecutable, type Box } from './box.ts';
+import { makeBox, makeCheckout, writeExecutable } from './box.ts';
+import type { Box } from './box.ts';
 
 const pidOf = (box: Box) => daemonPid(box.path('run/kagent/kagent.pid'));
 

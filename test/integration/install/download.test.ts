@@ -5,7 +5,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { boxWith, makeBox, writeExecutable, type Box } from './box.ts';
+import { boxWith, makeBox, writeExecutable } from './box.ts';
+import type { Box } from './box.ts';
 
 const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
 

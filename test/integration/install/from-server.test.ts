@@ -4,8 +4,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { describe, expect, test } from 'vitest';
 import { joinLine } from '../../../src/server/release/release.ts';
 import { fakeBundle } from '../../helpers/bundle.ts';
-import { joinServer, type JoinServer } from '../../helpers/join-server.ts';
-import { boxWith, makeBox, writeExecutable, type Box } from './box.ts';
+import { joinServer } from '../../helpers/join-server.ts';
+import type { JoinServer } from '../../helpers/join-server.ts';
+import { boxWith, makeBox, writeExecutable } from './box.ts';
+import type { Box } from './box.ts';
 
 const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
 const noStart = { INSTALL_KAGENT_SKIP_START: 'true', INSTALL_KAGENT_SYMLINK: 'skip' };

@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { everyServiceManager, hostAt, installedServices } from '../../../src/host/service/service.ts';
-import { makeBox, makeCheckout, writeExecutable, type Box } from './box.ts';
+import { makeBox, makeCheckout, writeExecutable } from './box.ts';
+import type { Box } from './box.ts';
 
 /**
  * A systemctl that keeps one unit's state in files: what was asked, whether it runs, how it ends. A start is a job for the

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { link, makeBox, type Box } from './box.ts';
+import { link, makeBox } from './box.ts';
+import type { Box } from './box.ts';
 
 const project = join(import.meta.dirname, '../../..');
 const installer = readFileSync(join(project, 'scripts/install.sh'), 'utf8');

@@ -5,7 +5,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { copyBuildScripts, installNode, makeBox, type Box, type Ran } from './box.ts';
+import { copyBuildScripts, installNode, makeBox } from './box.ts';
+import type { Box, Ran } from './box.ts';
 
 const project = join(import.meta.dirname, '../../..');
 const standIn = join(project, 'test/fixtures/stand-in/kagent.ts');

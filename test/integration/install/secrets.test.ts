@@ -5,7 +5,8 @@ import { join, resolve } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { temporaryDir } from '../../helpers/temporary.ts';
 import { eventually } from '../../helpers/wait.ts';
-import { makeBox, makeCheckout, writeExecutable, type Box } from './box.ts';
+import { makeBox, makeCheckout, writeExecutable } from './box.ts';
+import type { Box } from './box.ts';
 
 const main = resolve(import.meta.dirname, '../../../src/main.ts');
 const secret = 'K10a-secret-of-the-cluster';

@@ -2,12 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { runKillall, runUninstall, type NodeParts } from '../../../src/host/remove/remove.ts';
+import { runKillall, runUninstall } from '../../../src/host/remove/remove.ts';
+import type { NodeParts } from '../../../src/host/remove/remove.ts';
 import { claimOf, openUndoLog } from '../../../src/host/undo-log/undo-log.ts';
 import { silentLog } from '../../../src/shared/log/log.ts';
 import { pathsOf } from '../../../src/shared/paths.ts';
 import { createServiceManager, daemonPid, hostAt } from '../../../src/host/service/service.ts';
-import { link, makeBox, makeCheckout, type Box } from './box.ts';
+import { link, makeBox, makeCheckout } from './box.ts';
+import type { Box } from './box.ts';
 
 /** Pods, links and rules are the whole box's: other tests end those. */
 function fakeParts(asked: string[], routesLocalnet = false): NodeParts {

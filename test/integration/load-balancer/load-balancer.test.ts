@@ -1,14 +1,13 @@
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { Agent, createServer, request, type Server } from 'node:https';
-import { connect as connectTcp, createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
+import { Agent, createServer, request } from 'node:https';
+import type { Server } from 'node:https';
+import { connect as connectTcp, createServer as createTcpServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import {
-  BalancerPortTakenError,
-  createLoadBalancer,
-  type Fallback,
-} from '../../../src/agent/load-balancer/load-balancer.ts';
+import { BalancerPortTakenError, createLoadBalancer } from '../../../src/agent/load-balancer/load-balancer.ts';
+import type { Fallback } from '../../../src/agent/load-balancer/load-balancer.ts';
 import { openPki } from '../../../src/server/pki/pki.ts';
 import { silentLog } from '../../../src/shared/log/log.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';

@@ -4,7 +4,8 @@
  * minutes of installing packages, so it belongs to a release.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createBareBox, type BareBox } from '../../helpers/bare-boxes.ts';
+import { createBareBox } from '../../helpers/bare-boxes.ts';
+import type { BareBox } from '../../helpers/bare-boxes.ts';
 
 const suites = (process.env['KAGENT_BARE'] ?? 'bookworm').split(',');
 const longMs = 3_600_000;

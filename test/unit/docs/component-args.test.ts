@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { componentArgsDoc, flagsOfPrograms, rulesOfPrograms } from '../../../scripts/component-args-doc.ts';
-import { checkArguments, commandLine, flagsOf, type FlagRules } from '../../../src/shared/arguments/arguments.ts';
+import { checkArguments, commandLine, flagsOf } from '../../../src/shared/arguments/arguments.ts';
+import type { FlagRules } from '../../../src/shared/arguments/arguments.ts';
 
 test('docs/component-args.md says what the rules say; `node scripts/component-args-doc.ts` writes it anew', () => {
   const written = readFileSync(join(import.meta.dirname, '../../../docs/component-args.md'), 'utf8');

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { KubeError } from '../../../src/kube/kube.ts';
-import { kubeServer, type Asked } from '../../helpers/kube-server.ts';
+import { kubeServer } from '../../helpers/kube-server.ts';
+import type { Asked } from '../../helpers/kube-server.ts';
 
 const node = { metadata: { name: 'box' } };
 

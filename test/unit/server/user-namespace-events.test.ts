@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { KubeError, type WatchEvent } from '../../../src/kube/kube.ts';
+import { KubeError } from '../../../src/kube/kube.ts';
+import type { WatchEvent } from '../../../src/kube/kube.ts';
 import { userNamespaceEvents } from '../../../src/server/user-namespace-events.ts';
 import { silentLog } from '../../../src/shared/log/log.ts';
 import { fakeKube } from '../../helpers/fake-kube.ts';

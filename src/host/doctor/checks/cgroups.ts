@@ -1,6 +1,8 @@
-import { cgroupVersion, hostChecks, type HostRoot } from '../../checks/checks.ts';
+import { cgroupVersion, hostChecks } from '../../checks/checks.ts';
+import type { HostRoot } from '../../checks/checks.ts';
 import { parseMounts } from '../../mounts/mounts.ts';
-import { fine, notLooked, note, warning, type Check } from '../check.ts';
+import { fine, notLooked, note, warning } from '../check.ts';
+import type { Check } from '../check.ts';
 import { faultsOf } from './from-host.ts';
 import { namesIn } from './reading.ts';
 

@@ -1,6 +1,7 @@
 import { hostChecks } from '../../checks/checks.ts';
 import { installCommand } from '../../packages/packages.ts';
-import { fine, unreadable, warning, type Check } from '../check.ts';
+import { fine, unreadable, warning } from '../check.ts';
+import type { Check } from '../check.ts';
 import { faultsOf } from './from-host.ts';
 import { processNames } from './reading.ts';
 

@@ -1,4 +1,5 @@
-import { notLooked, type Check, type Fault } from '../check.ts';
+import { notLooked } from '../check.ts';
+import type { Check, Fault } from '../check.ts';
 import { podNetworkReason } from './network.ts';
 
 export const componentChecks: readonly Check[] = [

@@ -1,7 +1,9 @@
 import { basename, join } from 'node:path';
 import { readFileIfExists } from '../../../shared/files/files.ts';
-import { hostChecks, type HostRoot } from '../../checks/checks.ts';
-import { fine, notLooked, note, warning, type Check } from '../check.ts';
+import { hostChecks } from '../../checks/checks.ts';
+import type { HostRoot } from '../../checks/checks.ts';
+import { fine, notLooked, note, warning } from '../check.ts';
+import type { Check } from '../check.ts';
 import { faultsOf } from './from-host.ts';
 import { mountAt } from './reading.ts';
 

@@ -1,4 +1,5 @@
-import { fine, notLooked, note, warning, type Box, type Check } from '../check.ts';
+import { fine, notLooked, note, warning } from '../check.ts';
+import type { Box, Check } from '../check.ts';
 import { isOlder, majorMinor } from './reading.ts';
 import { vxlanPort } from '../../probe/probe.ts';
 

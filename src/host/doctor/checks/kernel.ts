@@ -1,6 +1,8 @@
-import { featuresFor, featureState, hostChecks, type HostRoot } from '../../checks/checks.ts';
+import { featuresFor, featureState, hostChecks } from '../../checks/checks.ts';
+import type { HostRoot } from '../../checks/checks.ts';
 import { installCommand } from '../../packages/packages.ts';
-import { fine, notLooked, note, unreadable, warning, type Box, type Check, type NotLooked } from '../check.ts';
+import { fine, notLooked, note, unreadable, warning } from '../check.ts';
+import type { Box, Check, NotLooked } from '../check.ts';
 import { faultsOf } from './from-host.ts';
 import { isOlder, majorMinor, namesIn, numberIn } from './reading.ts';
 

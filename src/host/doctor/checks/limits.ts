@@ -1,6 +1,8 @@
 import { readlinkSync } from 'node:fs';
-import { dotted, isWrong, nodeSysctls, type HostRoot, type Sysctl } from '../../checks/checks.ts';
-import { fine, notLooked, unreadable, warning, type Check } from '../check.ts';
+import { dotted, isWrong, nodeSysctls } from '../../checks/checks.ts';
+import type { HostRoot, Sysctl } from '../../checks/checks.ts';
+import { fine, notLooked, unreadable, warning } from '../check.ts';
+import type { Check } from '../check.ts';
 import type { RepairTools } from '../repair-tools.ts';
 import { namesIn, numberIn, processIds } from './reading.ts';
 

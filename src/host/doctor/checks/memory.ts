@@ -1,4 +1,5 @@
-import { fine, notLooked, note, unreadable, warning, type Check } from '../check.ts';
+import { fine, notLooked, note, unreadable, warning } from '../check.ts';
+import type { Check } from '../check.ts';
 import { memoryMiB } from './reading.ts';
 
 /** A server at rest takes 450 MiB, an agent 190; pods come on top. */

@@ -13,9 +13,10 @@ import {
   routesOf,
   serversOf,
   whyNone,
-  type HostRoot,
 } from '../../checks/checks.ts';
-import { fine, notLooked, note, unreadable, warning, type Check, type Fault, type Box } from '../check.ts';
+import type { HostRoot } from '../../checks/checks.ts';
+import { fine, notLooked, note, unreadable, warning } from '../check.ts';
+import type { Check, Fault, Box } from '../check.ts';
 import { faultOf, faultsOf } from './from-host.ts';
 import { namesIn, numberIn } from './reading.ts';
 

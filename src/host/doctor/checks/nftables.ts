@@ -2,8 +2,10 @@
 import { isIPv4 } from 'node:net';
 import * as z from 'zod';
 import { overlaps } from '../../../shared/ipv4/ipv4.ts';
-import { fine, notLooked, warning, type Box, type Check, type Fault } from '../check.ts';
-import { inboundPorts, type Port } from './firewall.ts';
+import { fine, notLooked, warning } from '../check.ts';
+import type { Box, Check, Fault } from '../check.ts';
+import { inboundPorts } from './firewall.ts';
+import type { Port } from './firewall.ts';
 
 /** @see libnftables-json(5) */
 const Chain = z.object({

@@ -1,4 +1,5 @@
-import { fine, note, unreadable, warning, type Check } from '../check.ts';
+import { fine, note, unreadable, warning } from '../check.ts';
+import type { Check } from '../check.ts';
 import { namesIn, processNames } from './reading.ts';
 
 /** Names of processes; those of the first kind are upstream's and so also kagent's. */

@@ -1,7 +1,8 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { systemCode } from '../../../shared/errors.ts';
 import { capSysResource, hasCapability, hostChecks } from '../../checks/checks.ts';
-import { fine, note, unreadable, warning, type Check } from '../check.ts';
+import { fine, note, unreadable, warning } from '../check.ts';
+import type { Check } from '../check.ts';
 import { faultsOf } from './from-host.ts';
 
 export const privilegeChecks: readonly Check[] = [

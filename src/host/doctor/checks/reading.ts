@@ -1,7 +1,8 @@
 /** Small readings that several checks share. */
 import { readdirSync } from 'node:fs';
 import type { Mount } from '../../mounts/mounts.ts';
-import { mountUnder, type HostRoot } from '../../checks/checks.ts';
+import { mountUnder } from '../../checks/checks.ts';
+import type { HostRoot } from '../../checks/checks.ts';
 
 /** Names of the files in a folder; none if it is not there. */
 export function namesIn(root: HostRoot, folder: string): readonly string[] {

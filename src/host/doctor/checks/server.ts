@@ -1,6 +1,7 @@
 import { vxlanPort } from '../../probe/probe.ts';
 import { compareVersions, version } from '../../../shared/version/version.ts';
-import { fine, notLooked, note, warning, type Check, type Fault } from '../check.ts';
+import { fine, notLooked, note, warning } from '../check.ts';
+import type { Check, Fault } from '../check.ts';
 import type { Direction, Met, ServerPath } from '../server-path.ts';
 import { faultOf } from './from-host.ts';
 

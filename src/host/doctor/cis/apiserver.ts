@@ -1,6 +1,7 @@
 import { strongCipherSuites } from '../../../shared/tls-cipher-suites.ts';
 import { atLeast, includes, isFalse, isFile, lacks, notFalse } from './flag-values.ts';
-import { flagFits, stated, type CisItem } from './item.ts';
+import { flagFits, stated } from './item.ts';
+import type { CisItem } from './item.ts';
 
 const apiserver = 'kube-apiserver';
 

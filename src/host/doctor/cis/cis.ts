@@ -3,9 +3,11 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { askStatus } from '../../daemon/daemon.ts';
 import { readFileIfExists } from '../../../shared/files/files.ts';
-import { runPaths, type Paths } from '../../../shared/paths.ts';
+import { runPaths } from '../../../shared/paths.ts';
+import type { Paths } from '../../../shared/paths.ts';
 import { controlPlaneItems } from './control-plane.ts';
-import { lookAt, type CisBox, type CisItem, type CisResult } from './item.ts';
+import { lookAt } from './item.ts';
+import type { CisBox, CisItem, CisResult } from './item.ts';
 import { workerItems } from './worker.ts';
 
 export const cisItems: readonly CisItem[] = [...controlPlaneItems, ...workerItems];

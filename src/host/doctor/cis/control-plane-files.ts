@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { adminKubeconfig } from '../../../shared/paths.ts';
-import { modeAtMost, ownedByRoot, stated, type CisBox, type CisItem } from './item.ts';
+import { modeAtMost, ownedByRoot, stated } from './item.ts';
+import type { CisBox, CisItem } from './item.ts';
 
 const manager = 'kube-controller-manager';
 const scheduler = 'kube-scheduler';

@@ -1,7 +1,8 @@
 import { apiserverItems } from './apiserver.ts';
 import { controlPlaneFiles } from './control-plane-files.ts';
 import { isFalse, isFile } from './flag-values.ts';
-import { flagFits, stated, statedOf, type CisItem } from './item.ts';
+import { flagFits, stated, statedOf } from './item.ts';
+import type { CisItem } from './item.ts';
 
 const apiserver = 'kube-apiserver';
 const manager = 'kube-controller-manager';

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { strongCipherSuites } from '../../../shared/tls-cipher-suites.ts';
-import { kubeletFits, modeAtMost, ownedByRoot, stated, statedOf, type CisBox, type CisItem } from './item.ts';
+import { kubeletFits, modeAtMost, ownedByRoot, stated, statedOf } from './item.ts';
+import type { CisBox, CisItem } from './item.ts';
 
 const kubeconfig =
   (name: string) =>

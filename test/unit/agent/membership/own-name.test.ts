@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import { keepNodeId, nameNotes, wantedName } from '../../../../src/agent/membership/membership.ts';
 import { writeFileAtomicSync } from '../../../../src/shared/files/files.ts';
-import { pathsOf, type Paths } from '../../../../src/shared/paths.ts';
+import { pathsOf } from '../../../../src/shared/paths.ts';
+import type { Paths } from '../../../../src/shared/paths.ts';
 import { clusterSettings } from '../../../helpers/join-server.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 

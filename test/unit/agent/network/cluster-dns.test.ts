@@ -1,7 +1,8 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { expect, onTestFinished, test } from 'vitest';
-import { askDns, clusterDns, type AskDns } from '../../../../src/agent/network/cluster-dns.ts';
+import { askDns, clusterDns } from '../../../../src/agent/network/cluster-dns.ts';
+import type { AskDns } from '../../../../src/agent/network/cluster-dns.ts';
 import { createEventLog } from '../../../../src/shared/events/events.ts';
 import { silentLog } from '../../../../src/shared/log/log.ts';
 import { eventually } from '../../../helpers/wait.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createAnswers, type Answer, type Question } from '../../../../src/agent/offline/answers.ts';
+import { createAnswers } from '../../../../src/agent/offline/answers.ts';
+import type { Answer, Question } from '../../../../src/agent/offline/answers.ts';
 import { createCopy } from '../../../../src/agent/offline/copy.ts';
 import type { Json, KubeObject } from '../../../../src/kube/kube.ts';
 import type { Remembered } from '../../../../src/agent/offline/memory.ts';

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { containerdConfig, type ContainerdSettings } from '../../../../src/agent/runtime/config.ts';
+import { containerdConfig } from '../../../../src/agent/runtime/config.ts';
+import type { ContainerdSettings } from '../../../../src/agent/runtime/config.ts';
 
 const settings: ContainerdSettings = {
   rootDir: '/data/agent/containerd',

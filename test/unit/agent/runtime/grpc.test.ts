@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
+import { createServer } from 'node:http2';
+import type { Http2Server, ServerHttp2Stream } from 'node:http2';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { unaryCall } from '../../../../src/agent/runtime/grpc.ts';

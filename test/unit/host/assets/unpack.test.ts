@@ -4,8 +4,10 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, readlink, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openBundle, unpack, type Bundle } from '../../../../src/host/assets/assets.ts';
-import { fakeBundle, quick, type FakeFile } from '../../../helpers/bundle.ts';
+import { openBundle, unpack } from '../../../../src/host/assets/assets.ts';
+import type { Bundle } from '../../../../src/host/assets/assets.ts';
+import { fakeBundle, quick } from '../../../helpers/bundle.ts';
+import type { FakeFile } from '../../../helpers/bundle.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
 const large = Buffer.from(Array.from({ length: 5 * quick.frameSizeBytes + 17 }, (_, index) => (index * 31) % 251));

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { hostRoot, type HostRoot } from '../../../../src/host/checks/root.ts';
+import { hostRoot } from '../../../../src/host/checks/root.ts';
+import type { HostRoot } from '../../../../src/host/checks/root.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
 /** A folder that looks like a box's root: path → content; a path that ends with `/` is a folder. */

@@ -4,7 +4,8 @@ import { expect, test } from 'vitest';
 import { isGoingDown, prepareShutdown, removeScopeDropIn } from '../../../../src/host/checks/shutdown.ts';
 import { openUndoLog } from '../../../../src/host/undo-log/undo-log.ts';
 import { silentLog } from '../../../../src/shared/log/log.ts';
-import { hostAt, type ServiceHost } from '../../../../src/host/service/service.ts';
+import { hostAt } from '../../../../src/host/service/service.ts';
+import type { ServiceHost } from '../../../../src/host/service/service.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
 interface FakeHost extends ServiceHost {

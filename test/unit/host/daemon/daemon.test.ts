@@ -1,8 +1,10 @@
 import { statSync, writeFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished, expect, test } from 'vitest';
-import { conditionTracker, task, type Component } from '../../../../src/shared/component/component.ts';
-import { askStatus, isAllReady, openDaemon, type DaemonStatus } from '../../../../src/host/daemon/daemon.ts';
+import { conditionTracker, task } from '../../../../src/shared/component/component.ts';
+import type { Component } from '../../../../src/shared/component/component.ts';
+import { askStatus, isAllReady, openDaemon } from '../../../../src/host/daemon/daemon.ts';
+import type { DaemonStatus } from '../../../../src/host/daemon/daemon.ts';
 import { silentLog } from '../../../../src/shared/log/log.ts';
 import { silentNotifier } from '../../../helpers/notifier.ts';
 import { pathsOf } from '../../../../src/shared/paths.ts';

@@ -11,9 +11,8 @@ import {
   NoAnswerError,
   NotRunningError,
   NotServerError,
-  type DaemonStatus,
-  type LocalRequests,
 } from '../../../../src/host/daemon/daemon.ts';
+import type { DaemonStatus, LocalRequests } from '../../../../src/host/daemon/daemon.ts';
 import { serveLocally } from '../../../../src/host/daemon/status.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 

@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { examine, quickChecks, repair, type Finding } from '../../../../src/host/doctor/doctor.ts';
+import { examine, quickChecks, repair } from '../../../../src/host/doctor/doctor.ts';
+import type { Finding } from '../../../../src/host/doctor/doctor.ts';
 import { hostChecks } from '../../../../src/host/checks/checks.ts';
 import { boxChecks } from '../../../../src/host/doctor/checks/checks.ts';
 import type { Made } from '../../../../src/host/undo-log/undo-log.ts';
-import { patient, type Changes, type Patient } from './patient.ts';
+import { patient } from './patient.ts';
+import type { Changes, Patient } from './patient.ts';
 
 const names = (findings: readonly Finding[]) => findings.map(({ check }) => check);
 

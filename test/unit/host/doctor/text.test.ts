@@ -1,12 +1,6 @@
 import { expect, test } from 'vitest';
-import {
-  allChecks,
-  diagnosisJson,
-  diagnosisText,
-  whatToDo,
-  type Diagnosis,
-  type Finding,
-} from '../../../../src/host/doctor/doctor.ts';
+import { allChecks, diagnosisJson, diagnosisText, whatToDo } from '../../../../src/host/doctor/doctor.ts';
+import type { Diagnosis, Finding } from '../../../../src/host/doctor/doctor.ts';
 
 const taken: Finding = {
   check: 'ports',

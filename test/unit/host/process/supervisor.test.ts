@@ -4,14 +4,10 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import { join, resolve } from 'node:path';
 import { onTestFinished, expect, test } from 'vitest';
 import { createEventLog } from '../../../../src/shared/events/events.ts';
-import { silentLog, type LogFields } from '../../../../src/shared/log/log.ts';
-import {
-  childLogs,
-  childRegistry,
-  createSupervisor,
-  endLeftOvers,
-  type ProcessSpec,
-} from '../../../../src/host/process/process.ts';
+import { silentLog } from '../../../../src/shared/log/log.ts';
+import type { LogFields } from '../../../../src/shared/log/log.ts';
+import { childLogs, childRegistry, createSupervisor, endLeftOvers } from '../../../../src/host/process/process.ts';
+import type { ProcessSpec } from '../../../../src/host/process/process.ts';
 import { whyNotAsUser } from '../../../../src/host/process/privileges.ts';
 import { startTimeOf } from '../../../../src/host/process/children.ts';
 import { forever, supervisorOfScripts } from '../../../helpers/supervisor.ts';

@@ -2,7 +2,8 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { undoKinds } from '../../../../src/host/remove/undo.ts';
-import { contentHash, openUndoLog, type Made } from '../../../../src/host/undo-log/undo-log.ts';
+import { contentHash, openUndoLog } from '../../../../src/host/undo-log/undo-log.ts';
+import type { Made } from '../../../../src/host/undo-log/undo-log.ts';
 import { hostAt } from '../../../../src/host/service/service.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 

@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { giveUp, hostAt, type ServiceHost } from '../../../../src/host/service/service.ts';
+import { giveUp, hostAt } from '../../../../src/host/service/service.ts';
+import type { ServiceHost } from '../../../../src/host/service/service.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
 /** A box on which this manager was booted, and what it was asked. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { createServiceManager, hostAt, removeService, type ServiceHost } from '../../../../src/host/service/service.ts';
+import { createServiceManager, hostAt, removeService } from '../../../../src/host/service/service.ts';
+import type { ServiceHost } from '../../../../src/host/service/service.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
 test('a service that failed, or was too slow to stop, is listed by systemd no more when it is removed', async () => {

@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openAccount, type AccountOptions } from '../../../../src/server/control-plane/account.ts';
+import { openAccount } from '../../../../src/server/control-plane/account.ts';
+import type { AccountOptions } from '../../../../src/server/control-plane/account.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
 const apiserver = 2_109_345_001;

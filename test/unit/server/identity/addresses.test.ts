@@ -4,8 +4,8 @@ import {
   NodeAddressInvalidError,
   NodeAddressReservedError,
   NodeAddressTakenError,
-  type AddressClaim,
 } from '../../../../src/server/identity/identity.ts';
+import type { AddressClaim } from '../../../../src/server/identity/identity.ts';
 import { nodeIdentities } from '../../../helpers/identities.ts';
 import { memoryKeyValue } from '../../../helpers/key-value.ts';
 

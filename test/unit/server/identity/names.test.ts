@@ -5,8 +5,8 @@ import {
   NodeHeardLatelyError,
   NodeNameReservedError,
   NodeNameTakenError,
-  type Claim,
 } from '../../../../src/server/identity/identity.ts';
+import type { Claim } from '../../../../src/server/identity/identity.ts';
 import { fakeClock } from '../../../helpers/clock.ts';
 import { nodeIdentities } from '../../../helpers/identities.ts';
 import { memoryKeyValue } from '../../../helpers/key-value.ts';

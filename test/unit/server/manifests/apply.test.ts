@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { createApplier } from '../../../../src/server/manifests/apply.ts';
 import { objectsOf } from '../../../../src/server/manifests/parse.ts';
 import { KubeError } from '../../../../src/kube/kube.ts';
-import { fakeKube, type FakeKube } from '../../../helpers/fake-kube.ts';
+import { fakeKube } from '../../../helpers/fake-kube.ts';
+import type { FakeKube } from '../../../helpers/fake-kube.ts';
 
 const signal = new AbortController().signal;
 const configMap = (name: string, rest = '') => `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}}\n${rest}`;

@@ -2,11 +2,13 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, wr
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { addonManifests } from '../../../../src/server/addons/addons.ts';
-import { createManifests, type Timing } from '../../../../src/server/manifests/manifests.ts';
+import { createManifests } from '../../../../src/server/manifests/manifests.ts';
+import type { Timing } from '../../../../src/server/manifests/manifests.ts';
 import { createEventLog } from '../../../../src/shared/events/events.ts';
 import { silentLog } from '../../../../src/shared/log/log.ts';
 import { KubeError } from '../../../../src/kube/kube.ts';
-import { fakeKube, type FakeKube } from '../../../helpers/fake-kube.ts';
+import { fakeKube } from '../../../helpers/fake-kube.ts';
+import type { FakeKube } from '../../../helpers/fake-kube.ts';
 import { memoryKeyValue } from '../../../helpers/key-value.ts';
 import { policyManifests } from '../../../../src/server/policies/policies.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';

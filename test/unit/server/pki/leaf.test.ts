@@ -2,7 +2,8 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openPki, type LeafSpec } from '../../../../src/server/pki/pki.ts';
+import { openPki } from '../../../../src/server/pki/pki.ts';
+import type { LeafSpec } from '../../../../src/server/pki/pki.ts';
 import { fakeClock } from '../../../helpers/clock.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 

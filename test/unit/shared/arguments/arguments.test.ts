@@ -6,8 +6,8 @@ import {
   ComponentArgumentError,
   flagsOf,
   valueOf,
-  type FlagRules,
 } from '../../../../src/shared/arguments/arguments.ts';
+import type { FlagRules } from '../../../../src/shared/arguments/arguments.ts';
 
 const ours = { 'bind-address': '0.0.0.0', 'feature-gates': 'A=false', profiling: 'false' };
 const rules: FlagRules = {

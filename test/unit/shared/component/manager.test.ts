@@ -1,13 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
-import {
-  createComponentManager,
-  heldUpBy,
-  task,
-  watchNotReady,
-  type Component,
-  type NotReady,
-} from '../../../../src/shared/component/component.ts';
+import { createComponentManager, heldUpBy, task, watchNotReady } from '../../../../src/shared/component/component.ts';
+import type { Component, NotReady } from '../../../../src/shared/component/component.ts';
 import { silentLog } from '../../../../src/shared/log/log.ts';
 import { fakeClock } from '../../../helpers/clock.ts';
 import { eventually } from '../../../helpers/wait.ts';

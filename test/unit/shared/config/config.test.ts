@@ -4,7 +4,8 @@ import { expect, test } from 'vitest';
 import * as z from 'zod';
 import { AgentConfig } from '../../../../src/agent/config.ts';
 import { ServerOnlyConfig } from '../../../../src/server/config.ts';
-import { environmentSource, fileSource, loadConfig, type Source } from '../../../../src/shared/config/config.ts';
+import { environmentSource, fileSource, loadConfig } from '../../../../src/shared/config/config.ts';
+import type { Source } from '../../../../src/shared/config/config.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
 const Config = z.strictObject({

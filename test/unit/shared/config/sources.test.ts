@@ -5,14 +5,8 @@ import { expect, test } from 'vitest';
 import type * as z from 'zod';
 import { AgentConfig } from '../../../../src/agent/config.ts';
 import { configCommand } from '../../../../src/cli/cli.ts';
-import {
-  environmentSource,
-  fileSource,
-  loadConfig,
-  settingsOf,
-  type Setting,
-  type Source,
-} from '../../../../src/shared/config/config.ts';
+import { environmentSource, fileSource, loadConfig, settingsOf } from '../../../../src/shared/config/config.ts';
+import type { Setting, Source } from '../../../../src/shared/config/config.ts';
 import { flagsOf, schemas, serverSchema } from '../../../helpers/modes.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { createLog, levelOf, type LogLevel } from '../../../../src/shared/log/log.ts';
+import { createLog, levelOf } from '../../../../src/shared/log/log.ts';
+import type { LogLevel } from '../../../../src/shared/log/log.ts';
 
 const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 

@@ -5,7 +5,8 @@ import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { examine } from '../../../../../src/host/doctor/doctor.ts';
 import { boxChecks } from '../../../../../src/host/doctor/checks/checks.ts';
-import { faultsOf, goodBox, patient, runningBox, type Changes } from '../patient.ts';
+import { faultsOf, goodBox, patient, runningBox } from '../patient.ts';
+import type { Changes } from '../patient.ts';
 import { temporaryDir } from '../../../../helpers/temporary.ts';
 import { rulesetOf } from './nftables.ts';
 

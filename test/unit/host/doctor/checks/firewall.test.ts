@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { firewallChecks } from '../../../../../src/host/doctor/checks/firewall.ts';
-import { faultsOf, patient, type Changes } from '../patient.ts';
+import { faultsOf, patient } from '../patient.ts';
+import type { Changes } from '../patient.ts';
 
 const seen = async (name: string, changes: Changes) =>
   (

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { nftablesCheck } from '../../../../../src/host/doctor/checks/nftables.ts';
-import { faultsOf, patient, type Changes } from '../patient.ts';
+import { faultsOf, patient } from '../patient.ts';
+import type { Changes } from '../patient.ts';
 import { rulesetOf } from './nftables.ts';
 
 const seen = async (programs: Changes['programs'], box: Changes['box'] = {}) =>

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { serverChecks } from '../../../../../src/host/doctor/checks/server.ts';
-import { examinePath, type ServerPath } from '../../../../../src/host/doctor/doctor.ts';
+import { examinePath } from '../../../../../src/host/doctor/doctor.ts';
+import type { ServerPath } from '../../../../../src/host/doctor/doctor.ts';
 import {
   JoinRefusedError,
   ServerRefusedError,
