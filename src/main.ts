@@ -28,6 +28,7 @@ import {
   versionText,
 } from './cli/cli.ts';
 import { KagentError, sentenceOf, systemCode } from './shared/errors.ts';
+import { failedExitCode } from './shared/exit-codes.ts';
 import { noteOfFile } from './host/undo-log/undo-log.ts';
 import { silentLog } from './shared/log/log.ts';
 import { plainText } from './shared/plain-text/plain-text.ts';
@@ -37,8 +38,6 @@ import {
   giveUp,
   hostAt,
   journalPrefix,
-  removedExitCode,
-  wrongUsageExitCode,
 } from './host/service/service.ts';
 import { supportCommand } from './support/support.ts';
 
@@ -229,13 +228,12 @@ async function main(): Promise<number> {
     if (sentence !== undefined) {
       say(sentence);
       await tellStarter(sentence);
-      return 1;
+      return failedExitCode;
     }
     if (!(error instanceof KagentError)) throw error; // a mistake in kagent: its stack is what helps
     say(error.message);
     await tellStarter(error.message);
-    if (error.code === 'NODE_REMOVED') return removedExitCode;
-    return error.code.startsWith('CONFIG_') ? wrongUsageExitCode : 1;
+    return error.exitCode;
   }
 }
 

@@ -19,9 +19,9 @@ class JoinSettingMissingError extends KagentError {
   readonly fault = 'operator';
 
   constructor(name: string) {
-    super(
-      `an agent needs --${name}; on the server 'kagent token join-command --installed' prints the whole line to type here`,
-    );
+    super(`an agent needs --${name}`, {
+      remedy: "on the server 'kagent token join-command --installed' prints the whole line to type here",
+    });
   }
 }
 

@@ -1,24 +1,57 @@
 /**
  * @module
  * The root of every failure that somebody can act on.
- * Knows: a stable code and whose move it is. Leaves to others: how it is shown (gRPC, HTTP, exit code).
+ * Knows: a stable code, whose move it is, what would help, and what it means as an exit code and in HTTP.
+ * Leaves to others: how it is shown.
  */
 
 import { constants } from 'node:os';
+import { failedExitCode } from './exit-codes.ts';
 
 /** Whose move it is: the person who runs kagent, the other end of a connection, or kagent itself. */
 export type Fault = 'operator' | 'peer' | 'internal';
 
-/** One subclass per failure; its message says what happened, with its values, then the next step. */
+export interface KagentErrorOptions {
+  /** The next step, if there is one: `set --node-ip`. */
+  readonly remedy?: string | undefined;
+  readonly cause?: unknown;
+}
+
+/** One subclass per failure. Its message says what happened, with its values, then the next step. */
 export abstract class KagentError extends Error {
   /** Stable, listed in docs/errors.md. */
   abstract readonly code: string;
   abstract readonly fault: Fault;
+  /** The message without its remedy. */
+  readonly what: string;
+  /** Of whoever reads the message; undefined where nothing but the message helps. */
+  readonly remedy: string | undefined;
+  /** Of a command that ends with it. */
+  readonly exitCode: number = failedExitCode;
+  /** Of an answer of the API that is this error: each class that the API throws at a peer has one. */
+  readonly httpStatus: number | undefined;
 
-  constructor(message: string, options?: { readonly cause?: unknown }) {
-    super(message, options);
+  constructor(what: string, options?: KagentErrorOptions) {
+    super(withRemedy(what, options?.remedy), options);
     this.name = new.target.name;
+    this.what = what;
+    this.remedy = options?.remedy;
   }
+}
+
+/** What happened and what helps as one sentence. */
+export function withRemedy(what: string, remedy: string | undefined): string {
+  return remedy === undefined ? what : `${what}; ${remedy}`;
+}
+
+/**
+ * The other way round, for what has travelled as a message and its remedy beside it: an error's class does not travel.
+ * A remedy with which the message does not end is none of it.
+ */
+export function apart(message: string, remedy: string | undefined): { readonly what: string; readonly remedy?: string } {
+  const ending = withRemedy('', remedy);
+  if (remedy === undefined || !message.endsWith(ending)) return { what: message };
+  return { what: message.slice(0, -ending.length), remedy };
 }
 
 /** The message of anything thrown; of a disk's error as `sentenceOf` says it. */

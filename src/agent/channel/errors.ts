@@ -13,8 +13,8 @@ export class NodeRemovedError extends KagentError {
   readonly code = 'NODE_REMOVED';
   readonly fault = 'operator';
   constructor(nodeName: string) {
-    super(
-      `${nodeName} was removed from the cluster by 'kagent node rm' on a server; its pods are ended by 'kagent killall', and 'kagent agent --url … --token …' joins it anew`,
-    );
+    super(`${nodeName} was removed from the cluster by 'kagent node rm' on a server`, {
+      remedy: "its pods are ended by 'kagent killall', and 'kagent agent --url … --token …' joins it anew",
+    });
   }
 }

@@ -78,7 +78,10 @@ export class StoreLockedError extends KagentError {
   readonly code = 'STORE_LOCKED';
   readonly fault = 'operator';
   constructor(path: string, options?: { readonly cause?: unknown }) {
-    super(`${path} is in use by another process; stop that kagent first, or choose another --data-dir`, options);
+    super(`${path} is in use by another process`, {
+      ...options,
+      remedy: 'stop that kagent first, or choose another --data-dir',
+    });
   }
 }
 
@@ -103,9 +106,9 @@ export class LostWritesError extends KagentError {
   readonly fault = 'operator';
   constructor(path: string, what: string, log: string | undefined) {
     const kept = log === undefined ? '' : `, and the log that had them is kept as ${log}`;
-    super(
-      `${path} has lost what was acknowledged: ${what}${kept}; the disk has damaged its log, or another file was put in its place: restore a snapshot (kagent datastore snapshot restore FILE), or go on with what is there: rm ${path}.acknowledged`,
-    );
+    super(`${path} has lost what was acknowledged: ${what}${kept}`, {
+      remedy: `the disk has damaged its log, or another file was put in its place: restore a snapshot (kagent datastore snapshot restore FILE), or go on with what is there: rm ${path}.acknowledged`,
+    });
   }
 }
 
@@ -114,10 +117,11 @@ export class StoreDiskError extends KagentError {
   readonly code = 'STORE_DISK_FAILED';
   readonly fault = 'operator';
   constructor(path: string, what: string, options: { readonly cause: unknown }) {
-    super(
-      `the disk does not take or give what belongs to ${path}: ${what}; what was acknowledged is in the file, and is read again at the next start: look at the disk (df, mount, dmesg)`,
-      options,
-    );
+    super(`the disk does not take or give what belongs to ${path}: ${what}`, {
+      ...options,
+      remedy:
+        'what was acknowledged is in the file, and is read again at the next start: look at the disk (df, mount, dmesg)',
+    });
   }
 }
 
@@ -125,9 +129,9 @@ export class StoreFormatError extends KagentError {
   readonly code = 'STORE_FORMAT';
   readonly fault = 'operator';
   constructor(path: string, found: number, known: number) {
-    super(
-      `${path} has format ${found}, this kagent knows up to ${known}; it was written by a newer kagent: install that one`,
-    );
+    super(`${path} has format ${found}, this kagent knows up to ${known}`, {
+      remedy: 'it was written by a newer kagent: install that one',
+    });
   }
 }
 
@@ -153,7 +157,7 @@ export class StoreBusyError extends KagentError {
   readonly code = 'STORE_BUSY';
   readonly fault = 'peer';
   constructor() {
-    super('too many requests that take the disk long are waiting already; ask again later');
+    super('too many requests that take the disk long are waiting already', { remedy: 'ask again later' });
   }
 }
 
@@ -173,7 +177,9 @@ export class StoreCorruptError extends KagentError {
   readonly code = 'STORE_CORRUPT';
   readonly fault = 'operator';
   constructor() {
-    super('the datastore is marked as damaged; check it, then clear the alarm with `etcdctl alarm disarm`');
+    super('the datastore is marked as damaged', {
+      remedy: 'check it, then clear the alarm with `etcdctl alarm disarm`',
+    });
   }
 }
 
@@ -182,9 +188,9 @@ export class SnapshotFailedError extends KagentError {
   readonly fault = 'operator';
   /** @param copy where the copy of the datastore was to be made */
   constructor(copy: string, why: string) {
-    super(
-      `a snapshot could not be taken: ${copy}: ${why}; look at the disk (df, mount, dmesg): it needs as much room there as the datastore has`,
-    );
+    super(`a snapshot could not be taken: ${copy}: ${why}`, {
+      remedy: 'look at the disk (df, mount, dmesg): it needs as much room there as the datastore has',
+    });
   }
 }
 
@@ -192,7 +198,7 @@ export class SnapshotInvalidError extends KagentError {
   readonly code = 'STORE_SNAPSHOT_INVALID';
   readonly fault = 'operator';
   constructor(path: string, why: string) {
-    super(`${path} cannot be used: ${why}; take another snapshot`);
+    super(`${path} cannot be used: ${why}`, { remedy: 'take another snapshot' });
   }
 }
 

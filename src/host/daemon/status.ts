@@ -71,10 +71,10 @@ export class NotRunningError extends KagentError {
   readonly fault = 'operator';
 
   constructor(socketPath: string, reason: string, options?: { readonly cause?: unknown }) {
-    super(
-      `no kagent answers at ${socketPath} (${reason}); start one with 'kagent server' or through the box's service manager`,
-      options,
-    );
+    super(`no kagent answers at ${socketPath} (${reason})`, {
+      ...options,
+      remedy: "start one with 'kagent server' or through the box's service manager",
+    });
   }
 }
 
@@ -143,7 +143,7 @@ export class NotServerError extends KagentError {
   readonly code = 'NOT_A_SERVER';
   readonly fault = 'operator';
   constructor() {
-    super('the kagent on this box is an agent; type this on a server');
+    super('the kagent on this box is an agent', { remedy: 'type this on a server' });
   }
 }
 

@@ -50,7 +50,6 @@ export interface ServiceManager {
 }
 
 export { createServiceManager, detectServiceManager, everyServiceManager } from './managers.ts';
-export { removedExitCode, wrongUsageExitCode } from './exit-codes.ts';
 export { giveUp } from './give-up.ts';
 export { serviceNameOf } from './definition.ts';
 export { hostAt, type ServiceHost } from './host.ts';

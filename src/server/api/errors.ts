@@ -4,10 +4,10 @@ export class PortTakenError extends KagentError {
   readonly code = 'API_PORT_TAKEN';
   readonly fault = 'operator';
   constructor(address: string, port: number, cause: unknown) {
-    super(
-      `port ${port} on ${address} is taken by another program ('ss -ltnp' shows which); end it or choose --supervisor-port`,
-      { cause },
-    );
+    super(`port ${port} on ${address} is taken by another program ('ss -ltnp' shows which)`, {
+      remedy: 'end it or choose --supervisor-port',
+      cause,
+    });
   }
 }
 
@@ -58,6 +58,8 @@ export class DrainBusyError extends KagentError {
   readonly code = 'API_DRAIN_BUSY';
   readonly fault = 'peer';
   constructor(nodeName: string) {
-    super(`${nodeName} is being drained already, or has asked for it very often; wait a minute, then try again`);
+    super(`${nodeName} is being drained already, or has asked for it very often`, {
+      remedy: 'wait a minute, then try again',
+    });
   }
 }

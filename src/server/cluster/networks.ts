@@ -16,9 +16,9 @@ export class BindAddressError extends KagentError {
   readonly code = 'SERVER_BIND_ADDRESS';
   readonly fault = 'operator';
   constructor(address: string, own: readonly string[]) {
-    super(
-      `bind-address ${address} is no address of this host, which has ${own.join(', ')}; say one of these, or leave it out`,
-    );
+    super(`bind-address ${address} is no address of this host, which has ${own.join(', ')}`, {
+      remedy: 'say one of these, or leave it out',
+    });
   }
 }
 

@@ -4,9 +4,9 @@ export class NodeNameTakenError extends KagentError {
   readonly code = 'NODE_NAME_TAKEN';
   readonly fault = 'peer';
   constructor(nodeName: string) {
-    super(
-      `another machine has joined as ${nodeName}; choose another name with --node-name, or, if that machine is gone, remove it on the server with 'kagent node rm ${nodeName}' (or join with a token of 'kagent token create --node ${nodeName}')`,
-    );
+    super(`another machine has joined as ${nodeName}`, {
+      remedy: `choose another name with --node-name, or, if that machine is gone, remove it on the server with 'kagent node rm ${nodeName}' (or join with a token of 'kagent token create --node ${nodeName}')`,
+    });
   }
 }
 
@@ -14,7 +14,9 @@ export class NodeAddressInvalidError extends KagentError {
   readonly code = 'NODE_ADDRESS_INVALID';
   readonly fault = 'peer';
   constructor(address: string) {
-    super(`${JSON.stringify(address)} is not an address a node can have; set the right one with --node-ip`);
+    super(`${JSON.stringify(address)} is not an address a node can have`, {
+      remedy: 'set the right one with --node-ip',
+    });
   }
 }
 
@@ -35,9 +37,9 @@ export class NodeAliveError extends KagentError {
   readonly code = 'NODE_ALIVE';
   readonly fault = 'peer';
   constructor(nodeName: string) {
-    super(
-      `${nodeName} is connected from another machine and is not replaced; stop kagent there first, or choose another name with --node-name`,
-    );
+    super(`${nodeName} is connected from another machine and is not replaced`, {
+      remedy: 'stop kagent there first, or choose another name with --node-name',
+    });
   }
 }
 
@@ -46,7 +48,7 @@ export class NodeNotJoinedError extends KagentError {
   readonly code = 'NODE_NOT_JOINED';
   readonly fault = 'peer';
   constructor(nodeName: string) {
-    super(`${nodeName} is no node of this cluster any more; start it with --token to join again`);
+    super(`${nodeName} is no node of this cluster any more`, { remedy: 'start it with --token to join again' });
   }
 }
 
@@ -56,7 +58,10 @@ export class NodeHeardLatelyError extends KagentError {
   readonly fault = 'peer';
   constructor(nodeName: string, freeAtMs: number) {
     super(
-      `the machine that has the name ${nodeName} was heard too lately to be taken for gone (this server counts from its own start); if it is, remove it on the server with 'kagent node rm ${nodeName}', join with a token of 'kagent token create --node ${nodeName}', or try again after ${new Date(freeAtMs).toISOString()}`,
+      `the machine that has the name ${nodeName} was heard too lately to be taken for gone (this server counts from its own start)`,
+      {
+        remedy: `if it is, remove it on the server with 'kagent node rm ${nodeName}', join with a token of 'kagent token create --node ${nodeName}', or try again after ${new Date(freeAtMs).toISOString()}`,
+      },
     );
   }
 }
@@ -66,7 +71,9 @@ export class NodeNameReservedError extends KagentError {
   readonly code = 'NODE_NAME_RESERVED';
   readonly fault = 'peer';
   constructor(nodeName: string) {
-    super(`${nodeName} is the server's own node, whose name nobody else gets; choose another name with --node-name`);
+    super(`${nodeName} is the server's own node, whose name nobody else gets`, {
+      remedy: 'choose another name with --node-name',
+    });
   }
 }
 
@@ -74,8 +81,8 @@ export class NodeAddressReservedError extends KagentError {
   readonly code = 'NODE_ADDRESS_RESERVED';
   readonly fault = 'peer';
   constructor(address: string, of: string) {
-    super(
-      `${address} cannot be the address of this node: it is ${of}; give it the one by which the others reach it: --node-ip ADDRESS`,
-    );
+    super(`${address} cannot be the address of this node: it is ${of}`, {
+      remedy: 'give it the one by which the others reach it: --node-ip ADDRESS',
+    });
   }
 }

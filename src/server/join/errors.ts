@@ -5,7 +5,7 @@ export class TokenWrongError extends KagentError {
   readonly code = 'TOKEN_WRONG';
   readonly fault = 'peer';
   constructor() {
-    super('the server does not know this token; copy it anew from server/node-token on the server');
+    super('the server does not know this token', { remedy: 'copy it anew from server/node-token on the server' });
   }
 }
 
@@ -14,7 +14,7 @@ export class TooManyAttemptsError extends KagentError {
   readonly fault = 'peer';
   readonly retryAfterSeconds: number;
   constructor(retryAfterSeconds: number) {
-    super(`too many wrong tokens from this address; try again in ${retryAfterSeconds} s`);
+    super('too many wrong tokens from this address', { remedy: `try again in ${retryAfterSeconds} s` });
     this.retryAfterSeconds = retryAfterSeconds;
   }
 }
@@ -23,7 +23,9 @@ export class UserNameInvalidError extends KagentError {
   readonly code = 'USER_NAME_INVALID';
   readonly fault = 'peer';
   constructor(name: string) {
-    super(`${JSON.stringify(name)} is a name for Kubernetes' own parts; choose a name without 'system:' for a person`);
+    super(`${JSON.stringify(name)} is a name for Kubernetes' own parts`, {
+      remedy: "choose a name without 'system:' for a person",
+    });
   }
 }
 
@@ -41,7 +43,9 @@ export class TokenExpiredError extends KagentError {
   readonly code = 'TOKEN_EXPIRED';
   readonly fault = 'peer';
   constructor(id: string, expiresAt: string) {
-    super(`the token ${id} has expired at ${expiresAt}; make a new one on the server with 'kagent token create'`);
+    super(`the token ${id} has expired at ${expiresAt}`, {
+      remedy: "make a new one on the server with 'kagent token create'",
+    });
   }
 }
 
@@ -50,9 +54,9 @@ export class TokenRoleError extends KagentError {
   readonly code = 'TOKEN_ROLE';
   readonly fault = 'peer';
   constructor(id: string, wanted: string) {
-    super(
-      `the token ${id} lets agents in, not a ${wanted}; use the text of server/token, or make one with 'kagent token create --role server'`,
-    );
+    super(`the token ${id} lets agents in, not a ${wanted}`, {
+      remedy: "use the text of server/token, or make one with 'kagent token create --role server'",
+    });
   }
 }
 
@@ -61,7 +65,9 @@ export class TokenNodeError extends KagentError {
   readonly code = 'TOKEN_NODE';
   readonly fault = 'peer';
   constructor(id: string, nodeName: string) {
-    super(`the token ${id} lets in the node ${nodeName} alone; give --node-name ${nodeName}, or use another token`);
+    super(`the token ${id} lets in the node ${nodeName} alone`, {
+      remedy: `give --node-name ${nodeName}, or use another token`,
+    });
   }
 }
 
@@ -69,7 +75,9 @@ export class TokenExistsError extends KagentError {
   readonly code = 'TOKEN_EXISTS';
   readonly fault = 'peer';
   constructor(id: string) {
-    super(`there is a token ${id} already; give another one, or delete it with 'kagent token delete ${id}'`);
+    super(`there is a token ${id} already`, {
+      remedy: `give another one, or delete it with 'kagent token delete ${id}'`,
+    });
   }
 }
 
@@ -77,7 +85,7 @@ export class TokenUnknownError extends KagentError {
   readonly code = 'TOKEN_UNKNOWN';
   readonly fault = 'peer';
   constructor(id: string) {
-    super(`there is no token ${id}; 'kagent token list' shows those there are`);
+    super(`there is no token ${id}`, { remedy: "'kagent token list' shows those there are" });
   }
 }
 
@@ -86,7 +94,7 @@ export class TokenStaticError extends KagentError {
   readonly code = 'TOKEN_STATIC';
   readonly fault = 'peer';
   constructor(id: string) {
-    super(`the ${id} token cannot be deleted; replace it with 'kagent token rotate'`);
+    super(`the ${id} token cannot be deleted`, { remedy: "replace it with 'kagent token rotate'" });
   }
 }
 
@@ -94,9 +102,9 @@ export class TokenSecretInvalidError extends KagentError {
   readonly code = 'TOKEN_SECRET_INVALID';
   readonly fault = 'peer';
   constructor() {
-    super(
-      "a token that is made has the form <id>.<secret>, 6 and 16 lower-case letters and digits; 'kagent token generate' prints one",
-    );
+    super('a token that is made has the form <id>.<secret>, 6 and 16 lower-case letters and digits', {
+      remedy: "'kagent token generate' prints one",
+    });
   }
 }
 
@@ -105,8 +113,8 @@ export class VersionSkewError extends KagentError {
   readonly code = 'JOIN_VERSION_SKEW';
   readonly fault = 'peer';
   constructor(versions: { readonly server: string; readonly node: string }, reason: string) {
-    super(
-      `the server runs Kubernetes ${versions.server} and this box would run ${versions.node}, which ${reason}; install the server's version of kagent here, or upgrade the server first`,
-    );
+    super(`the server runs Kubernetes ${versions.server} and this box would run ${versions.node}, which ${reason}`, {
+      remedy: "install the server's version of kagent here, or upgrade the server first",
+    });
   }
 }

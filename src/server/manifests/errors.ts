@@ -12,7 +12,9 @@ export class UnknownKindError extends KagentError {
   readonly code = 'MANIFEST_KIND';
   readonly fault = 'operator';
   constructor(apiVersion: string, kind: string) {
-    super(`the cluster knows no ${kind} in ${apiVersion}; check both, or apply its CustomResourceDefinition first`);
+    super(`the cluster knows no ${kind} in ${apiVersion}`, {
+      remedy: 'check both, or apply its CustomResourceDefinition first',
+    });
   }
 }
 

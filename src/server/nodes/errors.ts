@@ -4,9 +4,9 @@ export class NodeNotConnectedError extends KagentError {
   readonly code = 'NODE_NOT_CONNECTED';
   readonly fault = 'peer';
   constructor(nodeName: string) {
-    super(
-      `${nodeName} is not connected; see 'kagent status' on that box, and whether it reaches this server's supervisor port`,
-    );
+    super(`${nodeName} is not connected`, {
+      remedy: "see 'kagent status' on that box, and whether it reaches this server's supervisor port",
+    });
   }
 }
 
@@ -22,7 +22,7 @@ export class NodeUnknownError extends KagentError {
   readonly code = 'NODE_UNKNOWN';
   readonly fault = 'peer';
   constructor(nodeName: string) {
-    super(`there is no node ${nodeName}; 'kagent node ls' shows those there are`);
+    super(`there is no node ${nodeName}`, { remedy: "'kagent node ls' shows those there are" });
   }
 }
 
@@ -31,9 +31,9 @@ export class NodeStillReadyError extends KagentError {
   readonly code = 'NODE_STILL_READY';
   readonly fault = 'peer';
   constructor(nodeName: string) {
-    super(
-      `${nodeName} is connected and Ready; move its pods away first with 'kagent node drain ${nodeName}', or give --force`,
-    );
+    super(`${nodeName} is connected and Ready`, {
+      remedy: `move its pods away first with 'kagent node drain ${nodeName}', or give --force`,
+    });
   }
 }
 
@@ -42,6 +42,8 @@ export class NodeIsServerError extends KagentError {
   readonly code = 'NODE_IS_SERVER';
   readonly fault = 'peer';
   constructor(nodeName: string) {
-    super(`${nodeName} is this server's own node; take kagent off that box with 'kagent uninstall' instead`);
+    super(`${nodeName} is this server's own node`, {
+      remedy: "take kagent off that box with 'kagent uninstall' instead",
+    });
   }
 }

@@ -4,7 +4,9 @@ export class ProbeBusyError extends KagentError {
   readonly code = 'PROBE_BUSY';
   readonly fault = 'peer';
   constructor() {
-    super('the server is testing the way to other boxes, or to this one, already; try again in five seconds');
+    super('the server is testing the way to other boxes, or to this one, already', {
+      remedy: 'try again in five seconds',
+    });
   }
 }
 
