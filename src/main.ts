@@ -33,12 +33,7 @@ import { noteOfFile } from './host/undo-log/undo-log.ts';
 import { silentLog } from './shared/log/log.ts';
 import { plainText } from './shared/plain-text/plain-text.ts';
 import { addExamples, manCommand } from './cli/manual/manual.ts';
-import {
-  createNotifier,
-  giveUp,
-  hostAt,
-  journalPrefix,
-} from './host/service/service.ts';
+import { createNotifier, giveUp, hostAt, journalPrefix } from './host/service/service.ts';
 import { supportCommand } from './support/support.ts';
 
 /** A server's own settings and those of the node it runs. */

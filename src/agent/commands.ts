@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import type * as z from 'zod';
 import { print, settingsCommand, settingsOfBox, secretSetting } from '../cli/cli.ts';
 import { KagentError } from '../shared/errors.ts';
+import { wrongUsageExitCode } from '../shared/exit-codes.ts';
 import { usualRanges, type ClusterSettings } from '../shared/protocol/join.ts';
 import { silentLog } from '../shared/log/log.ts';
 import { pathsOf } from '../shared/paths.ts';
@@ -17,6 +18,7 @@ import { runKillall, runUninstall, type Outcome } from '../host/remove/remove.ts
 class JoinSettingMissingError extends KagentError {
   readonly code = 'CONFIG_JOIN_SETTING_MISSING';
   readonly fault = 'operator';
+  override readonly exitCode = wrongUsageExitCode;
 
   constructor(name: string) {
     super(`an agent needs --${name}`, {

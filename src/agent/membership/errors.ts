@@ -1,4 +1,5 @@
 import { KagentError, messageOf, systemCode } from '../../shared/errors.ts';
+import { wrongUsageExitCode } from '../../shared/exit-codes.ts';
 
 export class NoTokenError extends KagentError {
   readonly code = 'JOIN_NO_TOKEN';
@@ -122,6 +123,7 @@ export class JoinRefusedError extends KagentError {
 export class SettingDiffersError extends KagentError {
   readonly code = 'CONFIG_SETTING_DIFFERS';
   readonly fault = 'operator';
+  override readonly exitCode = wrongUsageExitCode;
   constructor(flag: string, here: string, cluster: string) {
     super(`--${flag} is ${here} here but ${cluster} in the cluster`, {
       remedy: "leave it out: an agent takes the cluster's",

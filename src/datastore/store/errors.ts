@@ -95,7 +95,10 @@ export class StoreDamagedError extends KagentError {
       options.snapshot === undefined
         ? 'there is no snapshot beside it: take one from another place'
         : `the newest snapshot here is ${options.snapshot}`;
-    super(`${path} is damaged (${why}); ${next}, and run: kagent datastore snapshot restore FILE`, options);
+    super(`${path} is damaged (${why})`, {
+      ...options,
+      remedy: `${next}, and run: kagent datastore snapshot restore FILE`,
+    });
     this.why = why;
   }
 }

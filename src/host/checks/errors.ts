@@ -99,9 +99,9 @@ export class NodeNameInvalidError extends KagentError {
   readonly code = 'HOST_NODE_NAME_INVALID';
   readonly fault = 'operator';
   constructor(name: string) {
-    super(
-      `the node name "${name}" is not one Kubernetes takes (${nodeNameRule}; it has ${name.length}); set --node-name`,
-    );
+    super(`the node name "${name}" is not one Kubernetes takes (${nodeNameRule}; it has ${name.length})`, {
+      remedy: 'set --node-name',
+    });
   }
 }
 

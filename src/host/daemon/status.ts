@@ -83,7 +83,7 @@ export class NoAnswerError extends KagentError {
   readonly code = 'NO_ANSWER';
   readonly fault = 'operator';
 
-  constructor(socketPath: string, said: string, options?: { readonly cause?: unknown }) {
+  constructor(socketPath: string, said: string, options: { readonly remedy: string; readonly cause: unknown }) {
     super(`the kagent at ${socketPath} ${said}`, options);
   }
 }
@@ -94,14 +94,16 @@ const absent: readonly (string | undefined)[] = ['ENOENT', 'ECONNREFUSED'];
 function failureOf(socketPath: string, error: unknown, timeoutMs: number): KagentError {
   const code = systemCode(error);
   if (absent.includes(code)) return new NotRunningError(socketPath, code ?? '', { cause: error });
-  if (code === 'EACCES') return new NoAnswerError(socketPath, 'answers root alone; ask it as root', { cause: error });
+  if (code === 'EACCES')
+    return new NoAnswerError(socketPath, 'answers root alone', { remedy: 'ask it as root', cause: error });
   if (error instanceof Error && error.name === 'TimeoutError')
     return new NoAnswerError(
       socketPath,
-      `has not answered within ${timeoutMs / 1000} s: it runs, but the box is too busy, or kagent was stopped by a signal; ask again, and see 'uptime' and the state of its process in 'ps aux'`,
-      { cause: error },
+      `has not answered within ${timeoutMs / 1000} s: it runs, but the box is too busy, or kagent was stopped by a signal`,
+      { remedy: "ask again, and see 'uptime' and the state of its process in 'ps aux'", cause: error },
     );
-  return new NoAnswerError(socketPath, `broke off its answer (${code ?? messageOf(error)}); ask again`, {
+  return new NoAnswerError(socketPath, `broke off its answer (${code ?? messageOf(error)})`, {
+    remedy: 'ask again',
     cause: error,
   });
 }
@@ -157,9 +159,10 @@ export async function askStatus(socketPath: string, timeoutMs?: number): Promise
   try {
     return DaemonStatus.parse(JSON.parse(body));
   } catch (error) {
-    const said =
-      "is of another version, and its status is not understood; restart it, or use that version's executable";
-    throw new NoAnswerError(socketPath, said, { cause: error });
+    throw new NoAnswerError(socketPath, 'is of another version, and its status is not understood', {
+      remedy: "restart it, or use that version's executable",
+      cause: error,
+    });
   }
 }
 

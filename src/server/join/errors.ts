@@ -4,6 +4,7 @@ import { nodeNameRule } from '../../shared/node-name.ts';
 export class TokenWrongError extends KagentError {
   readonly code = 'TOKEN_WRONG';
   readonly fault = 'peer';
+  override readonly httpStatus = 401;
   constructor() {
     super('the server does not know this token', { remedy: 'copy it anew from server/node-token on the server' });
   }
@@ -12,6 +13,7 @@ export class TokenWrongError extends KagentError {
 export class TooManyAttemptsError extends KagentError {
   readonly code = 'TOO_MANY_ATTEMPTS';
   readonly fault = 'peer';
+  override readonly httpStatus = 429;
   readonly retryAfterSeconds: number;
   constructor(retryAfterSeconds: number) {
     super('too many wrong tokens from this address', { remedy: `try again in ${retryAfterSeconds} s` });
@@ -22,6 +24,7 @@ export class TooManyAttemptsError extends KagentError {
 export class UserNameInvalidError extends KagentError {
   readonly code = 'USER_NAME_INVALID';
   readonly fault = 'peer';
+  override readonly httpStatus = 400;
   constructor(name: string) {
     super(`${JSON.stringify(name)} is a name for Kubernetes' own parts`, {
       remedy: "choose a name without 'system:' for a person",
@@ -32,16 +35,18 @@ export class UserNameInvalidError extends KagentError {
 export class NodeNameInvalidError extends KagentError {
   readonly code = 'NODE_NAME_INVALID';
   readonly fault = 'peer';
+  override readonly httpStatus = 400;
   constructor(nodeName: string) {
-    super(
-      `${JSON.stringify(nodeName)} cannot name a node: ${nodeNameRule}; it has ${nodeName.length}; choose another with --node-name`,
-    );
+    super(`${JSON.stringify(nodeName)} cannot name a node: ${nodeNameRule}; it has ${nodeName.length}`, {
+      remedy: 'choose another with --node-name',
+    });
   }
 }
 
 export class TokenExpiredError extends KagentError {
   readonly code = 'TOKEN_EXPIRED';
   readonly fault = 'peer';
+  override readonly httpStatus = 401;
   constructor(id: string, expiresAt: string) {
     super(`the token ${id} has expired at ${expiresAt}`, {
       remedy: "make a new one on the server with 'kagent token create'",
@@ -53,6 +58,7 @@ export class TokenExpiredError extends KagentError {
 export class TokenRoleError extends KagentError {
   readonly code = 'TOKEN_ROLE';
   readonly fault = 'peer';
+  override readonly httpStatus = 403;
   constructor(id: string, wanted: string) {
     super(`the token ${id} lets agents in, not a ${wanted}`, {
       remedy: "use the text of server/token, or make one with 'kagent token create --role server'",
@@ -64,6 +70,7 @@ export class TokenRoleError extends KagentError {
 export class TokenNodeError extends KagentError {
   readonly code = 'TOKEN_NODE';
   readonly fault = 'peer';
+  override readonly httpStatus = 403;
   constructor(id: string, nodeName: string) {
     super(`the token ${id} lets in the node ${nodeName} alone`, {
       remedy: `give --node-name ${nodeName}, or use another token`,
@@ -74,6 +81,7 @@ export class TokenNodeError extends KagentError {
 export class TokenExistsError extends KagentError {
   readonly code = 'TOKEN_EXISTS';
   readonly fault = 'peer';
+  override readonly httpStatus = 409;
   constructor(id: string) {
     super(`there is a token ${id} already`, {
       remedy: `give another one, or delete it with 'kagent token delete ${id}'`,
@@ -84,6 +92,7 @@ export class TokenExistsError extends KagentError {
 export class TokenUnknownError extends KagentError {
   readonly code = 'TOKEN_UNKNOWN';
   readonly fault = 'peer';
+  override readonly httpStatus = 404;
   constructor(id: string) {
     super(`there is no token ${id}`, { remedy: "'kagent token list' shows those there are" });
   }
@@ -93,6 +102,7 @@ export class TokenUnknownError extends KagentError {
 export class TokenStaticError extends KagentError {
   readonly code = 'TOKEN_STATIC';
   readonly fault = 'peer';
+  override readonly httpStatus = 409;
   constructor(id: string) {
     super(`the ${id} token cannot be deleted`, { remedy: "replace it with 'kagent token rotate'" });
   }
@@ -101,6 +111,7 @@ export class TokenStaticError extends KagentError {
 export class TokenSecretInvalidError extends KagentError {
   readonly code = 'TOKEN_SECRET_INVALID';
   readonly fault = 'peer';
+  override readonly httpStatus = 400;
   constructor() {
     super('a token that is made has the form <id>.<secret>, 6 and 16 lower-case letters and digits', {
       remedy: "'kagent token generate' prints one",
@@ -112,6 +123,7 @@ export class TokenSecretInvalidError extends KagentError {
 export class VersionSkewError extends KagentError {
   readonly code = 'JOIN_VERSION_SKEW';
   readonly fault = 'peer';
+  override readonly httpStatus = 409;
   constructor(versions: { readonly server: string; readonly node: string }, reason: string) {
     super(`the server runs Kubernetes ${versions.server} and this box would run ${versions.node}, which ${reason}`, {
       remedy: "install the server's version of kagent here, or upgrade the server first",

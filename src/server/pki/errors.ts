@@ -37,6 +37,7 @@ export class CaExpiredError extends KagentError {
 export class CsrInvalidError extends KagentError {
   readonly code = 'CSR_INVALID';
   readonly fault = 'peer';
+  override readonly httpStatus = 400;
   constructor(reason: string, cause?: unknown) {
     super(`the certificate signing request is not usable: ${reason}`, { cause });
   }
