@@ -1,5 +1,6 @@
-import { KagentError, messageOf, systemCode } from '../../shared/errors.ts';
+import { apart, KagentError, messageOf, systemCode } from '../../shared/errors.ts';
 import { wrongUsageExitCode } from '../../shared/exit-codes.ts';
+import type { Refusal } from '../../shared/protocol/refusal.ts';
 
 export class NoTokenError extends KagentError {
   readonly code = 'JOIN_NO_TOKEN';
@@ -112,8 +113,9 @@ export class JoinRefusedError extends KagentError {
   readonly code: string;
   readonly fault = 'operator';
   readonly status: number;
-  constructor(url: string, refusal: { readonly status: number; readonly code: string; readonly detail: string }) {
-    super(`${url} refuses: ${refusal.detail}`);
+  constructor(url: string, refusal: Refusal & { readonly status: number }) {
+    const { what, remedy } = apart(refusal.detail, refusal.remedy);
+    super(`${url} refuses: ${what}`, { remedy });
     this.code = refusal.code;
     this.status = refusal.status;
   }
@@ -164,8 +166,9 @@ export class NotJoinedError extends KagentError {
 export class DrainRefusedError extends KagentError {
   readonly code = 'DRAIN_REFUSED';
   readonly fault = 'peer';
-  constructor(url: string, reason: string) {
-    super(`${url} does not move this node's pods away: ${reason}`);
+  constructor(url: string, refusal: Pick<Refusal, 'detail' | 'remedy'>) {
+    const { what, remedy } = apart(refusal.detail, refusal.remedy);
+    super(`${url} does not move this node's pods away: ${what}`, { remedy });
   }
 }
 

@@ -4,10 +4,9 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
-import { KagentError, messageOf } from '../../shared/errors.ts';
 import { settleAfterStart } from '../../shared/settle.ts';
-import { openStore } from '../store/store.ts';
-import type { Store, StoreOptions, StoreStats } from '../store/store.ts';
+import { forwardable, openStore } from '../store/store.ts';
+import type { ForwardedFailure, Store, StoreOptions, StoreStats } from '../store/store.ts';
 import { openEtcdServer } from './etcd.ts';
 import type { EtcdServer, EtcdServerOptions } from './etcd.ts';
 
@@ -23,7 +22,7 @@ export type ToDatastore = { readonly kind: 'stop' } | { readonly kind: 'stats'; 
 export type FromDatastore =
   | { readonly kind: 'ready' }
   | { readonly kind: 'stats'; readonly ticket: number; readonly stats: StoreStats }
-  | { readonly kind: 'failed'; readonly code: string; readonly message: string }
+  | { readonly kind: 'failed'; readonly failure: ForwardedFailure }
   | { readonly kind: 'stopped' };
 
 async function main(
@@ -33,8 +32,7 @@ async function main(
   const send = (message: FromDatastore): void => parent.postMessage(message);
   /** The thread goes with its sockets: nobody may be answered by a store that cannot write. */
   const fail = (error: unknown): void => {
-    const code = error instanceof KagentError ? error.code : 'STORE_FAILED';
-    send({ kind: 'failed', code, message: messageOf(error) });
+    send({ kind: 'failed', failure: forwardable(error) });
     setImmediate(() => process.exit(1));
   };
   process.on('uncaughtException', fail);

@@ -1,5 +1,5 @@
 /** What can go wrong in the store. `datastore/etcd` says it in etcd's words. */
-import { KagentError } from '../../shared/errors.ts';
+import { KagentError, messageOf, type Fault } from '../../shared/errors.ts';
 import type { LeaseId, Revision } from './shapes.ts';
 
 export class CompactedError extends KagentError {
@@ -205,12 +205,29 @@ export class SnapshotInvalidError extends KagentError {
   }
 }
 
-/** A failure in another thread, in the words and with the code it had there: an error's class does not travel. */
+/** What of an error travels from one thread to another: its class does not. */
+export interface ForwardedFailure {
+  readonly code: string;
+  readonly fault: Fault;
+  readonly what: string;
+  readonly remedy: string | undefined;
+}
+
+/** What has no class of ours is a failure of the store. */
+export function forwardable(error: unknown): ForwardedFailure {
+  if (!(error instanceof KagentError))
+    return { code: 'STORE_FAILED', fault: 'internal', what: messageOf(error), remedy: undefined };
+  const { code, fault, what, remedy } = error;
+  return { code, fault, what, remedy };
+}
+
+/** A failure in another thread, with the words, the code and the fault it had there. */
 export class ForwardedError extends KagentError {
   readonly code: string;
-  readonly fault = 'operator';
-  constructor(code: string, message: string) {
-    super(message);
+  readonly fault: Fault;
+  constructor({ code, fault, what, remedy }: ForwardedFailure) {
+    super(what, { remedy });
     this.code = code;
+    this.fault = fault;
   }
 }

@@ -5,8 +5,8 @@
  */
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
-import { KagentError, messageOf } from '../../shared/errors.ts';
 import { DiskJobs, removeCopies } from './disk-jobs.ts';
+import { forwardable } from './errors.ts';
 import { Reserve } from './reserve.ts';
 import { failureIn } from './failure.ts';
 import { SqliteFile } from './sqlite.ts';
@@ -106,9 +106,7 @@ function main({ path, nativeBinding, port }: WriterWorkerData): void {
   const fail = (failure: unknown): void => {
     if (hasFailed) return;
     hasFailed = true;
-    const error = failureIn(path, failure) ?? failure;
-    const code = error instanceof KagentError ? error.code : 'STORE_FAILED';
-    send({ kind: 'failed', code, message: messageOf(error) });
+    send({ kind: 'failed', failure: forwardable(failureIn(path, failure) ?? failure) });
     port.close();
   };
 

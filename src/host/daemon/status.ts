@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import * as z from 'zod';
-import { KagentError, messageOf, systemCode } from '../../shared/errors.ts';
+import { apart, KagentError, messageOf, systemCode } from '../../shared/errors.ts';
 import { Refusal } from '../../shared/protocol/refusal.ts';
 import { listenPrivately } from '../../shared/listen/listen.ts';
 
@@ -134,9 +134,10 @@ export async function serveLocally(
 export class LocalRefusedError extends KagentError {
   readonly code: string;
   readonly fault = 'operator';
-  constructor(code: string, detail: string) {
-    super(detail);
-    this.code = code;
+  constructor(refusal: Refusal) {
+    const { what, remedy } = apart(refusal.detail, refusal.remedy);
+    super(what, { remedy });
+    this.code = refusal.code;
   }
 }
 
@@ -179,10 +180,7 @@ export async function askServer<T>(socketPath: string, request: LocalRequest, sc
   const { status, body } = await ask(socketPath, request);
   if (status === 404 && body === '{}') throw new NotServerError();
   const answer = body === '' ? undefined : (JSON.parse(body) as unknown);
-  if (status >= 400) {
-    const { code, detail } = Refusal.parse(answer);
-    throw new LocalRefusedError(code, detail);
-  }
+  if (status >= 400) throw new LocalRefusedError(Refusal.parse(answer));
   return schema.parse(answer);
 }
 

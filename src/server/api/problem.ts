@@ -8,6 +8,8 @@ export interface Problem {
   readonly status: number;
   readonly code: string;
   readonly detail: string;
+  /** With which `detail` ends, if whoever asked can do something about it. */
+  readonly remedy?: string;
 }
 
 /** Only what the peer can act on is told; anything of our own is `INTERNAL`, and its words stay in the log. */
@@ -22,6 +24,7 @@ export function problemOf(error: unknown): Problem {
     status: error.httpStatus ?? 400,
     code: error.code,
     detail: error.message,
+    ...(error.remedy !== undefined && { remedy: error.remedy }),
   };
 }
 
