@@ -63,6 +63,12 @@ export function messageOf(error: unknown): string {
   return isDiskError(error) ? (sentenceOf(error) ?? error.message) : error.message;
 }
 
+/** With which `messageOf` ends, where it has a next step. */
+export function remedyOf(error: unknown): string | undefined {
+  if (error instanceof KagentError) return error.remedy;
+  return isDiskError(error) ? systemSentence(error)?.remedy : undefined;
+}
+
 /** The disk's own, as the system said it: it is full, broken or mounted read-only. */
 export function isDiskError(error: unknown): boolean {
   return Object.hasOwn(diskReasons, systemCode(error) ?? '');
@@ -89,17 +95,22 @@ export function nameFile<T>(error: T, path: string): T {
 
 /** What the system says of a file that kagent cannot do without, for a person; undefined for any other error. */
 export function sentenceOf(error: unknown): string | undefined {
+  const sentence = systemSentence(error);
+  return sentence && withRemedy(sentence.what, sentence.remedy);
+}
+
+function systemSentence(error: unknown): { readonly what: string; readonly remedy: string } | undefined {
   const code = systemCode(error);
   if (code === undefined || !(error instanceof Error) || !('syscall' in error)) return undefined;
   const { path, dest, syscall } = error as NodeJS.ErrnoException & { readonly dest?: string };
   const file = dest ?? path;
   const diskReason = diskReasons[code];
   if (diskReason !== undefined)
-    return `${file ?? syscall}: ${diskReason} (${code}); look at the disk (df, mount, dmesg)`;
+    return { what: `${file ?? syscall}: ${diskReason} (${code})`, remedy: 'look at the disk (df, mount, dmesg)' };
   if (file === undefined) return undefined;
   const reason = reasons[code];
   const words = reason === undefined ? error.message : `${reason} (${code})`;
-  return `${file}: ${words}; see what is there ('ls -ld ${file}'), put it right and start again`;
+  return { what: `${file}: ${words}`, remedy: `see what is there ('ls -ld ${file}'), put it right and start again` };
 }
 
 /** What a disk that is full, broken or mounted read-only answers. */

@@ -1,5 +1,5 @@
 import { conditionTracker, type Component, type ComponentName } from '../../shared/component/component.ts';
-import { messageOf } from '../../shared/errors.ts';
+import { messageOf, remedyOf } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { NodeAddress } from '../../host/checks/checks.ts';
 
@@ -34,7 +34,7 @@ export function addressWatch(options: {
       present = now;
       condition.set('True', 'Announced', '');
     } catch (error) {
-      condition.set('False', 'NotAnnounced', messageOf(error));
+      condition.set('False', 'NotAnnounced', messageOf(error), remedyOf(error));
       log.warn('the new address is not announced yet', { address: now.nodeIp, error });
     }
   };

@@ -12,6 +12,8 @@ const Condition = z.object({
   reason: z.string(),
   message: z.string(),
   lastTransitionTime: z.string(),
+  /** With which the message ends. */
+  remedy: z.string().optional(),
 });
 
 /** What `kagent status -o json` prints. */

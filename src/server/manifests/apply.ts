@@ -85,7 +85,9 @@ export function createApplier(kube: KubeClient): Applier {
           takenOver.push(...one.takenOver.map((words) => `line ${line}: ${name}: ${words}`));
         } catch (error) {
           if (error instanceof UnknownKindError) {
-            done.failures.push(new ManifestRefusedError(line, name, error.message, { cause: error }));
+            done.failures.push(
+              new ManifestRefusedError(line, name, error.what, { remedy: error.remedy, cause: error }),
+            );
           } else if (error instanceof KubeError) {
             done.failures.push(new ManifestRefusedError(line, name, error.detail, { cause: error }));
           } else throw error; // kube-apiserver is not reached: the others would not be either

@@ -22,7 +22,12 @@ export class UnknownKindError extends KagentError {
 export class ManifestRefusedError extends KagentError {
   readonly code = 'MANIFEST_REFUSED';
   readonly fault = 'operator';
-  constructor(line: number, object: string, reason: string, options: { readonly cause: unknown }) {
+  constructor(
+    line: number,
+    object: string,
+    reason: string,
+    options: { readonly remedy?: string | undefined; readonly cause: unknown },
+  ) {
     super(`line ${line}: ${object}: ${reason}`, options);
   }
 }

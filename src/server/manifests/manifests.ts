@@ -11,7 +11,6 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../shared/clock.ts';
 import { conditionTracker, type Component, type ComponentName } from '../../shared/component/component.ts';
-import { messageOf } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
 import { makeFolderIfPossible, writeFileIfChanged } from '../../shared/files/files.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
@@ -19,7 +18,7 @@ import type { Log } from '../../shared/log/log.ts';
 import type { KubeClient } from '../../kube/kube.ts';
 import { createAnnouncer } from './announce.ts';
 import { createApplier } from './apply.ts';
-import { ManifestFolder, type Timing } from './folder.ts';
+import { failureOf, ManifestFolder, type Failure, type Timing } from './folder.ts';
 import { follow } from './follow.ts';
 import { createPruner } from './prune.ts';
 import { openRecords, type Records } from './records.ts';
@@ -68,12 +67,12 @@ export function createManifests(options: ManifestsOptions): Component {
       folder: new ManifestFolder({ ...shared, dir, applier: createApplier(kube), pruner: createPruner(shared) }),
     };
   };
-  let unwritten: readonly string[] = [];
-  const tell = (failures: readonly string[]) => {
-    const [first = '', ...others] = [...unwritten, ...failures];
+  let unwritten: readonly Failure[] = [];
+  const tell = (failures: readonly Failure[]) => {
+    const [first, ...others] = [...unwritten, ...failures];
     const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
-    if (first === '') condition.set('True', 'Applied', '');
-    else condition.set('False', 'NotApplied', first + more);
+    if (first === undefined) condition.set('True', 'Applied', '');
+    else condition.set('False', 'NotApplied', first.message + more, first.remedy);
   };
   const pass = async (folder: ManifestFolder, signal: AbortSignal) => {
     try {
@@ -82,7 +81,7 @@ export function createManifests(options: ManifestsOptions): Component {
       tell(folder.failures());
       return result;
     } catch (error) {
-      if (!signal.aborted) tell([messageOf(error)]); // the folder is not there, or the datastore
+      if (!signal.aborted) tell([failureOf(error)]); // the folder is not there, or the datastore
       return { hasFailed: true, isWaiting: false };
     }
   };
@@ -101,13 +100,13 @@ export function createManifests(options: ManifestsOptions): Component {
         "applies kagent's own manifests; kube-apiserver has not taken all of them yet",
       );
       unwritten = writePackaged(dir, packaged);
-      for (const problem of unwritten) log.warn('packaged manifest not written', { problem });
+      for (const { message } of unwritten) log.warn('packaged manifest not written', { problem: message });
       try {
         await folder.applyPackaged(signal);
         tell(folder.failures());
       } catch (error) {
         signal.throwIfAborted();
-        tell([messageOf(error)]); // the folder cannot be read: following it tries again
+        tell([failureOf(error)]); // the folder cannot be read: following it tries again
       }
       work = follow({
         pass: (passSignal) => pass(folder, passSignal),
@@ -131,7 +130,7 @@ function writePackaged(dir: string, packaged: readonly PackagedManifest[]) {
       writeFileIfChanged(join(dir, `${name}.yaml`), text, 0o600);
       return [];
     } catch (error) {
-      return [`${name}.yaml: it cannot be written: ${messageOf(error)}`];
+      return [failureOf(error, `${name}.yaml: it cannot be written: `)];
     }
   });
 }

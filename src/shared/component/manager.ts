@@ -105,7 +105,7 @@ export function createComponentManager<Name extends string>(
     if (step.name === 'stopped') return { status: 'False', reason: 'Stopped', message: '', lastTransitionTime };
     if (step.name === 'stopping') {
       const message = own.message === '' ? 'its stop takes long' : own.message;
-      return { status: 'False', reason: 'Stopping', message, lastTransitionTime };
+      return { ...own, status: 'False', reason: 'Stopping', message, lastTransitionTime };
     }
     if (step.name === 'waiting') {
       const missing = component.after.filter((name) => steps.get(name)?.name !== 'up');
@@ -113,7 +113,7 @@ export function createComponentManager<Name extends string>(
     }
     if (own.status === 'False') return { ...own, lastTransitionTime };
     const message = own.message === '' ? 'it is at work, and its start takes long' : own.message;
-    return { status: 'False', reason: 'Starting', message, lastTransitionTime };
+    return { ...own, status: 'False', reason: 'Starting', message, lastTransitionTime };
   };
 
   return {

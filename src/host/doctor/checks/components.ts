@@ -1,4 +1,5 @@
-import { notLooked, type Check, type Fault } from '../check.ts';
+import { apart } from '../../../shared/errors.ts';
+import { notLooked, warning, type Check, type Fault } from '../check.ts';
 import { podNetworkReason } from './network.ts';
 
 export const componentChecks: readonly Check[] = [
@@ -12,14 +13,8 @@ export const componentChecks: readonly Check[] = [
       if (components.length === 0) return notLooked(isRunning ? 'kagent has not started yet' : 'no kagent runs here');
       const faults = components.flatMap(({ name, condition }): readonly Fault[] => {
         if (condition.status !== 'False' || condition.reason === podNetworkReason) return [];
-        const [what = '', ...fix] = condition.message.split('; '); // as errors have it: what happened; the next step
-        return [
-          {
-            severity: 'warning',
-            what: `${name}: ${what === '' ? condition.reason : what}`,
-            ...(fix.length > 0 && { fix: fix.join('; ') }),
-          },
-        ];
+        const { what, remedy } = apart(condition.message, condition.remedy);
+        return warning(`${name}: ${what === '' ? condition.reason : what}`, remedy);
       });
       const unknown = components.filter(({ condition }) => condition.status === 'Unknown').map(({ name }) => name);
       return faults.length === 0 && unknown.length > 0
