@@ -48,7 +48,7 @@ export function withRemedy(what: string, remedy: string | undefined): string {
  * The other way round, for what has travelled as a message and its remedy beside it: an error's class does not travel.
  * A remedy with which the message does not end is none of it.
  */
-export function apart(
+export function splitRemedy(
   message: string,
   remedy: string | undefined,
 ): { readonly what: string; readonly remedy?: string } {

@@ -1,4 +1,4 @@
-import { apart, KagentError, messageOf, systemCode } from '../../shared/errors.ts';
+import { KagentError, messageOf, splitRemedy, systemCode } from '../../shared/errors.ts';
 import { wrongUsageExitCode } from '../../shared/exit-codes.ts';
 import type { Refusal } from '../../shared/protocol/refusal.ts';
 
@@ -114,7 +114,7 @@ export class JoinRefusedError extends KagentError {
   readonly fault = 'operator';
   readonly status: number;
   constructor(url: string, refusal: Refusal & { readonly status: number }) {
-    const { what, remedy } = apart(refusal.detail, refusal.remedy);
+    const { what, remedy } = splitRemedy(refusal.detail, refusal.remedy);
     super(`${url} refuses: ${what}`, { remedy });
     this.code = refusal.code;
     this.status = refusal.status;
@@ -167,7 +167,7 @@ export class DrainRefusedError extends KagentError {
   readonly code = 'DRAIN_REFUSED';
   readonly fault = 'peer';
   constructor(url: string, refusal: Pick<Refusal, 'detail' | 'remedy'>) {
-    const { what, remedy } = apart(refusal.detail, refusal.remedy);
+    const { what, remedy } = splitRemedy(refusal.detail, refusal.remedy);
     super(`${url} does not move this node's pods away: ${what}`, { remedy });
   }
 }

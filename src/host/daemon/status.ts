@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import * as z from 'zod';
-import { apart, KagentError, messageOf, systemCode } from '../../shared/errors.ts';
+import { KagentError, messageOf, splitRemedy, systemCode } from '../../shared/errors.ts';
 import { Refusal } from '../../shared/protocol/refusal.ts';
 import { listenPrivately } from '../../shared/listen/listen.ts';
 
@@ -137,7 +137,7 @@ export class LocalRefusedError extends KagentError {
   readonly code: string;
   readonly fault = 'operator';
   constructor(refusal: Refusal) {
-    const { what, remedy } = apart(refusal.detail, refusal.remedy);
+    const { what, remedy } = splitRemedy(refusal.detail, refusal.remedy);
     super(what, { remedy });
     this.code = refusal.code;
   }

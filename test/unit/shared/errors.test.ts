@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { apart, KagentError, messageOf, nameFile, remedyOf, sentenceOf } from '../../../src/shared/errors.ts';
+import { KagentError, messageOf, nameFile, remedyOf, sentenceOf, splitRemedy } from '../../../src/shared/errors.ts';
 import { readFileIfExists, writeFileAtomicSync } from '../../../src/shared/files/files.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
 
@@ -77,9 +77,9 @@ test('an error’s message is what happened, then the remedy, and each is there 
 });
 
 test('a message that travelled with its remedy is taken apart again, and with another one it stays whole', () => {
-  expect(apart('late; very; sleep', 'sleep')).toEqual({ what: 'late; very', remedy: 'sleep' });
-  expect(apart('late; very', undefined)).toEqual({ what: 'late; very' });
-  expect(apart('late; very', 'sleep')).toEqual({ what: 'late; very' });
+  expect(splitRemedy('late; very; sleep', 'sleep')).toEqual({ what: 'late; very', remedy: 'sleep' });
+  expect(splitRemedy('late; very', undefined)).toEqual({ what: 'late; very' });
+  expect(splitRemedy('late; very', 'sleep')).toEqual({ what: 'late; very' });
 });
 
 test('a disk’s error has a remedy, and an error of another kind has none', () => {

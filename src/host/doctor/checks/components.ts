@@ -1,4 +1,4 @@
-import { apart } from '../../../shared/errors.ts';
+import { splitRemedy } from '../../../shared/errors.ts';
 import { notLooked, warning, type Check, type Fault } from '../check.ts';
 import { podNetworkReason } from './network.ts';
 
@@ -13,7 +13,7 @@ export const componentChecks: readonly Check[] = [
       if (components.length === 0) return notLooked(isRunning ? 'kagent has not started yet' : 'no kagent runs here');
       const faults = components.flatMap(({ name, condition }): readonly Fault[] => {
         if (condition.status !== 'False' || condition.reason === podNetworkReason) return [];
-        const { what, remedy } = apart(condition.message, condition.remedy);
+        const { what, remedy } = splitRemedy(condition.message, condition.remedy);
         return warning(`${name}: ${what === '' ? condition.reason : what}`, remedy);
       });
       const unknown = components.filter(({ condition }) => condition.status === 'Unknown').map(({ name }) => name);
