@@ -29,18 +29,12 @@ import {
   versionText,
 } from './cli/cli.ts';
 import { KagentError, sentenceOf, systemCode } from './shared/errors.ts';
+import { failedExitCode } from './shared/exit-codes.ts';
 import { noteOfFile } from './host/undo-log/undo-log.ts';
 import { silentLog } from './shared/log/log.ts';
 import { plainText } from './shared/plain-text/plain-text.ts';
 import { addExamples, manCommand } from './cli/manual/manual.ts';
-import {
-  createNotifier,
-  giveUp,
-  hostAt,
-  journalPrefix,
-  removedExitCode,
-  wrongUsageExitCode,
-} from './host/service/service.ts';
+import { createNotifier, giveUp, hostAt, journalPrefix } from './host/service/service.ts';
 import { supportCommand } from './support/support.ts';
 
 /** A server's own settings and those of the node it runs. */
@@ -230,13 +224,12 @@ async function main(): Promise<number> {
     if (sentence !== undefined) {
       say(sentence);
       await tellStarter(sentence);
-      return 1;
+      return failedExitCode;
     }
     if (!(error instanceof KagentError)) throw error; // a mistake in kagent: its stack is what helps
     say(error.message);
     await tellStarter(error.message);
-    if (error.code === 'NODE_REMOVED') return removedExitCode;
-    return error.code.startsWith('CONFIG_') ? wrongUsageExitCode : 1;
+    return error.exitCode;
   }
 }
 

@@ -5,6 +5,7 @@ import { print, settingsCommand, settingsOfBox, secretSetting } from '../cli/cli
 import { KagentError } from '../shared/errors.ts';
 import { usualRanges } from '../shared/protocol/join.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
+import { wrongUsageExitCode } from '../shared/exit-codes.ts';
 import { silentLog } from '../shared/log/log.ts';
 import { pathsOf } from '../shared/paths.ts';
 import { addTools } from '../host/process/process.ts';
@@ -20,11 +21,12 @@ import type { Outcome } from '../host/remove/remove.ts';
 class JoinSettingMissingError extends KagentError {
   readonly code = 'CONFIG_JOIN_SETTING_MISSING';
   readonly fault = 'operator';
+  override readonly exitCode = wrongUsageExitCode;
 
   constructor(name: string) {
-    super(
-      `an agent needs --${name}; on the server 'kagent token join-command --installed' prints the whole line to type here`,
-    );
+    super(`an agent needs --${name}`, {
+      remedy: "on the server 'kagent token join-command --installed' prints the whole line to type here",
+    });
   }
 }
 

@@ -135,8 +135,9 @@ async function run(
 /** A kagent that runs and does not answer; undefined where none runs. */
 function mute(error: unknown): (Running & { readonly dataDir?: undefined }) | undefined {
   if (!(error instanceof NoAnswerError)) return undefined;
-  const { message } = error;
-  const condition = { status: 'False', reason: 'NoAnswer', message, lastTransitionTime: rfc3339(Date.now()) } as const;
+  const { message, remedy } = error;
+  const lastTransitionTime = rfc3339(Date.now());
+  const condition = { status: 'False', reason: 'NoAnswer', message, lastTransitionTime, remedy } as const;
   return { isStarted: true, isReady: false, components: [{ name: 'kagent', condition, restarts: 0 }] };
 }
 

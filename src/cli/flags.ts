@@ -1,6 +1,7 @@
 import { CommanderError, Option } from 'commander';
 import type { Command } from 'commander';
 import type * as z from 'zod';
+import { wrongUsageExitCode } from '../shared/exit-codes.ts';
 import { SecretOption } from './secret-flags.ts';
 import { everySetting, foreignSettingsOf, settingsOf } from '../shared/config/config.ts';
 import type { Said, Setting, Source } from '../shared/config/config.ts';
@@ -46,5 +47,5 @@ function optionOf(setting: Setting): Option {
 /** Exit code of what commander throws when told to throw: 0 for help and version, 2 for wrong usage. */
 export function usageExitCode(error: unknown): number | undefined {
   if (!(error instanceof CommanderError)) return undefined;
-  return error.exitCode === 0 ? 0 : 2;
+  return error.exitCode === 0 ? 0 : wrongUsageExitCode;
 }

@@ -19,9 +19,10 @@ export class DatastoreDamagedError extends KagentError {
   readonly code = 'DATASTORE_DAMAGED';
   readonly fault = 'operator';
   constructor(path: string) {
-    super(
-      `${path} is damaged; stop kagent and restore a snapshot: kagent datastore snapshot ls, then kagent datastore snapshot restore FILE`,
-    );
+    super(`${path} is damaged`, {
+      remedy:
+        'stop kagent and restore a snapshot: kagent datastore snapshot ls, then kagent datastore snapshot restore FILE',
+    });
   }
 }
 
@@ -29,7 +30,7 @@ export class DatastoreMissingError extends KagentError {
   readonly code = 'DATASTORE_MISSING';
   readonly fault = 'operator';
   constructor(path: string) {
-    super(`there is no datastore ${path}; say which data dir is meant with --data-dir`);
+    super(`there is no datastore ${path}`, { remedy: 'say which data dir is meant with --data-dir' });
   }
 }
 

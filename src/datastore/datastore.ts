@@ -6,7 +6,7 @@
  */
 import type { Component, SaysWait } from '../shared/component/component.ts';
 import { conditionTracker } from '../shared/component/component.ts';
-import { messageOf } from '../shared/errors.ts';
+import { messageOf, remedyOf } from '../shared/errors.ts';
 import type { Log } from '../shared/log/log.ts';
 import { connectKeys } from './client/client.ts';
 import type { KeyClient } from './client/client.ts';
@@ -47,7 +47,7 @@ export function datastoreComponent(options: DatastoreComponentOptions): Datastor
   let datastore: Datastore | undefined;
   const onFatal = (error: Error): void => {
     stopping.abort();
-    condition.set('False', 'Failed', error.message);
+    condition.set('False', 'Failed', error.message, remedyOf(error));
     log.error('datastore failed', { error });
     options.onFatal(error);
   };
@@ -65,7 +65,7 @@ export function datastoreComponent(options: DatastoreComponentOptions): Datastor
         const { revision, keys: keyCount, fileSizeBytes } = await datastore.stats();
         log.info('datastore ready', { revision, keys: keyCount, fileSizeBytes });
       } catch (error) {
-        condition.set('False', 'Failed', messageOf(error));
+        condition.set('False', 'Failed', messageOf(error), remedyOf(error));
         throw error;
       }
     },

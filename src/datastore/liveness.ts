@@ -27,8 +27,9 @@ export async function watchStore(options: StoreWatchOptions, signal: AbortSignal
     if (signal.aborted) return;
     const answer = ask();
     const silence = setTimeout(() => {
-      const message = `the store in ${dir} does not answer: its disk hangs or is very slow; see 'dmesg', and whether a file written there arrives`;
-      condition.set('False', 'NotAnswering', message);
+      const remedy = "see 'dmesg', and whether a file written there arrives";
+      const message = `the store in ${dir} does not answer: its disk hangs or is very slow; ${remedy}`;
+      condition.set('False', 'NotAnswering', message, remedy);
       log.warn('datastore does not answer', { dir });
     }, timing.withinMs).unref();
     await Promise.race([answer, stopped]);

@@ -13,10 +13,10 @@ export class DatastoreNotServedError extends KagentError {
   readonly code = 'DATASTORE_NOT_SERVED';
   readonly fault = 'operator';
   constructor(endpoint: string, options: { readonly cause: unknown }) {
-    super(
-      `no datastore answers at ${endpoint}; start it (systemctl start kagent), or say where it is with --endpoint`,
-      options,
-    );
+    super(`no datastore answers at ${endpoint}`, {
+      ...options,
+      remedy: 'start it (systemctl start kagent), or say where it is with --endpoint',
+    });
   }
 }
 

@@ -132,7 +132,7 @@ class DatastoreThreads implements Datastore {
         this.#statsWaiting.delete(message.ticket);
         break;
       case 'failed':
-        fail(new ForwardedError(message.code, message.message));
+        fail(new ForwardedError(message.failure));
         break;
       case 'stopped':
         break;

@@ -6,7 +6,7 @@ export class LabNotRootError extends KagentError {
   readonly code = 'LAB_NOT_ROOT';
   readonly fault = 'operator';
   constructor(uid: number) {
-    super(`a lab is made of namespaces and mounts, which user ${uid} may not make; run it with sudo`);
+    super(`a lab is made of namespaces and mounts, which user ${uid} may not make`, { remedy: 'run it with sudo' });
   }
 }
 
@@ -14,7 +14,7 @@ export class LabToolMissingError extends KagentError {
   readonly code = 'LAB_TOOL_MISSING';
   readonly fault = 'operator';
   constructor(tools: readonly string[], install: string) {
-    super(`a lab needs ${tools.join(', ')}, not found in PATH; install what is missing: ${install}`);
+    super(`a lab needs ${tools.join(', ')}, not found in PATH`, { remedy: `install what is missing: ${install}` });
   }
 }
 
@@ -22,9 +22,9 @@ export class LabExistsError extends KagentError {
   readonly code = 'LAB_EXISTS';
   readonly fault = 'operator';
   constructor(name: string) {
-    super(
-      `there is a lab ${name} already, or what is left of one; take it away with '${toType(name, 'down')}', or choose another --name`,
-    );
+    super(`there is a lab ${name} already, or what is left of one`, {
+      remedy: `take it away with '${toType(name, 'down')}', or choose another --name`,
+    });
   }
 }
 
@@ -32,7 +32,7 @@ export class LabNotFoundError extends KagentError {
   readonly code = 'LAB_NOT_FOUND';
   readonly fault = 'operator';
   constructor(name: string) {
-    super(`there is no lab ${name}; 'kagent lab ls' lists them, '${toType(name, 'up')}' makes it`);
+    super(`there is no lab ${name}`, { remedy: `'kagent lab ls' lists them, '${toType(name, 'up')}' makes it` });
   }
 }
 
@@ -50,7 +50,7 @@ export class LabHostStateError extends KagentError {
   readonly code = 'LAB_HOST_STATE';
   readonly fault = 'operator';
   constructor(lab: LabRecord, host: string, state: 'off' | 'frozen') {
-    super(`${host} is ${state}; first: ${toType(lab.name, state === 'off' ? 'on' : 'thaw')} ${host}`);
+    super(`${host} is ${state}`, { remedy: `first: ${toType(lab.name, state === 'off' ? 'on' : 'thaw')} ${host}` });
   }
 }
 
@@ -58,7 +58,9 @@ export class LabDataDirError extends KagentError {
   readonly code = 'LAB_DATA_DIR';
   readonly fault = 'operator';
   constructor(dir: string, why: string) {
-    super(`the hosts' disks cannot be in ${dir}: ${why}; choose a folder on ext4, xfs or btrfs with --data-dir`);
+    super(`the hosts' disks cannot be in ${dir}: ${why}`, {
+      remedy: 'choose a folder on ext4, xfs or btrfs with --data-dir',
+    });
   }
 }
 

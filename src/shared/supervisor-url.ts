@@ -5,7 +5,7 @@ export class ServerUrlError extends KagentError {
   readonly code = 'JOIN_URL';
   readonly fault = 'operator';
   constructor(url: string, reason: string) {
-    super(`--url ${url} is not usable: ${reason}; give it as https://SERVER:9345`);
+    super(`--url ${url} is not usable: ${reason}`, { remedy: 'give it as https://SERVER:9345' });
   }
 }
 

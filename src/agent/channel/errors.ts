@@ -1,4 +1,5 @@
 import { KagentError } from '../../shared/errors.ts';
+import { removedExitCode } from '../../shared/exit-codes.ts';
 
 export class ComponentUnknownError extends KagentError {
   readonly code = 'COMPONENT_UNKNOWN';
@@ -12,9 +13,10 @@ export class ComponentUnknownError extends KagentError {
 export class NodeRemovedError extends KagentError {
   readonly code = 'NODE_REMOVED';
   readonly fault = 'operator';
+  override readonly exitCode = removedExitCode;
   constructor(nodeName: string) {
-    super(
-      `${nodeName} was removed from the cluster by 'kagent node rm' on a server; its pods are ended by 'kagent killall', and 'kagent agent --url … --token …' joins it anew`,
-    );
+    super(`${nodeName} was removed from the cluster by 'kagent node rm' on a server`, {
+      remedy: "its pods are ended by 'kagent killall', and 'kagent agent --url … --token …' joins it anew",
+    });
   }
 }

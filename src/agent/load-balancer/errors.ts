@@ -4,9 +4,9 @@ export class BalancerPortTakenError extends KagentError {
   readonly code = 'BALANCER_PORT_TAKEN';
   readonly fault = 'operator';
   constructor(port: number, cause: unknown) {
-    super(
-      `port ${port} on 127.0.0.1 is taken by another program ('ss -ltnp' shows which); end it or choose --lb-server-port`,
-      { cause },
-    );
+    super(`port ${port} on 127.0.0.1 is taken by another program ('ss -ltnp' shows which)`, {
+      remedy: 'end it or choose --lb-server-port',
+      cause,
+    });
   }
 }

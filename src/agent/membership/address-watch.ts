@@ -1,6 +1,6 @@
 import { conditionTracker } from '../../shared/component/component.ts';
 import type { Component, ComponentName } from '../../shared/component/component.ts';
-import { messageOf } from '../../shared/errors.ts';
+import { messageOf, remedyOf } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { NodeAddress } from '../../host/checks/checks.ts';
 
@@ -35,7 +35,7 @@ export function addressWatch(options: {
       present = now;
       condition.set('True', 'Announced', '');
     } catch (error) {
-      condition.set('False', 'NotAnnounced', messageOf(error));
+      condition.set('False', 'NotAnnounced', messageOf(error), remedyOf(error));
       log.warn('the new address is not announced yet', { address: now.nodeIp, error });
     }
   };

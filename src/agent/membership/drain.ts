@@ -28,7 +28,7 @@ export async function requestDrain(paths: Paths, request: DrainRequest): Promise
         const reply = await httpsRequest({ url: url + drainPath, method: 'POST', headers, body, agent, timeoutMs });
         if (reply.status === 200) return DrainResponse.parse(JSON.parse(reply.body));
         const refusal = Refusal.safeParse(jsonOf(reply.body));
-        throw new DrainRefusedError(url, refusal.data?.detail ?? `it answers ${reply.status}`);
+        throw new DrainRefusedError(url, refusal.data ?? { detail: `it answers ${reply.status}` });
       } catch (error) {
         if (error instanceof DrainRefusedError) throw error;
         failure = error;

@@ -1,10 +1,14 @@
-import { KagentError, messageOf, systemCode } from '../../shared/errors.ts';
+import { KagentError, messageOf, splitRemedy, systemCode } from '../../shared/errors.ts';
+import { wrongUsageExitCode } from '../../shared/exit-codes.ts';
+import type { Refusal } from '../../shared/protocol/refusal.ts';
 
 export class NoTokenError extends KagentError {
   readonly code = 'JOIN_NO_TOKEN';
   readonly fault = 'operator';
   constructor(url: string) {
-    super(`a token is needed to join ${url}; give --token with the text of server/node-token on the server`);
+    super(`a token is needed to join ${url}`, {
+      remedy: 'give --token with the text of server/node-token on the server',
+    });
   }
 }
 
@@ -13,7 +17,10 @@ export class ServerRefusedError extends KagentError {
   readonly code = 'JOIN_REFUSED';
   readonly fault = 'peer';
   constructor(url: string, cause: unknown) {
-    super(`nothing listens at ${url}; check that kagent runs on the server and that --url names its port`, { cause });
+    super(`nothing listens at ${url}`, {
+      remedy: 'check that kagent runs on the server and that --url names its port',
+      cause,
+    });
   }
 }
 
@@ -21,7 +28,7 @@ export class ServerTimeoutError extends KagentError {
   readonly code = 'JOIN_TIMEOUT';
   readonly fault = 'peer';
   constructor(url: string, cause: unknown) {
-    super(`${url} does not answer; check the address, and that no firewall drops TCP to its port`, { cause });
+    super(`${url} does not answer`, { remedy: 'check the address, and that no firewall drops TCP to its port', cause });
   }
 }
 
@@ -29,7 +36,7 @@ export class ServerUnreachableError extends KagentError {
   readonly code = 'JOIN_UNREACHABLE';
   readonly fault = 'peer';
   constructor(url: string, reason: string, cause: unknown) {
-    super(`${url} is not reached (${reason}); check this box's network and the address`, { cause });
+    super(`${url} is not reached (${reason})`, { remedy: "check this box's network and the address", cause });
   }
 }
 
@@ -37,7 +44,8 @@ export class ServerNameError extends KagentError {
   readonly code = 'JOIN_DNS';
   readonly fault = 'operator';
   constructor(url: string, cause: unknown) {
-    super(`the name in ${url} does not resolve here; check it and this box's DNS, or give the server's IP address`, {
+    super(`the name in ${url} does not resolve here`, {
+      remedy: "check it and this box's DNS, or give the server's IP address",
       cause,
     });
   }
@@ -48,7 +56,8 @@ export class ServerTlsError extends KagentError {
   readonly code = 'JOIN_TLS';
   readonly fault = 'peer';
   constructor(url: string, reason: string, cause: unknown) {
-    super(`TLS with ${url} fails (${reason}); check that a kagent server, and nothing in between, answers there`, {
+    super(`TLS with ${url} fails (${reason})`, {
+      remedy: 'check that a kagent server, and nothing in between, answers there',
       cause,
     });
   }
@@ -60,12 +69,10 @@ export class ServerSanError extends KagentError {
   readonly fault = 'operator';
   constructor(url: string, cause: unknown) {
     const host = new URL(url).hostname;
-    super(
-      `the server's certificate is not for ${host}; start the server with --tls-san ${host}, or use another address of it`,
-      {
-        cause,
-      },
-    );
+    super(`the server's certificate is not for ${host}`, {
+      remedy: `start the server with --tls-san ${host}, or use another address of it`,
+      cause,
+    });
   }
 }
 
@@ -73,9 +80,10 @@ export class CaHashDiffersError extends KagentError {
   readonly code = 'JOIN_CA_HASH';
   readonly fault = 'operator';
   constructor(url: string, expected: string, actual: string) {
-    super(
-      `the CA of ${url} has the sha256 ${actual}, the token wants ${expected}; the token is of another cluster, the server was made anew, or somebody stands in between: copy the token anew from the server itself`,
-    );
+    super(`the CA of ${url} has the sha256 ${actual}, the token wants ${expected}`, {
+      remedy:
+        'the token is of another cluster, the server was made anew, or somebody stands in between: copy the token anew from the server itself',
+    });
   }
 }
 
@@ -84,7 +92,7 @@ export class NotKagentError extends KagentError {
   readonly code = 'JOIN_NOT_KAGENT';
   readonly fault = 'operator';
   constructor(url: string, reason: string) {
-    super(`${url} is not a kagent server (${reason}); check --url, the supervisor's port is 9345`);
+    super(`${url} is not a kagent server (${reason})`, { remedy: "check --url, the supervisor's port is 9345" });
   }
 }
 
@@ -94,7 +102,9 @@ export class ClockSkewError extends KagentError {
   constructor(url: string, skewMs: number) {
     const seconds = Math.round(Math.abs(skewMs) / 1000);
     const direction = skewMs > 0 ? 'ahead of' : 'behind';
-    super(`this box's clock is ${seconds} s ${direction} that of ${url}; set one of them right, best by NTP on both`);
+    super(`this box's clock is ${seconds} s ${direction} that of ${url}`, {
+      remedy: 'set one of them right, best by NTP on both',
+    });
   }
 }
 
@@ -103,8 +113,9 @@ export class JoinRefusedError extends KagentError {
   readonly code: string;
   readonly fault = 'operator';
   readonly status: number;
-  constructor(url: string, refusal: { readonly status: number; readonly code: string; readonly detail: string }) {
-    super(`${url} refuses: ${refusal.detail}`);
+  constructor(url: string, refusal: Refusal & { readonly status: number }) {
+    const { what, remedy } = splitRemedy(refusal.detail, refusal.remedy);
+    super(`${url} refuses: ${what}`, { remedy });
     this.code = refusal.code;
     this.status = refusal.status;
   }
@@ -114,8 +125,11 @@ export class JoinRefusedError extends KagentError {
 export class SettingDiffersError extends KagentError {
   readonly code = 'CONFIG_SETTING_DIFFERS';
   readonly fault = 'operator';
+  override readonly exitCode = wrongUsageExitCode;
   constructor(flag: string, here: string, cluster: string) {
-    super(`--${flag} is ${here} here but ${cluster} in the cluster; leave it out: an agent takes the cluster's`);
+    super(`--${flag} is ${here} here but ${cluster} in the cluster`, {
+      remedy: "leave it out: an agent takes the cluster's",
+    });
   }
 }
 
@@ -145,15 +159,16 @@ export class NotJoinedError extends KagentError {
   readonly code = 'DRAIN_NOT_JOINED';
   readonly fault = 'operator';
   constructor() {
-    super('this box has joined no cluster, so there are no pods to move; stop without --drain');
+    super('this box has joined no cluster, so there are no pods to move', { remedy: 'stop without --drain' });
   }
 }
 
 export class DrainRefusedError extends KagentError {
   readonly code = 'DRAIN_REFUSED';
   readonly fault = 'peer';
-  constructor(url: string, reason: string) {
-    super(`${url} does not move this node's pods away: ${reason}`);
+  constructor(url: string, refusal: Pick<Refusal, 'detail' | 'remedy'>) {
+    const { what, remedy } = splitRemedy(refusal.detail, refusal.remedy);
+    super(`${url} does not move this node's pods away: ${what}`, { remedy });
   }
 }
 
@@ -162,11 +177,9 @@ export class ServersAwayError extends KagentError {
   readonly fault = 'peer';
   constructor(urls: readonly string[], cause: unknown) {
     const reason = systemCode(cause) ?? messageOf(cause);
-    super(
-      `no server is reached that could move this node's pods away (${urls.join(', ')}: ${reason}); stop without --drain`,
-      {
-        cause,
-      },
-    );
+    super(`no server is reached that could move this node's pods away (${urls.join(', ')}: ${reason})`, {
+      remedy: 'stop without --drain',
+      cause,
+    });
   }
 }

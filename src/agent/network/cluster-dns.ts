@@ -1,8 +1,8 @@
 import { Resolver } from 'node:dns/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { conditionTracker } from '../../shared/component/component.ts';
-import type { Component, ComponentName } from '../../shared/component/component.ts';
-import { messageOf, systemCode } from '../../shared/errors.ts';
+import type { Component, ComponentName, ConditionTracker } from '../../shared/component/component.ts';
+import { messageOf, systemCode, withRemedy } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { addressTowards } from '../../host/probe/probe.ts';
@@ -49,21 +49,7 @@ export function clusterDns(options: ClusterDnsOptions): Component {
   const stopping = new AbortController();
   let work = Promise.resolve();
 
-  const answers = (server: string): void => {
-    const before = condition.current().status;
-    condition.set('True', 'Answers', '');
-    if (before === 'True') return;
-    log.info('cluster DNS answers', { server });
-    if (before === 'False')
-      events.record({ type: 'Normal', reason: 'ClusterDNSAnswers', regarding: 'cluster-dns', message: server });
-  };
-  const fails = (message: string): void => {
-    const isNew = condition.current().status !== 'False';
-    condition.set('False', 'NoAnswer', message);
-    if (!isNew) return;
-    log.warn('cluster DNS does not answer', { message });
-    events.record({ type: 'Warning', reason: 'ClusterDNSNotAnswering', regarding: 'cluster-dns', message });
-  };
+  const { answers, fails } = tellingOf(condition, events, log);
   const follow = async (settings: ClusterSettings): Promise<void> => {
     const { clusterDns: server, clusterDomain } = settings;
     const name = `kubernetes.default.svc.${clusterDomain}`;
@@ -80,8 +66,10 @@ export function clusterDns(options: ClusterDnsOptions): Component {
       }
       failingSinceMs ??= performance.now();
       const failingMs = performance.now() - failingSinceMs;
-      if (failingMs >= graceMs) fails(messageFor(code, settings));
-      else if (failingMs >= explainedAfterMs) condition.set('Unknown', 'NotAnsweredYet', messageFor(code, settings));
+      const failure = failureOf(code, settings);
+      if (failingMs >= graceMs) fails(failure);
+      else if (failingMs >= explainedAfterMs)
+        condition.set('Unknown', 'NotAnsweredYet', withRemedy(failure.what, failure.remedy), failure.remedy);
       await pause(Math.min(slowestRetryMs, Math.max(timing.retryMs, failingMs / 10)), stopping.signal);
     }
   };
@@ -104,19 +92,56 @@ export function clusterDns(options: ClusterDnsOptions): Component {
   };
 }
 
-/** What its failure tells, and the next step. */
-function messageFor(code: string, { clusterDns: server, clusterDomain, serviceCidr }: ClusterSettings): string {
-  const look =
+/** Says each change once: in the condition, the log and as an event. */
+function tellingOf(condition: ConditionTracker, events: EventLog, log: Log) {
+  const answers = (server: string): void => {
+    const before = condition.current().status;
+    condition.set('True', 'Answers', '');
+    if (before === 'True') return;
+    log.info('cluster DNS answers', { server });
+    if (before === 'False')
+      events.record({ type: 'Normal', reason: 'ClusterDNSAnswers', regarding: 'cluster-dns', message: server });
+  };
+  const fails = ({ what, remedy }: Failure): void => {
+    const isNew = condition.current().status !== 'False';
+    const message = withRemedy(what, remedy);
+    condition.set('False', 'NoAnswer', message, remedy);
+    if (!isNew) return;
+    log.warn('cluster DNS does not answer', { message });
+    events.record({ type: 'Warning', reason: 'ClusterDNSNotAnswering', regarding: 'cluster-dns', message });
+  };
+  return { answers, fails };
+}
+
+interface Failure {
+  readonly what: string;
+  readonly remedy: string;
+}
+
+function failureOf(code: string, { clusterDns: server, clusterDomain, serviceCidr }: ClusterSettings): Failure {
+  const remedy =
     "see 'kagent doctor' for a firewall, and on a server: kagent kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide";
   switch (code) {
     case 'ENETUNREACH':
-      return `this host has no route to ${server}; ip route add ${serviceCidr} dev INTERFACE, or add a default route`;
+      return {
+        what: `this host has no route to ${server}`,
+        remedy: `ip route add ${serviceCidr} dev INTERFACE, or add a default route`,
+      };
     case 'ECONNREFUSED':
-      return `no Pod of CoreDNS is Ready (${server} refuses): it has not started, or does not reach kube-apiserver; ${look}`;
+      return {
+        what: `no Pod of CoreDNS is Ready (${server} refuses): it has not started, or does not reach kube-apiserver`,
+        remedy,
+      };
     case 'ETIMEOUT':
-      return `no answer from ${server} within ${answerWithinMs / 1000} s: packets to CoreDNS, or its answers, are dropped; ${look}`;
+      return {
+        what: `no answer from ${server} within ${answerWithinMs / 1000} s: packets to CoreDNS, or its answers, are dropped`,
+        remedy,
+      };
     default:
-      return `${server} does not resolve names of ${clusterDomain} (${code}); see on a server: kagent kubectl -n kube-system logs deployment/coredns`;
+      return {
+        what: `${server} does not resolve names of ${clusterDomain} (${code})`,
+        remedy: 'see on a server: kagent kubectl -n kube-system logs deployment/coredns',
+      };
   }
 }
 

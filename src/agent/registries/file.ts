@@ -134,7 +134,8 @@ function errorOf(file: string, yaml: YamlFile, issue: z.core.$ZodIssue): Registr
       file,
       yaml.lineOf(path),
       path.join('.'),
-      `there is no such key${nearest(key, known)}`,
+      'there is no such key',
+      nearest(key, known),
     );
   }
   const reason = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { conditionTracker } from '../../shared/component/component.ts';
 import type { Component } from '../../shared/component/component.ts';
-import { messageOf, systemCode } from '../../shared/errors.ts';
+import { messageOf, systemCode, remedyOf } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
 import { foldersIn, makeFolderIfPossible, readFileIfExists, writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Log } from '../../shared/log/log.ts';
@@ -79,7 +79,7 @@ export function createRegistries(options: RegistriesOptions): Component {
         log.warn('registries not taken up', { path, error });
         const message = `${messageOf(error)}; what was sound before stays in use`;
         events.record({ type: 'Warning', reason: 'RegistriesNotTakenUp', regarding: 'registries.yaml', message });
-        condition.set('False', 'NotApplied', messageOf(error));
+        condition.set('False', 'NotApplied', messageOf(error), remedyOf(error));
       }
       seen = stampOf(path, inUse);
     }

@@ -18,7 +18,10 @@ export class ImageImportError extends KagentError {
   readonly archive: string;
 
   constructor(archive: string, reason: string, options?: { readonly cause?: unknown }) {
-    super(`the images in ${archive} could not be imported: ${reason}; replace or remove the file`, options);
+    super(`the images in ${archive} could not be imported: ${reason}`, {
+      ...options,
+      remedy: 'replace or remove the file',
+    });
     this.archive = archive;
   }
 }
@@ -37,8 +40,8 @@ export class ContainerdTemplateError extends KagentError {
   readonly fault = 'operator';
 
   constructor(template: string, dropInDir: string) {
-    super(
-      `${template}: kagent takes no templates of containerd's configuration; put what you changed, as plain TOML, into a file ${dropInDir}/NAME.toml and take the template away`,
-    );
+    super(`${template}: kagent takes no templates of containerd's configuration`, {
+      remedy: `put what you changed, as plain TOML, into a file ${dropInDir}/NAME.toml and take the template away`,
+    });
   }
 }

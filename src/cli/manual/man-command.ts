@@ -11,7 +11,7 @@ export class ManPageUnknownError extends KagentError {
   readonly code = 'MAN_PAGE_UNKNOWN';
   readonly fault = 'operator';
   constructor(page: string) {
-    super(`there is no page '${page}'; 'kagent man' lists them`);
+    super(`there is no page '${page}'`, { remedy: "'kagent man' lists them" });
   }
 }
 

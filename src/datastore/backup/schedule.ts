@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Cron } from 'croner';
 import { conditionTracker } from '../../shared/component/component.ts';
 import type { Component } from '../../shared/component/component.ts';
-import { messageOf } from '../../shared/errors.ts';
+import { messageOf, remedyOf } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { connectDatastore } from '../client/client.ts';
 import { SnapshotRecords } from './snapshot-records.ts';
@@ -50,7 +50,7 @@ export function snapshotTimer(options: SnapshotTimerOptions): Component {
       condition.set('True', 'Saved', '');
       log.info('datastore snapshot saved', { path, sizeBytes, removed: removed.map(({ name }) => name) });
     } catch (error) {
-      condition.set('False', 'SnapshotFailed', messageOf(error));
+      condition.set('False', 'SnapshotFailed', messageOf(error), remedyOf(error));
       log.error('datastore snapshot failed', { path, error });
     } finally {
       await client.close();

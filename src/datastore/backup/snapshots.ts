@@ -10,9 +10,9 @@ export class SnapshotMissingError extends KagentError {
   readonly code = 'SNAPSHOT_MISSING';
   readonly fault = 'operator';
   constructor(places: readonly string[]) {
-    super(
-      `there is no snapshot ${places.join(', nor ')}; 'kagent etcd-snapshot ls' lists those there are, by name and path`,
-    );
+    super(`there is no snapshot ${places.join(', nor ')}`, {
+      remedy: "'kagent etcd-snapshot ls' lists those there are, by name and path",
+    });
   }
 }
 

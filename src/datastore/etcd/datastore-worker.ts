@@ -4,9 +4,8 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
-import { KagentError, messageOf } from '../../shared/errors.ts';
 import { settleAfterStart } from '../../shared/settle.ts';
-import { openStore } from '../store/store.ts';
+import { forwardable, openStore } from '../store/store.ts';
 import type { Store } from '../store/store.ts';
 import { openEtcdServer } from './etcd.ts';
 import type { DatastoreWorkerData, EtcdServer, FromDatastore, ToDatastore } from './types.ts';
@@ -18,8 +17,7 @@ async function main(
   const send = (message: FromDatastore): void => parent.postMessage(message);
   /** The thread goes with its sockets: nobody may be answered by a store that cannot write. */
   const fail = (error: unknown): void => {
-    const code = error instanceof KagentError ? error.code : 'STORE_FAILED';
-    send({ kind: 'failed', code, message: messageOf(error) });
+    send({ kind: 'failed', failure: forwardable(error) });
     setImmediate(() => process.exit(1));
   };
   process.on('uncaughtException', fail);

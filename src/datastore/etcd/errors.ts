@@ -5,7 +5,9 @@ export class InvalidListenAddressError extends KagentError {
   readonly code = 'DATASTORE_LISTEN_ADDRESS';
   readonly fault = 'operator';
   constructor(address: string, why: string) {
-    super(`cannot listen on ${address}: ${why}; use unix:///PATH, http://127.0.0.1:PORT or https://HOST:PORT`);
+    super(`cannot listen on ${address}: ${why}`, {
+      remedy: 'use unix:///PATH, http://127.0.0.1:PORT or https://HOST:PORT',
+    });
   }
 }
 
@@ -13,6 +15,9 @@ export class ListenAddressInUseError extends KagentError {
   readonly code = 'DATASTORE_LISTEN_IN_USE';
   readonly fault = 'operator';
   constructor(address: string, options?: { readonly cause?: unknown }) {
-    super(`${address} is in use by another process; stop it first, or choose another --listen`, options);
+    super(`${address} is in use by another process`, {
+      ...options,
+      remedy: 'stop it first, or choose another --listen',
+    });
   }
 }

@@ -1,4 +1,4 @@
-import type { Store, StoreOptions, StoreStats } from '../store/store.ts';
+import type { ForwardedFailure, Store, StoreOptions, StoreStats } from '../store/store.ts';
 import type { ListenTls } from './listen.ts';
 import type { MessagePort } from 'node:worker_threads';
 
@@ -30,5 +30,5 @@ export type ToDatastore = { readonly kind: 'stop' } | { readonly kind: 'stats'; 
 export type FromDatastore =
   | { readonly kind: 'ready' }
   | { readonly kind: 'stats'; readonly ticket: number; readonly stats: StoreStats }
-  | { readonly kind: 'failed'; readonly code: string; readonly message: string }
+  | { readonly kind: 'failed'; readonly failure: ForwardedFailure }
   | { readonly kind: 'stopped' };

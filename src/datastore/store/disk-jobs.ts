@@ -4,11 +4,11 @@
  */
 import { closeSync, fdatasync, openSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { KagentError, messageOf, systemCode } from '../../shared/errors.ts';
+import { messageOf, systemCode } from '../../shared/errors.ts';
 import { removeIfPossibleSync } from '../../shared/files/files.ts';
 import { Census } from './checksums.ts';
 import type { VersionRow } from './checksums.ts';
-import { SnapshotFailedError } from './errors.ts';
+import { forwardable, SnapshotFailedError } from './errors.ts';
 import { failureIn, isDamage } from './failure.ts';
 import { VersionHasher } from './hash.ts';
 import type { HashQuery } from './hash.ts';
@@ -60,9 +60,8 @@ export class DiskJobs {
             this.#host.onFailed(failure);
             return;
           }
-          const error = failureIn(this.#path, failure) ?? failure;
-          const code = error instanceof KagentError ? error.code : 'STORE_FAILED';
-          this.#host.send({ kind: 'undone', ticket, code, message: messageOf(error) });
+          const failed = forwardable(failureIn(this.#path, failure) ?? failure);
+          this.#host.send({ kind: 'undone', ticket, failure: failed });
         },
       );
   }

@@ -1,5 +1,6 @@
 /** What can go wrong in the store. `datastore/etcd` says it in etcd's words. */
-import { KagentError } from '../../shared/errors.ts';
+import { KagentError, messageOf } from '../../shared/errors.ts';
+import type { Fault } from '../../shared/errors.ts';
 import type { LeaseId, Revision } from './shapes.ts';
 
 export class CompactedError extends KagentError {
@@ -78,7 +79,10 @@ export class StoreLockedError extends KagentError {
   readonly code = 'STORE_LOCKED';
   readonly fault = 'operator';
   constructor(path: string, options?: { readonly cause?: unknown }) {
-    super(`${path} is in use by another process; stop that kagent first, or choose another --data-dir`, options);
+    super(`${path} is in use by another process`, {
+      ...options,
+      remedy: 'stop that kagent first, or choose another --data-dir',
+    });
   }
 }
 
@@ -92,7 +96,10 @@ export class StoreDamagedError extends KagentError {
       options.snapshot === undefined
         ? 'there is no snapshot beside it: take one from another place'
         : `the newest snapshot here is ${options.snapshot}`;
-    super(`${path} is damaged (${why}); ${next}, and run: kagent datastore snapshot restore FILE`, options);
+    super(`${path} is damaged (${why})`, {
+      ...options,
+      remedy: `${next}, and run: kagent datastore snapshot restore FILE`,
+    });
     this.why = why;
   }
 }
@@ -103,9 +110,9 @@ export class LostWritesError extends KagentError {
   readonly fault = 'operator';
   constructor(path: string, what: string, log: string | undefined) {
     const kept = log === undefined ? '' : `, and the log that had them is kept as ${log}`;
-    super(
-      `${path} has lost what was acknowledged: ${what}${kept}; the disk has damaged its log, or another file was put in its place: restore a snapshot (kagent datastore snapshot restore FILE), or go on with what is there: rm ${path}.acknowledged`,
-    );
+    super(`${path} has lost what was acknowledged: ${what}${kept}`, {
+      remedy: `the disk has damaged its log, or another file was put in its place: restore a snapshot (kagent datastore snapshot restore FILE), or go on with what is there: rm ${path}.acknowledged`,
+    });
   }
 }
 
@@ -114,10 +121,11 @@ export class StoreDiskError extends KagentError {
   readonly code = 'STORE_DISK_FAILED';
   readonly fault = 'operator';
   constructor(path: string, what: string, options: { readonly cause: unknown }) {
-    super(
-      `the disk does not take or give what belongs to ${path}: ${what}; what was acknowledged is in the file, and is read again at the next start: look at the disk (df, mount, dmesg)`,
-      options,
-    );
+    super(`the disk does not take or give what belongs to ${path}: ${what}`, {
+      ...options,
+      remedy:
+        'what was acknowledged is in the file, and is read again at the next start: look at the disk (df, mount, dmesg)',
+    });
   }
 }
 
@@ -125,9 +133,9 @@ export class StoreFormatError extends KagentError {
   readonly code = 'STORE_FORMAT';
   readonly fault = 'operator';
   constructor(path: string, found: number, known: number) {
-    super(
-      `${path} has format ${found}, this kagent knows up to ${known}; it was written by a newer kagent: install that one`,
-    );
+    super(`${path} has format ${found}, this kagent knows up to ${known}`, {
+      remedy: 'it was written by a newer kagent: install that one',
+    });
   }
 }
 
@@ -153,7 +161,7 @@ export class StoreBusyError extends KagentError {
   readonly code = 'STORE_BUSY';
   readonly fault = 'peer';
   constructor() {
-    super('too many requests that take the disk long are waiting already; ask again later');
+    super('too many requests that take the disk long are waiting already', { remedy: 'ask again later' });
   }
 }
 
@@ -173,7 +181,9 @@ export class StoreCorruptError extends KagentError {
   readonly code = 'STORE_CORRUPT';
   readonly fault = 'operator';
   constructor() {
-    super('the datastore is marked as damaged; check it, then clear the alarm with `etcdctl alarm disarm`');
+    super('the datastore is marked as damaged', {
+      remedy: 'check it, then clear the alarm with `etcdctl alarm disarm`',
+    });
   }
 }
 
@@ -182,9 +192,9 @@ export class SnapshotFailedError extends KagentError {
   readonly fault = 'operator';
   /** @param copy where the copy of the datastore was to be made */
   constructor(copy: string, why: string) {
-    super(
-      `a snapshot could not be taken: ${copy}: ${why}; look at the disk (df, mount, dmesg): it needs as much room there as the datastore has`,
-    );
+    super(`a snapshot could not be taken: ${copy}: ${why}`, {
+      remedy: 'look at the disk (df, mount, dmesg): it needs as much room there as the datastore has',
+    });
   }
 }
 
@@ -192,16 +202,33 @@ export class SnapshotInvalidError extends KagentError {
   readonly code = 'STORE_SNAPSHOT_INVALID';
   readonly fault = 'operator';
   constructor(path: string, why: string) {
-    super(`${path} cannot be used: ${why}; take another snapshot`);
+    super(`${path} cannot be used: ${why}`, { remedy: 'take another snapshot' });
   }
 }
 
-/** A failure in another thread, in the words and with the code it had there: an error's class does not travel. */
+/** What of an error travels from one thread to another: its class does not. */
+export interface ForwardedFailure {
+  readonly code: string;
+  readonly fault: Fault;
+  readonly what: string;
+  readonly remedy: string | undefined;
+}
+
+/** What has no class of ours is a failure of the store. */
+export function forwardable(error: unknown): ForwardedFailure {
+  if (!(error instanceof KagentError))
+    return { code: 'STORE_FAILED', fault: 'internal', what: messageOf(error), remedy: undefined };
+  const { code, fault, what, remedy } = error;
+  return { code, fault, what, remedy };
+}
+
+/** A failure in another thread, with the words, the code and the fault it had there. */
 export class ForwardedError extends KagentError {
   readonly code: string;
-  readonly fault = 'operator';
-  constructor(code: string, message: string) {
-    super(message);
+  readonly fault: Fault;
+  constructor({ code, fault, what, remedy }: ForwardedFailure) {
+    super(what, { remedy });
     this.code = code;
+    this.fault = fault;
   }
 }

@@ -5,8 +5,8 @@
  */
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
-import { KagentError, messageOf } from '../../shared/errors.ts';
 import { DiskJobs, removeCopies } from './disk-jobs.ts';
+import { forwardable } from './errors.ts';
 import { Reserve } from './reserve.ts';
 import { failureIn } from './failure.ts';
 import { SqliteFile } from './sqlite.ts';
@@ -133,9 +133,7 @@ class WriterThread {
   #fail(failure: unknown): void {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
-    const error = failureIn(this.#path, failure) ?? failure;
-    const code = error instanceof KagentError ? error.code : 'STORE_FAILED';
-    this.#send({ kind: 'failed', code, message: messageOf(error) });
+    this.#send({ kind: 'failed', failure: forwardable(failureIn(this.#path, failure) ?? failure) });
     this.#port.close();
   }
 }

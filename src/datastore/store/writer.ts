@@ -10,6 +10,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { BatchBuilder, replayBatch } from './batch.ts';
 import type { WriteTarget } from './batch.ts';
 import { ForwardedError, StoreBusyError, StoreClosedError, StoreFailedError } from './errors.ts';
+import type { ForwardedFailure } from './errors.ts';
 import type { HashQuery } from './hash.ts';
 import type { FileSize, StoredState } from './sqlite.ts';
 
@@ -51,8 +52,8 @@ export type FromWriter =
   | { readonly kind: 'size'; readonly ticket: number; readonly size: FileSize }
   | { readonly kind: 'done'; readonly ticket: number; readonly result: JobResult }
   /** A job could not be done; everything else goes on. */
-  | { readonly kind: 'undone'; readonly ticket: number; readonly code: string; readonly message: string }
-  | { readonly kind: 'failed'; readonly code: string; readonly message: string }
+  | { readonly kind: 'undone'; readonly ticket: number; readonly failure: ForwardedFailure }
+  | { readonly kind: 'failed'; readonly failure: ForwardedFailure }
   | { readonly kind: 'closed' };
 
 export interface WriterOptions {
@@ -246,11 +247,11 @@ export class Writer {
         this.#jobs.delete(message.ticket);
         break;
       case 'undone':
-        this.#jobs.get(message.ticket)?.reject(new ForwardedError(message.code, message.message));
+        this.#jobs.get(message.ticket)?.reject(new ForwardedError(message.failure));
         this.#jobs.delete(message.ticket);
         break;
       case 'failed':
-        this.#fail(new ForwardedError(message.code, message.message));
+        this.#fail(new ForwardedError(message.failure));
         break;
       case 'closed':
         this.#failure = new StoreClosedError();

@@ -5,10 +5,11 @@ export class AssetsMissingError extends KagentError {
   readonly code = 'ASSETS_MISSING';
   readonly fault = 'operator';
   constructor(path: string, why: string, options?: { readonly cause?: unknown }) {
-    super(
-      `no components in ${path}: ${why}; use the full kagent executable, or name a bundle, by file or address, with --bundle FILE or KAGENT_BUNDLE`,
-      options,
-    );
+    super(`no components in ${path}: ${why}`, {
+      ...options,
+      remedy:
+        'use the full kagent executable, or name a bundle, by file or address, with --bundle FILE or KAGENT_BUNDLE',
+    });
   }
 }
 
@@ -17,7 +18,10 @@ export class AssetsCorruptError extends KagentError {
   readonly code = 'ASSETS_CORRUPT';
   readonly fault = 'operator';
   constructor(path: string, what: string, options?: { readonly cause?: unknown }) {
-    super(`the components in ${path} are damaged: ${what}; download kagent again and compare its checksum`, options);
+    super(`the components in ${path} are damaged: ${what}`, {
+      ...options,
+      remedy: 'download kagent again and compare its checksum',
+    });
   }
 }
 
@@ -26,7 +30,9 @@ export class AssetsWrongArchError extends KagentError {
   readonly code = 'ASSETS_WRONG_ARCH';
   readonly fault = 'operator';
   constructor(path: string, bundleArch: string, hostArch: string) {
-    super(`the components in ${path} are for ${bundleArch}, this box is ${hostArch}; download kagent for ${hostArch}`);
+    super(`the components in ${path} are for ${bundleArch}, this box is ${hostArch}`, {
+      remedy: `download kagent for ${hostArch}`,
+    });
   }
 }
 
@@ -37,10 +43,10 @@ export class AssetsNoSpaceError extends KagentError {
   constructor(dir: string, neededBytes: number, freeBytes: number | undefined, options?: { readonly cause?: unknown }) {
     const free =
       freeBytes === undefined ? 'the file system or a quota is full' : `${mebibytes(freeBytes)} MiB are free`;
-    super(
-      `kagent needs ${mebibytes(neededBytes)} MiB in ${dir} for its components, ${free}; make room, or choose another place with --data-dir`,
-      options,
-    );
+    super(`kagent needs ${mebibytes(neededBytes)} MiB in ${dir} for its components, ${free}`, {
+      ...options,
+      remedy: 'make room, or choose another place with --data-dir',
+    });
   }
 }
 
@@ -49,10 +55,10 @@ export class AssetsUnreachableError extends KagentError {
   readonly code = 'ASSETS_UNREACHABLE';
   readonly fault = 'peer';
   constructor(url: string, why: string, options?: { readonly cause?: unknown }) {
-    super(
-      `the components cannot be fetched from ${url}: ${why}; the next start goes on where this one ended, or name another place with --bundle FILE`,
-      options,
-    );
+    super(`the components cannot be fetched from ${url}: ${why}`, {
+      ...options,
+      remedy: 'the next start goes on where this one ended, or name another place with --bundle FILE',
+    });
   }
 }
 
@@ -61,9 +67,9 @@ export class AssetsWrongBundleError extends KagentError {
   readonly code = 'ASSETS_WRONG_BUNDLE';
   readonly fault = 'peer';
   constructor(url: string, actual: string, wanted: string) {
-    super(
-      `${url} has the sha256 ${actual}, and this kagent was built for ${wanted}; nothing was unpacked: name the bundle of the same release with --bundle`,
-    );
+    super(`${url} has the sha256 ${actual}, and this kagent was built for ${wanted}`, {
+      remedy: 'nothing was unpacked: name the bundle of the same release with --bundle',
+    });
   }
 }
 
@@ -72,9 +78,9 @@ export class AssetsUnverifiableError extends KagentError {
   readonly code = 'ASSETS_UNVERIFIABLE';
   readonly fault = 'operator';
   constructor(url: string) {
-    super(
-      `this kagent was built without a bundle and cannot tell whether ${url} is the right one; download it, compare its checksum, and name the file with --bundle FILE`,
-    );
+    super(`this kagent was built without a bundle and cannot tell whether ${url} is the right one`, {
+      remedy: 'download it, compare its checksum, and name the file with --bundle FILE',
+    });
   }
 }
 

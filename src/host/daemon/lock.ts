@@ -12,9 +12,9 @@ export class DataDirInUseError extends KagentError {
 
   constructor(dataDir: string, pid: number | undefined) {
     const holder = pid === undefined ? '' : ` (pid ${pid})`;
-    super(
-      `another kagent${holder} runs on ${dataDir}; see it with 'kagent status', stop it first, or choose another --data-dir`,
-    );
+    super(`another kagent${holder} runs on ${dataDir}`, {
+      remedy: "see it with 'kagent status', stop it first, or choose another --data-dir",
+    });
   }
 }
 
@@ -23,9 +23,9 @@ export class NewerDataDirError extends KagentError {
   readonly fault = 'operator';
 
   constructor(dataDir: string, writtenBy: string) {
-    super(
-      `${dataDir} was written by kagent ${writtenBy}, this one is ${version}; install kagent ${writtenBy} or newer, or choose another --data-dir`,
-    );
+    super(`${dataDir} was written by kagent ${writtenBy}, this one is ${version}`, {
+      remedy: `install kagent ${writtenBy} or newer, or choose another --data-dir`,
+    });
   }
 }
 

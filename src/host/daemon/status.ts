@@ -4,7 +4,7 @@ import { createServer, request } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import * as z from 'zod';
-import { KagentError, messageOf, systemCode } from '../../shared/errors.ts';
+import { KagentError, messageOf, splitRemedy, systemCode } from '../../shared/errors.ts';
 import { Refusal } from '../../shared/protocol/refusal.ts';
 import { listenPrivately } from '../../shared/listen/listen.ts';
 
@@ -13,6 +13,8 @@ const Condition = z.object({
   reason: z.string(),
   message: z.string(),
   lastTransitionTime: z.string(),
+  /** With which the message ends. */
+  remedy: z.string().optional(),
 });
 
 /** What `kagent status -o json` prints. */
@@ -72,10 +74,10 @@ export class NotRunningError extends KagentError {
   readonly fault = 'operator';
 
   constructor(socketPath: string, reason: string, options?: { readonly cause?: unknown }) {
-    super(
-      `no kagent answers at ${socketPath} (${reason}); start one with 'kagent server' or through the box's service manager`,
-      options,
-    );
+    super(`no kagent answers at ${socketPath} (${reason})`, {
+      ...options,
+      remedy: "start one with 'kagent server' or through the box's service manager",
+    });
   }
 }
 
@@ -84,7 +86,7 @@ export class NoAnswerError extends KagentError {
   readonly code = 'NO_ANSWER';
   readonly fault = 'operator';
 
-  constructor(socketPath: string, said: string, options?: { readonly cause?: unknown }) {
+  constructor(socketPath: string, said: string, options: { readonly remedy: string; readonly cause: unknown }) {
     super(`the kagent at ${socketPath} ${said}`, options);
   }
 }
@@ -95,14 +97,16 @@ const absent: readonly (string | undefined)[] = ['ENOENT', 'ECONNREFUSED'];
 function failureOf(socketPath: string, error: unknown, timeoutMs: number): KagentError {
   const code = systemCode(error);
   if (absent.includes(code)) return new NotRunningError(socketPath, code ?? '', { cause: error });
-  if (code === 'EACCES') return new NoAnswerError(socketPath, 'answers root alone; ask it as root', { cause: error });
+  if (code === 'EACCES')
+    return new NoAnswerError(socketPath, 'answers root alone', { remedy: 'ask it as root', cause: error });
   if (error instanceof Error && error.name === 'TimeoutError')
     return new NoAnswerError(
       socketPath,
-      `has not answered within ${timeoutMs / 1000} s: it runs, but the box is too busy, or kagent was stopped by a signal; ask again, and see 'uptime' and the state of its process in 'ps aux'`,
-      { cause: error },
+      `has not answered within ${timeoutMs / 1000} s: it runs, but the box is too busy, or kagent was stopped by a signal`,
+      { remedy: "ask again, and see 'uptime' and the state of its process in 'ps aux'", cause: error },
     );
-  return new NoAnswerError(socketPath, `broke off its answer (${code ?? messageOf(error)}); ask again`, {
+  return new NoAnswerError(socketPath, `broke off its answer (${code ?? messageOf(error)})`, {
+    remedy: 'ask again',
     cause: error,
   });
 }
@@ -133,9 +137,10 @@ export async function serveLocally(
 export class LocalRefusedError extends KagentError {
   readonly code: string;
   readonly fault = 'operator';
-  constructor(code: string, detail: string) {
-    super(detail);
-    this.code = code;
+  constructor(refusal: Refusal) {
+    const { what, remedy } = splitRemedy(refusal.detail, refusal.remedy);
+    super(what, { remedy });
+    this.code = refusal.code;
   }
 }
 
@@ -144,7 +149,7 @@ export class NotServerError extends KagentError {
   readonly code = 'NOT_A_SERVER';
   readonly fault = 'operator';
   constructor() {
-    super('the kagent on this box is an agent; type this on a server');
+    super('the kagent on this box is an agent', { remedy: 'type this on a server' });
   }
 }
 
@@ -158,9 +163,10 @@ export async function askStatus(socketPath: string, timeoutMs?: number): Promise
   try {
     return DaemonStatus.parse(JSON.parse(body));
   } catch (error) {
-    const said =
-      "is of another version, and its status is not understood; restart it, or use that version's executable";
-    throw new NoAnswerError(socketPath, said, { cause: error });
+    throw new NoAnswerError(socketPath, 'is of another version, and its status is not understood', {
+      remedy: "restart it, or use that version's executable",
+      cause: error,
+    });
   }
 }
 
@@ -177,10 +183,7 @@ export async function askServer<T>(socketPath: string, request: LocalRequest, sc
   const { status, body } = await ask(socketPath, request);
   if (status === 404 && body === '{}') throw new NotServerError();
   const answer = body === '' ? undefined : (JSON.parse(body) as unknown);
-  if (status >= 400) {
-    const { code, detail } = Refusal.parse(answer);
-    throw new LocalRefusedError(code, detail);
-  }
+  if (status >= 400) throw new LocalRefusedError(Refusal.parse(answer));
   return schema.parse(answer);
 }
 

@@ -5,6 +5,6 @@ export class FixFailedError extends KagentError {
   readonly code = 'DOCTOR_FIX_FAILED';
   readonly fault = 'operator';
   constructor(command: string, exitCode: number) {
-    super(`"${command}" ended with ${exitCode}; run it by hand to see why`);
+    super(`"${command}" ended with ${exitCode}`, { remedy: 'run it by hand to see why' });
   }
 }

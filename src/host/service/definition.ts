@@ -24,7 +24,8 @@ export function checkDefinition({ name, executable, args }: ServiceDefinition): 
   const broken = args.find((arg) => controlCharacter.test(arg));
   if (broken !== undefined) {
     throw new ServiceDefinitionError(
-      `the argument ${JSON.stringify(broken)} has a line break or another control character, which a service's definition cannot hold; use config.yaml instead`,
+      `the argument ${JSON.stringify(broken)} has a line break or another control character, which a service's definition cannot hold`,
+      { remedy: 'use config.yaml instead' },
     );
   }
 }

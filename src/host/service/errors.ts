@@ -15,7 +15,7 @@ export class AlreadyRunningError extends KagentError {
   readonly fault = 'operator';
 
   constructor(pid: number) {
-    super(`kagent runs already (pid ${pid}); 'kagent status' shows it, 'kagent stop' ends it`);
+    super(`kagent runs already (pid ${pid})`, { remedy: "'kagent status' shows it, 'kagent stop' ends it" });
   }
 }
 
@@ -48,8 +48,8 @@ export class EnvironmentValueError extends KagentError {
   readonly fault = 'operator';
 
   constructor(name: string) {
-    super(
-      `${name} has a line break or another control character in its value, which an environment file cannot hold; use config.yaml instead`,
-    );
+    super(`${name} has a line break or another control character in its value, which an environment file cannot hold`, {
+      remedy: 'use config.yaml instead',
+    });
   }
 }

@@ -1,5 +1,5 @@
 import { serviceVariable } from './definition.ts';
-import { removedExitCode, wrongUsageExitCode } from './exit-codes.ts';
+import { removedExitCode, wrongUsageExitCode } from '../../shared/exit-codes.ts';
 import type { ServiceHost } from './host.ts';
 import { createServiceManager, detectServiceManager } from './managers.ts';
 

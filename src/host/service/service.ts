@@ -8,7 +8,6 @@
 
 export type { ServiceDefinition, Readiness, StartOptions, ServiceKind, ServiceManager } from './types.ts';
 export { createServiceManager, detectServiceManager, everyServiceManager } from './managers.ts';
-export { removedExitCode, wrongUsageExitCode } from './exit-codes.ts';
 export { giveUp } from './give-up.ts';
 export { serviceNameOf } from './definition.ts';
 export { hostAt, type ServiceHost } from './host.ts';

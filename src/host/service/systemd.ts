@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { lookUntil } from '../../shared/look-until.ts';
 import { allocatorVariables } from './allocator.ts';
 import { definitionHead, modeOf, serviceVariable } from './definition.ts';
-import { removedExitCode, wrongUsageExitCode } from './exit-codes.ts';
+import { removedExitCode, wrongUsageExitCode } from '../../shared/exit-codes.ts';
 import { ServiceNotReadyError } from './errors.ts';
 import { must } from './host.ts';
 import type { ServiceHost } from './host.ts';

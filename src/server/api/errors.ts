@@ -4,10 +4,10 @@ export class PortTakenError extends KagentError {
   readonly code = 'API_PORT_TAKEN';
   readonly fault = 'operator';
   constructor(address: string, port: number, cause: unknown) {
-    super(
-      `port ${port} on ${address} is taken by another program ('ss -ltnp' shows which); end it or choose --supervisor-port`,
-      { cause },
-    );
+    super(`port ${port} on ${address} is taken by another program ('ss -ltnp' shows which)`, {
+      remedy: 'end it or choose --supervisor-port',
+      cause,
+    });
   }
 }
 
@@ -15,6 +15,7 @@ export class PortTakenError extends KagentError {
 export class BodyInvalidError extends KagentError {
   readonly code = 'API_BODY_INVALID';
   readonly fault = 'peer';
+  override readonly httpStatus = 400;
   constructor(reason: string) {
     super(`the request's body is not understood: ${reason}`);
   }
@@ -23,6 +24,7 @@ export class BodyInvalidError extends KagentError {
 export class BodyTooLargeError extends KagentError {
   readonly code = 'API_BODY_TOO_LARGE';
   readonly fault = 'peer';
+  override readonly httpStatus = 413;
   constructor(maxBytes: number) {
     super(`the request's body is over ${maxBytes} bytes`);
   }
@@ -31,6 +33,7 @@ export class BodyTooLargeError extends KagentError {
 export class NoTokenError extends KagentError {
   readonly code = 'API_NO_TOKEN';
   readonly fault = 'peer';
+  override readonly httpStatus = 401;
   constructor() {
     super("the request has no token in 'Authorization: Bearer'");
   }
@@ -39,6 +42,7 @@ export class NoTokenError extends KagentError {
 export class NoCertificateError extends KagentError {
   readonly code = 'API_NO_CERTIFICATE';
   readonly fault = 'peer';
+  override readonly httpStatus = 401;
   constructor() {
     super('only a node of this cluster may ask for this, and who asks shows no certificate of one');
   }
@@ -48,6 +52,7 @@ export class NoCertificateError extends KagentError {
 export class RequestAbortedError extends KagentError {
   readonly code = 'API_REQUEST_ABORTED';
   readonly fault = 'peer';
+  override readonly httpStatus = 400;
   constructor() {
     super('whoever asked has gone before there was an answer');
   }
@@ -57,7 +62,10 @@ export class RequestAbortedError extends KagentError {
 export class DrainBusyError extends KagentError {
   readonly code = 'API_DRAIN_BUSY';
   readonly fault = 'peer';
+  override readonly httpStatus = 429;
   constructor(nodeName: string) {
-    super(`${nodeName} is being drained already, or has asked for it very often; wait a minute, then try again`);
+    super(`${nodeName} is being drained already, or has asked for it very often`, {
+      remedy: 'wait a minute, then try again',
+    });
   }
 }

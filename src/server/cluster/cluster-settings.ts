@@ -5,6 +5,7 @@
 import { task } from '../../shared/component/component.ts';
 import type { Component } from '../../shared/component/component.ts';
 import { KagentError } from '../../shared/errors.ts';
+import { wrongUsageExitCode } from '../../shared/exit-codes.ts';
 import { contains } from '../../shared/ipv4/ipv4.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
@@ -26,6 +27,7 @@ const key = '/kagent/cluster';
 export class ClusterSettingError extends KagentError {
   readonly code = 'CONFIG_CLUSTER_SETTING';
   readonly fault = 'operator';
+  override readonly exitCode = wrongUsageExitCode;
   constructor(differences: readonly string[]) {
     super(
       `${differences.join('; ')}: it stays as long as the cluster. Say what the cluster has, in config.yaml or by flag; for another value make a new cluster ('kagent uninstall', then install it anew)`,

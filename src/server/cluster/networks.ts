@@ -16,9 +16,9 @@ export class BindAddressError extends KagentError {
   readonly code = 'SERVER_BIND_ADDRESS';
   readonly fault = 'operator';
   constructor(address: string, own: readonly string[]) {
-    super(
-      `bind-address ${address} is no address of this host, which has ${own.join(', ')}; say one of these, or leave it out`,
-    );
+    super(`bind-address ${address} is no address of this host, which has ${own.join(', ')}`, {
+      remedy: 'say one of these, or leave it out',
+    });
   }
 }
 
@@ -62,33 +62,35 @@ export function clusterDnsOf(plan: Plan): string {
 export function checkNetworks(plan: Plan & { readonly nodeIp: string | undefined }): void {
   const { clusterCidr, serviceCidr, nodeIp } = plan;
   if (overlaps(clusterCidr, serviceCidr)) {
-    throw new NetworkPlanError(
-      `cluster-cidr ${clusterCidr} and service-cidr ${serviceCidr} overlap; give them ranges apart, such as 10.42.0.0/16 and 10.43.0.0/16`,
-    );
+    throw new NetworkPlanError(`cluster-cidr ${clusterCidr} and service-cidr ${serviceCidr} overlap`, {
+      remedy: 'give them ranges apart, such as 10.42.0.0/16 and 10.43.0.0/16',
+    });
   }
   const maskSize = nodeCidrMaskSize(plan);
   if (range4(clusterCidr).prefixLength > maskSize) {
-    throw new NetworkPlanError(
-      `cluster-cidr ${clusterCidr} is too small: each node takes a /${maskSize} of it; make it at least a /${maskSize}, better a /16`,
-    );
+    throw new NetworkPlanError(`cluster-cidr ${clusterCidr} is too small: each node takes a /${maskSize} of it`, {
+      remedy: `make it at least a /${maskSize}, better a /16`,
+    });
   }
   if (range4(serviceCidr).prefixLength > smallestServiceRange) {
-    throw new NetworkPlanError(
-      `service-cidr ${serviceCidr} is too small for a cluster; make it at least a /${smallestServiceRange}, better a /16`,
-    );
+    throw new NetworkPlanError(`service-cidr ${serviceCidr} is too small for a cluster`, {
+      remedy: `make it at least a /${smallestServiceRange}, better a /16`,
+    });
   }
   const dns = clusterDnsOf(plan);
   if (!contains(serviceCidr, dns)) {
-    throw new NetworkPlanError(`cluster-dns ${dns} is not in service-cidr ${serviceCidr}; choose an address within it`);
+    throw new NetworkPlanError(`cluster-dns ${dns} is not in service-cidr ${serviceCidr}`, {
+      remedy: 'choose an address within it',
+    });
   }
   for (const [name, cidr] of [
     ['cluster-cidr', clusterCidr],
     ['service-cidr', serviceCidr],
   ] as const) {
     if (nodeIp !== undefined && contains(cidr, nodeIp)) {
-      throw new NetworkPlanError(
-        `${name} ${cidr} holds this node's own address ${nodeIp}; choose a range that the network of this box does not use`,
-      );
+      throw new NetworkPlanError(`${name} ${cidr} holds this node's own address ${nodeIp}`, {
+        remedy: 'choose a range that the network of this box does not use',
+      });
     }
   }
 }

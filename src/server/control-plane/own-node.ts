@@ -1,6 +1,6 @@
 import type { Component } from '../../shared/component/component.ts';
 import { conditionTracker } from '../../shared/component/component.ts';
-import { messageOf } from '../../shared/errors.ts';
+import { messageOf, remedyOf } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { KubeClient } from '../../kube/kube.ts';
 import { untilStopped } from '../../shared/until-stopped.ts';
@@ -38,7 +38,7 @@ export function labelOwnNode(options: {
     async start() {
       condition.set('Unknown', 'NotRegistered', `the kubelet has not registered the node ${nodeName} yet`);
       work = untilStopped(keepLabel, stopping.signal, (error) => {
-        condition.set('False', 'RequestFailed', messageOf(error));
+        condition.set('False', 'RequestFailed', messageOf(error), remedyOf(error));
         log.debug('own node is not watched', { error });
       });
     },

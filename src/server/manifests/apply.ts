@@ -96,7 +96,8 @@ async function applyAt(kube: KubeClient, path: string, object: unknown, signal: 
 
 /** @throws what is no refusal: kube-apiserver is not reached, and would not be for the others either */
 function refusedBecause(error: unknown, line: number, name: string): ManifestRefusedError {
-  if (error instanceof UnknownKindError) return new ManifestRefusedError(line, name, error.message, { cause: error });
+  if (error instanceof UnknownKindError)
+    return new ManifestRefusedError(line, name, error.what, { remedy: error.remedy, cause: error });
   if (error instanceof KubeError) return new ManifestRefusedError(line, name, error.detail, { cause: error });
   throw error;
 }

@@ -12,7 +12,9 @@ export class UnknownKindError extends KagentError {
   readonly code = 'MANIFEST_KIND';
   readonly fault = 'operator';
   constructor(apiVersion: string, kind: string) {
-    super(`the cluster knows no ${kind} in ${apiVersion}; check both, or apply its CustomResourceDefinition first`);
+    super(`the cluster knows no ${kind} in ${apiVersion}`, {
+      remedy: 'check both, or apply its CustomResourceDefinition first',
+    });
   }
 }
 
@@ -20,7 +22,12 @@ export class UnknownKindError extends KagentError {
 export class ManifestRefusedError extends KagentError {
   readonly code = 'MANIFEST_REFUSED';
   readonly fault = 'operator';
-  constructor(line: number, object: string, reason: string, options: { readonly cause: unknown }) {
+  constructor(
+    line: number,
+    object: string,
+    reason: string,
+    options: { readonly remedy?: string | undefined; readonly cause: unknown },
+  ) {
     super(`line ${line}: ${object}: ${reason}`, options);
   }
 }

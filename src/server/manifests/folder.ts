@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { messageOf } from '../../shared/errors.ts';
+import { messageOf, remedyOf } from '../../shared/errors.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Announcer } from './announce.ts';
 import type { Applier } from './apply.ts';
@@ -26,6 +26,17 @@ export interface FolderOptions {
   readonly clock: Clock;
 }
 
+export interface Failure {
+  readonly message: string;
+  /** With which the message ends. */
+  readonly remedy: string | undefined;
+}
+
+/** @param of what goes before its words */
+export function failureOf(error: unknown, of = ''): Failure {
+  return { message: of + messageOf(error), remedy: remedyOf(error) };
+}
+
 /** The files and what has become of each. */
 export class ManifestFolder {
   readonly #options: FolderOptions;
@@ -42,11 +53,11 @@ export class ManifestFolder {
   }
 
   /** What is not as the files say, one sentence a file: `web.yaml: line 3: …`. */
-  failures(): readonly string[] {
+  failures(): readonly Failure[] {
     const errors = [...this.#states].flatMap(([file, { error }]) =>
       error === undefined ? [] : [[file, error] as const],
     );
-    return [...errors, ...this.#notPruned].map(([file, error]) => `${file}: ${messageOf(error)}`);
+    return [...errors, ...this.#notPruned].map(([file, error]) => failureOf(error, `${file}: `));
   }
 
   /** Applies kagent's own files alone, which others wait for. */

@@ -12,7 +12,6 @@ import { join } from 'node:path';
 import { systemClock } from '../../shared/clock.ts';
 import { conditionTracker } from '../../shared/component/component.ts';
 import type { Component, ComponentName, ConditionTracker } from '../../shared/component/component.ts';
-import { messageOf } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
 import { makeFolderIfPossible, writeFileIfChanged } from '../../shared/files/files.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
@@ -20,7 +19,8 @@ import type { Log } from '../../shared/log/log.ts';
 import type { KubeClient } from '../../kube/kube.ts';
 import { createAnnouncer } from './announce.ts';
 import { createApplier } from './apply.ts';
-import { ManifestFolder } from './folder.ts';
+import { ManifestFolder, failureOf } from './folder.ts';
+import type { Failure } from './folder.ts';
 import type { Timing } from './types.ts';
 import { follow } from './follow.ts';
 import { createPruner } from './prune.ts';
@@ -63,8 +63,8 @@ export function createManifests(options: ManifestsOptions): Component {
   const stopping = new AbortController();
   let work = Promise.resolve();
 
-  let unwritten: readonly string[] = [];
-  const tell = (failures: readonly string[]) => tellFailures(condition, [...unwritten, ...failures]);
+  let unwritten: readonly Failure[] = [];
+  const tell = (failures: readonly Failure[]) => tellFailures(condition, [...unwritten, ...failures]);
   const pass = async (folder: ManifestFolder, signal: AbortSignal) => {
     try {
       if (unwritten.length > 0) unwritten = writePackaged(dir, packaged);
@@ -72,7 +72,7 @@ export function createManifests(options: ManifestsOptions): Component {
       tell(folder.failures());
       return result;
     } catch (error) {
-      if (!signal.aborted) tell([messageOf(error)]); // the folder is not there, or the datastore
+      if (!signal.aborted) tell([failureOf(error)]); // the folder is not there, or the datastore
       return { hasFailed: true, isWaiting: false };
     }
   };
@@ -87,13 +87,13 @@ export function createManifests(options: ManifestsOptions): Component {
       if (isNewFolder) await forgetFiles(records, log);
       condition.set('False', 'Applying', applying);
       unwritten = writePackaged(dir, packaged);
-      for (const problem of unwritten) log.warn('packaged manifest not written', { problem });
+      for (const { message } of unwritten) log.warn('packaged manifest not written', { problem: message });
       try {
         await folder.applyPackaged(signal);
         tell(folder.failures());
       } catch (error) {
         signal.throwIfAborted();
-        tell([messageOf(error)]); // the folder cannot be read: following it tries again
+        tell([failureOf(error)]); // the folder cannot be read: following it tries again
       }
       work = follow({
         pass: (passSignal) => pass(folder, passSignal),
@@ -129,10 +129,10 @@ async function openFolder(
   return { records, folder };
 }
 
-function tellFailures(condition: ConditionTracker, [first = '', ...others]: readonly string[]): void {
+function tellFailures(condition: ConditionTracker, [first, ...others]: readonly Failure[]): void {
   const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
-  if (first === '') condition.set('True', 'Applied', '');
-  else condition.set('False', 'NotApplied', first + more);
+  if (first === undefined) condition.set('True', 'Applied', '');
+  else condition.set('False', 'NotApplied', first.message + more, first.remedy);
 }
 
 /** @returns what could not be written, a sentence each */
@@ -142,7 +142,7 @@ function writePackaged(dir: string, packaged: readonly PackagedManifest[]) {
       writeFileIfChanged(join(dir, `${name}.yaml`), text, 0o600);
       return [];
     } catch (error) {
-      return [`${name}.yaml: it cannot be written: ${messageOf(error)}`];
+      return [failureOf(error, `${name}.yaml: it cannot be written: `)];
     }
   });
 }

@@ -41,10 +41,12 @@ async function yamlObjects(text: string): Promise<readonly Located[]> {
   for (const part of text.split(/^(?=---(?:\s|$))/m)) {
     const lines = new yaml.LineCounter();
     const lineAt = (offset: number) => before + Math.max(1, lines.linePos(offset).line);
-    const documents = refusing(before + 1, () => yaml.parseAllDocuments(part, { ...asWritten, lineCounter: lines }));
+    const documents = refusing(before + 1, () =>
+      yaml.parseAllDocuments(part, { ...asWritten, prettyErrors: false, lineCounter: lines }),
+    );
     for (const document of 'empty' in documents ? [] : documents) {
       const [error] = document.errors;
-      if (error !== undefined) throw new ManifestInvalidError(lineAt(error.pos[0]), reasonOf(error.message));
+      if (error !== undefined) throw new ManifestInvalidError(lineAt(error.pos[0]), error.message);
       const line = lineAt(document.contents?.range?.[0] ?? 0);
       const value = refusing(line, () => valueOf(yaml, document), lineAt);
       found.push(...manifestsOf(value, line).map((object) => ({ object, line })));
@@ -71,11 +73,6 @@ function refusing<T>(line: number, read: () => T, lineAt?: (offset: number) => n
     if (error instanceof RangeError) throw new ManifestInvalidError(line, 'it is nested too deeply');
     throw error;
   }
-}
-
-/** The parser's words without the lines of the file it adds. */
-function reasonOf(message: string): string {
-  return message.split(' at line')[0] ?? message;
 }
 
 function manifestsOf(value: unknown, line: number): readonly Manifest[] {

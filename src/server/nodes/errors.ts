@@ -3,16 +3,18 @@ import { KagentError } from '../../shared/errors.ts';
 export class NodeNotConnectedError extends KagentError {
   readonly code = 'NODE_NOT_CONNECTED';
   readonly fault = 'peer';
+  override readonly httpStatus = 409;
   constructor(nodeName: string) {
-    super(
-      `${nodeName} is not connected; see 'kagent status' on that box, and whether it reaches this server's supervisor port`,
-    );
+    super(`${nodeName} is not connected`, {
+      remedy: "see 'kagent status' on that box, and whether it reaches this server's supervisor port",
+    });
   }
 }
 
 export class NodeCommandError extends KagentError {
   readonly code = 'NODE_COMMAND';
   readonly fault = 'peer';
+  override readonly httpStatus = 400;
   constructor(nodeName: string, reason: string) {
     super(`${nodeName} did not do it: ${reason}`);
   }
@@ -21,8 +23,9 @@ export class NodeCommandError extends KagentError {
 export class NodeUnknownError extends KagentError {
   readonly code = 'NODE_UNKNOWN';
   readonly fault = 'peer';
+  override readonly httpStatus = 404;
   constructor(nodeName: string) {
-    super(`there is no node ${nodeName}; 'kagent node ls' shows those there are`);
+    super(`there is no node ${nodeName}`, { remedy: "'kagent node ls' shows those there are" });
   }
 }
 
@@ -30,10 +33,11 @@ export class NodeUnknownError extends KagentError {
 export class NodeStillReadyError extends KagentError {
   readonly code = 'NODE_STILL_READY';
   readonly fault = 'peer';
+  override readonly httpStatus = 409;
   constructor(nodeName: string) {
-    super(
-      `${nodeName} is connected and Ready; move its pods away first with 'kagent node drain ${nodeName}', or give --force`,
-    );
+    super(`${nodeName} is connected and Ready`, {
+      remedy: `move its pods away first with 'kagent node drain ${nodeName}', or give --force`,
+    });
   }
 }
 
@@ -41,7 +45,10 @@ export class NodeStillReadyError extends KagentError {
 export class NodeIsServerError extends KagentError {
   readonly code = 'NODE_IS_SERVER';
   readonly fault = 'peer';
+  override readonly httpStatus = 409;
   constructor(nodeName: string) {
-    super(`${nodeName} is this server's own node; take kagent off that box with 'kagent uninstall' instead`);
+    super(`${nodeName} is this server's own node`, {
+      remedy: "take kagent off that box with 'kagent uninstall' instead",
+    });
   }
 }

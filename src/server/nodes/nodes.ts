@@ -9,7 +9,7 @@
 import { rfc3339, systemClock } from '../../shared/clock.ts';
 import { conditionTracker } from '../../shared/component/component.ts';
 import type { Component } from '../../shared/component/component.ts';
-import { messageOf } from '../../shared/errors.ts';
+import { messageOf, remedyOf } from '../../shared/errors.ts';
 import { closeCodes } from '../../shared/protocol/channel.ts';
 import { untilStopped } from '../../shared/until-stopped.ts';
 import { connect } from './connect.ts';
@@ -54,7 +54,7 @@ function lifeOf(parts: Parts): Component {
         (signal) => directory.follow(kube, isWell, signal),
         stopping.signal,
         (error) => {
-          condition.set('False', 'RequestFailed', messageOf(error));
+          condition.set('False', 'RequestFailed', messageOf(error), remedyOf(error));
           log.debug('nodes are not watched', { error });
         },
       );

@@ -4,7 +4,7 @@ export class PkiFileInvalidError extends KagentError {
   readonly code = 'PKI_FILE_INVALID';
   readonly fault = 'operator';
   constructor(path: string, cause: unknown) {
-    super(`${path} cannot be read as PEM; put the file back from a backup`, { cause });
+    super(`${path} cannot be read as PEM`, { remedy: 'put the file back from a backup', cause });
   }
 }
 
@@ -12,7 +12,7 @@ export class PkiKeyMismatchError extends KagentError {
   readonly code = 'PKI_KEY_MISMATCH';
   readonly fault = 'operator';
   constructor(certFile: string, keyFile: string) {
-    super(`${certFile} does not belong to the key in ${keyFile}; put both back from the same backup`);
+    super(`${certFile} does not belong to the key in ${keyFile}`, { remedy: 'put both back from the same backup' });
   }
 }
 
@@ -20,7 +20,9 @@ export class PkiKeyMissingError extends KagentError {
   readonly code = 'PKI_KEY_MISSING';
   readonly fault = 'operator';
   constructor(certFile: string, keyFile: string) {
-    super(`${keyFile} is missing beside ${certFile}; put it back from a backup, nothing can be signed without it`);
+    super(`${keyFile} is missing beside ${certFile}`, {
+      remedy: 'put it back from a backup, nothing can be signed without it',
+    });
   }
 }
 
@@ -28,13 +30,14 @@ export class CaExpiredError extends KagentError {
   readonly code = 'PKI_CA_EXPIRED';
   readonly fault = 'operator';
   constructor(certFile: string, notAfter: string) {
-    super(`the CA in ${certFile} ended on ${notAfter}; check this machine's clock, then renew the CA`);
+    super(`the CA in ${certFile} ended on ${notAfter}`, { remedy: "check this machine's clock, then renew the CA" });
   }
 }
 
 export class CsrInvalidError extends KagentError {
   readonly code = 'CSR_INVALID';
   readonly fault = 'peer';
+  override readonly httpStatus = 400;
   constructor(reason: string, cause?: unknown) {
     super(`the certificate signing request is not usable: ${reason}`, { cause });
   }

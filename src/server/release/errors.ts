@@ -12,6 +12,7 @@ export class ExecutableOfOtherVersionError extends KagentError {
 export class HostHeaderError extends KagentError {
   readonly code = 'RELEASE_HOST_HEADER';
   readonly fault = 'peer';
+  override readonly httpStatus = 400;
   constructor() {
     super('the request names no host, or one that is none: the installer would not know where it is from');
   }

@@ -5,6 +5,7 @@
  * (server/control-plane, agent/node).
  */
 import { KagentError } from '../errors.ts';
+import { wrongUsageExitCode } from '../exit-codes.ts';
 
 /** What kagent passes to a Kubernetes program: flag name without dashes → value. */
 export type Flags = Readonly<Record<string, string>>;
@@ -43,6 +44,7 @@ export type FlagRules = Readonly<Record<string, FlagRule>>;
 export class ComponentArgumentError extends KagentError {
   readonly code = 'CONFIG_COMPONENT_ARGUMENT';
   readonly fault = 'operator';
+  override readonly exitCode = wrongUsageExitCode;
   /** @param setting `kubelet-arg` */
   constructor(setting: string, flag: string, instead: string) {
     super(`${setting} '${flag}' cannot be set: ${instead}`);

@@ -1,5 +1,6 @@
 import { conditionTracker } from '../component/component.ts';
 import type { Component, ComponentName } from '../component/component.ts';
+import { remedyOf } from '../errors.ts';
 import type { Log } from '../log/log.ts';
 
 const everyMs = 60 * 60 * 1000;
@@ -43,7 +44,7 @@ export function certificateTimer(options: {
     } catch (error) {
       nextMs = againMs;
       if (condition.current().status !== 'False') log.error('certificates not renewed', { error });
-      condition.set('False', 'RenewalFailed', String(error));
+      condition.set('False', 'RenewalFailed', String(error), remedyOf(error));
     }
     if (isStopped) return;
     clearTimeout(timer);

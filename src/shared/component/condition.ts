@@ -4,7 +4,8 @@ import { plainText } from '../plain-text/plain-text.ts';
 import type { Condition } from './types.ts';
 
 export interface ConditionTracker {
-  set(status: Condition['status'], reason: string, message: string): void;
+  /** @param remedy the next step, with which the message ends */
+  set(status: Condition['status'], reason: string, message: string, remedy?: string): void;
   current(): Condition;
 }
 
@@ -20,9 +21,15 @@ export function conditionTracker(clock: Clock = systemClock): ConditionTracker {
     lastTransitionTime: rfc3339(clock.now()),
   };
   return {
-    set(status, reason, message) {
+    set(status, reason, message, remedy) {
       const lastTransitionTime = status === condition.status ? condition.lastTransitionTime : rfc3339(clock.now());
-      condition = { status, reason, message: plainText(message.slice(0, maxMessageChars)), lastTransitionTime };
+      condition = {
+        status,
+        reason,
+        message: plainText(message.slice(0, maxMessageChars)),
+        lastTransitionTime,
+        ...(remedy !== undefined && { remedy: plainText(remedy) }),
+      };
     },
     current: () => condition,
   };

@@ -134,7 +134,7 @@ class Manager<Name extends string> implements ComponentManager<Name> {
         return { status: 'False', reason: 'Stopped', message: '', lastTransitionTime };
       case 'stopping': {
         const message = own.message === '' ? 'its stop takes long' : own.message;
-        return { status: 'False', reason: 'Stopping', message, lastTransitionTime };
+        return { ...own, status: 'False', reason: 'Stopping', message, lastTransitionTime };
       }
       case 'waiting': {
         const missing = component.after.filter((name) => !this.#isUp(name));
@@ -143,7 +143,7 @@ class Manager<Name extends string> implements ComponentManager<Name> {
       case 'starting': {
         if (own.status === 'False') return { ...own, lastTransitionTime };
         const message = own.message === '' ? 'it is at work, and its start takes long' : own.message;
-        return { status: 'False', reason: 'Starting', message, lastTransitionTime };
+        return { ...own, status: 'False', reason: 'Starting', message, lastTransitionTime };
       }
     }
   }

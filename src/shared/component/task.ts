@@ -1,4 +1,4 @@
-import { messageOf } from '../errors.ts';
+import { messageOf, remedyOf } from '../errors.ts';
 import { conditionTracker } from './condition.ts';
 import type { Component } from './types.ts';
 
@@ -21,7 +21,7 @@ export function task<Name extends string>(
         await run(signal, (reason, message) => condition.set('False', reason, message));
         condition.set('True', 'Done', '');
       } catch (error) {
-        condition.set('False', 'Failed', messageOf(error));
+        condition.set('False', 'Failed', messageOf(error), remedyOf(error));
         throw error;
       }
     },

@@ -6,6 +6,8 @@ export interface Condition {
   readonly reason: string;
   readonly message: string;
   readonly lastTransitionTime: string; // RFC 3339
+  /** The next step, with which the message ends. Not Kubernetes': no condition of a Node has one. */
+  readonly remedy?: string | undefined;
 }
 
 /** Of kagent's own; a test has names of its own. */

@@ -20,12 +20,11 @@ export interface YamlFile {
  */
 export function parseYaml(file: string, text: string, schema: 'core' | 'failsafe' = 'core'): YamlFile {
   const lines = new LineCounter();
-  const document = refusing(file, () => parseDocument(text, { lineCounter: lines, schema }));
+  const document = refusing(file, () => parseDocument(text, { lineCounter: lines, schema, prettyErrors: false }));
   const lineAt = (offset: number) => lines.linePos(offset).line;
   const [problem] = document.errors;
   if (problem !== undefined) {
-    const [reason = ''] = problem.message.split(' at line');
-    throw new UnreadableConfigError(`${file} line ${lineAt(problem.pos[0])}`, reason);
+    throw new UnreadableConfigError(`${file} line ${lineAt(problem.pos[0])}`, problem.message);
   }
   const toJS = () => refusing(file, () => document.toJS() as unknown);
   return { document, toJS, lineAt, lineOf: (path) => lineAt(offsetOf(document, path)) };

@@ -5,6 +5,6 @@ export class DeviceTargetError extends KagentError {
   readonly fault = 'operator';
 
   constructor(path: string) {
-    super(`${path} is a device, and a file would take its place; name a file elsewhere`);
+    super(`${path} is a device, and a file would take its place`, { remedy: 'name a file elsewhere' });
   }
 }

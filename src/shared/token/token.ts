@@ -12,7 +12,9 @@ export class TokenFormatError extends KagentError {
   readonly code = 'TOKEN_FORMAT';
   readonly fault = 'operator';
   constructor(reason: string) {
-    super(`the token is not usable: ${reason}; copy it whole from the file server/node-token on the server`);
+    super(`the token is not usable: ${reason}`, {
+      remedy: 'copy it whole from the file server/node-token on the server',
+    });
   }
 }
 

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { messageOf, nameFile, sentenceOf } from '../../../src/shared/errors.ts';
+import { KagentError, messageOf, nameFile, remedyOf, sentenceOf, splitRemedy } from '../../../src/shared/errors.ts';
 import { readFileIfExists, writeFileAtomicSync } from '../../../src/shared/files/files.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
 
@@ -52,4 +52,38 @@ test('what a disk says is a sentence with the file’s name, where Node has no w
   expect(said({ code: 'Unknown system error -122', errno: -122 }, '/var/x')).toContain(
     "/var/x: its owner's share of the disk is used up (EDQUOT)",
   );
+});
+
+class TiredError extends KagentError {
+  readonly code = 'TIRED';
+  readonly fault = 'operator';
+}
+
+test('an error’s message is what happened, then the remedy, and each is there by itself', () => {
+  const error = new TiredError('it is late; the box yawns', { remedy: 'sleep', cause: 'night' });
+  expect(error).toMatchObject({
+    name: 'TiredError',
+    message: 'it is late; the box yawns; sleep',
+    what: 'it is late; the box yawns',
+    remedy: 'sleep',
+    cause: 'night',
+    exitCode: 1,
+    httpStatus: undefined,
+  });
+  expect(remedyOf(error)).toBe('sleep');
+  const short = new TiredError('it is late');
+  expect([short.message, short.what, short.remedy]).toEqual(['it is late', 'it is late', undefined]);
+  expect('cause' in short).toBe(false);
+});
+
+test('a message that travelled with its remedy is taken apart again, and with another one it stays whole', () => {
+  expect(splitRemedy('late; very; sleep', 'sleep')).toEqual({ what: 'late; very', remedy: 'sleep' });
+  expect(splitRemedy('late; very', undefined)).toEqual({ what: 'late; very' });
+  expect(splitRemedy('late; very', 'sleep')).toEqual({ what: 'late; very' });
+});
+
+test('a disk’s error has a remedy, and an error of another kind has none', () => {
+  const full = Object.assign(new Error('ENOSPC'), { code: 'ENOSPC', syscall: 'write', path: '/var/x' });
+  expect(messageOf(full)).toBe(`/var/x: its disk is full (ENOSPC); ${remedyOf(full)}`);
+  expect(remedyOf(new Error('x; y'))).toBeUndefined();
 });

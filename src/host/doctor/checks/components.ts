@@ -1,5 +1,6 @@
-import { notLooked } from '../check.ts';
+import { notLooked, warning } from '../check.ts';
 import type { Check, Fault } from '../check.ts';
+import { splitRemedy } from '../../../shared/errors.ts';
 import { podNetworkReason } from './network.ts';
 
 export const componentChecks: readonly Check[] = [
@@ -13,14 +14,8 @@ export const componentChecks: readonly Check[] = [
       if (components.length === 0) return notLooked(isRunning ? 'kagent has not started yet' : 'no kagent runs here');
       const faults = components.flatMap(({ name, condition }): readonly Fault[] => {
         if (condition.status !== 'False' || condition.reason === podNetworkReason) return [];
-        const [what = '', ...fix] = condition.message.split('; '); // as errors have it: what happened; the next step
-        return [
-          {
-            severity: 'warning',
-            what: `${name}: ${what === '' ? condition.reason : what}`,
-            ...(fix.length > 0 && { fix: fix.join('; ') }),
-          },
-        ];
+        const { what, remedy } = splitRemedy(condition.message, condition.remedy);
+        return warning(`${name}: ${what === '' ? condition.reason : what}`, remedy);
       });
       const unknown = components.filter(({ condition }) => condition.status === 'Unknown').map(({ name }) => name);
       return faults.length === 0 && unknown.length > 0

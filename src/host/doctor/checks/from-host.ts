@@ -1,11 +1,9 @@
 import type { HostProblem } from '../../checks/checks.ts';
 import type { Fault } from '../check.ts';
 
-/** What a start would end with: its sentence has what happened before the first semicolon, and the next step after it. */
-export function faultOf(problem: HostProblem): Fault {
-  const [what = '', ...rest] = problem.message.split('; ');
-  const fix = rest.join('; ');
-  return { severity: 'fatal', what, code: problem.code, ...(fix !== '' && { fix }) };
+/** What a start would end with. */
+export function faultOf({ what, remedy, code }: HostProblem): Fault {
+  return { severity: 'fatal', what, code, ...(remedy !== undefined && { fix: remedy }) };
 }
 
 export function faultsOf(problems: readonly HostProblem[]): readonly Fault[] {

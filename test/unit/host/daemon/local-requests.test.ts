@@ -37,10 +37,16 @@ test('a question reaches the server with its body, and its answer comes back', a
 test('a refusal keeps its code and its words', async () => {
   const socket = await door((_request, response) => {
     response.statusCode = 409;
-    response.end(JSON.stringify({ code: 'TOKEN_EXISTS', detail: 'there is one' }));
+    response.end(
+      JSON.stringify({ code: 'TOKEN_EXISTS', detail: 'there is one; give another', remedy: 'give another' }),
+    );
   });
   await expect(ask(socket)).rejects.toThrow(LocalRefusedError);
-  await expect(ask(socket)).rejects.toMatchObject({ code: 'TOKEN_EXISTS', message: 'there is one' });
+  await expect(ask(socket)).rejects.toMatchObject({
+    code: 'TOKEN_EXISTS',
+    message: 'there is one; give another',
+    remedy: 'give another',
+  });
 });
 
 test('an agent says that it is no server, and nobody that nobody runs', async () => {

@@ -9,7 +9,7 @@ test.each([
   [new NodeNameTakenError('box'), 409, 'NODE_NAME_TAKEN'],
   [new TooManyAttemptsError(4), 429, 'TOO_MANY_ATTEMPTS'],
 ])('%s is told to the peer', (error, status, code) => {
-  expect(problemOf(error)).toMatchObject({ status, code, detail: error.message });
+  expect(problemOf(error)).toMatchObject({ status, code, detail: error.message, remedy: error.remedy });
 });
 
 test.each([new Error('password is hunter2'), new PortTakenError('0.0.0.0', 1, undefined), 'hunter2'])(

@@ -100,7 +100,7 @@ const messages: readonly (readonly [string, z.ZodType, unknown])[] = [
     { port: 1, mtu: 1, tunnel, yourAddress: 'a', time: 't', version: '1', apiserverUrls: [url], settings },
   ],
   ['seen', ProbeSeen, { sizes: [1] }],
-  ['refusal', Refusal, { code: 'A', detail: 'd' }],
+  ['refusal', Refusal, { code: 'A', detail: 'd; r', remedy: 'r' }],
 ];
 
 /** Every message that differs from `value` in one place: `change` makes another leaf or list of it. */

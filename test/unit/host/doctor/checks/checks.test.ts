@@ -25,9 +25,9 @@ const config = (name: string) => ({
   '/boot/config-6.12.0': (goodBox['/boot/config-6.12.0'] ?? '').replace(`CONFIG_${name}=y\n`, ''),
 });
 
-const component = (name: string, status: 'False' | 'Unknown', message: string) => ({
+const component = (name: string, status: 'False' | 'Unknown', message: string, remedy?: string) => ({
   name,
-  condition: { status, reason: 'Ended', message, lastTransitionTime: '2026-06-01T00:00:00Z' },
+  condition: { status, reason: 'Ended', message, lastTransitionTime: '2026-06-01T00:00:00Z', remedy },
 });
 
 const failed = (reason: string, message: string) =>
@@ -154,9 +154,17 @@ const faults: Readonly<Record<string, Case | readonly Case[]>> = {
   },
   components: [
     {
-      box: { components: [component('cluster-dns', 'False', 'no Pod of CoreDNS is Ready; see its log')] },
-      sees: 'cluster-dns: no Pod of CoreDNS is Ready',
+      box: {
+        components: [
+          component('cluster-dns', 'False', 'no Pod is Ready; none has started; see its log', 'see its log'),
+        ],
+      },
+      sees: 'cluster-dns: no Pod is Ready; none has started',
       fix: 'see its log',
+    },
+    {
+      box: { components: [component('kube-proxy', 'False', 'not ready within 60 s; its last lines: …')] },
+      sees: 'kube-proxy: not ready within 60 s; its last lines: …',
     },
     {
       box: { components: [component('kubelet', 'False', ''), component('channel', 'Unknown', 'connecting')] },

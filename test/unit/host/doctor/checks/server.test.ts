@@ -7,6 +7,9 @@ import {
   ServerRefusedError,
   ServerTimeoutError,
 } from '../../../../../src/agent/membership/membership.ts';
+import { problemOf } from '../../../../../src/server/api/problem.ts';
+import { TokenWrongError } from '../../../../../src/server/join/join.ts';
+import { Refusal } from '../../../../../src/shared/protocol/refusal.ts';
 import { clusterSettings } from '../../../../helpers/join-server.ts';
 
 type Met = NonNullable<ServerPath['met']>;
@@ -50,11 +53,25 @@ test('a server that is not reached is one finding, and nothing behind it is call
   expect(fine).toEqual([]);
 });
 
-test('a token that is refused is no fault of the path', async () => {
-  const refusal = { status: 401, code: 'TOKEN_WRONG', detail: 'the server does not know this token; copy it anew' };
-  expect(await seen({ url, failure: new JoinRefusedError(url, refusal) })).toEqual([
-    `fatal server-lets-in: ${url} refuses: the server does not know this token`,
+test('a token that is refused is no fault of the path, and the server says what helps', async () => {
+  const { status, ...answer } = problemOf(new TokenWrongError());
+  const failure = new JoinRefusedError(url, { status, ...Refusal.parse(answer) });
+  const { findings } = await examinePath({ url, failure });
+  expect(failure.message).toBe(`${url} refuses: ${answer.detail}`);
+  expect(findings).toMatchObject([
+    {
+      severity: 'fatal',
+      check: 'server-lets-in',
+      what: `${url} refuses: the server does not know this token`,
+      fix: 'copy it anew from server/node-token on the server',
+      code: 'TOKEN_WRONG',
+    },
   ]);
+});
+
+test('of an earlier server, which names no remedy, the whole sentence is shown', async () => {
+  const failure = new JoinRefusedError(url, { status: 401, code: 'TOKEN_WRONG', detail: 'unknown; copy it anew' });
+  expect(await seen({ url, failure })).toEqual([`fatal server-lets-in: ${url} refuses: unknown; copy it anew`]);
 });
 
 test.each([
