@@ -2,9 +2,10 @@ import { X509Certificate } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { askStatus } from '../host/daemon/daemon.ts';
+import { CommandFailedError } from '../host/run.ts';
 import { versionText } from '../cli/cli.ts';
 import { adminKubeconfig, runPaths, type Paths } from '../shared/paths.ts';
-import { CommandFailedError, run, type CommandLine } from './run.ts';
+import { outputOf, type CommandLine } from './output.ts';
 
 /** A file of the archive. */
 export interface Part {
@@ -27,7 +28,7 @@ export function parts(options: PartOptions): readonly Part[] {
 }
 
 function part(options: PartOptions, name: string, line: CommandLine): Part {
-  return { name, read: () => run(line, { timeoutMs: options.timeoutMs, maxBytes: options.maxPartBytes }) };
+  return { name, read: () => outputOf(line, { timeoutMs: options.timeoutMs, maxBytes: options.maxPartBytes }) };
 }
 
 /** By a process of its own, so that nothing it does to itself ends the collecting. */
@@ -66,8 +67,10 @@ function ifThere(wanted: Part): Part {
       try {
         return await wanted.read();
       } catch (error) {
-        if (error instanceof CommandFailedError && error.stderr.includes('unknown command')) return undefined;
-        if (error instanceof CommandFailedError && error.stdout !== '') return error.stdout;
+        if (!(error instanceof CommandFailedError)) throw error;
+        const { stdout, stderr } = error.ended;
+        if (stderr.includes('unknown command')) return undefined;
+        if (stdout !== '') return stdout;
         throw error;
       }
     },

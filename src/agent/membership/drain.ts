@@ -4,6 +4,7 @@ import { drainPath, DrainResponse, type DrainRequest } from '../../shared/protoc
 import { Refusal } from '../../shared/protocol/refusal.ts';
 import { DrainRefusedError, NotJoinedError, ServersAwayError } from './errors.ts';
 import { shownIdentity, storedServers } from './identity.ts';
+import { jsonIfValid } from '../../shared/json/json.ts';
 
 /** The server needs some time beyond what it gives the pods. */
 const graceMs = 15_000;
@@ -26,7 +27,7 @@ export async function requestDrain(paths: Paths, request: DrainRequest): Promise
       try {
         const reply = await httpsRequest({ url: url + drainPath, method: 'POST', headers, body, agent, timeoutMs });
         if (reply.status === 200) return DrainResponse.parse(JSON.parse(reply.body));
-        const refusal = Refusal.safeParse(jsonOf(reply.body));
+        const refusal = Refusal.safeParse(jsonIfValid(reply.body));
         throw new DrainRefusedError(url, refusal.data?.detail ?? `it answers ${reply.status}`);
       } catch (error) {
         if (error instanceof DrainRefusedError) throw error;
@@ -37,12 +38,4 @@ export async function requestDrain(paths: Paths, request: DrainRequest): Promise
     agent.destroy();
   }
   throw new ServersAwayError(urls, failure);
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -20,6 +20,7 @@ import {
   ServerTlsError,
   ServerUnreachableError,
 } from './errors.ts';
+import { jsonIfValid } from '../../shared/json/json.ts';
 
 const usualTimeoutMs = 10_000;
 const allowedSkewMs = 60_000;
@@ -84,7 +85,7 @@ export async function askSupervisor<T>(question: Question<T>, signal: AbortSigna
     const sent = question.body === undefined ? {} : { method: 'POST', body: JSON.stringify(question.body) };
     const reply = await ask(url, { url: `${url}${path}`, headers, ...sent, agent, timeoutMs }, signal);
     if (reply.status !== 200) throw refusalOf(url, path, reply);
-    const parsed = schema.safeParse(jsonOf(reply.body));
+    const parsed = schema.safeParse(jsonIfValid(reply.body));
     if (!parsed.success)
       throw new NotKagentError(url, `its answer is not understood: ${z.prettifyError(parsed.error)}`);
     return parsed.data;
@@ -104,17 +105,9 @@ export async function reach(url: string, caPem: string, signal: AbortSignal): Pr
 }
 
 function refusalOf(url: string, path: string, { status, body }: HttpsReply): Error {
-  const refusal = Refusal.safeParse(jsonOf(body));
+  const refusal = Refusal.safeParse(jsonIfValid(body));
   if (!refusal.success) return new NotKagentError(url, `${path} answers ${status}`);
   return new JoinRefusedError(url, { status, ...refusal.data });
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
 }
 
 async function ask(url: string, request: HttpsRequest, signal: AbortSignal): Promise<HttpsReply> {

@@ -1,15 +1,13 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { conditionTracker, type Component, type ComponentName } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { addressAt } from '../../shared/ipv4/ipv4.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { hostRoot, isRouted, routesOf, type HostRoot, type Route } from '../../host/checks/checks.ts';
+import { run } from '../../host/run.ts';
 
 const everyMs = 5000;
 /** Marks the route as kagent's own, as `proto dhcp` marks others. */
 const protocol = '107';
-const run = promisify(execFile);
 
 export interface ServiceRouteOptions {
   readonly after: readonly ComponentName[];
@@ -25,7 +23,7 @@ export interface ServiceRouteOptions {
  * there as long as nothing else leads to the range.
  */
 export function serviceRoute(options: ServiceRouteOptions): Component {
-  const { after, serviceCidr, log, root = hostRoot(), ip = runIp } = options;
+  const { after, serviceCidr, log, root = hostRoot(), ip = (...args) => run('ip', args) } = options;
   const condition = conditionTracker();
   let timer: NodeJS.Timeout | undefined;
   let work = Promise.resolve();
@@ -48,7 +46,7 @@ export function serviceRoute(options: ServiceRouteOptions): Component {
       condition.set('True', 'Routed', '');
     } catch (error) {
       if (condition.current().status !== 'False') log.warn('the route to Services is not changed', { cidr, error });
-      condition.set('False', 'RouteNotChanged', messageOf(error).trim());
+      condition.set('False', 'RouteNotChanged', messageOf(error));
     }
   };
   const again = (): void => {
@@ -83,12 +81,8 @@ export function neededChange(routes: readonly Route[], serviceCidr: string): 'ad
 
 /** @returns whether there was one */
 export async function removeServiceRoute(): Promise<boolean> {
-  const { stdout } = await run('ip', ['-4', 'route', 'show', 'protocol', protocol]);
-  if (stdout.trim() === '') return false;
+  const routes = await run('ip', ['-4', 'route', 'show', 'protocol', protocol]);
+  if (routes.trim() === '') return false;
   await run('ip', ['-4', 'route', 'flush', 'protocol', protocol]);
   return true;
-}
-
-async function runIp(...args: readonly string[]): Promise<void> {
-  await run('ip', args);
 }

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readlinkSync } from 'node:fs';
+import { existsSync, readlinkSync } from 'node:fs';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import type { UndoLog } from '../undo-log/undo-log.ts';
 import type { Log } from '../../shared/log/log.ts';
@@ -12,6 +12,7 @@ import { featuresFor, featureState, kernelFiles, loadModule, type FlannelBackend
 import { hostRoot, type HostRoot } from './root.ts';
 import { prepareShutdown } from './shutdown.ts';
 import { applySysctls, nodeSysctls } from './sysctl.ts';
+import { isWritable } from '../../shared/files/files.ts';
 
 export interface PrepareOptions extends WantedAddress {
   readonly paths: Paths;
@@ -68,15 +69,6 @@ async function loadModules(backend: FlannelBackend, root: HostRoot, log: Log): P
       else log.warn('kernel module not loaded', { module });
     }),
   );
-}
-
-function isWritable(path: string): boolean {
-  try {
-    accessSync(path, constants.W_OK);
-    return true;
-  } catch {
-    return false; // EROFS or EACCES, as outside the first network namespace
-  }
 }
 
 /** `iptables` is a chain of links whose names tell; what tells nothing is the newer one. */

@@ -9,7 +9,7 @@ import { readyLooks } from './looks.ts';
 import { openrcWords, shellDoubleQuote, shellQuote } from './quote.ts';
 import type { ManagerOptions } from './managers.ts';
 import type { ServiceDefinition, ServiceManager } from './service.ts';
-import { lastLines, serviceLogVariable } from './service-log.ts';
+import { lastLinesIn, serviceLogVariable } from './service-log.ts';
 
 /** What `rc-service stop` takes until it signals the service; it fails at once while another command of it runs. */
 const toldWithinMs = 10_000;
@@ -55,7 +55,7 @@ export function openrcManager({ host, readiness = notAsked }: ManagerOptions): S
           const isUp = await isRunning(name);
           if (isUp && performance.now() < deadlineMs) return undefined;
           const how = isUp ? `is not Ready after ${timeoutMs / 1000} s` : 'ended';
-          throw new ServiceNotReadyError(name, how, lastLines(log, sizeBefore, 12), log);
+          throw new ServiceNotReadyError(name, how, lastLinesIn(log, sizeBefore, 12), log);
         },
         readyLooks,
         signal,

@@ -1,8 +1,8 @@
-import { featuresFor, featureState, hostChecks, type HostRoot } from '../../checks/checks.ts';
+import { featuresFor, featureState, hostChecks, type HostRoot, numberIn } from '../../checks/checks.ts';
 import { installCommand } from '../../packages/packages.ts';
 import { fine, notLooked, note, unreadable, warning, type Box, type Check, type NotLooked } from '../check.ts';
 import { faultsOf } from './from-host.ts';
-import { isOlder, majorMinor, namesIn, numberIn } from './reading.ts';
+import { isOlder, majorMinor, namesBelow } from './reading.ts';
 
 const modulesFile = '/etc/modules-load.d/kagent.conf';
 
@@ -200,5 +200,5 @@ function unloaded({ flannelBackend, root, kernel }: Box): readonly string[] {
 }
 
 function isLoaded(root: HostRoot, module: string): boolean {
-  return namesIn(root, '/sys/module').includes(module);
+  return namesBelow(root, '/sys/module').includes(module);
 }
