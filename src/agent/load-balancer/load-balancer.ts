@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { conditionTracker, type Component, type ComponentName } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { listenOnPort } from '../../shared/listen/listen.ts';
-import { httpsAgent, httpsRequest } from '../../shared/https/https.ts';
+import { httpsAgent, httpRequest } from '../../shared/http/http.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { dial, joinStreams } from '../../shared/streams/streams.ts';
 import { BalancerPortTakenError } from './errors.ts';
@@ -150,7 +150,7 @@ export function createLoadBalancer(options: LoadBalancerOptions): LoadBalancer {
         await Promise.all(
           all.map(async (backend) => {
             try {
-              await httpsRequest({ url: `${backend.url}/version`, agent, timeoutMs: withinMs }, signal);
+              await httpRequest({ url: `${backend.url}/version`, agent, timeoutMs: withinMs }, signal);
               setAlive(backend, true, '');
             } catch (error) {
               if (!signal.aborted) setAlive(backend, false, messageOf(error));

@@ -1,4 +1,4 @@
-import { httpsAgent, httpsRequest } from '../../shared/https/https.ts';
+import { httpsAgent, httpRequest } from '../../shared/http/http.ts';
 import type { Paths } from '../../shared/paths.ts';
 import { drainPath, DrainResponse, type DrainRequest } from '../../shared/protocol/drain.ts';
 import { Refusal } from '../../shared/protocol/refusal.ts';
@@ -25,7 +25,7 @@ export async function requestDrain(paths: Paths, request: DrainRequest): Promise
   try {
     for (const url of urls) {
       try {
-        const reply = await httpsRequest({ url: url + drainPath, method: 'POST', headers, body, agent, timeoutMs });
+        const reply = await httpRequest({ url: url + drainPath, method: 'POST', headers, body, agent, timeoutMs });
         if (reply.status === 200) return DrainResponse.parse(JSON.parse(reply.body));
         const refusal = Refusal.safeParse(jsonIfValid(reply.body));
         throw new DrainRefusedError(url, refusal.data?.detail ?? `it answers ${reply.status}`);

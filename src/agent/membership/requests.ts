@@ -1,9 +1,8 @@
-import { Agent } from 'node:https';
 import * as z from 'zod';
 import { caHashOf } from '../../shared/certificates/certificates.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
-import { httpsAgent, httpsRequest, type HttpsReply, type HttpsRequest } from '../../shared/https/https.ts';
+import { httpRequest, httpsAgent, unverifiedAgent, type HttpReply } from '../../shared/http/http.ts';
 import { Refusal } from '../../shared/protocol/refusal.ts';
 import { JoinResponse, type JoinRequest } from '../../shared/protocol/join.ts';
 import type { Secret } from '../../shared/secret.ts';
@@ -39,7 +38,7 @@ export async function pinnedCa(
   signal: AbortSignal,
 ): Promise<string> {
   const { url, caHash, clock, timeoutMs = usualTimeoutMs } = options;
-  const agent = new Agent({ rejectUnauthorized: false, minVersion: 'TLSv1.2' });
+  const agent = unverifiedAgent();
   const reply = await ask(url, { url: `${url}/cacerts`, agent, timeoutMs }, signal);
   if (reply.status !== 200) throw new NotKagentError(url, `GET /cacerts answers ${reply.status}`);
   const caPem = reply.body;
@@ -104,15 +103,15 @@ export async function reach(url: string, caPem: string, signal: AbortSignal): Pr
   }
 }
 
-function refusalOf(url: string, path: string, { status, body }: HttpsReply): Error {
+function refusalOf(url: string, path: string, { status, body }: HttpReply): Error {
   const refusal = Refusal.safeParse(jsonIfValid(body));
   if (!refusal.success) return new NotKagentError(url, `${path} answers ${status}`);
   return new JoinRefusedError(url, { status, ...refusal.data });
 }
 
-async function ask(url: string, request: HttpsRequest, signal: AbortSignal): Promise<HttpsReply> {
+async function ask(url: string, request: Parameters<typeof httpRequest>[0], signal: AbortSignal): Promise<HttpReply> {
   try {
-    return await httpsRequest(request, signal);
+    return await httpRequest(request, signal);
   } catch (error) {
     signal.throwIfAborted();
     throw failureOf(url, error);

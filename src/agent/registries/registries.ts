@@ -18,7 +18,7 @@ import { registriesOf, type Registry } from './endpoints.ts';
 import { readRegistries, type RegistriesFile } from './file.ts';
 import { hostsFile, hostsFileHead } from './hosts-file.ts';
 import { Relay } from './relay.ts';
-import { problemWith } from './request.ts';
+import { problemWith } from './tls.ts';
 
 export interface RegistriesOptions {
   readonly path: string;

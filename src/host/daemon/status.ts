@@ -1,9 +1,8 @@
-import { once } from 'node:events';
 import { rmSync } from 'node:fs';
-import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
-import { text } from 'node:stream/consumers';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import * as z from 'zod';
 import { KagentError, messageOf, systemCode } from '../../shared/errors.ts';
+import { httpRequest, type HttpReply } from '../../shared/http/http.ts';
 import { Refusal } from '../../shared/protocol/refusal.ts';
 import { listenPrivately } from '../../shared/listen/listen.ts';
 
@@ -183,16 +182,18 @@ export async function askServer<T>(socketPath: string, request: LocalRequest, sc
   return schema.parse(answer);
 }
 
-async function ask(socketPath: string, { method, path, body, timeoutMs = 5000 }: LocalRequest) {
+async function ask(socketPath: string, { method, path, body, timeoutMs = 5000 }: LocalRequest): Promise<HttpReply> {
+  const content =
+    body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
   try {
-    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
-    const signal = AbortSignal.timeout(timeoutMs);
-    const asked = request({ socketPath, method, path, headers, agent: false, signal });
-    asked.end(body === undefined ? undefined : JSON.stringify(body));
-    const [response] = (await once(asked, 'response').catch((error: unknown) => {
-      throw signal.aborted ? signal.reason : error; // Node's own error of an abort does not say why
-    })) as [IncomingMessage];
-    return { status: response.statusCode ?? 0, body: await text(response) };
+    return await httpRequest({
+      url: `http://localhost${path}`,
+      socketPath,
+      method,
+      agent: false,
+      timeoutMs,
+      ...content,
+    });
   } catch (error) {
     throw failureOf(socketPath, error, timeoutMs);
   }
