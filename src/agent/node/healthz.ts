@@ -1,5 +1,5 @@
-import { isIPv6 } from 'node:net';
 import { httpRequest } from '../../shared/http/http.ts';
+import { urlHost } from '../../shared/url-host.ts';
 
 /** Where a program of this node says that it is healthy. */
 export interface Asked {
@@ -21,7 +21,7 @@ const maxSaidChars = 300;
  */
 export async function healthz({ host, port }: Asked, signal: AbortSignal, options: HealthzOptions = {}): Promise<void> {
   const { path = '/healthz', withinMs } = options;
-  const url = `http://${isIPv6(host) ? `[${host}]` : host}:${port}${path}`;
+  const url = `http://${urlHost(host)}:${port}${path}`;
   const { status, body } = await httpRequest({ url, agent: false, timeoutMs: withinMs }, signal).catch((error) => {
     signal.throwIfAborted();
     const isLate = error instanceof Error && error.name === 'TimeoutError';

@@ -8,7 +8,6 @@
  */
 import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { conditionTracker, type Component } from '../../shared/component/component.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
@@ -19,6 +18,7 @@ import { readRegistries, type RegistriesFile } from './file.ts';
 import { hostsFile, hostsFileHead } from './hosts-file.ts';
 import { Relay } from './relay.ts';
 import { problemWith } from './tls.ts';
+import { pause } from '../../shared/pause.ts';
 
 export interface RegistriesOptions {
   readonly path: string;
@@ -66,7 +66,7 @@ export function createRegistries(options: RegistriesOptions): Component {
   const follow = async () => {
     let seen = stampOf(path, inUse);
     while (!stopping.signal.aborted) {
-      await delay(lookEveryMs, undefined, { signal: stopping.signal, ref: false }).catch(() => {}); // the stop
+      await pause(lookEveryMs, stopping.signal);
       const now = stampOf(path, inUse);
       if (stopping.signal.aborted || now === seen) continue;
       try {

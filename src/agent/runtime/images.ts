@@ -1,5 +1,4 @@
 import { basename } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { conditionTracker, type Component, type ComponentName } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
@@ -7,6 +6,7 @@ import { makeFolderIfPossible } from '../../shared/files/files.ts';
 import { imageFilesIn, isSameFile, type ImageFile } from './image-files.ts';
 import { Importer, type ImporterOptions } from './image-import.ts';
 import { pullList } from './image-list.ts';
+import { pause } from '../../shared/pause.ts';
 
 export interface ImagesOptions extends ImporterOptions {
   /** What travels with kagent: a start fails without it. */
@@ -44,7 +44,7 @@ export function imagesComponent(
 
   const follow = async (folder: ImageFolder, onLook: () => void) => {
     while (!stopping.signal.aborted) {
-      await delay(lookEveryMs, undefined, { signal: stopping.signal, ref: false }).catch(() => {}); // the stop
+      await pause(lookEveryMs, stopping.signal);
       await folder.takeSettled(stopping.signal);
       onLook();
     }

@@ -12,6 +12,7 @@ import { childEnvironment, processComponent, type ProcessSpec, type Supervisor }
 import type { TrustBundle } from '../pki/pki.ts';
 import type { Account } from './account.ts';
 import { answers, answersOk, type Question } from './readiness.ts';
+import { urlHost } from '../../shared/url-host.ts';
 
 interface Program {
   readonly name: ComponentName;
@@ -59,7 +60,7 @@ export function askedHere(path: '/healthz' | '/readyz', trust: TrustBundle): Pro
   return (args) => {
     const flags = flagsOf(args);
     const host = listeningAt(valueOf(flags, 'bind-address') ?? '');
-    const url = `https://${host.includes(':') ? `[${host}]` : host}:${valueOf(flags, 'secure-port')}${path}`;
+    const url = `https://${urlHost(host)}:${valueOf(flags, 'secure-port')}${path}`;
     return { url, ca: () => trust.pem, servername: 'localhost' };
   };
 }

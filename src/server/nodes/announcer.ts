@@ -1,10 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../shared/clock.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { Rate } from '../../shared/rate/rate.ts';
 import type { NodeCondition } from './conditions.ts';
 import type { NodeDirectory } from './directory.ts';
 import { type KubeClient, KubeError, type EventFacts, kubeEvent, uniqueName, wholeSeconds } from '../../kube/kube.ts';
+import { pause } from '../../shared/pause.ts';
 
 /** What people see of it with kubectl: conditions of the Node, and events. */
 export interface Announcer {
@@ -74,7 +74,7 @@ export function createAnnouncer(options: {
   const check = (nodeName: string): void => {
     if (working.has(nodeName)) return void askedAgain.add(nodeName);
     if (stopping.signal.aborted || missing(nodeName).length === 0) return;
-    const rest = delay(writeEveryMs, undefined, { signal: stopping.signal, ref: false }).catch(() => {}); // a stop ends it
+    const rest = pause(writeEveryMs, stopping.signal);
     const done = Promise.all([write(nodeName), rest]).then(() => {
       working.delete(nodeName);
       if (askedAgain.delete(nodeName)) check(nodeName);
