@@ -44,10 +44,14 @@ export async function httpRequest(
   },
   signal?: AbortSignal,
 ): Promise<HttpReply> {
-  const { timeoutMs } = request;
-  const timeout = timeoutMs === undefined ? [] : [AbortSignal.timeout(timeoutMs)];
-  const reply = await openHttp(request, AbortSignal.any([...(signal === undefined ? [] : [signal]), ...timeout]));
+  const reply = await openHttp(request, whicheverFirst(signal, request.timeoutMs));
   return { status: reply.statusCode ?? 0, headers: reply.headers, body: await textOf(reply) };
+}
+
+function whicheverFirst(signal: AbortSignal | undefined, timeoutMs: number | undefined): AbortSignal {
+  const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
+  if (signal === undefined || timeout === undefined) return signal ?? timeout ?? new AbortController().signal;
+  return AbortSignal.any([signal, timeout]);
 }
 
 /** The answer as a stream, when its head is here. `signal` ends the stream too. */
