@@ -5,6 +5,7 @@
  * Leaves to others: children that are kept alive (process/), daemons (service/).
  */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { once } from 'node:events';
 import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
@@ -78,6 +79,11 @@ export async function runToEnd(command: string, args: readonly string[], options
     detached: ownSession, // setsid
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   }) as Child;
+  if (child.pid === undefined) {
+    const [error] = (await once(child, 'error')) as [Error];
+    return { ...notStarted(127, error.message), startError: error };
+  }
+  child.on('error', () => {}); // it may not be ended; its own end is waited for
   child.stdin?.on('error', () => {}); // it has ended before it read all; its code says why
   child.stdin?.end(input);
   return await endOf(child, options);
@@ -105,7 +111,6 @@ function endOf(child: Child, options: RunOptions): Promise<Ended> {
   const late = () => kill(`no end within ${(timeoutMs ?? 0) / 1000} s`);
   const timer = timeoutMs === undefined ? undefined : setTimeout(late, timeoutMs);
   return new Promise<Ended>((resolve) => {
-    child.once('error', (error) => resolve({ ...notStarted(127, error.message), startError: error }));
     child.once('close', (exitCode, by) => {
       const [stdout = '', stderr = ''] = outputs.map(({ text }) => text());
       const code = exitCode ?? 128 + (by === null ? 0 : constants.signals[by]);
