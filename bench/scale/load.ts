@@ -6,7 +6,7 @@
  */
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { httpsAgent, httpsRequest, openHttps } from '../../src/shared/https/https.ts';
+import { httpsAgent, httpRequest, openHttp } from '../../src/shared/http/http.ts';
 import { readKubeconfig } from '../kube.ts';
 import type { Verb } from './latency.ts';
 
@@ -44,7 +44,7 @@ async function ask<T>(verb: Verb, path: string, body?: unknown, accept = 'applic
   const content = body === undefined ? {} : { body: JSON.stringify(body) };
   const headers = { accept, 'content-type': type };
   const began = performance.now();
-  const reply = await httpsRequest({ url: `${url}${path}`, method, headers, agent, timeoutMs: 60_000, ...content });
+  const reply = await httpRequest({ url: `${url}${path}`, method, headers, agent, timeoutMs: 60_000, ...content });
   (timesMs[verb] ??= []).push(performance.now() - began);
   if (reply.status >= 400) refusals.push(`${verb} ${path}: ${reply.status} ${reply.body.slice(0, 200)}`);
   return JSON.parse(reply.body) as T;
@@ -87,7 +87,7 @@ async function listAllPods(): Promise<void> {
 }
 
 async function watchConfigMaps(signal: AbortSignal): Promise<void> {
-  const reply = await openHttps({ url: `${url}${core}/configmaps?watch=true`, agent }, signal);
+  const reply = await openHttp({ url: `${url}${core}/configmaps?watch=true`, agent }, signal);
   for await (const line of createInterface({ input: reply })) {
     const { type, object } = JSON.parse(line) as { readonly type: string; readonly object: Item };
     const at = postedAt.get(object.metadata.name);

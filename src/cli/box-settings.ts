@@ -1,10 +1,10 @@
 /** Settings of the kagent that this box has, for commands that are about it and are started without its flags. */
-import { readFileSync } from 'node:fs';
 import { askStatus } from '../host/daemon/daemon.ts';
 import { defaultDataDir, runPaths } from '../shared/paths.ts';
 import { variableOf } from '../shared/secret-arguments.ts';
 import { environmentOf, everyServiceManager, hostAt, installedServices, saidSetting } from '../host/service/service.ts';
 import type { Said, ServiceHost } from '../host/service/service.ts';
+import { readFileIfReadable } from '../shared/files/files.ts';
 
 export interface BoxSettings {
   /** undefined: the setting's default. */
@@ -44,7 +44,7 @@ type Source = Said & { readonly source: string };
 async function runningKagent(host: ServiceHost, statusSocket: string): Promise<Source | undefined> {
   const status = await askStatus(statusSocket).catch(() => undefined); // not running, or not permitted
   if (status === undefined) return undefined;
-  const wordsOf = (file: string) => textOf(`/proc/${status.pid}/${file}`).split('\0');
+  const wordsOf = (file: string) => (readFileIfReadable(`/proc/${status.pid}/${file}`) ?? '').split('\0');
   const variables = wordsOf('environ').filter((word) => word.includes('='));
   const pairs = variables.map((word) => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]);
   const environment = Object.fromEntries(pairs) as Readonly<NodeJS.ProcessEnv>;
@@ -63,12 +63,4 @@ function installedKagent(host: ServiceHost, mode: string | undefined): Source | 
 
 function unstarted(host: ServiceHost, environment: Readonly<NodeJS.ProcessEnv>): Source {
   return { args: [], environment, host, source: 'config.yaml and the defaults' };
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }

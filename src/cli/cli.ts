@@ -8,7 +8,7 @@ export { becomeBundledTool, commonCommands, versionText } from './commands.ts';
 export { addSettings, usageExitCode } from './flags.ts';
 export { foreground, type Foreground } from './foreground.ts';
 export { configCommand, type ConfigMode } from './config-command.ts';
-export { duration, jsonOption, print } from './options.ts';
+export { collected, duration, jsonOption, print } from './options.ts';
 export { passedThrough } from './passthrough.ts';
 export { becomeClean, secretArguments, secretFlagsOf, SecretOption } from './secret-flags.ts';
 export { secretSetting } from './secret-setting.ts';

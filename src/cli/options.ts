@@ -7,6 +7,11 @@ export function jsonOption(): Option {
   return new Option('-o, --output <form>', "'json' for programs").choices(['json']);
 }
 
+/** Of an option that may be given several times. */
+export function collected(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
 /** `10m`, `24h`. @returns milliseconds */
 export function duration(text: string): number {
   const ms = parseDuration(text);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ConditionTracker } from '../shared/component/component.ts';
 import type { Log } from '../shared/log/log.ts';
+import { pause } from '../shared/pause.ts';
 
 export interface StoreWatchOptions {
   /** A question that both threads of the store have to answer. */
@@ -23,7 +23,7 @@ export async function watchStore(options: StoreWatchOptions, signal: AbortSignal
   const { ask, condition, dir, log, timing = usualTiming } = options;
   const stopped = once(signal, 'abort');
   for (;;) {
-    await delay(timing.everyMs, undefined, { signal, ref: false }).catch(() => {}); // the stop
+    await pause(timing.everyMs, signal);
     if (signal.aborted) return;
     const answer = ask();
     const silence = setTimeout(() => {

@@ -1,7 +1,7 @@
 /** `kagent datastore serve`: the store without the rest of kagent, for who has an etcd to replace, and for tests. */
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import { duration } from '../cli/cli.ts';
+import { duration, collected } from '../cli/cli.ts';
 import { settleAfterStart } from '../shared/settle.ts';
 import { startDatastore } from './threads.ts';
 import type { DatastoreOptions } from './threads.ts';
@@ -24,7 +24,7 @@ export function serveCommand(): Command {
     .requiredOption(
       '--listen <url>',
       'unix://PATH, http://127.0.0.1:PORT or https://HOST:PORT; may be given several times',
-      collect,
+      collected,
       [],
     )
     .option('--cert-file <file>', 'certificate for https, in PEM')
@@ -54,10 +54,6 @@ async function readTls({ certFile, keyFile, trustedCaFile }: TlsFlags): Promise<
   if (certFile === undefined || keyFile === undefined) return undefined;
   const [cert, key] = await Promise.all([readFile(certFile, 'utf8'), readFile(keyFile, 'utf8')]);
   return trustedCaFile === undefined ? { cert, key } : { cert, key, trustedCa: await readFile(trustedCaFile, 'utf8') };
-}
-
-function collect(value: string, before: readonly string[]): readonly string[] {
-  return [...before, value];
 }
 
 function bytes(text: string): number {

@@ -1,8 +1,8 @@
 import type { Agent } from 'node:https';
 import { createInterface } from 'node:readline';
 import { KagentError } from '../shared/errors.ts';
-import { httpsAgent, httpsRequest, openHttps } from '../shared/https/https.ts';
-import type { TlsCredentials } from '../shared/https/https.ts';
+import { httpsAgent, httpRequest, openHttp } from '../shared/http/http.ts';
+import type { TlsCredentials } from '../shared/http/http.ts';
 import { parseJson } from '../shared/json/json.ts';
 import type { KubeObject } from './objects.ts';
 
@@ -69,7 +69,7 @@ export function createKubeClient({ url, credentials, timeoutMs = 30_000 }: KubeC
     const headers = { accept: 'application/json', ...(content === undefined ? {} : { 'content-type': content.type }) };
     const body = content === undefined ? {} : { body: JSON.stringify(content.body) };
     const request = { url: url + path, method, headers, agent, timeoutMs, ...body };
-    const reply = await httpsRequest(request, signal);
+    const reply = await httpRequest(request, signal);
     if (reply.status >= 400) throw new KubeError(`${method} ${path}`, reply.status, statusMessage(reply.body));
     return parseJson(reply.body);
   };
@@ -113,7 +113,7 @@ async function* watchLines<T>(
   signal: AbortSignal,
 ): AsyncGenerator<WatchEvent<T>> {
   const separator = path.includes('?') ? '&' : '?';
-  const reply = await openHttps({ url: `${url}${path}${separator}watch=true`, agent }, signal);
+  const reply = await openHttp({ url: `${url}${path}${separator}watch=true`, agent }, signal);
   if (reply.statusCode !== 200) {
     reply.destroy();
     throw new KubeError(`WATCH ${path}`, reply.statusCode ?? 0, 'the watch is refused');

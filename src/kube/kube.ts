@@ -2,11 +2,11 @@
  * @module
  * The Kubernetes API as a client.
  * Knows: requests and their refusals, watches, events, what every object has, kubeconfigs.
- * Leaves to others: TLS and deadlines (shared/https), which objects and why (the rooms).
+ * Leaves to others: TLS and deadlines (shared/http), which objects and why (the rooms).
  * Spec: Kubernetes v1.37 API conventions.
  */
 import { readText } from '../shared/files/files.ts';
-import type { TlsCredentials } from '../shared/https/https.ts';
+import type { TlsCredentials } from '../shared/http/http.ts';
 
 export { createKubeClient, KubeError } from './client.ts';
 export type { KubeClient, KubeClientOptions, WatchEvent } from './client.ts';

@@ -1,8 +1,8 @@
 /** The labs of this box, a file each. It is written before anything is made, and goes when nothing is left. */
-import { readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemCode } from '../shared/errors.ts';
-import { makeFolder, readFileIfExists } from '../shared/files/files.ts';
+import { makeFolder, readFileIfExists, namesIn } from '../shared/files/files.ts';
 import { LabExistsError } from './errors.ts';
 import { LabRecord } from './hosts.ts';
 
@@ -35,7 +35,12 @@ export function labRecords(dir = labsDir): Records {
         throw error;
       }
     },
-    list: () => namesIn(dir).flatMap((name) => find(name) ?? []),
+    list: () =>
+      namesIn(dir)
+        .filter((file) => file.endsWith('.json'))
+        .map((file) => file.slice(0, -'.json'.length))
+        .toSorted()
+        .flatMap((name) => find(name) ?? []),
     forget(name) {
       rmSync(fileOf(name), { force: true });
       try {
@@ -45,14 +50,4 @@ export function labRecords(dir = labsDir): Records {
       }
     },
   };
-}
-
-function namesIn(dir: string): readonly string[] {
-  try {
-    const files = readdirSync(dir).filter((file) => file.endsWith('.json'));
-    return files.map((file) => file.slice(0, -'.json'.length)).toSorted();
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return [];
-    throw error;
-  }
 }

@@ -2,9 +2,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
-import { createInterface } from 'node:readline';
-import { text } from 'node:stream/consumers';
 import { readEmbedded } from '../host/assets/assets.ts';
+import { runToEnd } from '../host/run.ts';
 import { LabFailedError } from './errors.ts';
 import { inEnvironment, labNet, sharedDir } from './hosts.ts';
 import type { LabHost, LabRecord } from './hosts.ts';
@@ -46,14 +45,10 @@ export function labScript(lab: LabRecord): LabScript {
   ];
 
   const run = async (what: string, args: readonly string[], { onLine, signal }: RunOptions = {}) => {
-    // In a session of its own: Ctrl-C is for this process, which then ends things in their order.
-    const options = { env, detached: true, ...(signal && { signal }) };
-    const child = spawn('bash', argv(args), { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
-    const letGo = () => [child.stdout, child.stderr].forEach((stream) => stream.destroy()); // a host holds on to them
-    signal?.addEventListener('abort', letGo, { once: true });
-    if (onLine !== undefined) createInterface({ input: child.stdout }).on('line', onLine);
-    const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
-    if (code !== 0) throw new LabFailedError(what, sentence(stderr) || `it ended with ${String(code)}`);
+    // Ctrl-C is for this process, which then ends things in their order.
+    const { code, stdout, stderr } = await runToEnd('bash', argv(args), { env, ownSession: true, onLine, signal });
+    signal?.throwIfAborted();
+    if (code !== 0) throw new LabFailedError(what, sentence(stderr) || `it ended with ${code}`);
     return stdout;
   };
   return {

@@ -2,7 +2,7 @@
 import { generateKeyPair, randomBytes, X509Certificate } from 'node:crypto';
 import { promisify } from 'node:util';
 import { Command, Option } from 'commander';
-import { duration, secretSetting } from '../cli/cli.ts';
+import { duration, secretSetting, collected } from '../cli/cli.ts';
 import { askServer } from '../host/daemon/daemon.ts';
 import { writeFileAtomicSync } from '../shared/files/files.ts';
 import { kubeconfigText } from '../kube/kube.ts';
@@ -28,7 +28,7 @@ export function kubeconfigCommand(): Command {
     .command('user')
     .description('Make a certificate for a person and print a kubeconfig with it; what it allows is given by RBAC')
     .argument('<name>', "the user's name in RoleBindings: anna, anna@example.org")
-    .option('--group <group>', 'a group in RoleBindings; may be given several times', collect, [])
+    .option('--group <group>', 'a group in RoleBindings; may be given several times', collected, [])
     .addOption(
       new Option('--ttl <time>', 'how long it is good, as 90d or 12h').argParser(duration).default(yearMs, '365d'),
     )
@@ -81,8 +81,4 @@ async function writePkcs12(
 /** Beside what is printed for a file. */
 function say(text: string): void {
   process.stderr.write(`${text}\n`);
-}
-
-function collect(value: string, before: readonly string[]): readonly string[] {
-  return [...before, value];
 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../shared/errors.ts';
+import { plainLine } from '../shared/plain-text/plain-text.ts';
 import type { ArchiveFile } from './archive.ts';
 import type { Part } from './parts.ts';
 import type { Redactor } from './redact.ts';
@@ -62,7 +63,7 @@ async function one(part: Part, timeoutMs: number): Promise<ArchiveFile | string 
     ]);
     return text === undefined ? undefined : { name, text };
   } catch (error) {
-    return `${name}: ${messageOf(error)}`;
+    return `${name}: ${plainLine(messageOf(error))}`;
   } finally {
     late.abort();
   }

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 
 import { basename, join } from 'node:path';
 import type { Paths } from '../shared/paths.ts';
 import type { Part } from './parts.ts';
-import { run } from './run.ts';
+import { outputOf } from './output.ts';
 
 export interface LogOptions {
   readonly paths: Paths;
@@ -23,7 +23,7 @@ export function logParts({ paths, sinceMs, maxPartBytes, timeoutMs }: LogOptions
   const journal: Part = {
     name: 'logs/journal.txt',
     read: () =>
-      run(
+      outputOf(
         {
           command: 'journalctl',
           args: ['--unit=kagent*', '--no-pager', '--lines=50000', `--since=@${Math.round(sinceMs / 1000)}`],

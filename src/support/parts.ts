@@ -2,11 +2,12 @@ import { X509Certificate } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { askStatus } from '../host/daemon/daemon.ts';
+import { CommandFailedError } from '../host/run.ts';
 import { versionText } from '../cli/cli.ts';
 import { adminKubeconfig, runPaths } from '../shared/paths.ts';
 import type { Paths } from '../shared/paths.ts';
-import { CommandFailedError, run } from './run.ts';
-import type { CommandLine } from './run.ts';
+import { outputOf } from './output.ts';
+import type { CommandLine } from './output.ts';
 
 /** A file of the archive. */
 export interface Part {
@@ -29,7 +30,7 @@ export function parts(options: PartOptions): readonly Part[] {
 }
 
 function part(options: PartOptions, name: string, line: CommandLine): Part {
-  return { name, read: () => run(line, { timeoutMs: options.timeoutMs, maxBytes: options.maxPartBytes }) };
+  return { name, read: () => outputOf(line, { timeoutMs: options.timeoutMs, maxBytes: options.maxPartBytes }) };
 }
 
 /** By a process of its own, so that nothing it does to itself ends the collecting. */
@@ -68,8 +69,10 @@ function ifThere(wanted: Part): Part {
       try {
         return await wanted.read();
       } catch (error) {
-        if (error instanceof CommandFailedError && error.stderr.includes('unknown command')) return undefined;
-        if (error instanceof CommandFailedError && error.stdout !== '') return error.stdout;
+        if (!(error instanceof CommandFailedError)) throw error;
+        const { stdout, stderr } = error.ended;
+        if (stderr.includes('unknown command')) return undefined;
+        if (stdout !== '') return stdout;
         throw error;
       }
     },

@@ -1,10 +1,9 @@
 /** The files that say how kagent is to run, without their secrets; and those secrets, to be looked for elsewhere. */
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { secretArguments } from '../cli/cli.ts';
 import { messageOf } from '../shared/errors.ts';
-import { readFileIfExists } from '../shared/files/files.ts';
+import { readFileIfExists, namesIfReadable } from '../shared/files/files.ts';
 import { configDir } from '../shared/paths.ts';
 import type { Paths } from '../shared/paths.ts';
 import { createServiceManager, hostAt, installedServices } from '../host/service/service.ts';
@@ -19,9 +18,10 @@ export interface Settings {
 
 /** @param pid of the kagent that runs, if one does: what it was told is secret too */
 export function readSettings(paths: Paths, pid: number | undefined): Settings {
+  const dropIns = join(configDir, 'config.yaml.d');
   const yaml = [
     join(configDir, 'config.yaml'),
-    ...filesIn(join(configDir, 'config.yaml.d')),
+    ...namesIfReadable(dropIns).map((name) => join(dropIns, name)),
     join(configDir, 'registries.yaml'),
   ];
   const read = [...yaml.flatMap(yamlFile), ...serviceFiles()];
@@ -111,10 +111,6 @@ function tokenFileOf(text: string): readonly string[] {
 function textOf(path: string): readonly string[] {
   const text = orUndefined(() => readFileIfExists(path));
   return text === undefined ? [] : [text];
-}
-
-function filesIn(dir: string): readonly string[] {
-  return (orUndefined(() => readdirSync(dir)) ?? []).map((name) => join(dir, name));
 }
 
 /** A file that cannot be read keeps nothing from being collected. */

@@ -93,6 +93,17 @@ describe('the house', () => {
     expect(wrong).toEqual([]);
   });
 
+  test('commands are run by host/run.ts; who else starts a process keeps it alive, leaves it behind or gives it the terminal', () => {
+    const starters = files.filter((file) => readFileSync(join(src, file), 'utf8').includes("'node:child_process'"));
+    const supervised = (file: string) => file.startsWith('host/process/');
+    expect(starters.filter((file) => !supervised(file)).toSorted()).toEqual([
+      'host/run.ts',
+      'host/service/daemonize.ts',
+      'host/service/host.ts',
+      'lab/script.ts',
+    ]);
+  });
+
   test('only main.ts knows both server and agent', () => {
     const both = files.filter((file) => {
       const halves = new Set([file, ...importsOf(file)].map((path) => path.split('/')[0]));
@@ -106,7 +117,7 @@ describe('the house', () => {
 function isEntry(target: string): boolean {
   const name = basename(target, '.ts');
   const folder = dirname(target);
-  const isBase = folder === 'shared' || folder === 'shared/protocol';
+  const isBase = ['shared', 'shared/protocol', 'host'].includes(folder);
   const isMode = folder === 'server' || folder === 'agent';
   return isBase || isMode || name === basename(folder) || name === 'commands';
 }

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LogLevel } from '../../shared/log/log.ts';
+import { lastLines } from '../../shared/plain-text/plain-text.ts';
 import type { Supervisor } from '../../host/process/process.ts';
 import type { Command, PodProbeResult, PodProbeTarget } from '../../shared/protocol/channel.ts';
 import { ComponentUnknownError } from './errors.ts';
@@ -47,14 +48,10 @@ function logsText(dir: string, component: string | undefined, lines: number): st
   const asked = component === undefined ? names.toSorted() : names.filter((name) => name === component);
   if (component !== undefined && asked.length === 0) throw new ComponentUnknownError(component, names);
   const texts = asked.map((name) => {
-    const tail = lastLines(readFileSync(join(dir, `${name}.log`), 'utf8'), lines);
+    const tail = `${lastLines(readFileSync(join(dir, `${name}.log`), 'utf8').slice(-maxLogBytes), lines)}\n`;
     return component === undefined ? `==> ${name} <==\n${tail}` : tail;
   });
   return texts.join('\n');
-}
-
-function lastLines(text: string, count: number): string {
-  return `${text.slice(-maxLogBytes).trimEnd().split('\n').slice(-count).join('\n')}\n`;
 }
 
 function unknown(supervisor: Supervisor, component: string): ComponentUnknownError {

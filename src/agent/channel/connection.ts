@@ -2,7 +2,7 @@ import { WebSocket } from 'ws';
 import { systemClock } from '../../shared/clock.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { messageOf } from '../../shared/errors.ts';
-import { verified } from '../../shared/https/https.ts';
+import { verified } from '../../shared/http/http.ts';
 import { plainLine } from '../../shared/plain-text/plain-text.ts';
 import {
   heartbeatEveryMs,

@@ -12,7 +12,7 @@ import { conditionTracker } from '../../shared/component/component.ts';
 import type { Component, ComponentName, ConditionTracker } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { listenOnPort } from '../../shared/listen/listen.ts';
-import { httpsAgent, httpsRequest } from '../../shared/https/https.ts';
+import { httpsAgent, httpRequest } from '../../shared/http/http.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { dial, joinStreams } from '../../shared/streams/streams.ts';
 import { Backends } from './backends.ts';
@@ -136,7 +136,7 @@ class Balancing {
         await Promise.all(
           all.map(async (backend) => {
             try {
-              await httpsRequest({ url: `${backend.url}/version`, agent, timeoutMs: withinMs }, signal);
+              await httpRequest({ url: `${backend.url}/version`, agent, timeoutMs: withinMs }, signal);
               this.#setAlive(backend, true, '');
             } catch (error) {
               if (!signal.aborted) this.#setAlive(backend, false, messageOf(error));

@@ -1,10 +1,11 @@
-import { httpsAgent, httpsRequest } from '../../shared/https/https.ts';
+import { httpsAgent, httpRequest } from '../../shared/http/http.ts';
 import type { Paths } from '../../shared/paths.ts';
 import { drainPath, DrainResponse } from '../../shared/protocol/drain.ts';
 import type { DrainRequest } from '../../shared/protocol/drain.ts';
 import { Refusal } from '../../shared/protocol/refusal.ts';
 import { DrainRefusedError, NotJoinedError, ServersAwayError } from './errors.ts';
 import { shownIdentity, storedServers } from './identity.ts';
+import { jsonIfValid } from '../../shared/json/json.ts';
 
 /** The server needs some time beyond what it gives the pods. */
 const graceMs = 15_000;
@@ -25,9 +26,9 @@ export async function requestDrain(paths: Paths, request: DrainRequest): Promise
   try {
     for (const url of urls) {
       try {
-        const reply = await httpsRequest({ url: url + drainPath, method: 'POST', headers, body, agent, timeoutMs });
+        const reply = await httpRequest({ url: url + drainPath, method: 'POST', headers, body, agent, timeoutMs });
         if (reply.status === 200) return DrainResponse.parse(JSON.parse(reply.body));
-        const refusal = Refusal.safeParse(jsonOf(reply.body));
+        const refusal = Refusal.safeParse(jsonIfValid(reply.body));
         throw new DrainRefusedError(url, refusal.data ?? { detail: `it answers ${reply.status}` });
       } catch (error) {
         if (error instanceof DrainRefusedError) throw error;
@@ -38,12 +39,4 @@ export async function requestDrain(paths: Paths, request: DrainRequest): Promise
     agent.destroy();
   }
   throw new ServersAwayError(urls, failure);
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

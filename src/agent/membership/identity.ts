@@ -17,6 +17,7 @@ import { ClusterSettings } from '../../shared/protocol/join.ts';
 import type { JoinRequest, JoinResponse } from '../../shared/protocol/join.ts';
 import { Secret } from '../../shared/secret.ts';
 import { caFiles, certFile, keyFile, pairNames, pairs } from './files.ts';
+import { sameSet } from '../../shared/same-set.ts';
 
 const longestMs = 60 * 86_400_000;
 
@@ -217,8 +218,4 @@ function writeIdentityFile(paths: Paths, file: IdentityFile): void {
 /** Made by a version whose certificates nobody could take back: those of today live some days. */
 function isLongLived(certificate: X509Certificate): boolean {
   return certificate.validToDate.getTime() - certificate.validFromDate.getTime() > longestMs;
-}
-
-function sameSet(left: readonly string[], right: readonly string[]): boolean {
-  return left.length === right.length && left.every((value) => right.includes(value));
 }

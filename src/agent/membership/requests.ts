@@ -1,10 +1,9 @@
-import { Agent } from 'node:https';
 import * as z from 'zod';
 import { caHashOf } from '../../shared/certificates/certificates.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
-import { httpsAgent, httpsRequest } from '../../shared/https/https.ts';
-import type { HttpsReply, HttpsRequest } from '../../shared/https/https.ts';
+import { httpRequest, httpsAgent, unverifiedAgent } from '../../shared/http/http.ts';
+import type { HttpReply } from '../../shared/http/http.ts';
 import { Refusal } from '../../shared/protocol/refusal.ts';
 import { JoinResponse } from '../../shared/protocol/join.ts';
 import type { JoinRequest } from '../../shared/protocol/join.ts';
@@ -22,6 +21,7 @@ import {
   ServerTlsError,
   ServerUnreachableError,
 } from './errors.ts';
+import { jsonIfValid } from '../../shared/json/json.ts';
 
 const usualTimeoutMs = 10_000;
 const allowedSkewMs = 60_000;
@@ -40,7 +40,7 @@ export async function pinnedCa(
   signal: AbortSignal,
 ): Promise<string> {
   const { url, caHash, clock, timeoutMs = usualTimeoutMs } = options;
-  const agent = new Agent({ rejectUnauthorized: false, minVersion: 'TLSv1.2' });
+  const agent = unverifiedAgent();
   const reply = await ask(url, { url: `${url}/cacerts`, agent, timeoutMs }, signal);
   if (reply.status !== 200) throw new NotKagentError(url, `GET /cacerts answers ${reply.status}`);
   const caPem = reply.body;
@@ -86,7 +86,7 @@ export async function askSupervisor<T>(question: Question<T>, signal: AbortSigna
     const sent = question.body === undefined ? {} : { method: 'POST', body: JSON.stringify(question.body) };
     const reply = await ask(url, { url: `${url}${path}`, headers, ...sent, agent, timeoutMs }, signal);
     if (reply.status !== 200) throw refusalOf(url, path, reply);
-    const parsed = schema.safeParse(jsonOf(reply.body));
+    const parsed = schema.safeParse(jsonIfValid(reply.body));
     if (!parsed.success)
       throw new NotKagentError(url, `its answer is not understood: ${z.prettifyError(parsed.error)}`);
     return parsed.data;
@@ -105,23 +105,15 @@ export async function reach(url: string, caPem: string, signal: AbortSignal): Pr
   }
 }
 
-function refusalOf(url: string, path: string, { status, body }: HttpsReply): Error {
-  const refusal = Refusal.safeParse(jsonOf(body));
+function refusalOf(url: string, path: string, { status, body }: HttpReply): Error {
+  const refusal = Refusal.safeParse(jsonIfValid(body));
   if (!refusal.success) return new NotKagentError(url, `${path} answers ${status}`);
   return new JoinRefusedError(url, { status, ...refusal.data });
 }
 
-function jsonOf(text: string): unknown {
+async function ask(url: string, request: Parameters<typeof httpRequest>[0], signal: AbortSignal): Promise<HttpReply> {
   try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
-}
-
-async function ask(url: string, request: HttpsRequest, signal: AbortSignal): Promise<HttpsReply> {
-  try {
-    return await httpsRequest(request, signal);
+    return await httpRequest(request, signal);
   } catch (error) {
     signal.throwIfAborted();
     throw failureOf(url, error);

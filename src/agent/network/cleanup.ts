@@ -1,9 +1,5 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { text } from 'node:stream/consumers';
-import { promisify } from 'node:util';
 import { messageOf, systemCode } from '../../shared/errors.ts';
 import { readFileIfExists } from '../../shared/files/files.ts';
 import { runPaths } from '../../shared/paths.ts';
@@ -12,6 +8,7 @@ import { bandwidthLinks, removeResults } from './cni-results.ts';
 import { idleChains, loopbackGuard, withoutOurRules } from './rules.ts';
 import { removeServiceRoute } from './service-route.ts';
 import type { NetworkRemoval } from '../../host/remove/remove.ts';
+import { run } from '../../host/run.ts';
 
 /** What `removeNetwork` took away, and what it could not. */
 export interface Removal {
@@ -21,7 +18,6 @@ export interface Removal {
 }
 
 const ourLinks = [bridgeName, 'flannel.1', 'flannel-v6.1', 'flannel-wg', 'flannel-wg-v6'];
-const run = promisify(execFile);
 
 /**
  * Links, packet rules and address records of pods and Services. Call it when no pod is left, and when the kernel's settings
@@ -34,7 +30,7 @@ export async function removeNetwork({ keepLoopbackGuard = false }: NetworkRemova
     try {
       if (await work()) removed.push(what);
     } catch (error) {
-      left.push(`${what} stays: ${messageOf(error).trim()}`);
+      left.push(`${what} stays: ${messageOf(error)}`);
     }
   };
   for (const link of [...bridgePorts(), ...[...ourLinks, ...bandwidthLinks()].filter(isLink)]) {
@@ -106,11 +102,7 @@ async function removeRules(command: string, keptChains: readonly string[]): Prom
   if (saved === undefined) return false;
   const kept = withoutOurRules(saved, keptChains);
   if (kept === undefined) return false;
-  const restore = spawn(`${command}-restore`, [], { stdio: ['pipe', 'ignore', 'pipe'] });
-  restore.stdin.end(kept);
-  const said = text(restore.stderr);
-  const [code] = (await once(restore, 'exit')) as [number | null];
-  if (code !== 0) throw new Error(await said);
+  await run(`${command}-restore`, [], { input: kept });
   await removeIdleChains(command);
   return true;
 }
@@ -137,7 +129,7 @@ async function removeNftTable(table: string): Promise<boolean> {
 /** undefined where the command is not installed: then there are no rules of its kind */
 async function outputOf(command: string, args: readonly string[] = []): Promise<string | undefined> {
   try {
-    return (await run(command, args, { maxBuffer: 64 * 1024 * 1024 })).stdout;
+    return await run(command, args);
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
     throw error;

@@ -1,5 +1,4 @@
 import { Resolver } from 'node:dns/promises';
-import { setTimeout as delay } from 'node:timers/promises';
 import { conditionTracker } from '../../shared/component/component.ts';
 import type { Component, ComponentName, ConditionTracker } from '../../shared/component/component.ts';
 import { messageOf, systemCode, withRemedy } from '../../shared/errors.ts';
@@ -7,6 +6,7 @@ import type { EventLog } from '../../shared/events/events.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { addressTowards } from '../../host/probe/probe.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
+import { pause } from '../../shared/pause.ts';
 
 export interface ClusterDnsOptions {
   readonly after: readonly ComponentName[];
@@ -156,8 +156,4 @@ export async function askDns(server: string, name: string): Promise<string | und
   } catch (error) {
     return systemCode(error) ?? messageOf(error);
   }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal, ref: false }).catch(() => {});
 }

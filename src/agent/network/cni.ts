@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { task } from '../../shared/component/component.ts';
 import type { Component, SaysWait, ComponentName } from '../../shared/component/component.ts';
 import { writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Paths } from '../../shared/paths.ts';
+import { run } from '../../host/run.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import { subnetOf } from './subnet.ts';
 import type { Subnet } from './subnet.ts';
@@ -34,8 +33,6 @@ export const bridgeName = 'cni0';
 
 export const networkName = 'kagent';
 
-const run = promisify(execFile);
-
 export interface CniOptions {
   readonly paths: Paths;
   readonly backend: ClusterSettings['flannelBackend'];
@@ -62,8 +59,8 @@ export function cniComponent(name: ComponentName, after: readonly ComponentName[
 async function removeForeignBridge(subnet: Subnet): Promise<void> {
   if (!existsSync(`/sys/class/net/${bridgeName}`)) return;
   // Node does not list a bridge without ports.
-  const { stdout } = await run('ip', ['-4', '-o', 'addr', 'show', 'dev', bridgeName]);
-  if (stdout === '' || stdout.includes(` inet ${subnet.gateway}/`)) return;
+  const addresses = await run('ip', ['-4', '-o', 'addr', 'show', 'dev', bridgeName]);
+  if (addresses === '' || addresses.includes(` inet ${subnet.gateway}/`)) return;
   await run('ip', ['link', 'delete', bridgeName]);
   rmSync(ipamDir, { recursive: true, force: true });
 }

@@ -1,5 +1,3 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { conditionTracker } from '../../shared/component/component.ts';
 import type { Component, ComponentName } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
@@ -7,11 +5,11 @@ import { addressAt } from '../../shared/ipv4/ipv4.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { hostRoot, isRouted, routesOf } from '../../host/checks/checks.ts';
 import type { HostRoot, Route } from '../../host/checks/checks.ts';
+import { run } from '../../host/run.ts';
 
 const everyMs = 5000;
 /** Marks the route as kagent's own, as `proto dhcp` marks others. */
 const protocol = '107';
-const run = promisify(execFile);
 
 export interface ServiceRouteOptions {
   readonly after: readonly ComponentName[];
@@ -27,7 +25,7 @@ export interface ServiceRouteOptions {
  * there as long as nothing else leads to the range.
  */
 export function serviceRoute(options: ServiceRouteOptions): Component {
-  const { after, serviceCidr, log, root = hostRoot(), ip = runIp } = options;
+  const { after, serviceCidr, log, root = hostRoot(), ip = (...args) => run('ip', args) } = options;
   const condition = conditionTracker();
   let timer: NodeJS.Timeout | undefined;
   let work = Promise.resolve();
@@ -50,7 +48,7 @@ export function serviceRoute(options: ServiceRouteOptions): Component {
       condition.set('True', 'Routed', '');
     } catch (error) {
       if (condition.current().status !== 'False') log.warn('the route to Services is not changed', { cidr, error });
-      condition.set('False', 'RouteNotChanged', messageOf(error).trim());
+      condition.set('False', 'RouteNotChanged', messageOf(error));
     }
   };
   const again = (): void => {
@@ -85,12 +83,8 @@ export function neededChange(routes: readonly Route[], serviceCidr: string): 'ad
 
 /** @returns whether there was one */
 export async function removeServiceRoute(): Promise<boolean> {
-  const { stdout } = await run('ip', ['-4', 'route', 'show', 'protocol', protocol]);
-  if (stdout.trim() === '') return false;
+  const routes = await run('ip', ['-4', 'route', 'show', 'protocol', protocol]);
+  if (routes.trim() === '') return false;
   await run('ip', ['-4', 'route', 'flush', 'protocol', protocol]);
   return true;
-}
-
-async function runIp(...args: readonly string[]): Promise<void> {
-  await run('ip', args);
 }

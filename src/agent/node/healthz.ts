@@ -1,4 +1,5 @@
-import { get } from 'node:http';
+import { httpRequest } from '../../shared/http/http.ts';
+import { urlHost } from '../../shared/url-host.ts';
 
 /** Where a program of this node says that it is healthy. */
 export interface Asked {
@@ -20,18 +21,11 @@ const maxSaidChars = 300;
  */
 export async function healthz({ host, port }: Asked, signal: AbortSignal, options: HealthzOptions = {}): Promise<void> {
   const { path = '/healthz', withinMs } = options;
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const timeout = withinMs === undefined ? {} : { timeout: withinMs };
-  const request = get({ host, port, path, agent: false, signal, ...timeout }, (answer) => {
-    let said = '';
-    answer.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(0, maxSaidChars)));
-    answer.once('error', reject);
-    answer.once('end', () => {
-      if (answer.statusCode === 200) resolve();
-      else reject(new Error(`${path.slice(1)} answered ${answer.statusCode}: ${said.trim()}`));
-    });
+  const url = `http://${urlHost(host)}:${port}${path}`;
+  const { status, body } = await httpRequest({ url, agent: false, timeoutMs: withinMs }, signal).catch((error) => {
+    signal.throwIfAborted();
+    const isLate = error instanceof Error && error.name === 'TimeoutError';
+    throw isLate ? new Error(`${path.slice(1)} did not answer`) : error;
   });
-  request.once('error', reject);
-  request.once('timeout', () => request.destroy(new Error(`${path.slice(1)} did not answer`)));
-  await promise;
+  if (status !== 200) throw new Error(`${path.slice(1)} answered ${status}: ${body.slice(0, maxSaidChars).trim()}`);
 }

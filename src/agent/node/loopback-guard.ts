@@ -1,9 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
 import { messageOf } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { hostRoot, routeLocalnet } from '../../host/checks/checks.ts';
+import { run } from '../../host/run.ts';
 
 /**
  * kube-proxy's and the kubelet's own rule, to the letter, so that they find it.
@@ -23,15 +21,7 @@ COMMIT
 export async function guardLoopback({ path, log }: { readonly path: string; readonly log: Log }): Promise<void> {
   if (hostRoot().read(`/proc/sys/${routeLocalnet}`)?.trim() !== '0') return; // it is open, and has been guarded since then
   try {
-    const restore = spawn('iptables-restore', ['--noflush', '--wait', '5'], {
-      stdio: ['pipe', 'ignore', 'pipe'],
-      env: { PATH: path },
-    });
-    restore.stdin.on('error', () => {}); // it has ended; its code says why
-    restore.stdin.end(rules);
-    const exited = once(restore, 'exit') as Promise<[number | null]>;
-    const [[code], said] = await Promise.all([exited, text(restore.stderr)]);
-    if (code !== 0) throw new Error(said.trim());
+    await run('iptables-restore', ['--noflush', '--wait', '5'], { env: { PATH: path }, input: rules });
   } catch (error) {
     log.warn('127.0.0.1 is not closed to neighbours before kube-proxy starts', { reason: messageOf(error) });
   }

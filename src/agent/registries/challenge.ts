@@ -4,8 +4,8 @@
  */
 import * as z from 'zod';
 import type { Credentials } from './file.ts';
-import { textOf } from './request.ts';
-import type { Answer, Ask } from './request.ts';
+import { textOf } from '../../shared/http/http.ts';
+import type { Answer, OutsideRequest } from '../../shared/http/http.ts';
 
 export interface Authorization {
   /** The header's value. */
@@ -25,6 +25,7 @@ const TokenAnswer = z.object({
 });
 /** The specification's, for an answer that does not say. */
 const defaultSeconds = 60;
+const maxAnswerBytes = 1024 * 1024;
 
 /**
  * Whoever asked the question is to be who the credentials are for; the realm it names is its own choice.
@@ -33,7 +34,7 @@ const defaultSeconds = 60;
 export async function answerChallenge(
   header: string,
   { credentials, isTls }: { readonly credentials: Credentials; readonly isTls: boolean },
-  ask: (request: Ask) => Promise<Answer>,
+  ask: (request: OutsideRequest) => Promise<Answer>,
 ): Promise<Authorization | undefined> {
   const challenges = parseChallenges(header);
   const bearer = challenges.find(({ scheme }) => scheme === 'bearer')?.parameters;
@@ -51,11 +52,11 @@ async function fetchToken(
   realm: URL,
   { service, scope }: Readonly<Record<string, string>>,
   credentials: Credentials,
-  ask: (request: Ask) => Promise<Answer>,
+  ask: (request: OutsideRequest) => Promise<Answer>,
 ): Promise<Authorization | undefined> {
   const wanted = { ...(service !== undefined && { service }), ...(scope !== undefined && { scope }) };
   const { response } = await ask(tokenRequest(realm, wanted, credentials));
-  const text = await textOf(response);
+  const text = await textOf(response, maxAnswerBytes);
   if (response.statusCode !== 200) return undefined;
   const answer = TokenAnswer.parse(JSON.parse(text));
   const token = answer.token ?? answer.access_token;
@@ -64,7 +65,7 @@ async function fetchToken(
   return { value: `Bearer ${token}`, untilMs: Date.now() + seconds * 900 };
 }
 
-function tokenRequest(url: URL, wanted: Readonly<Record<string, string>>, credentials: Credentials): Ask {
+function tokenRequest(url: URL, wanted: Readonly<Record<string, string>>, credentials: Credentials): OutsideRequest {
   if (credentials.kind === 'password') {
     for (const [name, value] of Object.entries(wanted)) url.searchParams.set(name, value);
     return { method: 'GET', url, headers: { authorization: basic(credentials) } };

@@ -8,7 +8,6 @@
  */
 import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { conditionTracker } from '../../shared/component/component.ts';
 import type { Component } from '../../shared/component/component.ts';
 import { messageOf, systemCode, remedyOf } from '../../shared/errors.ts';
@@ -21,7 +20,8 @@ import { readRegistries } from './file.ts';
 import type { RegistriesFile } from './file.ts';
 import { hostsFile, hostsFileHead } from './hosts-file.ts';
 import { Relay } from './relay.ts';
-import { problemWith } from './request.ts';
+import { problemWith } from './tls.ts';
+import { pause } from '../../shared/pause.ts';
 
 export interface RegistriesOptions {
   readonly path: string;
@@ -69,7 +69,7 @@ export function createRegistries(options: RegistriesOptions): Component {
   const follow = async () => {
     let seen = stampOf(path, inUse);
     while (!stopping.signal.aborted) {
-      await delay(lookEveryMs, undefined, { signal: stopping.signal, ref: false }).catch(() => {}); // the stop
+      await pause(lookEveryMs, stopping.signal);
       const now = stampOf(path, inUse);
       if (stopping.signal.aborted || now === seen) continue;
       try {

@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http';
+import { discard, follow, outsideAgents } from '../../shared/http/http.ts';
+import type { OutsideAgents, OutsideRequest } from '../../shared/http/http.ts';
 import { apiRoot } from './address.ts';
 import { answerChallenge } from './challenge.ts';
 import type { Authorization } from './challenge.ts';
 import type { Endpoint } from './endpoints.ts';
-import { agentsFor, discard, follow } from './request.ts';
-import type { Agents, Ask } from './request.ts';
 import type { Rewrite } from './rewrite.ts';
+import { secureContextOf } from './tls.ts';
 
 /** What containerd asks a registry's API, below its root: `/library/busybox/manifests/1.36`. */
 export interface ApiRequest {
@@ -18,10 +19,12 @@ export interface ApiRequest {
 /** Has the name of the registry that an image is of, where another one is asked. */
 const namespaceQuery = 'ns';
 
+const silenceMs = 60_000;
+
 /** An endpoint that is asked with what containerd cannot: credentials of its own, and other repository names. */
 export class Upstream {
   readonly #endpoint: Endpoint;
-  #agents: Agents | undefined;
+  #agents: OutsideAgents | undefined;
   /** By repository: a token is for one. */
   readonly #authorizations = new Map<string, Authorization>();
 
@@ -47,9 +50,9 @@ export class Upstream {
     const { credentials } = this.#endpoint;
     const url = this.urlOf(request);
     const repository = repositoryOf(request.path) ?? '';
-    const agents = (this.#agents ??= agentsFor(this.#endpoint.tls, this.#direct)); // certificates that are no good are for who pulls there
-    const ask = (one: Ask) => follow(one, agents, signal);
-    const attempt = async (headers: Ask['headers']) => {
+    const agents = (this.#agents ??= this.#openAgents()); // certificates that are no good are for who pulls there
+    const ask = (one: OutsideRequest) => follow({ ...one, silenceMs }, agents, signal);
+    const attempt = async (headers: ApiRequest['headers']) => {
       const { response, origin } = await ask({ method: request.method, url, headers });
       // Somebody else's question is not handed on either: whoever reads it would answer it with what is for this registry.
       if (origin !== url.origin) delete response.headers['www-authenticate'];
@@ -76,6 +79,12 @@ export class Upstream {
     url.search = query.toString();
     if (this.#isItself) url.searchParams.delete(namespaceQuery);
     return url;
+  }
+
+  #openAgents(): OutsideAgents {
+    const { tls } = this.#endpoint;
+    const rejectUnauthorized = !tls.skipVerify;
+    return outsideAgents({ secureContext: secureContextOf(tls), rejectUnauthorized, direct: this.#direct });
   }
 
   close(): void {

@@ -1,11 +1,11 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { messageOf } from '../../shared/errors.ts';
 import { readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
 import type { Log } from '../../shared/log/log.ts';
+import { lastLines } from '../../shared/plain-text/plain-text.ts';
 import { childEnvironment } from '../../host/process/process.ts';
+import { CommandFailedError, run } from '../../host/run.ts';
 import { kubernetesNamespace, listImages, pinnedLabel } from './containerd-api.ts';
 import { ImageImportError } from './errors.ts';
 import { isSameFile } from './image-files.ts';
@@ -26,8 +26,6 @@ interface Imported {
   readonly modifiedMs: number;
   readonly names: readonly string[];
 }
-
-const run = promisify(execFile);
 
 /** Brings archives into containerd, and knows by its record what is there already. */
 export class Importer {
@@ -56,7 +54,7 @@ export class Importer {
     const { binDir, socketPath, snapshotter, log } = this.#options;
     const args = ['--address', socketPath, '--namespace', kubernetesNamespace, '--snapshotter', snapshotter];
     try {
-      const { stdout } = await run(join(binDir, 'image-import'), [...args, '--label', pinnedLabel.join('='), path], {
+      const stdout = await run(join(binDir, 'image-import'), [...args, '--label', pinnedLabel.join('='), path], {
         env: childEnvironment('image-import', { path: binDir, direct: [] }),
         signal,
       });
@@ -98,6 +96,6 @@ function readRecord(path: string): Map<string, Imported> {
 }
 
 function reasonOf(error: unknown): string {
-  const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
-  return (said.split('\n').at(-1) || messageOf(error)).replace(/^image-import: /, '');
+  const said = error instanceof CommandFailedError ? lastLines(error.ended.stderr, 1) : '';
+  return (said || messageOf(error)).replace(/^image-import: /, '');
 }

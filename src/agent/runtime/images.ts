@@ -1,5 +1,4 @@
 import { basename } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { conditionTracker } from '../../shared/component/component.ts';
 import type { Component, ComponentName } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
@@ -10,6 +9,7 @@ import type { ImageFile } from './image-files.ts';
 import { Importer } from './image-import.ts';
 import type { ImporterOptions } from './image-import.ts';
 import { pullList } from './image-list.ts';
+import { pause } from '../../shared/pause.ts';
 
 export interface ImagesOptions extends ImporterOptions {
   /** What travels with kagent: a start fails without it. */
@@ -47,7 +47,7 @@ export function imagesComponent(
 
   const follow = async (folder: ImageFolder, onLook: () => void) => {
     while (!stopping.signal.aborted) {
-      await delay(lookEveryMs, undefined, { signal: stopping.signal, ref: false }).catch(() => {}); // the stop
+      await pause(lookEveryMs, stopping.signal);
       await folder.takeSettled(stopping.signal);
       onLook();
     }

@@ -1,12 +1,11 @@
-import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, rmdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { messageOf, systemCode } from '../../shared/errors.ts';
 import { foldersIn, readFileIfExists } from '../../shared/files/files.ts';
+import { run } from '../../host/run.ts';
+import { removeCgroupTree } from '../../host/process/process.ts';
 
-const run = promisify(execFile);
 const mountedAt = '/sys/fs/cgroup';
 const reapedWithinMs = 2000;
 
@@ -53,7 +52,7 @@ export async function removePodCgroups(own: readonly string[], base = mountedAt)
   let removed = 0;
   for (const tree of ours) {
     const until = performance.now() + reapedWithinMs;
-    while (!removeTree(tree) && performance.now() < until) await delay(20);
+    while (removeCgroupTree(tree).length > 0 && performance.now() < until) await delay(20);
     if (existsSync(tree)) left.push(`cgroup ${tree} stays: a process is in it`);
     else removed += 1;
   }
@@ -79,19 +78,8 @@ async function stopSlices(paths: readonly string[], left: string[]): Promise<voi
     try {
       await run('systemctl', ['stop', unit]);
     } catch (error) {
-      left.push(`${unit} stays: ${messageOf(error).trim()}`);
+      left.push(`${unit} stays: ${messageOf(error)}`);
     }
-  }
-}
-
-function removeTree(path: string): boolean {
-  try {
-    for (const name of foldersIn(path)) removeTree(join(path, name));
-    rmdirSync(path);
-    return true;
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    return !existsSync(path);
   }
 }
 

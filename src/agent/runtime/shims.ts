@@ -1,15 +1,14 @@
-import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { messageOf, systemCode } from '../../shared/errors.ts';
 import { realPath } from '../../shared/files/files.ts';
 import type { EndPodsOptions } from '../../host/remove/remove.ts';
 import { isBelow, parseMounts, readMounts } from '../../host/mounts/mounts.ts';
 import type { Mount } from '../../host/mounts/mounts.ts';
 import { runPaths } from '../../shared/paths.ts';
-import { processStat } from '../../host/process/process.ts';
+import { isAlive, processStat } from '../../host/process/process.ts';
+import { run } from '../../host/run.ts';
 import { podCgroupsOf, removePodCgroups } from './pod-cgroups.ts';
 
 /** What `endPods` did, and what it could not do. */
@@ -25,7 +24,6 @@ export interface PodsEnded {
 }
 
 const deadlineMs = 10_000;
-const run = promisify(execFile);
 
 /**
  * Ends every pod of our containerd, which must not run any more: shims and all below them, their mounts, network
@@ -155,11 +153,6 @@ function kill(pid: number): void {
   }
 }
 
-function isAlive(pid: number): boolean {
-  const stat = processStat(pid);
-  return stat !== undefined && stat.state !== 'Z';
-}
-
 /** Mount points below one of `folders`, which may lead elsewhere by links, the innermost first. */
 export function mountsBelow(mounts: readonly Mount[], folders: readonly string[]): readonly string[] {
   const real = folders.map(realPath);
@@ -195,6 +188,6 @@ async function unmount(point: string, left: string[]): Promise<void> {
   try {
     await run('umount', ['-l', point]);
   } catch (error) {
-    left.push(`mount ${point} stays: ${messageOf(error).trim()}`);
+    left.push(`mount ${point} stays: ${messageOf(error)}`);
   }
 }

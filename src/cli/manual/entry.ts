@@ -46,3 +46,8 @@ export function describe(command: Command, path: readonly string[] = []): Entry 
 function plain(about: string): string {
   return about.replace(/ ?\((?:preset: "true"|default: (?:false|""|\[\]))\)$/, '');
 }
+
+/** The commands below that are typed themselves: those without others below them. */
+export function leaves(entry: Entry): readonly Entry[] {
+  return entry.commands.flatMap((child) => (child.commands.length === 0 ? [child] : leaves(child)));
+}

@@ -1,4 +1,5 @@
 import type { Entry, Term } from './entry.ts';
+import { leaves } from './entry.ts';
 
 /** docs/commands.md: every command, its flags, an example. `kagent man --markdown >docs/commands.md` writes it anew. */
 export function commandsDoc(root: Entry): string {
@@ -9,10 +10,6 @@ Every command of kagent, out of the commands themselves. \`kagent COMMAND --help
 mean in [errors.md](errors.md).
 
 ${leaves(root).map(section).join('\n')}`;
-}
-
-function leaves(entry: Entry): readonly Entry[] {
-  return entry.commands.flatMap((child) => (child.commands.length === 0 ? [child] : leaves(child)));
 }
 
 function section(entry: Entry): string {

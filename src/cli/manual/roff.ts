@@ -1,4 +1,5 @@
 import type { Entry, Term } from './entry.ts';
+import { leaves } from './entry.ts';
 
 export interface ManPage {
   /** `kagent-token.1` */
@@ -92,10 +93,6 @@ function commandSections(entry: Entry): readonly string[] {
     ...titled('.SH COMMANDS', leaves(entry).flatMap(subcommand)),
     ...titled('.SH EXAMPLES', exampleLines(entry)),
   ];
-}
-
-function leaves(entry: Entry): readonly Entry[] {
-  return entry.commands.flatMap((child) => (child.commands.length === 0 ? [child] : leaves(child)));
 }
 
 function subcommand(entry: Entry): readonly string[] {

@@ -3,12 +3,12 @@
  * may name a file as kagent does. One small file for each, beside the datastore, so that two who save do not meet.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
 import { isDiskError, systemCode } from '../../shared/errors.ts';
-import { makeFolder, readText, writeFileAtomicSync } from '../../shared/files/files.ts';
+import { makeFolder, readText, writeFileAtomicSync, namesIn } from '../../shared/files/files.ts';
 import { listSnapshots, snapshotsAt } from './snapshots.ts';
 import type { SnapshotFile } from './snapshots.ts';
 
@@ -72,7 +72,9 @@ export class SnapshotRecords {
   }
 
   #records(): readonly SnapshotRecord[] {
-    return filesIn(this.#dir).flatMap((path) => {
+    const names = namesIn(this.#dir).filter((name) => name.endsWith('.json'));
+    return names.flatMap((name) => {
+      const path = join(this.#dir, name);
       const parsed = SnapshotRecord.safeParse(jsonIn(path));
       return parsed.success ? [parsed.data] : [];
     });
@@ -95,17 +97,6 @@ function jsonIn(path: string): unknown {
   } catch (error) {
     const isNoFile = systemCode(error) !== undefined && !isDiskError(error);
     if (isNoFile || error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
-function filesIn(dir: string): readonly string[] {
-  try {
-    return readdirSync(dir)
-      .filter((name) => name.endsWith('.json'))
-      .map((name) => join(dir, name));
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return [];
     throw error;
   }
 }

@@ -11,7 +11,7 @@ import { dirname } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { messageOf, nameFile } from '../../shared/errors.ts';
-import { makeFolder } from '../../shared/files/files.ts';
+import { makeFolder, readAt } from '../../shared/files/files.ts';
 import { SnapshotFailedError, SnapshotInvalidError } from './errors.ts';
 import type { Snapshot } from './shapes.ts';
 
@@ -71,7 +71,7 @@ export async function verifySnapshot(path: string): Promise<SnapshotFacts> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path, { end: sizeBytes - 1 })) hash.update(chunk as Buffer);
   const sha256 = hash.digest('hex');
-  const stored = await readAt(path, sizeBytes, checksumBytes);
+  const stored = await readPart(path, sizeBytes, checksumBytes);
   if (stored.toString('hex') !== sha256) throw new SnapshotInvalidError(path, 'its checksum does not match');
   return { sizeBytes, sha256, formatVersion };
 }
@@ -99,7 +99,7 @@ export async function unpackSnapshot(path: string, target: string): Promise<Snap
 }
 
 async function readFormatVersion(path: string): Promise<number> {
-  const bytes = await readAt(path, 0, header.sizeBytes);
+  const bytes = await readPart(path, 0, header.sizeBytes);
   if (bytes.length < header.sizeBytes) throw new SnapshotInvalidError(path, 'it was cut off');
   const isSqlite = bytes.toString('latin1', 0, header.magic.length) === header.magic;
   const formatVersion = bytes.readUInt32BE(header.formatVersionAt);
@@ -107,17 +107,10 @@ async function readFormatVersion(path: string): Promise<number> {
   return formatVersion;
 }
 
-/** Fewer bytes where the file ends. */
-async function readAt(path: string, position: number, length: number): Promise<Buffer> {
+async function readPart(path: string, position: number, length: number): Promise<Buffer> {
   const file = await open(path);
-  const buffer = Buffer.alloc(length);
   try {
-    for (let done = 0; done < length;) {
-      const { bytesRead } = await file.read(buffer, done, length - done, position + done);
-      if (bytesRead === 0) return buffer.subarray(0, done);
-      done += bytesRead;
-    }
-    return buffer;
+    return await readAt(file, position, length);
   } finally {
     await file.close();
   }

@@ -6,6 +6,7 @@ import { isSea } from 'node:sea';
 import { messageOf, systemCode } from '../../shared/errors.ts';
 import { AssetsCorruptError, AssetsMissingError, AssetsWrongArchError } from './errors.ts';
 import { BundleManifest, decodeTrailer, trailerBytes } from './format.ts';
+import { readAt } from '../../shared/files/files.ts';
 
 /** A bundle whose bundle.json is verified; its files are when they are unpacked. */
 export interface Bundle {
@@ -68,16 +69,4 @@ function parseManifest(path: string, json: Buffer): BundleManifest {
   } catch (cause) {
     throw new AssetsCorruptError(path, 'bundle.json is of a format this kagent does not know', { cause });
   }
-}
-
-/** @returns fewer than `length` bytes only where the file ends */
-export async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafe(length);
-  let filled = 0;
-  while (filled < length) {
-    const { bytesRead } = await file.read(buffer, filled, length - filled, position + filled);
-    if (bytesRead === 0) break;
-    filled += bytesRead;
-  }
-  return buffer.subarray(0, filled);
 }

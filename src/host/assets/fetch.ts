@@ -1,13 +1,13 @@
-import { createHash } from 'node:crypto';
-import { constants, createReadStream } from 'node:fs';
-import { open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { makeFolder, removeIfPossible } from '../../shared/files/files.ts';
+import { makeFolder, removeIfPossible, sha256OfFile } from '../../shared/files/files.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
 import { download } from './download.ts';
 import { AssetsNoSpaceError, AssetsUnreachableError, AssetsWrongBundleError } from './errors.ts';
 import type { NeededBundle } from './needed.ts';
+import { checkSpace } from './space.ts';
 
 /** Each goes on where the one before broke off. */
 const attempts = 3;
@@ -42,7 +42,7 @@ export async function fetchBundle(options: FetchOptions): Promise<string> {
   onFetch?.(needed, url);
   await downloadPart(part, options);
   try {
-    const actual = await sha256Of(part);
+    const actual = await sha256OfFile(part);
     if (actual !== needed.sha256) {
       await rm(part, { force: true }); // the next attempt begins anew
       throw new AssetsWrongBundleError(url, actual, needed.sha256);
@@ -83,17 +83,6 @@ async function downloadPart(part: string, { url, needed, signal }: FetchOptions)
   }
 }
 
-async function checkSpace(data: string, neededBytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(data);
-  if (bavail * bsize < neededBytes) throw new AssetsNoSpaceError(data, neededBytes, bavail * bsize);
-}
-
 async function sizeOf(path: string): Promise<number | undefined> {
   return (await stat(path).catch(() => undefined))?.size;
-}
-
-async function sha256Of(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk);
-  return hash.digest('hex');
 }

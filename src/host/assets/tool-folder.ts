@@ -1,7 +1,6 @@
-import { accessSync, constants } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { isExecutable } from '../../shared/files/files.ts';
+import { isExecutable, isWritable } from '../../shared/files/files.ts';
 import { pathsOf } from '../../shared/paths.ts';
 import { findBundle } from './find.ts';
 import { unpack } from './unpack.ts';
@@ -29,13 +28,4 @@ export async function toolFolder(
 export function toolCache(env: Readonly<NodeJS.ProcessEnv>): string {
   const wanted = env['XDG_CACHE_HOME'] ?? '';
   return join(wanted.startsWith('/') ? wanted : join(homedir(), '.cache'), 'kagent-tools');
-}
-
-function isWritable(folder: string): boolean {
-  try {
-    accessSync(folder, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

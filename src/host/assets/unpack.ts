@@ -1,13 +1,13 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { lstat, readdir, readlink, rename, rm, stat, statfs, symlink } from 'node:fs/promises';
+import { lstat, readdir, readlink, rename, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { makeFolder, removeIfPossible, syncFolder } from '../../shared/files/files.ts';
+import { makeFolder, removeIfPossible, syncFolder, sha256OfFile } from '../../shared/files/files.ts';
 import { systemCode } from '../../shared/errors.ts';
 import type { Bundle } from './bundle.ts';
 import { AssetsNoSpaceError } from './errors.ts';
 import { extractFiles } from './extract.ts';
 import type { BundleManifest } from './format.ts';
+import { isAlive } from '../process/process.ts';
+import { checkSpace } from './space.ts';
 
 export interface UnpackOptions {
   readonly bundle: Bundle;
@@ -69,7 +69,7 @@ async function isComplete(dir: string, manifest: BundleManifest, verify: boolean
   const checks = manifest.files.map(async (file) => {
     const path = join(dir, file.path);
     const { size } = await stat(path);
-    return size === file.sizeBytes && (!verify || (await sha256Of(path)) === file.sha256);
+    return size === file.sizeBytes && (!verify || (await sha256OfFile(path)) === file.sha256);
   });
   const links = manifest.links.map(async ({ path, target }) => (await readlink(join(dir, path))) === target);
   try {
@@ -78,12 +78,6 @@ async function isComplete(dir: string, manifest: BundleManifest, verify: boolean
     if (systemCode(error) === undefined) throw error;
     return false; // whatever is in its place: unpacking says what cannot be done about it
   }
-}
-
-async function sha256Of(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk);
-  return hash.digest('hex');
 }
 
 async function unpackBeside(options: UnpackOptions, data: string, finished: string): Promise<void> {
@@ -111,11 +105,6 @@ async function unpackBeside(options: UnpackOptions, data: string, finished: stri
     }
     throw error;
   }
-}
-
-async function checkSpace(data: string, neededBytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(data);
-  if (bavail * bsize < neededBytes) throw new AssetsNoSpaceError(data, neededBytes, bavail * bsize);
 }
 
 function foldersOf(manifest: BundleManifest): readonly string[] {
@@ -180,17 +169,8 @@ async function removeOldVersions(data: string): Promise<void> {
 async function removeLeftovers(data: string): Promise<void> {
   for (const name of await readdir(data)) {
     const pid = /\.tmp-(\d+)/.exec(name)?.[1];
-    if (pid === undefined || isAlive(Number(pid))) continue;
+    if (pid === undefined) continue;
+    if (Number(pid) !== process.pid && isAlive(Number(pid))) continue; // ours begins after this
     await removeIfPossible(join(data, name));
-  }
-}
-
-function isAlive(pid: number): boolean {
-  if (pid === process.pid) return false; // ours begins after this
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return systemCode(error) === 'EPERM';
   }
 }

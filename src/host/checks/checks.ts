@@ -14,7 +14,7 @@ export { fallbackServer, findResolvConf, serversOf, whyNone, type ResolvConf } f
 export { hostAddresses, networkOf, nodeAddress, nodeName, type NodeAddress, type WantedAddress } from './address.ts';
 export { deviceKind, ownDevice } from './devices.ts';
 export { defaultRoute, isDefault, isRouted, routesOf, type Route } from './routes.ts';
-export { hostRoot, type HostRoot } from './root.ts';
+export { hostRoot, numberIn, type HostRoot } from './root.ts';
 export { prepareHost, type PrepareOptions } from './prepare.ts';
 export { currentBoot, dotted, isWrong, nodeSysctls, restoreSysctl, routeLocalnet, type Sysctl } from './sysctl.ts';
 export { isGoingDown, removeScopeDropIn, shutdownGrace } from './shutdown.ts';

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import type { HostRoot } from './root.ts';
+import { numberIn } from './root.ts';
 
 /**
  * card: a network card, or what stands for one (bond, VLAN, bridge with a card in it, a container's own end of a veth).
@@ -24,7 +25,7 @@ export function deviceKind(name: string, root: HostRoot): DeviceKind {
   const isThere = (file: string) => root.realPath(`${dir}/${file}`) !== undefined;
   if (isInternalName(name) || isThere('master/bridge')) return 'internal';
   if (isThere('bridge')) return portsOf(dir, root).some((port) => isUplink(port, root)) ? 'card' : 'internal';
-  const type = numberIn(`${dir}/type`, root);
+  const type = numberIn(root, `${dir}/type`);
   const kernelKind = /^DEVTYPE=(\S+)$/m.exec(root.read(`${dir}/uevent`) ?? '')?.[1];
   if (type === loopback || kernelKind === 'vxlan' || kernelKind === 'geneve') return 'internal';
   if (isThere('tun_flags') || kernelKind === 'wireguard') return 'other';
@@ -39,7 +40,7 @@ export function isInternalName(name: string): boolean {
 
 /** A VLAN or macvlan stands on a card, and a veth has its other end elsewhere; a dummy has nothing. */
 function isOnAnother(dir: string, root: HostRoot): boolean {
-  return numberIn(`${dir}/iflink`, root) !== numberIn(`${dir}/ifindex`, root);
+  return numberIn(root, `${dir}/iflink`) !== numberIn(root, `${dir}/ifindex`);
 }
 
 function portsOf(dir: string, root: HostRoot): readonly string[] {
@@ -55,9 +56,4 @@ function isUplink(port: string, root: HostRoot): boolean {
   const dir = `/sys/class/net/${port}`;
   const isVlan = /^DEVTYPE=vlan$/m.test(root.read(`${dir}/uevent`) ?? '');
   return isVlan || ['device', 'bonding'].some((file) => root.realPath(`${dir}/${file}`) !== undefined);
-}
-
-function numberIn(path: string, root: HostRoot): number | undefined {
-  const text = root.read(path)?.trim();
-  return text === undefined || text === '' ? undefined : Number(text);
 }

@@ -1,7 +1,6 @@
-import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
+import { run } from '../run.ts';
 import type { HostRoot } from './root.ts';
 
 /** Something the kernel must be able to do, and the several places that can say that it can. */
@@ -116,7 +115,7 @@ function readConfig(root: HostRoot, release: string): ReadonlyMap<string, string
 /** @returns false when it cannot be loaded, which matters only if the feature does not work either */
 export async function loadModule(module: string): Promise<boolean> {
   try {
-    await promisify(execFile)('modprobe', [module], { timeout: 5000 });
+    await run('modprobe', [module], { timeoutMs: 5000 });
     return true;
   } catch {
     return false;

@@ -1,8 +1,9 @@
-import { readdirSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { PortTakenError } from './errors.ts';
 import { hostRoot } from './root.ts';
 import type { HostRoot } from './root.ts';
+import { namesIfReadable } from '../../shared/files/files.ts';
 
 export interface PortNeed {
   readonly port: number;
@@ -71,7 +72,7 @@ function listening(root: HostRoot): readonly ListeningSocket[] {
 
 function socketOwner(inode: string, root: HostRoot): string | undefined {
   const link = `socket:[${inode}]`;
-  const pid = namesIn(root.path('/proc'))
+  const pid = namesIfReadable(root.path('/proc'))
     .filter((name) => /^\d+$/.test(name))
     .find((name) => holds(root.path(`/proc/${name}/fd`), link));
   if (pid === undefined) return undefined;
@@ -79,19 +80,11 @@ function socketOwner(inode: string, root: HostRoot): string | undefined {
 }
 
 function holds(dir: string, link: string): boolean {
-  return namesIn(dir).some((name) => {
+  return namesIfReadable(dir).some((name) => {
     try {
       return readlinkSync(join(dir, name)) === link;
     } catch {
       return false; // it was closed meanwhile, as the one this list was read through
     }
   });
-}
-
-function namesIn(dir: string): readonly string[] {
-  try {
-    return readdirSync(dir);
-  } catch {
-    return []; // it has ended meanwhile
-  }
 }

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readlinkSync } from 'node:fs';
+import { existsSync, readlinkSync } from 'node:fs';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import type { UndoLog } from '../undo-log/undo-log.ts';
 import type { Log } from '../../shared/log/log.ts';
@@ -15,6 +15,7 @@ import { hostRoot } from './root.ts';
 import type { HostRoot } from './root.ts';
 import { prepareShutdown } from './shutdown.ts';
 import { applySysctls, nodeSysctls } from './sysctl.ts';
+import { isWritable } from '../../shared/files/files.ts';
 
 export interface PrepareOptions extends WantedAddress {
   readonly paths: Paths;
@@ -71,15 +72,6 @@ async function loadModules(backend: FlannelBackend, root: HostRoot, log: Log): P
       else log.warn('kernel module not loaded', { module });
     }),
   );
-}
-
-function isWritable(path: string): boolean {
-  try {
-    accessSync(path, constants.W_OK);
-    return true;
-  } catch {
-    return false; // EROFS or EACCES, as outside the first network namespace
-  }
 }
 
 /** `iptables` is a chain of links whose names tell; what tells nothing is the newer one. */

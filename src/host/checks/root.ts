@@ -26,3 +26,9 @@ export function hostRoot(dir = '/'): HostRoot {
     realPath: (absolute) => attempt(() => realpathSync(path(absolute))),
   };
 }
+
+/** A file of the host that is a number and nothing else. */
+export function numberIn(root: HostRoot, path: string): number | undefined {
+  const text = root.read(path)?.trim();
+  return text === undefined || text === '' || Number.isNaN(Number(text)) ? undefined : Number(text);
+}

@@ -1,10 +1,10 @@
-import { once } from 'node:events';
 import { rmSync } from 'node:fs';
-import { createServer, request } from 'node:http';
+import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { text } from 'node:stream/consumers';
 import * as z from 'zod';
 import { KagentError, messageOf, splitRemedy, systemCode } from '../../shared/errors.ts';
+import { httpRequest } from '../../shared/http/http.ts';
+import type { HttpReply } from '../../shared/http/http.ts';
 import { Refusal } from '../../shared/protocol/refusal.ts';
 import { listenPrivately } from '../../shared/listen/listen.ts';
 
@@ -187,16 +187,18 @@ export async function askServer<T>(socketPath: string, request: LocalRequest, sc
   return schema.parse(answer);
 }
 
-async function ask(socketPath: string, { method, path, body, timeoutMs = 5000 }: LocalRequest) {
+async function ask(socketPath: string, { method, path, body, timeoutMs = 5000 }: LocalRequest): Promise<HttpReply> {
+  const content =
+    body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
   try {
-    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
-    const signal = AbortSignal.timeout(timeoutMs);
-    const asked = request({ socketPath, method, path, headers, agent: false, signal });
-    asked.end(body === undefined ? undefined : JSON.stringify(body));
-    const [response] = (await once(asked, 'response').catch((error: unknown) => {
-      throw signal.aborted ? signal.reason : error; // Node's own error of an abort does not say why
-    })) as [IncomingMessage];
-    return { status: response.statusCode ?? 0, body: await text(response) };
+    return await httpRequest({
+      url: `http://localhost${path}`,
+      socketPath,
+      method,
+      agent: false,
+      timeoutMs,
+      ...content,
+    });
   } catch (error) {
     throw failureOf(socketPath, error, timeoutMs);
   }

@@ -1,9 +1,9 @@
-import { execFile } from 'node:child_process';
 import { Resolver } from 'node:dns/promises';
 import { closeSync, fsyncSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { createFileSync, existingPart, temporaryBeside } from '../../shared/files/files.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
+import { runToEnd } from '../run.ts';
 
 /** What cannot be read from a file. */
 export interface Tools {
@@ -35,14 +35,11 @@ const enoughMs = 2000;
 
 export function createTools(): Tools {
   return {
-    run: (command, ...args) =>
-      new Promise((resolve) => {
-        const options = { timeout: commandTimeoutMs, env: { ...process.env, LC_ALL: 'C' } };
-        execFile(command, args, options, (error, stdout) => {
-          if (error === null) resolve({ code: 0, stdout });
-          else resolve({ code: typeof error.code === 'number' ? error.code : 127, stdout });
-        });
-      }),
+    async run(command, ...args) {
+      const env = { ...process.env, LC_ALL: 'C' };
+      const { code, stdout } = await runToEnd(command, args, { timeoutMs: commandTimeoutMs, env });
+      return { code, stdout };
+    },
     space(path) {
       const { bsize, blocks, bavail, files, ffree } = statfsSync(existingPart(path));
       return { sizeBytes: blocks * bsize, freeBytes: bavail * bsize, inodes: files, freeInodes: ffree };

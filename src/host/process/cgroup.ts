@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { systemCode } from '../../shared/errors.ts';
-import { readFileIfExists } from '../../shared/files/files.ts';
+import { readFileIfExists, foldersIn } from '../../shared/files/files.ts';
 
 const v1Controllers = ['cpu', 'cpuacct', 'memory', 'pids'] as const;
 
@@ -32,7 +32,7 @@ export function childCgroups(name: string, options: CgroupOptions): readonly str
 
 /** Removes the (empty) cgroups of all children. @returns those that something is still in */
 export function removeCgroups(root = '/'): readonly string[] {
-  return hierarchies(root).flatMap((hierarchy) => removeTree(join(hierarchy, 'kagent')));
+  return hierarchies(root).flatMap((hierarchy) => removeCgroupTree(join(hierarchy, 'kagent')));
 }
 
 function parents(options: CgroupOptions): readonly string[] {
@@ -65,17 +65,16 @@ function isWantedV1(controller: string): boolean {
   return v1Controllers.some((wanted) => wanted === controller);
 }
 
-function removeTree(path: string): readonly string[] {
-  if (!existsSync(path)) return [];
-  const below = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  const left = below.flatMap((entry) => removeTree(join(path, entry.name)));
+/** A cgroup and those below it. @returns those that something is still in */
+export function removeCgroupTree(path: string): readonly string[] {
+  const left = foldersIn(path).flatMap((name) => removeCgroupTree(join(path, name)));
   if (left.length > 0) return left;
   try {
     rmdirSync(path);
     return [];
   } catch (error) {
-    if (systemCode(error) === 'EBUSY') return [path];
-    throw error;
+    if (systemCode(error) === undefined) throw error;
+    return existsSync(path) ? [path] : [];
   }
 }
 

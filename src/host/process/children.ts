@@ -48,15 +48,15 @@ export function childRegistry(path: string, log: Log): ChildRegistry {
  * @returns the names of those it ended
  */
 export async function endLeftOvers(path: string, log: Log): Promise<readonly string[]> {
-  const left = (await readChildren(path)).filter(isAlive);
+  const left = (await readChildren(path)).filter(isStillThere);
   for (const child of left) {
     log.warn('ending a child left by an earlier kagent', { component: child.name, pid: child.pid });
     kill(child.pid, 'SIGTERM');
   }
   const deadline = performance.now() + 5000;
-  while (left.some(isAlive) && performance.now() < deadline) await delay(20);
-  for (const child of left.filter(isAlive)) kill(child.pid, 'SIGKILL');
-  while (left.some(isAlive)) await delay(20);
+  while (left.some(isStillThere) && performance.now() < deadline) await delay(20);
+  for (const child of left.filter(isStillThere)) kill(child.pid, 'SIGKILL');
+  while (left.some(isStillThere)) await delay(20);
   return left.map((child) => child.name);
 }
 
@@ -68,7 +68,8 @@ async function readChildren(path: string): Promise<readonly Child[]> {
   }
 }
 
-function isAlive(child: Child): boolean {
+/** By its start: another process may have its pid. */
+function isStillThere(child: Child): boolean {
   return child.bootId === bootId() && child.startTime === startTimeOf(child.pid);
 }
 

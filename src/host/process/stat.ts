@@ -11,6 +11,12 @@ export interface ProcessStat {
   readonly startTime: string;
 }
 
+/** A process that has ended and only waits to be reaped is not. */
+export function isAlive(pid: number): boolean {
+  const stat = processStat(pid);
+  return stat !== undefined && stat.state !== 'Z';
+}
+
 /** Undefined for a process that is not there. */
 export function processStat(pid: number): ProcessStat | undefined {
   let stat: string;

@@ -1,9 +1,10 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { claimOf, missingAbove } from '../undo-log/undo-log.ts';
 import type { UndoLog, MadeOf } from '../undo-log/undo-log.ts';
 import { configDir } from '../../shared/paths.ts';
 import type { Paths } from '../../shared/paths.ts';
+import { namesIn } from '../../shared/files/files.ts';
 
 /** Folders that have their place by custom, so that another Kubernetes on this box may have filled them before. */
 export function customaryFolders(paths: Paths): readonly string[] {
@@ -46,9 +47,4 @@ export function claimFolders(
 
 export function claimFor(path: string, undoLog: UndoLog): MadeOf<'claim'> | undefined {
   return undoLog.entries().find((made): made is MadeOf<'claim'> => made.kind === 'claim' && made.path === path);
-}
-
-/** None where the folder is not there, or is a link that leads nowhere. */
-function namesIn(folder: string): readonly string[] {
-  return existsSync(folder) ? readdirSync(folder) : [];
 }

@@ -1,15 +1,15 @@
-import { existsSync, lstatSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { toolCache } from '../assets/assets.ts';
 import type { UndoLog } from '../undo-log/undo-log.ts';
-import { realPath } from '../../shared/files/files.ts';
+import { realPath, isThere } from '../../shared/files/files.ts';
 import { isBelow, readMounts } from '../mounts/mounts.ts';
 import { configDir, runPaths } from '../../shared/paths.ts';
 import type { Paths } from '../../shared/paths.ts';
 import type { ServiceHost } from '../service/service.ts';
 import { claimFor, customaryFolders } from './claim.ts';
 import type { Outcome } from './types.ts';
-import { emptyFolder, removeTree, together } from './tree.ts';
+import { emptyFolder, removeTree, together, nothing, stays } from './tree.ts';
 
 export interface DataOptions {
   readonly paths: Paths;
@@ -76,12 +76,12 @@ async function removeButOwners(
   undoLog: UndoLog,
   { isOurs, kept = [] }: { readonly isOurs: (name: string) => boolean; readonly kept?: readonly string[] },
 ): Promise<Outcome> {
-  if (!exists(folder)) return nothing;
+  if (!isThere(folder)) return nothing;
   const claim = claimFor(folder, undoLog);
   const names = claim === undefined ? readdirSync(folder) : (claim.before ?? []);
   const owners = names.filter((name) => !isOurs(name)).map((name) => join(folder, name));
   const outcome = await removeOwn(folder, undoLog, [...kept, ...owners]);
-  return together([outcome, ...owners.filter(exists).map((path) => stays(`${path}: it was there before kagent`))]);
+  return together([outcome, ...owners.filter(isThere).map((path) => stays(`${path}: it was there before kagent`))]);
 }
 
 const ownConfig = /^kagent[^/]*\.(yaml|env|start|applied)$/;
@@ -102,14 +102,4 @@ async function removeOwn(folder: string, undoLog: UndoLog, kept: readonly string
 
 function isEmptyOrMissing(folder: string): boolean {
   return !existsSync(folder) || readdirSync(folder).length === 0; // a link that leads nowhere has nothing in it
-}
-
-const nothing: Outcome = { stayed: [], failed: [] };
-
-function stays(sentence: string): Outcome {
-  return { stayed: [sentence], failed: [] };
-}
-
-function exists(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }

@@ -1,6 +1,6 @@
-import { lstatSync, readdirSync, readlinkSync, renameSync } from 'node:fs';
+import { lstatSync, readlinkSync, renameSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { readFileIfExists } from '../../shared/files/files.ts';
+import { readFileIfExists, isThere, namesIn } from '../../shared/files/files.ts';
 import type { ServiceHost } from '../service/service.ts';
 
 const library = 'libatomic-kagent.so.1';
@@ -28,7 +28,7 @@ export function programFiles(executable: string): readonly string[] {
 export function putOwnersCommandsBack(executable: string): void {
   for (const path of filesIn(dirname(executable))) {
     const place = path.slice(0, -beforeKagent.length);
-    if (path.endsWith(beforeKagent) && !exists(place)) renameSync(path, place);
+    if (path.endsWith(beforeKagent) && !isThere(place)) renameSync(path, place);
   }
 }
 
@@ -43,13 +43,9 @@ export function libraryFiles(host: Pick<ServiceHost, 'path'>): readonly string[]
 }
 
 function filesIn(dir: string): readonly string[] {
-  return exists(dir) ? readdirSync(dir).map((name) => join(dir, name)) : [];
+  return namesIn(dir).map((name) => join(dir, name));
 }
 
 function callsUs(path: string): boolean {
   return readFileIfExists(path)?.includes("Written by kagent's installer") === true;
-}
-
-function exists(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }

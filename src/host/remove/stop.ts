@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { askStatus, NotRunningError } from '../daemon/daemon.ts';
 import { messageOf } from '../../shared/errors.ts';
@@ -6,6 +5,7 @@ import { runPaths } from '../../shared/paths.ts';
 import { installedServices, stopDaemon } from '../service/service.ts';
 import type { Outcome, RemoveOptions } from './types.ts';
 import { printOutcome, runSteps } from './steps.ts';
+import { isAlive } from '../process/process.ts';
 
 const stopTimeoutMs = 90_000;
 
@@ -48,13 +48,5 @@ async function runningPid(statusSocket: string): Promise<number | undefined> {
   } catch (error) {
     if (error instanceof NotRunningError) return undefined;
     throw error;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8') !== ''; // empty: it has ended, and waits to be reaped
-  } catch {
-    return false;
   }
 }

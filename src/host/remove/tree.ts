@@ -2,7 +2,7 @@ import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { messageOf } from '../../shared/errors.ts';
-import { realPath } from '../../shared/files/files.ts';
+import { realPath, isThere } from '../../shared/files/files.ts';
 import { isBelow, readMounts } from '../mounts/mounts.ts';
 import type { Outcome } from './types.ts';
 
@@ -36,7 +36,7 @@ function leftBy({ mounts = readMounts().map((mount) => mount.point), kept = [] }
 }
 
 async function removeBelow(path: string, left: Left): Promise<Outcome> {
-  if (!exists(path)) return nothing;
+  if (!isThere(path)) return nothing;
   const isMount = left.mounts.includes(path);
   const mounts = left.mounts.filter((point) => isBelow(point, path));
   const kept = left.kept.filter((one) => isBelow(one, path));
@@ -45,7 +45,7 @@ async function removeBelow(path: string, left: Left): Promise<Outcome> {
   }
   const outcome = await removeEntries(path, { mounts, kept });
   if (isMount) return together([outcome, stays(`${path}, with nothing of kagent in it: it is a mount`)]);
-  if (kept.some(exists) || outcome.stayed.length + outcome.failed.length > 0) return outcome;
+  if (kept.some(isThere) || outcome.stayed.length + outcome.failed.length > 0) return outcome;
   return attempt(path, () => rmdir(path));
 }
 
@@ -60,7 +60,7 @@ async function removeEntries(path: string, left: Left): Promise<Outcome> {
   return together(outcomes);
 }
 
-const nothing: Outcome = { stayed: [], failed: [] };
+export const nothing: Outcome = { stayed: [], failed: [] };
 
 export function together(outcomes: readonly Outcome[]): Outcome {
   return {
@@ -69,7 +69,7 @@ export function together(outcomes: readonly Outcome[]): Outcome {
   };
 }
 
-function stays(sentence: string): Outcome {
+export function stays(sentence: string): Outcome {
   return { stayed: [sentence], failed: [] };
 }
 
@@ -80,8 +80,4 @@ async function attempt(path: string, work: () => Promise<void>): Promise<Outcome
   } catch (error) {
     return { stayed: [], failed: [`${path} stays: ${messageOf(error)}`] };
   }
-}
-
-function exists(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }

@@ -1,7 +1,6 @@
-import { lstatSync } from 'node:fs';
 import { rm, rmdir } from 'node:fs/promises';
 import { messageOf, systemCode } from '../../shared/errors.ts';
-import { readBytes, writeFileAtomicSync } from '../../shared/files/files.ts';
+import { readBytes, writeFileAtomicSync, isThere } from '../../shared/files/files.ts';
 import { contentHash } from '../undo-log/undo-log.ts';
 import type { UndoLog, Made, MadeOf, Undone } from '../undo-log/undo-log.ts';
 import type { ServiceHost } from '../service/service.ts';
@@ -65,7 +64,7 @@ async function undo(made: Made, { host, restoreSysctl }: UndoOptions): Promise<U
 }
 
 async function undoFile({ path, before, mode, after }: MadeOf<'file'>): Promise<Undone> {
-  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) {
+  if (!isThere(path)) {
     return before === undefined ? {} : { stayed: [`${path}: somebody has removed it since kagent wrote it`] };
   }
   const now = readBytes(path);

@@ -11,7 +11,7 @@ import { allocatorVariables } from './allocator.ts';
 import { AlreadyRunningError, DaemonFailedError } from './errors.ts';
 import { notifyVariables } from './notify.ts';
 import { daemonPid, daemonVariable, writePidFile } from './pid-file.ts';
-import { lastLines, serviceLogVariable } from './service-log.ts';
+import { lastLinesIn, serviceLogVariable } from './service-log.ts';
 
 export interface DaemonOptions {
   readonly command: string;
@@ -58,7 +58,7 @@ export async function daemonize(options: DaemonOptions, signal: AbortSignal): Pr
     const outcome = await readyOrEnded(child, options.onStatus);
     signal.throwIfAborted();
     if (outcome.ready) return pid;
-    throw new DaemonFailedError(outcome.sentence ?? unexplained(outcome.ending, lastLines(logPath, sizeBefore, 12)));
+    throw new DaemonFailedError(outcome.sentence ?? unexplained(outcome.ending, lastLinesIn(logPath, sizeBefore, 12)));
   } finally {
     signal.removeEventListener('abort', cancel);
     child.unref();

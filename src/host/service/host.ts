@@ -1,6 +1,6 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { runToEnd } from '../run.ts';
 import { ServiceManagerError } from './errors.ts';
 
 export interface CommandResult {
@@ -18,16 +18,16 @@ export interface ServiceHost {
   launch(command: string, args: readonly string[]): void;
 }
 
+/** A service manager waits for what it starts. */
+const timeoutMs = 600_000;
+
 export function hostAt(root: string): ServiceHost {
   return {
     path: (absolute) => (root === '/' ? absolute : join(root, absolute)),
-    run: (command, args) =>
-      new Promise((resolve) => {
-        execFile(command, [...args], { timeout: 600_000 }, (error, stdout, stderr) => {
-          const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 127;
-          resolve({ code, output: `${stdout}${stderr}` });
-        });
-      }),
+    async run(command, args) {
+      const { code, stdout, stderr } = await runToEnd(command, args, { timeoutMs });
+      return { code, output: `${stdout}${stderr}` };
+    },
     launch(command, args) {
       const env = { PATH: process.env['PATH'] };
       spawn(command, [...args], { detached: true, stdio: 'ignore', cwd: '/', env })
@@ -42,33 +42,4 @@ export async function must(host: ServiceHost, command: string, ...args: readonly
   const { code, output } = await host.run(command, args);
   if (code !== 0) throw new ServiceManagerError([command, ...args].join(' '), output || `exit code ${code}`);
   return output;
-}
-
-/**
- * Runs a command as a boot does, without this process's environment. Its stdout lines are news for a person; ended by
- * `signal`, it has no code.
- * @returns the last lines of its stderr
- */
-export function runCommandLines(
-  command: string,
-  args: readonly string[],
-  onLine: (line: string) => void,
-  signal: AbortSignal,
-): Promise<{ readonly code: number | undefined; readonly lastLines: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, [...args], { stdio: ['ignore', 'pipe', 'pipe'], env: {} });
-    const stop = () => void child.kill('SIGTERM');
-    signal.addEventListener('abort', stop, { once: true });
-    createInterface({ input: child.stdout }).on('line', onLine);
-    const errorLines: string[] = [];
-    createInterface({ input: child.stderr }).on('line', (line) => {
-      errorLines.push(line);
-      if (errorLines.length > 12) errorLines.shift();
-    });
-    child.once('error', reject);
-    child.once('close', (code) => {
-      signal.removeEventListener('abort', stop);
-      resolve({ code: signal.aborted ? undefined : (code ?? 1), lastLines: errorLines.join('\n') });
-    });
-  });
 }

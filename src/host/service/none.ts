@@ -1,7 +1,8 @@
 import { bootHook } from './boot.ts';
 import { definitionHead, serviceVariable } from './definition.ts';
 import { ServiceNotReadyError } from './errors.ts';
-import { runCommandLines } from './host.ts';
+import { lastLines } from '../../shared/plain-text/plain-text.ts';
+import { runToEnd } from '../run.ts';
 import type { ServiceHost } from './host.ts';
 import { daemonPid, stopDaemon } from './pid-file.ts';
 import { shellQuote } from './quote.ts';
@@ -31,10 +32,12 @@ export function daemonManager(host: ServiceHost): ServiceManager {
     async restart(name, { onStatus, timeoutMs }, signal) {
       await stopDaemon(pidFile, stopTimeoutMs);
       const ended = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-      const { code, lastLines } = await runCommandLines('/bin/sh', [files(name).definition], onStatus, ended);
-      if (code === 0) return;
-      const how = code === undefined ? `is not Ready after ${timeoutMs / 1000} s` : `did not start (exit code ${code})`;
-      throw new ServiceNotReadyError(name, how, lastLines, "logs/kagent.log in kagent's data dir");
+      // As a boot does it, without this process's environment; its lines are the daemon's status.
+      const options = { env: {}, onLine: onStatus, signal: ended };
+      const { code, stderr } = await runToEnd('/bin/sh', [files(name).definition], options);
+      if (!ended.aborted && code === 0) return;
+      const how = ended.aborted ? `is not Ready after ${timeoutMs / 1000} s` : `did not start (exit code ${code})`;
+      throw new ServiceNotReadyError(name, how, lastLines(stderr, 12), "logs/kagent.log in kagent's data dir");
     },
     async endRestarts() {}, // nobody starts it before the next boot
     async stop() {

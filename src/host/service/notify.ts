@@ -1,8 +1,8 @@
-import { execFile } from 'node:child_process';
 import { writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf } from '../../shared/errors.ts';
+import { messageOf, systemCode } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
+import { run } from '../run.ts';
 
 /** Tells whoever started this process how far it is: systemd, the waiting `--daemonize`, or nobody. */
 export interface Notifier {
@@ -106,22 +106,21 @@ const toldWithinMs = 20_000;
 function systemdSender(env: Readonly<NodeJS.ProcessEnv>, log: Log): Send {
   let isMissing = false;
   let hasFailed = false; // is said once, until it works again
-  return (fields) =>
-    new Promise((resolve) => {
-      if (isMissing) return resolve(true);
-      const assignments = Object.entries(fields).map(([name, value]) => `${name}=${value}`);
-      const options = {
-        timeout: toldWithinMs,
+  return async (fields) => {
+    if (isMissing) return true;
+    const assignments = Object.entries(fields).map(([name, value]) => `${name}=${value}`);
+    try {
+      await run('systemd-notify', [`--pid=${process.pid}`, ...assignments], {
+        timeoutMs: toldWithinMs,
         env: { PATH: env['PATH'], NOTIFY_SOCKET: env[notifyVariables.systemd] },
-      };
-      execFile('systemd-notify', [`--pid=${process.pid}`, ...assignments], options, (error) => {
-        if (error !== null) {
-          isMissing = error.code === 'ENOENT';
-          if (!hasFailed)
-            log.warn('the service manager could not be told', { state: assignments, error: messageOf(error) });
-        }
-        hasFailed = error !== null;
-        resolve(!hasFailed || isMissing);
       });
-    });
+      hasFailed = false;
+    } catch (error) {
+      isMissing = systemCode(error) === 'ENOENT';
+      if (!hasFailed)
+        log.warn('the service manager could not be told', { state: assignments, error: messageOf(error) });
+      hasFailed = true;
+    }
+    return !hasFailed || isMissing;
+  };
 }

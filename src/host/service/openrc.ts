@@ -8,7 +8,7 @@ import { must } from './host.ts';
 import { readyLooks } from './looks.ts';
 import { openrcWords, shellDoubleQuote, shellQuote } from './quote.ts';
 import type { ManagerOptions, ServiceDefinition, ServiceManager } from './types.ts';
-import { lastLines, serviceLogVariable } from './service-log.ts';
+import { serviceLogVariable, lastLinesIn } from './service-log.ts';
 
 /** What `rc-service stop` takes until it signals the service; it fails at once while another command of it runs. */
 const toldWithinMs = 10_000;
@@ -54,7 +54,7 @@ export function openrcManager({ host, readiness = notAsked }: ManagerOptions): S
           const isUp = await isRunning(name);
           if (isUp && performance.now() < deadlineMs) return undefined;
           const how = isUp ? `is not Ready after ${timeoutMs / 1000} s` : 'ended';
-          throw new ServiceNotReadyError(name, how, lastLines(log, sizeBefore, 12), log);
+          throw new ServiceNotReadyError(name, how, lastLinesIn(log, sizeBefore, 12), log);
         },
         readyLooks,
         signal,

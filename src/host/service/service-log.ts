@@ -1,4 +1,5 @@
 import { copyFileSync, readFileSync, statSync, truncateSync } from 'node:fs';
+import { lastLines } from '../../shared/plain-text/plain-text.ts';
 
 /** Names the file that stdout and stderr go to, so that the process itself can keep it small. */
 export const serviceLogVariable = 'KAGENT_SERVICE_LOG';
@@ -29,10 +30,9 @@ export function rotateLog(path: string, limitBytes: number): void {
 }
 
 /** The last lines written after the first `fromBytes` bytes, for a person to read. */
-export function lastLines(path: string, fromBytes: number, count: number): string {
+export function lastLinesIn(path: string, fromBytes: number, count: number): string {
   try {
-    const text = readFileSync(path).subarray(fromBytes).toString('utf8').trimEnd();
-    return text.split('\n').slice(-count).join('\n');
+    return lastLines(readFileSync(path).subarray(fromBytes).toString('utf8'), count);
   } catch {
     return '';
   }

@@ -11,6 +11,7 @@ import * as z from 'zod';
 import { nameFile } from '../../shared/errors.ts';
 import { makeFolder, readBytes, readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
 import { undoLogName } from '../../shared/paths.ts';
+import { jsonIfValid } from '../../shared/json/json.ts';
 
 export const Made = z.discriminatedUnion('kind', [
   /**
@@ -136,17 +137,9 @@ function linesOf(entries: readonly Made[]): string {
 function readEntries(path: string): readonly Made[] {
   const lines = (readFileIfExists(path) ?? '').split('\n');
   return lines.flatMap((line) => {
-    const parsed = Made.safeParse(jsonOf(line));
+    const parsed = Made.safeParse(jsonIfValid(line));
     return parsed.success ? [parsed.data] : [];
   });
-}
-
-function jsonOf(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }
 
 function append(path: string, lines: string): void {

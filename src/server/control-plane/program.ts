@@ -8,6 +8,7 @@ import type { TrustBundle } from '../pki/pki.ts';
 import type { Account } from './account.ts';
 import { answers, answersOk } from './readiness.ts';
 import type { Question } from './readiness.ts';
+import { urlHost } from '../../shared/url-host.ts';
 
 interface Program {
   readonly name: ComponentName;
@@ -55,7 +56,7 @@ export function askedHere(path: '/healthz' | '/readyz', trust: TrustBundle): Pro
   return (args) => {
     const flags = flagsOf(args);
     const host = listeningAt(valueOf(flags, 'bind-address') ?? '');
-    const url = `https://${host.includes(':') ? `[${host}]` : host}:${valueOf(flags, 'secure-port')}${path}`;
+    const url = `https://${urlHost(host)}:${valueOf(flags, 'secure-port')}${path}`;
     return { url, ca: () => trust.pem, servername: 'localhost' };
   };
 }

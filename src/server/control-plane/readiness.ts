@@ -1,6 +1,6 @@
 import type { Agent } from 'node:https';
 import { messageOf } from '../../shared/errors.ts';
-import { httpsAgent, httpsRequest } from '../../shared/https/https.ts';
+import { httpsAgent, httpRequest } from '../../shared/http/http.ts';
 import { lookUntil } from '../../shared/look-until.ts';
 
 /** Start-up waits for the answer, so it is asked for often; over one connection that costs little, where there is one already. */
@@ -71,9 +71,9 @@ function agentFor({ ca, servername }: Question, client: Client): Agent {
   return httpsAgent({ ca: ca(), ...(servername !== undefined && { servername }), ...client });
 }
 
-async function failureOf(request: Parameters<typeof httpsRequest>[0], signal: AbortSignal): Promise<Error | undefined> {
+async function failureOf(request: Parameters<typeof httpRequest>[0], signal: AbortSignal): Promise<Error | undefined> {
   try {
-    const { status, body } = await httpsRequest(request, signal);
+    const { status, body } = await httpRequest(request, signal);
     return status === 200 ? undefined : new Error(`${request.url} answers ${status}: ${failing(body)}`);
   } catch (error) {
     signal.throwIfAborted();

@@ -1,6 +1,6 @@
 import { watch } from 'node:fs';
 import type { FSWatcher } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
+import { pause } from '../../shared/pause.ts';
 
 /** When to look again besides at the next change. */
 export interface PassResult {
@@ -37,18 +37,14 @@ export async function follow({ pass, dirs, settleMs, signal }: FollowOptions): P
     const retryMs = hasFailed ? Math.min(firstRetryMs * 2 ** (failures - 1), maxRetryMs) : idleMs;
     const isChanged = await Promise.race([
       changed.promise.then(() => true),
-      sleep(isWaiting ? settleMs : retryMs, signal).then(() => false),
+      pause(isWaiting ? settleMs : retryMs, signal).then(() => false),
     ]);
     changed = Promise.withResolvers<void>();
     if (!isChanged) continue;
     failures = 0;
-    await sleep(settleMs, signal);
+    await pause(settleMs, signal);
   }
   watchers.keep([]);
-}
-
-async function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal, ref: false }).catch(() => {}); // only the stop ends it early
 }
 
 class Watchers {

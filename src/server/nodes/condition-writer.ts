@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { pause } from '../../shared/pause.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { KubeError, wholeSeconds } from '../../kube/kube.ts';
@@ -41,7 +41,7 @@ export class ConditionWriter {
     const { signal } = this.#options;
     if (this.#working.has(nodeName)) return void this.#askedAgain.add(nodeName);
     if (signal.aborted || this.#missing(nodeName).length === 0) return;
-    const rest = delay(writeEveryMs, undefined, { signal, ref: false }).catch(() => {}); // a stop ends it
+    const rest = pause(writeEveryMs, signal);
     const done = Promise.all([this.#write(nodeName), rest]).then(() => {
       this.#working.delete(nodeName);
       if (this.#askedAgain.delete(nodeName)) this.check(nodeName);

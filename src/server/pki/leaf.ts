@@ -6,6 +6,7 @@ import type { Clock } from '../../shared/clock.ts';
 import { keepMode, readFileIfExists, writeFileAtomicSync } from '../../shared/files/files.ts';
 import { certMode, keepKey } from './files.ts';
 import type { CertificateAuthority, Leaf, LeafSpec } from './types.ts';
+import { sameSet } from '../../shared/same-set.ts';
 
 interface KeepLeafOptions {
   readonly dir: string;
@@ -70,10 +71,4 @@ function alternativeNames(certificate: X509Certificate): readonly string[] {
 function ipName(address: string): string {
   const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
   return `IP:${new SocketAddress({ address, family }).address}`;
-}
-
-function sameSet(left: readonly string[] | undefined, right: readonly string[]): boolean {
-  const a = new Set(left);
-  const b = new Set(right);
-  return a.size === b.size && [...a].every((value) => b.has(value));
 }

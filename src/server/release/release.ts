@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, open as openFile, read as readFile } from 'node:fs';
 import type { ReadStream } from 'node:fs';
-import { open, readdir } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { isSea } from 'node:sea';
 import { join } from 'node:path';
@@ -18,6 +18,7 @@ import type { Log } from '../../shared/log/log.ts';
 import { ExecutableOfOtherVersionError } from './errors.ts';
 import { installerFor } from './installer.ts';
 import type { TrustBundle } from '../pki/pki.ts';
+import { namesIfReadable } from '../../shared/files/files.ts';
 
 /** A file, or a part of one, as it is handed out. */
 export interface ReleaseFile {
@@ -90,7 +91,8 @@ export async function openRelease(options: ReleaseOptions): Promise<Release> {
       const file = await hold(path).catch(() => undefined);
       if (file !== undefined) files.push(await partOf(file, `${library}-${archs[arch]}`));
     }
-    for (const name of await namesIn(join(componentsDir, 'images'))) {
+    const archives = namesIfReadable(join(componentsDir, 'images')).filter((name) => name.endsWith('.tar'));
+    for (const name of archives.toSorted()) {
       files.push(await partOf(await hold(join(componentsDir, 'images', name)), name));
     }
     return files;
@@ -136,10 +138,6 @@ async function executableFiles(arch: string, file: FileHandle, bundle: Bundle | 
 /** undefined: a slim executable. */
 async function bundleIn(path: string): Promise<Bundle | undefined> {
   return await openBundle(path).catch(() => undefined);
-}
-
-async function namesIn(dir: string): Promise<readonly string[]> {
-  return (await readdir(dir).catch(() => [])).filter((name) => name.endsWith('.tar')).toSorted();
 }
 
 /**

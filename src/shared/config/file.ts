@@ -1,4 +1,3 @@
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMap, isScalar, visit } from 'yaml';
 import type { Document } from 'yaml';
@@ -8,6 +7,7 @@ import type { Said, Source } from './source.ts';
 import { UnknownKeyError, UnreadableConfigError } from './errors.ts';
 import { everySetting } from './setting.ts';
 import { parseYaml, readConfigText } from './yaml.ts';
+import { namesIn } from '../files/files.ts';
 
 /**
  * `config.yaml`, then each `config.yaml.d/*.yaml` in the order of names; a key of a later file replaces, `key+` appends.
@@ -94,12 +94,11 @@ function toList(value: unknown): readonly unknown[] {
 
 function dropIns(dir: string): readonly string[] {
   try {
-    return readdirSync(dir)
+    return namesIn(dir)
       .filter((name) => /\.ya?ml$/.test(name))
-      .sort()
+      .toSorted()
       .map((name) => join(dir, name));
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return [];
     throw new UnreadableConfigError(dir, String(systemCode(error)), { cause: error });
   }
 }

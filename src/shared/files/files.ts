@@ -115,14 +115,6 @@ export async function syncFolder(dir: string): Promise<void> {
   }
 }
 
-/** All of it, however much the disk takes at once. */
-export async function writeAt(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length;) {
-    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
-    done += bytesWritten;
-  }
-}
-
 /** What names of files that are not yet whole end with. */
 export const temporarySuffix = '.tmp';
 
@@ -235,9 +227,23 @@ export function existingPart(path: string): string {
   return existsSync(path) ? path : existingPart(dirname(path));
 }
 
+/** Whatever has this name, a link that leads nowhere too. */
+export function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
 export function isExecutable(path: string): boolean {
+  return isAllowed(path, constants.X_OK);
+}
+
+/** Not on a file system that is mounted read-only either. */
+export function isWritable(path: string): boolean {
+  return isAllowed(path, constants.W_OK);
+}
+
+function isAllowed(path: string, mode: number): boolean {
   try {
-    accessSync(path, constants.X_OK);
+    accessSync(path, mode);
     return true;
   } catch {
     return false;
@@ -245,4 +251,5 @@ export function isExecutable(path: string): boolean {
 }
 
 export { DeviceTargetError } from './errors.ts';
-export { foldersIn, letThrough, makeFolder, makeFolderIfPossible } from './folders.ts';
+export { readAt, sha256OfFile, writeAt } from './bytes.ts';
+export { foldersIn, letThrough, makeFolder, makeFolderIfPossible, namesIfReadable, namesIn } from './folders.ts';

@@ -33,6 +33,26 @@ export function makeFolderIfPossible(path: string, mode: number, log: Pick<Log, 
   }
 }
 
+/** Names of what is in a folder; none of one that is not there. */
+export function namesIn(path: string): readonly string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** The same for what is only good to know: none of one that cannot be looked into either. */
+export function namesIfReadable(path: string): readonly string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return [];
+  }
+}
+
 /** Names of the folders in one; none of one that is not there, or cannot be looked into. */
 export function foldersIn(path: string): readonly string[] {
   try {

@@ -9,6 +9,7 @@ import type { ProtoWriter } from '../protobuf/protobuf.ts';
 import { FrameReader, newMessage, toFrame } from './frames.ts';
 import { grpcCodes } from './status.ts';
 import type { GrpcStatus } from './status.ts';
+import { urlHost } from '../url-host.ts';
 
 export type Write = (message: ProtoWriter) => void;
 
@@ -106,8 +107,7 @@ export class GrpcChannel {
 
 function authorityOf(target: GrpcTarget): string {
   if ('path' in target) return 'http://localhost';
-  const host = target.host.includes(':') ? `[${target.host}]` : target.host;
-  return `${target.tls ? 'https' : 'http'}://${host}:${target.port}`;
+  return `${target.tls ? 'https' : 'http'}://${urlHost(target.host)}:${target.port}`;
 }
 
 function connectTo(target: GrpcTarget) {

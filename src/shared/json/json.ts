@@ -47,3 +47,12 @@ export function jsonInteger(value: bigint): unknown {
 export function isExactNumber(value: unknown): boolean {
   return exact.isRawJSON(value);
 }
+
+/** For what somebody else wrote: undefined where it is not JSON. */
+export function jsonIfValid(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -16,3 +16,8 @@ export function plainText(text: string): string {
 export function plainLine(text: string): string {
   return plainText(text.replaceAll(/[\r\n\t]+/g, ' '));
 }
+
+/** Of a text that ends with a newline or several, without these. */
+export function lastLines(text: string, count: number): string {
+  return text.trimEnd().split('\n').slice(-count).join('\n');
+}

@@ -6,7 +6,7 @@ import { channelPath, channelProtocol, closeCodes } from '../../../src/shared/pr
 import type { FromServer } from '../../../src/shared/protocol/channel.ts';
 import { requestDrain } from '../../../src/agent/membership/membership.ts';
 import type { NodeIdentity } from '../../../src/agent/membership/membership.ts';
-import { httpsRequest } from '../../../src/shared/https/https.ts';
+import { httpRequest } from '../../../src/shared/http/http.ts';
 import { silentLog } from '../../../src/shared/log/log.ts';
 import { pathsOf } from '../../../src/shared/paths.ts';
 import { NodeStillReadyError, NodeUnknownError } from '../../../src/server/nodes/nodes.ts';
@@ -235,7 +235,7 @@ test('a node has its own pods moved away, by its certificate; without one nothin
   expect(server.kube.node('a')?.spec?.unschedulable).toBe(true);
   const agent = new Agent({ rejectUnauthorized: false });
   const request = { url: `${server.url}/v1/drain`, method: 'POST', body: '{"run":"one","timeoutMs":1}', agent };
-  const { status, body } = await httpsRequest({ ...request, timeoutMs: 5000 });
+  const { status, body } = await httpRequest({ ...request, timeoutMs: 5000 });
   expect({ status, body: JSON.parse(body) as unknown }).toMatchObject({
     status: 401,
     body: { code: 'API_NO_CERTIFICATE' },

@@ -86,8 +86,8 @@ const unverified = { NODE_TLS_REJECT_UNAUTHORIZED: '0' };
 test('a request verifies because it says so, also where the variable is set all along', async () => {
   const { url, caPem, asked } = await impostor();
   const code = `const agent = kagent.httpsAgent({ ca: ${JSON.stringify(caPem)} });
-    await kagent.httpsRequest({ url: '${url}', agent, timeoutMs: 5000 }).catch((error) => console.log(error.code));`;
-  const { output } = await script('shared/https/https.ts', code, unverified);
+    await kagent.httpRequest({ url: '${url}', agent, timeoutMs: 5000 }).catch((error) => console.log(error.code));`;
+  const { output } = await script('shared/http/http.ts', code, unverified);
   expect(output).toMatch(/UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED/);
   expect(asked).toEqual([]);
 });
@@ -97,7 +97,7 @@ test('a CA that a variable names for other programs is not believed', async () =
   const code = `import { readFileSync } from 'node:fs';
     const text = (pem) => pem.replaceAll(/\\s/g, '');
     console.log(kagent.publicCas().map(text).includes(text(readFileSync('${caFile}', 'utf8'))), kagent.publicCas().length > 50);`;
-  const { output } = await script('shared/https/https.ts', code, { NODE_EXTRA_CA_CERTS: caFile });
+  const { output } = await script('shared/http/http.ts', code, { NODE_EXTRA_CA_CERTS: caFile });
   expect(output).toBe('false true\n');
 });
 

@@ -17,7 +17,7 @@ import { openPki } from '../../../src/server/pki/pki.ts';
 import type { Leaf, Pki } from '../../../src/server/pki/pki.ts';
 import { createKeyPem } from '../../../src/shared/certificates/certificates.ts';
 import type { Component } from '../../../src/shared/component/component.ts';
-import { httpsAgent, httpsRequest, openHttps } from '../../../src/shared/https/https.ts';
+import { httpsAgent, httpRequest, openHttp } from '../../../src/shared/http/http.ts';
 import { parseJson } from '../../../src/shared/json/json.ts';
 import { silentLog } from '../../../src/shared/log/log.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
@@ -161,9 +161,9 @@ async function balance({ pki, offline }: World, url: string) {
   };
   return {
     ask: (path: string, leaf?: Leaf) =>
-      httpsRequest({ url: `${balancer.url()}${path}`, agent: agentOf(leaf), timeoutMs: 10_000 }),
+      httpRequest({ url: `${balancer.url()}${path}`, agent: agentOf(leaf), timeoutMs: 10_000 }),
     watch: (path: string, leaf: Leaf) =>
-      openHttps({ url: `${balancer.url()}${path}`, agent: agentOf(leaf) }, AbortSignal.timeout(20_000)),
+      openHttp({ url: `${balancer.url()}${path}`, agent: agentOf(leaf) }, AbortSignal.timeout(20_000)),
   };
 }
 

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { writeArchive } from '../../../src/support/archive.ts';
 import { collect } from '../../../src/support/collect.ts';
 import { createRedactor } from '../../../src/support/redact.ts';
-import { run } from '../../../src/support/run.ts';
+import { outputOf } from '../../../src/support/output.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
 
 const limits = { timeoutMs: 5000, maxPartBytes: 1000, maxBytes: 2500 };
@@ -37,11 +37,13 @@ test('the archive stays small: a part is cut, and what does not fit is left out 
 
 test('a command that hangs is ended, one that says too much is cut, one that fails says why', async () => {
   const shell = (text: string, timeoutMs = 5000) =>
-    run({ command: 'sh', args: ['-c', text] }, { timeoutMs, maxBytes: 100 });
+    outputOf({ command: 'sh', args: ['-c', text] }, { timeoutMs, maxBytes: 100 });
   await expect(shell('exec sleep 60', 100)).rejects.toThrow('sleep 60: no end within 0.1 s');
   expect((await shell('yes')).length).toBeLessThanOrEqual(110);
-  await expect(shell('echo first >&2; echo last >&2; exit 3')).rejects.toThrow(/exit 3: last$/);
-  await expect(run({ command: 'no-such-program', args: [] }, { timeoutMs: 1, maxBytes: 1 })).rejects.toThrow('ENOENT');
+  await expect(shell('echo first >&2; echo last >&2; exit 3')).rejects.toThrow(/exit 3: first\nlast$/);
+  await expect(outputOf({ command: 'no-such-program', args: [] }, { timeoutMs: 1, maxBytes: 1 })).rejects.toThrow(
+    'ENOENT',
+  );
 });
 
 test('the archive has every text in one folder, for its owner alone', async () => {

@@ -4,7 +4,7 @@ import { parseMounts } from '../../mounts/mounts.ts';
 import { fine, notLooked, note, warning } from '../check.ts';
 import type { Check } from '../check.ts';
 import { faultsOf } from './from-host.ts';
-import { namesIn } from './reading.ts';
+import { namesBelow } from './reading.ts';
 
 const folder = '/sys/fs/cgroup';
 /** Of a Raspberry Pi, the newer place first. */
@@ -60,7 +60,7 @@ export const cgroupChecks: readonly Check[] = [
     isCheap: true,
     forNodes: true,
     look({ root }) {
-      const there = root.read(`${folder}/cgroup.controllers`)?.trim().split(/\s+/) ?? namesIn(root, folder);
+      const there = root.read(`${folder}/cgroup.controllers`)?.trim().split(/\s+/) ?? namesBelow(root, folder);
       if (there.length === 0)
         return warning(
           `no cgroups are mounted at ${folder}`,

@@ -1,10 +1,10 @@
-import { featuresFor, featureState, hostChecks } from '../../checks/checks.ts';
+import { featuresFor, featureState, hostChecks, numberIn } from '../../checks/checks.ts';
 import type { HostRoot } from '../../checks/checks.ts';
 import { installCommand } from '../../packages/packages.ts';
 import { fine, notLooked, note, unreadable, warning } from '../check.ts';
 import type { Box, Check, NotLooked } from '../check.ts';
 import { faultsOf } from './from-host.ts';
-import { isOlder, majorMinor, namesIn, numberIn } from './reading.ts';
+import { isOlder, majorMinor, namesBelow } from './reading.ts';
 
 const modulesFile = '/etc/modules-load.d/kagent.conf';
 
@@ -202,5 +202,5 @@ function unloaded({ flannelBackend, root, kernel }: Box): readonly string[] {
 }
 
 function isLoaded(root: HostRoot, module: string): boolean {
-  return namesIn(root, '/sys/module').includes(module);
+  return namesBelow(root, '/sys/module').includes(module);
 }

@@ -1,10 +1,10 @@
 import { readlinkSync } from 'node:fs';
-import { dotted, isWrong, nodeSysctls } from '../../checks/checks.ts';
+import { dotted, isWrong, nodeSysctls, numberIn } from '../../checks/checks.ts';
 import type { HostRoot, Sysctl } from '../../checks/checks.ts';
 import { fine, notLooked, unreadable, warning } from '../check.ts';
 import type { Check } from '../check.ts';
 import type { RepairTools } from '../repair-tools.ts';
-import { namesIn, numberIn, processIds } from './reading.ts';
+import { namesBelow, processIds } from './reading.ts';
 
 const sysctlFile = '/etc/sysctl.d/90-kagent.conf';
 const sysctlFolders = ['/usr/lib/sysctl.d', '/lib/sysctl.d', '/run/sysctl.d', '/etc/sysctl.d'];
@@ -156,7 +156,7 @@ function contrary(root: HostRoot): readonly Contrary[] {
 
 /** As sysctl.d(5): by name, whatever the folder; sysctl.conf at the end. */
 function filesInOrder(root: HostRoot): readonly string[] {
-  const files = sysctlFolders.flatMap((dir) => namesIn(root, dir).map((name) => ({ name, path: `${dir}/${name}` })));
+  const files = sysctlFolders.flatMap((dir) => namesBelow(root, dir).map((name) => ({ name, path: `${dir}/${name}` })));
   const named = files.filter(({ name }) => name.endsWith('.conf')).toSorted((a, b) => (a.name < b.name ? -1 : 1));
   return [...named.map(({ path }) => path), '/etc/sysctl.conf'];
 }
@@ -173,7 +173,7 @@ function setSysctls(root: HostRoot, repairTools: RepairTools, sysctls: readonly 
 
 function inotifyInstances(root: HostRoot): number {
   const links = processIds(root).flatMap((pid) =>
-    namesIn(root, `/proc/${pid}/fd`).map((fd) => `/proc/${pid}/fd/${fd}`),
+    namesBelow(root, `/proc/${pid}/fd`).map((fd) => `/proc/${pid}/fd/${fd}`),
   );
   return links.filter((link) => isInotify(root.path(link))).length;
 }

@@ -13,12 +13,13 @@ import {
   routesOf,
   serversOf,
   whyNone,
+  numberIn,
 } from '../../checks/checks.ts';
 import type { HostRoot } from '../../checks/checks.ts';
 import { fine, notLooked, note, unreadable, warning } from '../check.ts';
 import type { Check, Fault, Box } from '../check.ts';
 import { faultOf, faultsOf } from './from-host.ts';
-import { namesIn, numberIn } from './reading.ts';
+import { namesBelow } from './reading.ts';
 
 /** IP, UDP, VXLAN and Ethernet headers around each packet of a pod. */
 const vxlanOverhead = 50;
@@ -224,7 +225,7 @@ export const networkChecks: readonly Check[] = [
       if (isRunning || root.realPath(`${needs.dataDir}/agent`) !== undefined)
         return notLooked('kagent has been started here: devices of these names are its own');
       if (root.realPath('/sys/class/net') === undefined) return unreadable('/sys/class/net');
-      const left = namesIn(root, '/sys/class/net').filter((name) =>
+      const left = namesBelow(root, '/sys/class/net').filter((name) =>
         /^(cni0|flannel\..+|kube-ipvs0|cilium_.*|weave)$/.test(name),
       );
       return left.length === 0

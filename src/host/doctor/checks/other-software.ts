@@ -1,6 +1,6 @@
 import { fine, note, unreadable, warning } from '../check.ts';
 import type { Check } from '../check.ts';
-import { namesIn, processNames } from './reading.ts';
+import { processNames, namesBelow } from './reading.ts';
 
 /** Names of processes; those of the first kind are upstream's and so also kagent's. */
 const shared = ['kubelet', 'kube-apiserver', 'kube-proxy'];
@@ -39,7 +39,7 @@ export const otherSoftwareChecks: readonly Check[] = [
     fix: 'uninstall it with its own tool (kubeadm reset, k3s-uninstall.sh, …)',
     forNodes: true,
     look({ root }) {
-      const found = Object.entries(traces).filter(([path]) => namesIn(root, path).length > 0);
+      const found = Object.entries(traces).filter(([path]) => namesBelow(root, path).length > 0);
       return found.length === 0 ? fine : note(found.map(([path, name]) => `${name} has left ${path}`).join(', '));
     },
   },
@@ -75,7 +75,7 @@ export const otherSoftwareChecks: readonly Check[] = [
     look({ root }) {
       if (root.realPath('/run/NetworkManager') === undefined) return fine;
       const folder = '/etc/NetworkManager/conf.d';
-      const texts = namesIn(root, folder).map((name) => root.read(`${folder}/${name}`) ?? '');
+      const texts = namesBelow(root, folder).map((name) => root.read(`${folder}/${name}`) ?? '');
       const isTold = texts.some((text) => /unmanaged-devices=.*(cni|flannel)/.test(text));
       return isTold ? fine : warning('NetworkManager runs, and has not been told to leave cni0 and flannel.1 alone');
     },

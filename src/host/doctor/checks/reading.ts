@@ -1,25 +1,16 @@
 /** Small readings that several checks share. */
-import { readdirSync } from 'node:fs';
+import { namesIfReadable } from '../../../shared/files/files.ts';
 import type { Mount } from '../../mounts/mounts.ts';
 import { mountUnder } from '../../checks/checks.ts';
 import type { HostRoot } from '../../checks/checks.ts';
 
-/** Names of the files in a folder; none if it is not there. */
-export function namesIn(root: HostRoot, folder: string): readonly string[] {
-  try {
-    return readdirSync(root.path(folder));
-  } catch {
-    return [];
-  }
-}
-
-export function numberIn(root: HostRoot, path: string): number | undefined {
-  const text = root.read(path)?.trim();
-  return text === undefined || text === '' || Number.isNaN(Number(text)) ? undefined : Number(text);
+/** Names of the files in a folder of the host; none if it is not there. */
+export function namesBelow(root: HostRoot, folder: string): readonly string[] {
+  return namesIfReadable(root.path(folder));
 }
 
 export function processIds(root: HostRoot): readonly string[] {
-  return namesIn(root, '/proc').filter((name) => /^\d+$/.test(name));
+  return namesBelow(root, '/proc').filter((name) => /^\d+$/.test(name));
 }
 
 /** Of each process, as the kernel cuts it: fifteen letters. */

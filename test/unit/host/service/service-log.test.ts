@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { lastLines, rotateLog } from '../../../../src/host/service/service-log.ts';
+import { lastLinesIn, rotateLog } from '../../../../src/host/service/service-log.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
 test('a full log is emptied under the writer, and what it held is in the file beside it', () => {
@@ -21,7 +21,7 @@ test('a full log is emptied under the writer, and what it held is in the file be
 test('the last lines are those of this start alone', () => {
   const path = join(temporaryDir(), 'kagent.log');
   writeFileSync(path, 'before\nfirst\nsecond\nthird\n');
-  expect(lastLines(path, 7, 2)).toBe('second\nthird');
-  expect(lastLines(path, 7, 9)).toBe('first\nsecond\nthird');
-  expect(lastLines(join(path, 'not-there'), 0, 2)).toBe('');
+  expect(lastLinesIn(path, 7, 2)).toBe('second\nthird');
+  expect(lastLinesIn(path, 7, 9)).toBe('first\nsecond\nthird');
+  expect(lastLinesIn(join(path, 'not-there'), 0, 2)).toBe('');
 });

@@ -1,7 +1,7 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { letThrough, makeFolder } from '../../../../src/shared/files/files.ts';
+import { isThere, letThrough, makeFolder, namesIfReadable, namesIn } from '../../../../src/shared/files/files.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
 const modeOf = (path: string) => statSync(path).mode & 0o7777;
@@ -56,4 +56,19 @@ test('folders are made with a mode of their own everywhere but below /sys, and w
 
 test('the umask, which is that of all threads, is set in one place, for children', () => {
   expect(using(/\bumask\(/)).toEqual(['agent/box.ts']);
+});
+
+test('what is in a folder has its names; a folder that is not there has none, one that is a file only where it does not matter', () => {
+  const dir = temporaryDir();
+  writeFileSync(join(dir, 'file'), '');
+  expect(namesIn(dir)).toEqual(['file']);
+  expect(namesIn(join(dir, 'none'))).toEqual([]);
+  expect(() => namesIn(join(dir, 'file'))).toThrow('ENOTDIR');
+  expect(namesIfReadable(join(dir, 'file'))).toEqual([]);
+});
+
+test('a link that leads nowhere is there', () => {
+  const dir = temporaryDir();
+  symlinkSync('nowhere', join(dir, 'link'));
+  expect([isThere(join(dir, 'link')), isThere(join(dir, 'nowhere'))]).toEqual([true, false]);
 });

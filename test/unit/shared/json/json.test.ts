@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isExactNumber, jsonInteger, parseJson } from '../../../../src/shared/json/json.ts';
+import { isExactNumber, jsonIfValid, jsonInteger, parseJson } from '../../../../src/shared/json/json.ts';
 
 test('an integer of 64 bits is written as it was read', () => {
   fc.assert(
@@ -35,4 +35,8 @@ test.each([
 test('a number that only its digits hold is told from an object', () => {
   const [exact, object, number] = parseJson('[9223372036854775807,{},1]') as readonly unknown[];
   expect([exact, object, number].map(isExactNumber)).toEqual([true, false, false]);
+});
+
+test('what is not JSON is nothing', () => {
+  expect([jsonIfValid('{"a":1}'), jsonIfValid('{"a":')]).toEqual([{ a: 1 }, undefined]);
 });

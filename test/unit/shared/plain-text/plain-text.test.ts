@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { plainLine, plainText } from '../../../../src/shared/plain-text/plain-text.ts';
+import { lastLines, plainLine, plainText } from '../../../../src/shared/plain-text/plain-text.ts';
 
 test.each([
   ['\u001b]0;owned\u0007', '\\u001b]0;owned\\u0007'],
@@ -20,4 +20,9 @@ test('letters of every language, newlines and tabs stay as they are', () => {
 
 test('a line stays one', () => {
   expect(plainLine('a\r\nb\tc')).toBe('a b c');
+});
+
+test('the last lines of a text are those with something in them at its end', () => {
+  expect(lastLines('a\nb\nc\n\n', 2)).toBe('b\nc');
+  expect(lastLines('a', 2)).toBe('a');
 });

@@ -6,7 +6,9 @@ import { connect } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
-import { agentsFor, follow } from '../../../../src/agent/registries/request.ts';
+import type { Tls } from '../../../../src/agent/registries/file.ts';
+import { secureContextOf } from '../../../../src/agent/registries/tls.ts';
+import { follow, outsideAgents } from '../../../../src/shared/http/http.ts';
 import { openPki } from '../../../../src/server/pki/pki.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
@@ -41,11 +43,11 @@ async function privateRegistry() {
   return { port: await portOf(server), caFile: pki.serverCa.certFile, client };
 }
 
-async function ask(url: string, tls: Parameters<typeof agentsFor>[0], direct: readonly string[] = []): Promise<string> {
-  const agents = agentsFor(tls, () => direct);
+async function ask(url: string, tls: Tls, direct: readonly string[] = []): Promise<string> {
+  const rejectUnauthorized = !tls.skipVerify;
+  const agents = outsideAgents({ secureContext: secureContextOf(tls), rejectUnauthorized, direct: () => direct });
   onTestFinished(() => agents.close());
-  const request = { method: 'GET', url: new URL(url), headers: {} };
-  return await text((await follow(request, agents, AbortSignal.timeout(5000))).response);
+  return await text((await follow({ url: new URL(url) }, agents, AbortSignal.timeout(5000))).response);
 }
 
 test('a registry is believed by the CA that is named, or without any if that is wanted', async () => {
