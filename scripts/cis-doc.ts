@@ -15,7 +15,7 @@ const states: Readonly<Record<CisItem['by'], string>> = {
 const head = `# CIS Kubernetes Benchmark
 
 What kagent does about each item of the benchmark (numbers as in version 1.10). \`kagent doctor --cis\` looks at a box: pass, fail, not
-applicable, or to be looked at by a person, why, and the next step; \`-o json\` is for programs.
+applicable, or to be checked by a person, why, and the next step; \`-o json\` is for programs.
 
 \`--profile cis\`, on servers and agents, switches on what would break somebody: an audit log (who did what to which object, never a content;
 \`audit/audit.log\`, ten files of 100 MB, 30 days), Pod Security \`restricted\` for every namespace without a label of its own but

@@ -28,8 +28,8 @@ Server and agents may share one file; each takes what is its own.
 Registries have [a file of their own](registries.md). What no setting has goes into files beside kagent's own, which components read after it:
 
 - \`/var/lib/kagent/agent/etc/containerd/conf.d/*.toml\`: containerd's configuration, version 4 as \`config.toml\` beside the folder. A table's
-  keys replace those that kagent wrote; taken up when kagent starts. Templates (\`config.toml.tmpl\`) are refused.
-- \`/var/lib/kagent/agent/etc/kubelet.conf.d/*.conf\`: KubeletConfiguration, in the order of names; taken up when kagent starts.
+  keys replace those that kagent wrote; read when kagent starts. Templates (\`config.toml.tmpl\`) are refused.
+- \`/var/lib/kagent/agent/etc/kubelet.conf.d/*.conf\`: KubeletConfiguration, in the order of names; read when kagent starts.
 - \`--kube-apiserver-arg\`, \`--kubelet-arg\` and their like: flags of a component; [docs/component-args.md](component-args.md) says what becomes of each.
 
 ## \`kagent server\`

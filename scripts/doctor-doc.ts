@@ -15,7 +15,7 @@ matters and what helps:
 
 \`--fix\` does what can safely be done about the first two. Whatever it changes is noted in the data dir first, and undone by
 \`kagent uninstall\`. \`--json\` (or \`-o json\`) is for programs, \`--verbose\` lists what is fine as well. Fine is what was looked at: a check that
-cannot look (a file of the kernel's that is not there), or has nothing to look at (ports, while kagent itself has them), is counted apart, and
+cannot be made (a file of the kernel's is not there), or has nothing to check (ports, while kagent itself has them), is counted apart, and
 \`--verbose\` and \`notLooked\` in JSON have its reason. Ports, ranges and the like are taken from \`/etc/kagent/config.yaml\`. A start looks for the fatal ones, and logs those warnings that cost it nothing to look for.
 
 \`kagent doctor --from https://SERVER:9345 --token TOKEN\` looks at the way to a server as well; a box that has joined needs no

@@ -3,7 +3,7 @@ import { askServer } from '../../src/host/daemon/daemon.ts';
 import { heartbeatEveryMs } from '../../src/shared/protocol/channel.ts';
 import { NodeDetails, NodeList } from '../../src/shared/protocol/local.ts';
 
-/** Of each connected node, which connection it is on and how many beats were heard. */
+/** Of each connected node, which connection it is on and how many heartbeats were heard. */
 export type Beats = ReadonlyMap<string, { readonly session: number; readonly heard: number }>;
 
 export interface HeartbeatResult {

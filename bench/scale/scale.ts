@@ -123,7 +123,7 @@ try {
     return JSON.parse(stdout) as LoadResult;
   };
 
-  /** What was asked of the server, and what everybody used, while `work` went on. */
+  /** What was asked of the server, and what everybody used, while `work` ran. */
   const watched = async <T>(work: () => Promise<T>) => {
     const look = async () => ({
       metrics: await box.kubectl('get', '--raw', '/metrics'),

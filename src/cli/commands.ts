@@ -61,7 +61,7 @@ async function readiness(): Promise<Readiness> {
 function statusCommand(): Command {
   return new Command('status')
     .description(
-      'Show the running kagent: its components, their processes, what happened lately; ends with 0 only if all is ready',
+      'Show the running kagent: components, processes, recent events; exit code 0 only if all is ready, else 1',
     )
     .option('-o, --output <form>', "'json' for programs")
     .action(async ({ output }: { readonly output?: string }) => {
@@ -93,7 +93,7 @@ export async function becomeBundledTool(tool: PassedThrough, args: readonly stri
 
 function completionCommand(program: Command): Command {
   return new Command('completion')
-    .description("Print what makes a shell complete kagent's commands: source <(kagent completion bash)")
+    .description("Print a shell's completion script: source <(kagent completion bash)")
     .addArgument(new Argument('<shell>').choices(shells))
     .action((shell: Shell) => void process.stdout.write(completionScript(program, shell)));
 }

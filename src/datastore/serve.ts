@@ -19,7 +19,7 @@ interface ServeFlags {
 
 export function serveCommand(): Command {
   return new Command('serve')
-    .description('Run the store alone')
+    .description('Run the datastore alone')
     .requiredOption('--data-dir <dir>', 'where its files are')
     .requiredOption(
       '--listen <url>',

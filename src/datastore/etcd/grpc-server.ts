@@ -26,7 +26,7 @@ import {
 } from '../../shared/grpc/grpc.ts';
 
 export interface GrpcServer {
-  /** Accepts nothing new; calls that are under way go on. */
+  /** Accepts nothing new; calls in flight continue. */
   refuseNew(): void;
   /** Ends every connection. */
   close(): Promise<void>;

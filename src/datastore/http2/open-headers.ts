@@ -1,4 +1,4 @@
-/** Headers that go on in CONTINUATION frames. Spec: RFC 9113, section 6.10. */
+/** Headers that continue in CONTINUATION frames. Spec: RFC 9113, section 6.10. */
 import { ConnectionError, errorCodes } from './frames.ts';
 import { maxHeaderListBytes } from './hpack.ts';
 

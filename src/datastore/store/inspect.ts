@@ -27,7 +27,7 @@ export function checkUnused(path: string): void {
 }
 
 /**
- * Makes a copy of a store one that goes on by itself: sound, of this kagent's format, all of it in the file. Everything below the
+ * Makes a copy of a store one of its own: sound, of this kagent's format, all of it in the file. Everything below the
  * newest revision plus `by` counts as compacted.
  * @returns the newest revision from now on. @throws {StoreDamagedError} @throws {StoreDiskError}
  */

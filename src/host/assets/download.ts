@@ -1,5 +1,5 @@
 /**
- * One file from a web server, by HTTP ranges: goes on where an earlier attempt, or an earlier process, broke off.
+ * One file from a web server, by HTTP ranges: continues where an earlier attempt, or an earlier process, broke off.
  * Redirects are followed; HTTP_PROXY, HTTPS_PROXY and NO_PROXY are heeded; the box's own CAs are believed beside Node's.
  */
 import type { FileHandle } from 'node:fs/promises';

@@ -9,7 +9,7 @@ import { download } from './download.ts';
 import { AssetsNoSpaceError, AssetsUnreachableError, AssetsWrongBundleError } from './errors.ts';
 import type { NeededBundle } from './needed.ts';
 
-/** Each goes on where the one before broke off. */
+/** Each continues where the one before broke off. */
 const attempts = 3;
 const betweenMs = 1000;
 

@@ -19,7 +19,7 @@ export interface Diagnosis {
   readonly findings: readonly Finding[];
   /** Names of the checks that looked, and saw nothing. */
   readonly fine: readonly string[];
-  /** Those that could not look, or had nothing to look at. */
+  /** Those that could not be made, or had nothing to check. */
   readonly notLooked: readonly { readonly check: string; readonly because: string }[];
 }
 

@@ -74,7 +74,7 @@ export class Supervised implements SupervisedProcess {
     this.#patience = new Patience(options.liveness ?? usualTiming, this.#clock);
   }
 
-  /** Resolves at the first readiness, then goes on keeping the child alive. */
+  /** Resolves at the first readiness, then keeps the child alive. */
   async start(signal: AbortSignal): Promise<void> {
     const cancelled = AbortSignal.any([signal, this.#stopping.signal]);
     for (let attempt = 1; ; attempt++) {

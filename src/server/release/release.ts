@@ -120,7 +120,7 @@ async function otherExecutable(
     }
     return await executableFiles(arch, await hold(path), bundle);
   } catch (error) {
-    if (systemCode((error as Error).cause) !== 'ENOENT') log.warn('executable not handed out', { path, error });
+    if (systemCode((error as Error).cause) !== 'ENOENT') log.warn('executable not served', { path, error });
     return [];
   }
 }

@@ -186,7 +186,7 @@ test('a server’s resolv.conf may be empty, and filled later: pods look names u
   const without = await doctor(server);
   expect(findingsOf(without, 'dns-loop')).toEqual(['warning: no resolv.conf of this host names a server']);
   expect(findingsOf(without, 'dns-lookup')).toEqual([
-    expect.stringMatching(/^warning: the name server 8\.8\.8\.8 does not look names up \(\w+\)$/),
+    expect.stringMatching(/^warning: the name server 8\.8\.8\.8 does not resolve names \(\w+\)$/),
   ]);
   const { address } = server.host;
   const names = server.run([process.execPath, '-e', nameServer(address)]);

@@ -102,7 +102,7 @@ export const diskChecks: readonly Check[] = [
       if (device === undefined) return notLooked(`what ${needs.dataDir} is on is no disk of this box’s own`);
       if (device.name.startsWith('mmcblk')) return note(`${needs.dataDir} is on a card (${device.name})`);
       if (/^x?vd/.test(device.name))
-        return notLooked(`${device.name} is a virtual disk: what it says of itself means nothing`);
+        return notLooked(`${device.name} is a virtual disk: what it reports means nothing`);
       if (device.isRotational === undefined) return notLooked(`${device.name} does not say what it is`);
       return device.isRotational ? note(`${needs.dataDir} is on a spinning disk (${device.name})`) : fine;
     },

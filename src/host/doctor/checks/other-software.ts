@@ -46,7 +46,7 @@ export const otherSoftwareChecks: readonly Check[] = [
     name: 'nm-cloud-setup',
     group: 'Other software',
     title: 'nm-cloud-setup does not change routes',
-    why: 'on cloud images of RHEL it adds rules of its own that take pods’ packets off their way',
+    why: 'on cloud images of RHEL it adds rules of its own that take pods’ packets off their path',
     fix: 'systemctl disable --now nm-cloud-setup.service nm-cloud-setup.timer && reboot',
     forNodes: true,
     look({ root }) {

@@ -21,7 +21,7 @@ export const serverChecks: readonly Check<ServerPath>[] = [
     name: 'server-lets-in',
     group: 'The server',
     title: 'the server lets this box in',
-    why: 'a node joins with a token, or goes on with the certificate it has got',
+    why: 'a node joins with a token, and then uses its certificate',
     fix: 'copy the token anew from server/node-token on the server',
     look: ({ failure, isCut }) => (failure === undefined ? fine : isCut === true ? notMet : [faultOf(failure)]),
   },
@@ -102,7 +102,7 @@ export const serverChecks: readonly Check<ServerPath>[] = [
   {
     name: 'server-udp',
     group: 'The server',
-    title: `UDP ${vxlanPort} passes, both ways`,
+    title: `UDP ${vxlanPort} passes in both directions`,
     why: 'packets of pods travel between nodes inside it: without it Services and DNS fail for some pods',
     fix: `let UDP ${vxlanPort}, and what comes out of it from the pods’ range, through: on both boxes, and between them`,
     look: ({ met }) => (met === undefined ? notMet : [...untested(met), ...directions(met).flatMap(lost)]),
@@ -124,7 +124,7 @@ export const serverChecks: readonly Check<ServerPath>[] = [
   },
 ];
 
-const notMet = notLooked('the way ended before');
+const notMet = notLooked('the path to the server ended before it');
 
 /** Ports of kube-apiserver that do not answer; `isElsewhere`: at another address than the one by which the server is reached. */
 function unreached({ url, met }: ServerPath) {
