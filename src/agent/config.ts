@@ -9,10 +9,7 @@ export const nodeSettings = {
     .default(defaultDataDir)
     .describe('Folder for everything that outlives a reboot')
     .meta({ short: 'd' }),
-  logLevel: z
-    .enum(['debug', 'info', 'warn', 'error'])
-    .default('info')
-    .describe('Lowest level that is logged'),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Lowest level that is logged'),
   logFormat: z.enum(['text', 'json']).default('text').describe('Format of the log'),
   debug: z.boolean().default(false).describe('The same as --log-level debug'),
   bundle: kinds.pathOrAddress
@@ -50,10 +47,7 @@ export const nodeSettings = {
   privateRegistry: kinds.absolutePath
     .default(registriesFile)
     .describe('File with mirrors, passwords and certificates of registries; changes apply at once'),
-  disableDefaultRegistryEndpoint: z
-    .boolean()
-    .default(false)
-    .describe('Where a registry has mirrors, ask only them'),
+  disableDefaultRegistryEndpoint: z.boolean().default(false).describe('Where a registry has mirrors, ask only them'),
   protectKernelDefaults: z
     .boolean()
     .default(false)
@@ -83,8 +77,13 @@ export const AgentConfig = z.strictObject({
   token: kinds.secret.optional().describe('Token with which this node joins').meta({ short: 't' }),
   tokenFile: kinds.absolutePath.optional().describe('File that holds the token'),
   replace: z.boolean().default(false).describe('Take over the name of a machine that is gone'),
-  lbServerPort: kinds.port.default(6444).describe('Port on 127.0.0.1 at which the load balancer serves every kube-apiserver'),
-  disableApiserverLb: z.boolean().default(false).describe("Let this node's programs connect to the first server directly"),
+  lbServerPort: kinds.port
+    .default(6444)
+    .describe('Port on 127.0.0.1 at which the load balancer serves every kube-apiserver'),
+  disableApiserverLb: z
+    .boolean()
+    .default(false)
+    .describe("Let this node's programs connect to the first server directly"),
   disableOfflineBoot: z
     .boolean()
     .default(false)

@@ -34,9 +34,7 @@ export const k3sNodeSettings = {
   vpnAuthFile: unsupported(vpn),
   enablePprof: unsupported("a component has it by its own flag: kubelet-arg or kube-apiserver-arg 'profiling=true'"),
   rootless: unsupported('pods need root: run it as root, or inside a virtual machine'),
-  preferBundledBin: unsupported(
-    "kagent brings iptables; where the host has its own, that one is used",
-  ),
+  preferBundledBin: unsupported('kagent brings iptables; where the host has its own, that one is used'),
   selinux: unsupported(
     'pods run without SELinux labels; set enable_selinux in a file agent/etc/containerd/conf.d/NAME.toml',
   ),

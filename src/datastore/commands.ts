@@ -34,7 +34,9 @@ export class DatastoreMissingError extends KagentError {
 
 /** `kagent datastore`, and k3s's name for its `snapshot`. */
 export function datastoreCommands(): readonly Command[] {
-  const datastore = new Command('datastore').description("Manage the cluster's datastore, which is compatible with etcd");
+  const datastore = new Command('datastore').description(
+    "Manage the cluster's datastore, which is compatible with etcd",
+  );
   const operators = [
     statusCommand(),
     topCommand(),

@@ -134,7 +134,7 @@ function remove(): Command {
 
 function rotate(): Command {
   return new Command('rotate')
-    .description("Replace the server token or the agent token; nodes that have joined stay")
+    .description('Replace the server token or the agent token; nodes that have joined stay')
     .addOption(new SecretOption('-t, --token <token>', 'the current token').makeOptionMandatory())
     .addOption(new SecretOption('--new-token <token>', 'the new token (made here unless given)'))
     .action(async ({ token, newToken }: { readonly token: string; readonly newToken?: string }) => {

@@ -29,7 +29,9 @@ export function kubeconfigCommand(): Command {
     .argument('<name>', "the user's name in RoleBindings: anna, anna@example.org")
     .option('--group <group>', 'a group in RoleBindings; may be given several times', collect, [])
     .addOption(
-      new Option('--ttl <time>', 'how long it is valid, such as 90d or 12h').argParser(duration).default(yearMs, '365d'),
+      new Option('--ttl <time>', 'how long it is valid, such as 90d or 12h')
+        .argParser(duration)
+        .default(yearMs, '365d'),
     )
     .option('--server <url>', "address of kube-apiserver (this server's)")
     .option('-o, --output <file>', 'write it to a file that only you can read')

@@ -28,7 +28,7 @@ export function createCommands(options: CommandsOptions): (command: Command) => 
         return logsText(logDir, command.component, command.lines);
       case 'log-level':
         setLogLevel(command.level);
-        return `kagent logs from ${command.level} on`;
+        return `the log level is ${command.level}`;
       case 'restart':
         if (!(await supervisor.restart(command.component))) throw unknown(supervisor, command.component);
         return `${command.component} was restarted`;

@@ -53,7 +53,9 @@ export function serviceCommand(options: ServiceCommandOptions): Command {
     .option('--no-enable', 'do not start it at boot')
     .option('--no-start', 'write the files only')
     .option('--force-restart', 'restart it even if nothing has changed', false)
-    .addOption(new Option('--timeout <seconds>', 'how long to wait for the node to be Ready').argParser(seconds).default(300))
+    .addOption(
+      new Option('--timeout <seconds>', 'how long to wait for the node to be Ready').argParser(seconds).default(300),
+    )
     .addOption(new Option('--made-folder <path...>', 'what install.sh made before').default([]).hideHelp())
     .addOption(new Option('--installed-package <name...>', 'what install.sh had installed').default([]).hideHelp())
     .action(async (args: string[], flags: Flags) => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
@@ -18,6 +19,22 @@ function anchorsOf(text: string): readonly string[] {
       .replaceAll(' ', '-'),
   );
 }
+
+/** Of the repository: `src/datastore/http2`, `unit/host/daemon/lock`, `host/process/liveness.ts`. */
+const isOurs = (span: string) =>
+  /^(?:src|test|scripts|bench|unit|integration|e2e)\/[\w./-]+$/.test(span) || /^[\w-]+\/[\w./-]+\.ts$/.test(span);
+
+test('every file and folder of the repository that the docs name is there', () => {
+  const files = execFileSync('git', ['ls-files'], { cwd: root, encoding: 'utf8' }).split('\n');
+  const isThere = (path: string) =>
+    files.some((file) => ['', '.ts', '.test.ts'].some((ending) => `/${file}`.endsWith(`/${path}${ending}`))) ||
+    files.some((file) => `/${file}`.includes(`/${path.replace(/\/$/, '')}/`));
+  const wrong = pages.flatMap((page) => {
+    const spans = [...readFileSync(join(root, page), 'utf8').matchAll(/`([^`\n]+)`/g)].map(([, span = '']) => span);
+    return spans.filter((span) => isOurs(span) && !isThere(span)).map((span) => `${page}: ${span}`);
+  });
+  expect(wrong).toEqual([]);
+});
 
 test('every link of the docs to a file, or to a heading in one, leads there', () => {
   const wrong = pages.flatMap((page) => {

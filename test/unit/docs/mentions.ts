@@ -19,7 +19,12 @@ export interface Mention {
 
 /** Commands by their words: `token create`. Aliases too. */
 export function knownCommands(doc: string): ReadonlyMap<string, Known> {
-  return new Map(doc.split(/^## kagent /m).slice(1).flatMap(commandsIn));
+  return new Map(
+    doc
+      .split(/^## kagent /m)
+      .slice(1)
+      .flatMap(commandsIn),
+  );
 }
 
 function commandsIn(section: string): readonly (readonly [string, Known])[] {
