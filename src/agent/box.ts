@@ -129,7 +129,7 @@ export async function openBox(options: BoxOptions): Promise<Box> {
   });
   throwFirst(portProblems(options.ports)); // after the left-over children of an earlier kagent have freed theirs
   for (const { check, what, why, fix } of await quickChecks(boxOf(plan)))
-    fore.log.warn('the box is not as it should be', { check, what, why, fix });
+    fore.log.warn('a check of the box has failed', { check, what, why, fix });
   await untilKeptIsBack(plan.node);
   const facts = await prepareHost({
     ...plan.node,
@@ -151,7 +151,7 @@ export async function openBox(options: BoxOptions): Promise<Box> {
     facts,
     wantedAddress: plan.node,
     assets: task('assets', [], async (signal, saysWait) => {
-      saysWait('Unpacking', `unpacks the components into ${paths.data}; a slow disk takes its time`);
+      saysWait('Unpacking', `unpacks the components into ${paths.data}; this takes longer on a slow disk`);
       await unpack({ bundle, dataDir: paths.dataDir, signal });
     }),
     currentDir: paths.components,

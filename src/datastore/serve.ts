@@ -61,7 +61,7 @@ function collect(value: string, before: readonly string[]): readonly string[] {
 }
 
 function bytes(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is no number of bytes.');
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a number of bytes.');
   return Number(text);
 }
 

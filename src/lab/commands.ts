@@ -98,7 +98,7 @@ function upCommand(actions: LabActions): Command {
         command.error(`error: '${first}' is no flag for the server; a lab's name follows --name`);
       }
       const own = serverFlags.find((flag) => labsOwn.has(flag.split('=', 1).join('')));
-      if (own !== undefined) command.error(`error: ${own} of a server in a lab is the lab's to choose`);
+      if (own !== undefined) command.error(`error: ${own} is set by the lab`);
       const { name, agents: count, dataDir } = flags;
       return actions.up({ name, agents: count, serverFlags, ...(dataDir !== undefined && { dataDir }) });
     });

@@ -63,7 +63,7 @@ async function makeUser(name: string, flags: UserFlags): Promise<void> {
     `the certificate of ${name} is valid until ${made.notAfter}; it cannot be revoked before, only its rights can be taken away`,
   );
   if (flags.group.includes('system:masters'))
-    say('whoever has it is in system:masters: RBAC cannot take anything away, only a new client CA ends it sooner');
+    say('its user is in system:masters: RBAC cannot restrict it, and only a new client CA revokes it');
 }
 
 async function writePkcs12(

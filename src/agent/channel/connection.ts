@@ -103,7 +103,7 @@ export class Connection {
     try {
       work();
     } catch (error) {
-      this.#options.log.warn('a message of the channel was not dealt with', { error });
+      this.#options.log.warn('a message of the channel was not handled', { error });
     }
   }
 

@@ -74,7 +74,7 @@ export function createRegistries(options: RegistriesOptions): Component {
         log.info('registries reloaded', { path });
       } catch (error) {
         log.warn('registries not reloaded', { path, error });
-        const message = `${messageOf(error)}; what was sound before stays in use`;
+        const message = `${messageOf(error)}; the last valid file stays in use`;
         events.record({ type: 'Warning', reason: 'RegistriesNotTakenUp', regarding: 'registries.yaml', message });
         condition.set('False', 'NotApplied', messageOf(error));
       }

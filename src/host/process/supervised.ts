@@ -217,7 +217,7 @@ export class Supervised implements SupervisedProcess {
     if (reason === undefined || this.#life !== life) return;
     this.#patience.used();
     this.#endedBecause = `kagent has ended it: ${reason}`;
-    this.#options.log.warn('component is hung and is ended', { component: this.#name, pid: life.pid, reason });
+    this.#options.log.warn('a hung component is stopped', { component: this.#name, pid: life.pid, reason });
     await this.#end(life, hung);
   }
 
@@ -227,7 +227,7 @@ export class Supervised implements SupervisedProcess {
     this.#become(state, message);
     if (state === before) return;
     this.#options.log.info('component state', { component: this.#name, state, message });
-    if (state === 'ready') this.#record('Normal', 'Answers', `${this.#name} is well again`);
+    if (state === 'ready') this.#record('Normal', 'Answers', `${this.#name} is healthy again`);
     else this.#record('Warning', reasons[state], `${this.#name}: ${message}`);
   }
 
@@ -250,7 +250,7 @@ export class Supervised implements SupervisedProcess {
     if (isOver) return true;
     const message = `pid ${life.pid} was killed and is still there: it waits for a disk or a mount that does not answer`;
     this.#become('stopping', message);
-    this.#options.log.error('component does not end', { component: this.#name, message });
+    this.#options.log.error('component does not stop', { component: this.#name, message });
     return false;
   }
 

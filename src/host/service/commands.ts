@@ -95,6 +95,7 @@ export function serviceCommand(options: ServiceCommandOptions): Command {
 
 function seconds(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It is no number of seconds such as 600.');
+  if (!Number.isInteger(value) || value < 1)
+    throw new InvalidArgumentError('It must be a number of seconds such as 600.');
   return value;
 }

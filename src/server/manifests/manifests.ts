@@ -98,7 +98,7 @@ export function createManifests(options: ManifestsOptions): Component {
       condition.set(
         'False',
         'Applying',
-        "applies kagent's own manifests; kube-apiserver has not taken all of them yet",
+        "applies kagent's own manifests; kube-apiserver has not accepted all of them yet",
       );
       unwritten = writePackaged(dir, packaged);
       for (const problem of unwritten) log.warn('packaged manifest not written', { problem });
@@ -151,7 +151,7 @@ async function leaveOut(options: {
     try {
       rmSync(join(dir, name), { force: true });
     } catch (error) {
-      log.warn('manifest that is not wanted any more not removed', { file: name, error }); // a folder is in its place
+      log.warn('unneeded manifest not removed', { file: name, error }); // a folder is in its place
     }
   }
 }
@@ -160,7 +160,7 @@ async function leaveOut(options: {
 async function forgetFiles(records: Records, log: Log): Promise<void> {
   const files = [...records.all()].filter(([, { isPackaged }]) => !isPackaged).map(([file]) => file);
   for (const file of files) {
-    log.warn('manifest is not on this disk any more; its objects stay', { file });
+    log.warn('manifest is no longer on this disk; its objects stay', { file });
     await records.delete(file);
   }
 }

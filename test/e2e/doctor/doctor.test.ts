@@ -219,5 +219,5 @@ test('a box that has joined is asked nothing: its certificate opens the door, an
   expect(findingsOf(report, 'ports')).toEqual([]);
   // What its start has told of already.
   expect(findingsOf(report, 'address-ranges')).toHaveLength(1);
-  expect(agent.output()).toMatch(/warn.*the box is not as it should be.*10\.42\.0\.0\/16 overlaps 10\.42\.99\.0\/24/);
+  expect(agent.output()).toMatch(/warn.*a check of the box has failed.*10\.42\.0\.0\/16 overlaps 10\.42\.99\.0\/24/);
 });

@@ -30,7 +30,7 @@ const messages = filesIn('src', '.ts').flatMap((file) => mentionsInSource(file, 
 const inSentences = new Set(
   `a adds again already always among and another answers as asks at brings come could does enables ended ends executable first for from
   gives goes had has here if in installs is issues itself keeps knows listens loads logs made makes must names needs not of off offline on or
-  renews runs saved says sets speaks starts stopped takes tells that there to turns until waits was when with would writes wrote`.split(
+  renews runs saved says sets speaks starts stopped takes tells that there to turns until use waits was when with would writes wrote`.split(
     /\s+/,
   ),
 );

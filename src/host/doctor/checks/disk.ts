@@ -49,7 +49,7 @@ export const diskChecks: readonly Check[] = [
     name: 'disk-room',
     group: 'Disk',
     title: 'a tenth of the disk is free',
-    why: 'below that the kubelet sends pods away, and takes no new ones',
+    why: 'below that the kubelet evicts pods, and accepts no new ones',
     fix: 'make room, or choose another disk with --data-dir',
     isCheap: true,
     look({ needs, tools }) {
@@ -65,7 +65,7 @@ export const diskChecks: readonly Check[] = [
     name: 'inodes',
     group: 'Disk',
     title: 'the disk has inodes left',
-    why: 'each file takes one; below a twentieth the kubelet sends pods away though there is room',
+    why: 'each file takes one; below a twentieth the kubelet evicts pods although there is space',
     fix: 'delete small files (old images, mail, caches): df -i shows where they are',
     isCheap: true,
     look({ needs, tools }) {

@@ -44,7 +44,7 @@ export const networkChecks: readonly Check[] = [
     group: 'Network',
     title: `UDP port ${vxlanPort} is free for the pods’ network`,
     why: 'flannel’s device is not brought up while a program has the port: flanneld ends, and the start with it',
-    fix: `see who has it: ss -lunp 'sport = :${vxlanPort}', ip -d link show type vxlan`,
+    fix: `find out which program has it: ss -lunp 'sport = :${vxlanPort}', ip -d link show type vxlan`,
     isCheap: true,
     forNodes: true,
     look({ root, flannelBackend, isRunning, needs }) {
@@ -68,7 +68,7 @@ export const networkChecks: readonly Check[] = [
   {
     name: 'node-name',
     group: 'Network',
-    title: 'the host’s name can name a node',
+    title: 'the host’s name is valid for a node',
     why: 'Kubernetes takes DNS names, and two nodes cannot share one',
     fix: 'set --node-name, or change the host’s name: hostnamectl set-hostname NAME',
     forNodes: true,

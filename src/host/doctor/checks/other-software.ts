@@ -68,7 +68,7 @@ export const otherSoftwareChecks: readonly Check[] = [
     name: 'network-manager',
     group: 'Other software',
     title: 'NetworkManager leaves the pods’ devices alone',
-    why: 'it takes the devices of pods for its own, and takes their addresses and routes away',
+    why: 'it manages the devices of pods as its own, and removes their addresses and routes',
     fix: 'name cni*, flannel* and veth* under unmanaged-devices in /etc/NetworkManager/conf.d',
     forNodes: true,
     look({ root }) {

@@ -12,7 +12,7 @@ export const serverChecks: readonly Check<ServerPath>[] = [
   {
     name: 'server-reached',
     group: 'The server',
-    title: 'the server is reached, and is the one the token is of',
+    title: 'the server is reached, and is the one that issued the token',
     why: 'a node joins there, and stays connected; a join would fail in the same way',
     fix: 'check the address, the name, and that TCP 9345 is let through to the server',
     look: ({ failure, isCut }) => (failure !== undefined && isCut === true ? [faultOf(failure)] : fine),
@@ -22,7 +22,7 @@ export const serverChecks: readonly Check<ServerPath>[] = [
     group: 'The server',
     title: 'the server lets this box in',
     why: 'a node joins with a token, and then uses its certificate',
-    fix: 'copy the token anew from server/node-token on the server',
+    fix: 'copy the token again from server/node-token on the server',
     look: ({ failure, isCut }) => (failure === undefined ? fine : isCut === true ? notMet : [faultOf(failure)]),
   },
   {
@@ -111,7 +111,7 @@ export const serverChecks: readonly Check<ServerPath>[] = [
     name: 'server-mtu',
     group: 'The server',
     title: 'packets pass that are as large as the interfaces allow',
-    why: 'larger packets vanish without a word: connections open, and hang when data flows',
+    why: 'larger packets are lost without an error: connections open, and hang when data flows',
     fix: 'raise the MTU of what lies between, or lower it on both boxes: ip link set INTERFACE mtu N',
     look({ met }) {
       if (met === undefined) return notMet;
