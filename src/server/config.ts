@@ -62,7 +62,9 @@ export const serverSettings = {
   disable: z
     .array(z.enum(packaged, `each must be one of ${packaged.join(', ')}`))
     .default([])
-    .describe(`Packaged components that are left out: ${ownAddons.join(', ')}; k3s's other names are accepted and change nothing`),
+    .describe(
+      `Packaged components that are left out: ${ownAddons.join(', ')}; k3s's other names are accepted and change nothing`,
+    ),
   disableKubeProxy: z
     .boolean()
     .default(false)
