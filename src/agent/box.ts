@@ -1,4 +1,4 @@
-/** What every long-running kagent does first on its box: look whether it is fit, take the data dir, prepare. */
+/** What every long-running kagent does first on its box: check whether it is fit, take the data dir, prepare. */
 import { findBundle, unpack, type Bundle } from '../host/assets/assets.ts';
 import { task, type Component } from '../shared/component/component.ts';
 import { foreground, type Foreground } from '../cli/cli.ts';

@@ -32,7 +32,7 @@ export function commonCommands(program: Command): readonly Command[] {
   ];
 }
 
-/** What a service manager that cannot wait itself looks at. */
+/** What a service manager that cannot wait itself asks for. */
 async function readiness(): Promise<Readiness> {
   const status = await askStatus(runPaths.statusSocket).catch((error: unknown) =>
     error instanceof NoAnswerError ? error.message : 'kagent is not up yet',

@@ -39,5 +39,8 @@ function linesOf(text: string): readonly string[] {
 }
 
 function textPattern(line: string): string {
-  return line.split('…').map(RegExp.escape).join('.*');
+  return line
+    .split('…')
+    .map((part) => RegExp.escape(part))
+    .join('.*');
 }

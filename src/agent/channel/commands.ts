@@ -19,7 +19,7 @@ export interface CommandsOptions {
 /** Of each log; the channel's messages are bounded too. */
 const maxLogBytes = 256 * 1024;
 
-/** Does what an operator asked for by way of the server. @returns the answer for them */
+/** Does what an operator asked for through the server. @returns the answer for them */
 export function createCommands(options: CommandsOptions): (command: Command) => Promise<string> {
   const { supervisor, logDir, setLogLevel, leave, probe } = options;
   return async (command) => {

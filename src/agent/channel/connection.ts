@@ -150,7 +150,7 @@ export class Connection {
     }
   }
 
-  /** As NTP: the answer was made in the middle of its way. */
+  /** As NTP: the answer was made in the middle of the round trip. */
   #measure(seq: number, serverNowMs: number): void {
     const sentMs = this.#sentAtMs.get(seq);
     if (sentMs === undefined) return;

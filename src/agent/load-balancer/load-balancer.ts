@@ -107,7 +107,7 @@ export function createLoadBalancer(options: LoadBalancerOptions): LoadBalancer {
   const serve = async (client: Socket): Promise<void> => {
     client.on('error', () => {}); // its close says the same
     const ordered = inOrder();
-    // Before the first server is found it is looked for by the probes alone: programs that start do not wait for each.
+    // Before the first server is found only the probes search for it: programs that start do not wait for each.
     const isHopeless = fallback !== undefined && ordered.every(({ isAlive }) => !isAlive);
     for (const backend of isHopeless ? [] : ordered) {
       try {

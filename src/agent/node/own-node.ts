@@ -120,7 +120,7 @@ async function askUntil<T extends string | true>(
   });
 }
 
-/** Why the node cannot be looked at. */
+/** Why the node cannot be read. */
 function waitFor({ apiserverUrl, nodeName }: NodeAccess, error: unknown): Wait {
   if (!(error instanceof KubeError)) {
     const failure = systemCode(error) ?? messageOf(error); // kube-apiserver is not up, or not again

@@ -49,7 +49,7 @@ export class Upstream {
     const ask = (one: Ask) => follow(one, agents, signal);
     const attempt = async (headers: Ask['headers']) => {
       const { response, origin } = await ask({ method: request.method, url, headers });
-      // Somebody else's question is not handed on either: whoever reads it would answer it with what is for this registry.
+      // Somebody else's challenge is not passed on either: whoever reads it would answer it with what is for this registry.
       if (origin !== url.origin) delete response.headers['www-authenticate'];
       return response;
     };

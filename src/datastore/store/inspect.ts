@@ -11,7 +11,7 @@ import { failureIn } from './failure.ts';
 import { openUnserved } from './unserved.ts';
 import type { UnservedFile } from './unserved.ts';
 
-/** One thing that was looked at; `problem` absent: it is as it should be. */
+/** One thing that was checked; `problem` absent: it is sound. */
 export interface StoreFinding {
   readonly what: string;
   readonly problem: string | undefined;

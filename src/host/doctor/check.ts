@@ -39,7 +39,7 @@ export interface NotLooked {
   readonly notLooked: string;
 }
 
-/** No fault at all: what was looked at is fine. */
+/** No fault at all: what was checked is fine. */
 export type Looked = readonly Fault[] | NotLooked;
 
 /** A fault as it is shown. */

@@ -1,8 +1,8 @@
 /**
  * @module
- * Looks at a box, and along the way to its server, for what would keep a node from running well; says what it is, why it
+ * Checks a box, and the path to its server, for what would keep a node from running well; says what it is, why it
  * matters and what to do, and does it where that is safe.
- * Knows: the checks (checks/), the order of looking, repairing and looking again. Leaves to others: what a start cannot
+ * Knows: the checks (checks/), the order of checking, repairing and checking again. Leaves to others: what a start cannot
  * do without (host/, which a start asks by itself), undoing (host/remove, by the undo log).
  */
 import { existsSync, rmdirSync } from 'node:fs';
@@ -17,7 +17,7 @@ import type { ServerPath } from './server-path.ts';
 export interface Diagnosis {
   /** The worst first. */
   readonly findings: readonly Finding[];
-  /** Names of the checks that looked, and saw nothing. */
+  /** Names of the checks that found nothing. */
   readonly fine: readonly string[];
   /** Those that could not be made, or had nothing to check. */
   readonly notLooked: readonly { readonly check: string; readonly because: string }[];
@@ -36,7 +36,7 @@ export async function examine(box: Box): Promise<Diagnosis> {
     const first = await diagnose(root === undefined ? [] : [root], box);
     return first.findings.length > 0 ? first : merged([first, await diagnose(others, box)]);
   } finally {
-    if (!wasThere) removeIfEmpty(box.needs.dataDir); // a look leaves nothing behind
+    if (!wasThere) removeIfEmpty(box.needs.dataDir); // a check leaves nothing behind
   }
 }
 

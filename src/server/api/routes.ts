@@ -53,7 +53,7 @@ export function apiRoutes(options: {
   app.get('/ping', (context) => context.text('pong'));
   app.get('/readyz', (context) => (isReady() ? context.text('ok') : context.text('not ready', 503)));
 
-  /** Before the body is looked at. */
+  /** Before the body is read. */
   const authenticated = async (
     context: Context<{ readonly Bindings: HttpBindings }>,
     peerOf: (socket: Duplex) => Peer | undefined = peerNode,

@@ -54,7 +54,7 @@ interface Known {
 }
 
 /**
- * Has each node ask two others for an answer through the pods' network, which goes both ways: the server's own node and
+ * Has each node ask two others for an answer through the pods' network, in both directions: the server's own node and
  * one more, another one each time. After it has connected, then every ten minutes, so that a hundred nodes send some ten
  * small exchanges a minute between them all. And looks for nodes that have one address.
  */
@@ -140,7 +140,7 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
     [...one.failures.values()].filter(({ times }) => times > 1).map(({ result }) => result);
   const sentences = (one: Known): readonly string[] => counted(one).map((result) => sentenceOf(one, result));
 
-  /** An answer has to go both ways: which of them is closed is not known, and the sentence is the same from either side. */
+  /** An answer has to pass in both directions: which of them is closed is not known, and the sentence is the same from either side. */
   const sentenceOf = ({ session }: Known, { nodeName, answers, largeBytes }: PodProbeResult): string => {
     const [a = '', b = ''] = [session.nodeName, nodeName].toSorted();
     if (answers)

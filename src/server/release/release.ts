@@ -16,7 +16,7 @@ import { ExecutableOfOtherVersionError } from './errors.ts';
 import { installerFor } from './installer.ts';
 import type { TrustBundle } from '../pki/pki.ts';
 
-/** A file, or a part of one, as it is handed out. */
+/** A file, or a part of one, as it is served. */
 export interface ReleaseFile {
   /** `kagent-amd64`, `bundle-amd64`, `pause.tar` */
   readonly name: string;
