@@ -361,8 +361,8 @@ doctor() {
 	"$program" doctor "$mode" ${flag:+"$flag"} -- "$@" </dev/null
 }
 
-# What would keep a node from running is said before anything is changed: look [server|agent] [flags]
-look() {
+# What would keep a node from running is said before anything is changed: check_box [server|agent] [flags]
+check_box() {
 	[ -z "$ROOT" ] || return 0
 	say "==> Checks of this box"
 	doctor "$NEW" '' "$@" || fail "kagent would not start here: see above. Nothing was changed. Once that is repaired, or with 'kagent doctor --fix', run this again."
@@ -596,7 +596,7 @@ END
 	*) obtain ;;
 	esac
 	runs_here
-	look "$@"
+	check_box "$@"
 	[ "${INSTALL_KAGENT_BIN_DIR_READ_ONLY:-}" = true ] || step 'Files' place
 	service "$@"
 	next_steps "$@"
