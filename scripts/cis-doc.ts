@@ -15,13 +15,13 @@ const states: Readonly<Record<CisItem['by'], string>> = {
 
 const head = `# CIS Kubernetes Benchmark
 
-What kagent does about each item of the benchmark (numbers as in version 1.10). \`kagent doctor --cis\` looks at a box: pass, fail, not
-applicable, or to be looked at by a person, why, and the next step; \`-o json\` is for programs.
+What kagent does about each item of the benchmark (numbers as in version 1.10). \`kagent doctor --cis\` checks a box: pass, fail, not
+applicable, or to be checked by a person, why, and the next step; \`-o json\` is for programs.
 
-\`--profile cis\`, on servers and agents, switches on what would break somebody: an audit log (who did what to which object, never a content;
+\`--profile cis\`, on servers and agents, turns on what could break existing workloads: an audit log (who did what to which object, never its content;
 \`audit/audit.log\`, ten files of 100 MB, 30 days), Pod Security \`restricted\` for every namespace without a label of its own but
-kube-system, no Services with externalIPs, service accounts' tokens that end when they say, 4096 processes a Pod, seccomp for every
-Pod, and a kubelet that ends when the kernel's settings are not what it expects (kagent sets them).
+kube-system, no Services with externalIPs, service accounts' tokens that expire at their time, 4096 processes a Pod, seccomp for every
+Pod, and a kubelet that exits when the kernel's settings are not what it expects (kagent sets them).
 
 | Item | What it asks for | State | Why |
 | --- | --- | --- | --- |

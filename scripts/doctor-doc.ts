@@ -6,21 +6,21 @@ import { allChecks, groups } from '../src/host/doctor/doctor.ts';
 export function doctorDoc(): string {
   return `# kagent doctor
 
-\`kagent doctor [server|agent]\` looks at a box for what would keep kagent from running well. Each finding says what it is, why it
+\`kagent doctor [server|agent]\` checks a box for what would keep kagent from running well. Each finding says what it is, why it
 matters and what helps:
 
 - \`fatal\`: a start would end with this very error. The exit code is 1; without such a finding it is 0.
 - \`warning\`: kagent starts, and something will not work, or not well.
 - \`note\`: worth knowing; nothing need be done.
 
-\`--fix\` does what can safely be done about the first two. Whatever it changes is noted in the data dir first, and undone by
-\`kagent uninstall\`. \`--json\` (or \`-o json\`) is for programs, \`--verbose\` lists what is fine as well. Fine is what was looked at: a check that
-cannot look (a file of the kernel's that is not there), or has nothing to look at (ports, while kagent itself has them), is counted apart, and
-\`--verbose\` and \`notLooked\` in JSON have its reason. Ports, ranges and the like are taken from \`/etc/kagent/config.yaml\`. A start looks for the fatal ones, and logs those warnings that cost it nothing to look for.
+\`--fix\` repairs what can be repaired safely of the first two. Whatever it changes is noted in the data dir first, and undone by
+\`kagent uninstall\`. \`--json\` (or \`-o json\`) is for programs, \`--verbose\` lists what is fine as well. Only what was checked is fine: a check that
+cannot be made (a file of the kernel's is not there), or has nothing to check (ports, while kagent itself has them), is counted apart, and
+\`--verbose\` and \`notLooked\` in JSON have its reason. Ports, ranges and the like are taken from \`/etc/kagent/config.yaml\`. A start checks for the fatal ones, and logs the warnings of its quick checks, which cost it nothing.
 
-\`kagent doctor --from https://SERVER:9345 --token TOKEN\` looks at the way to a server as well; a box that has joined needs no
+\`kagent doctor --from https://SERVER:9345 --token TOKEN\` also checks the path to a server; a box that has joined needs no
 token. The server sends packets of several sizes to the box that asks, and counts those that come from it. They go to UDP 8472
-though the kernel holds that port wherever pods' network is up: inside VXLAN, as pods' own do. Where that cannot be tried, a note says so.
+although the kernel holds that port wherever the pods' network is up: inside VXLAN, as pods' own packets do. Where that cannot be tested, a note says so.
 
 ${groups.map(section).join('\n')}`;
 }

@@ -226,7 +226,7 @@ size_of() {
 	fi | tr -d '\r' | awk 'tolower($1) == "content-length:" { size = $2 } END { print size }'
 }
 
-# fetch_to FILE ADDRESS: goes on where an earlier attempt broke off.
+# fetch_to FILE ADDRESS: continues where an earlier attempt broke off.
 fetch_to() {
 	if has curl; then
 		code=0
@@ -283,7 +283,7 @@ download() {
 		NEW=$BIN_DIR/kagent
 		return
 	fi
-	# Beside its place, so that putting it there is one rename; named by its sum, so that the next attempt can go on.
+	# Beside its place, so that putting it there is one rename; named by its sum, so that the next attempt can continue.
 	NEW=$BIN_DIR/.kagent-$wanted
 	size=$(size_of "$MIRROR/$version/kagent-$arch" || true)
 	[ -e "$NEW" ] || room_for "${size:-0}" "$BIN_DIR"
@@ -291,7 +291,7 @@ download() {
 	note "$MIRROR/$version/kagent-$arch"
 	[ -e "$NEW" ] && [ "$(sha256_of "$NEW")" = "$wanted" ] ||
 		fetch_to "$NEW" "$MIRROR/$version/kagent-$arch" ||
-		fail "the download broke off; run this again and it goes on from there"
+		fail "the download broke off; run this again and it continues from there"
 	actual=$(sha256_of "$NEW")
 	if [ "$actual" != "$wanted" ]; then
 		rm -f "$NEW"
@@ -361,11 +361,11 @@ doctor() {
 	"$program" doctor "$mode" ${flag:+"$flag"} -- "$@" </dev/null
 }
 
-# What would keep a node from running is said before anything is changed: look [server|agent] [flags]
-look() {
+# What would keep a node from running is said before anything is changed: check_box [server|agent] [flags]
+check_box() {
 	[ -z "$ROOT" ] || return 0
-	say "==> A look at this box"
-	doctor "$NEW" '' "$@" || fail "kagent would not start here: see above. Nothing was changed. Once that is mended, or with 'kagent doctor --fix', run this again."
+	say "==> Checks of this box"
+	doctor "$NEW" '' "$@" || fail "kagent would not start here: see above. Nothing was changed. Once that is repaired, or with 'kagent doctor --fix', run this again."
 }
 
 # --- putting it in place --------------------------------------------------------------------------------------------
@@ -477,15 +477,15 @@ next_steps() {
 	*:*true*) next "kagent service install${INSTALL_KAGENT_NAME:+ --name $SERVICE}" 'start it' ;;
 	*)
 		[ "$SERVICE" = kagent-agent ] || next 'kagent kubectl get nodes' "the cluster, as this box's administrator"
-		next 'kagent status' 'what runs here, and how it is'
-		[ "$SERVICE" = kagent-agent ] || next 'kagent token join-command' 'the line to type on another box, good for an hour'
+		next 'kagent status' 'what runs here, and its state'
+		[ "$SERVICE" = kagent-agent ] || next 'kagent token join-command' 'the command to run on another box, valid for an hour'
 		;;
 	esac
-	next "$SERVICE-uninstall.sh" 'take all of it away'
+	next "$SERVICE-uninstall.sh" 'remove all of it'
 	[ -n "$ROOT" ] || left_to_do "$@"
 }
 
-# What the look at this box has shown has scrolled away, and more may be known now: whether the cluster's DNS answers.
+# What the checks of this box have shown has scrolled away, and more may be known now: whether the cluster's DNS answers.
 left_to_do() {
 	left=$(doctor "$BIN_DIR/kagent" --quiet "$@") || true
 	[ -n "$left" ] || return 0
@@ -498,11 +498,11 @@ left_to_do() {
 k3s_variables() {
 	if [ -n "${K3S_URL:-}" ] && [ -z "${KAGENT_URL:-}" ]; then
 		export KAGENT_URL="$K3S_URL"
-		say "K3S_URL is taken for KAGENT_URL"
+		say "K3S_URL is used as KAGENT_URL"
 	fi
 	if [ -n "${K3S_TOKEN:-}" ] && [ -z "${KAGENT_TOKEN:-}" ]; then
 		export KAGENT_TOKEN="$K3S_TOKEN"
-		say "K3S_TOKEN is taken for KAGENT_TOKEN"
+		say "K3S_TOKEN is used as KAGENT_TOKEN"
 	fi
 	for name in $(env | sed -n 's/^\(\(INSTALL_\)\{0,1\}K3S_[A-Z0-9_]*\)=.*/\1/p'); do
 		case $name in
@@ -564,7 +564,7 @@ END
 			count=$((count - 1))
 		done
 	fi
-	# Secrets go on in the environment, which root alone reads: a program's arguments are seen by every user of the box.
+	# Secrets are passed in the environment, which root alone reads: a program's arguments are seen by every user of the box.
 	variable=
 	for word in "$@"; do
 		shift
@@ -596,7 +596,7 @@ END
 	*) obtain ;;
 	esac
 	runs_here
-	look "$@"
+	check_box "$@"
 	[ "${INSTALL_KAGENT_BIN_DIR_READ_ONLY:-}" = true ] || step 'Files' place
 	service "$@"
 	next_steps "$@"

@@ -177,10 +177,10 @@ function readyScreen(nodeName: string, all: readonly string[]): string {
   const notes = all.map((note) => `\n${note}\n`).join('');
   return `kagent is ready after ${process.uptime().toFixed(1)} s: ${nodeName} runs a cluster.
 
-  kagent kubectl get nodes      look at the cluster
-  kagent status                 look at kagent
+  kagent kubectl get nodes      the nodes of the cluster
+  kagent status                 the state of kagent
 
-  kagent token join-command     make another box join: prints the line to type there
+  kagent token join-command     add another box: prints the command to run there
 ${notes}
 `;
 }

@@ -23,7 +23,7 @@ export interface Plan {
   /** Its data lie here; on a real disk. */
   readonly dir: string;
   readonly onSample: (sample: Sample) => void;
-  /** What could not be measured; the others go on. */
+  /** What could not be measured; the others continue. */
   readonly onFailure: (what: string, error: unknown) => void;
 }
 

@@ -1,7 +1,7 @@
 /**
  * The agents of some hollow nodes, in one process: `node agents.ts URL TOKEN HOLLOW NAME…`, in a host of the lab.
  * Each node joins as a real one does, with a data dir, keys and a password of its own; then HOLLOW runs their kubelets,
- * and a line on stdout says so. Each keeps a channel to the server and sends its beats. Goes on until it is ended.
+ * and a line on stdout says so. Each keeps a channel to the server and sends its heartbeats. Runs until it is ended.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,8 +1,8 @@
 /** The steps side by side, as a table in Markdown. */
 import type { Sample } from '../samples.ts';
-import type { HeartbeatResult } from './beats.ts';
 import { verbs } from './latency.ts';
 import type { Latency, Verb } from './latency.ts';
+import type { HeartbeatResult } from './heartbeats.ts';
 
 export interface Latencies {
   readonly reads: Latency;
@@ -15,7 +15,7 @@ export interface LatenciesByVerb extends Latencies {
 /** What everybody did in a stretch of time. */
 export interface Watched {
   readonly windowSeconds: number;
-  readonly beats: HeartbeatResult;
+  readonly heartbeats: HeartbeatResult;
   /** By kube-apiserver's own histogram. */
   readonly apiserver: LatenciesByVerb;
   /** As kube-apiserver waits for it. */
@@ -86,8 +86,8 @@ export function report(steps: readonly Step[], machine: string): string {
     ...bothRows('growing: datastore', ({ growth }) => growth.datastore),
     ...processRows('growing: ', steps, ({ growth }) => growth.server.filter(({ cpuSeconds }) => cpuSeconds >= 1)),
     row('growing: CPU of server / hollow nodes / the rest of the machine', ({ growth }) => cpu(growth)),
-    row('growing: beats heard / missed; nodes that connected anew', ({ growth }) => beats(growth)),
-    row('beats heard / missed; nodes that connected anew', ({ settled }) => beats(settled)),
+    row('growing: heartbeats heard / missed; nodes that connected anew', ({ growth }) => heartbeats(growth)),
+    row('heartbeats heard / missed; nodes that connected anew', ({ settled }) => heartbeats(settled)),
     ...verbRows('kube-apiserver', ({ settled }) => settled.apiserver),
     ...bothRows('**kube-apiserver**', ({ settled }) => settled.apiserver),
     ...verbRows('client', ({ settled }) => settled.client),
@@ -115,7 +115,7 @@ ${steps.map(verdict).join('\n')}
 `;
 }
 
-function beats({ beats: { heard, missed, reconnected } }: Watched): string {
+function heartbeats({ heartbeats: { heard, missed, reconnected } }: Watched): string {
   return `${heard} / ${missed}; ${reconnected}`;
 }
 

@@ -11,7 +11,7 @@ import { adminKubeconfig, defaultDataDir, runPaths } from '../../src/shared/path
 import { createNodes } from '../../test/helpers/cluster.ts';
 import { describeMachine } from '../datastore/machine.ts';
 import { perMinute, sampleHost } from '../samples.ts';
-import { beatsBetween, beatsOf } from './beats.ts';
+import { heartbeatsBetween, heartbeatsOf } from './heartbeats.ts';
 import {
   datastoreHistograms,
   latencyBetween,
@@ -124,7 +124,7 @@ try {
     return JSON.parse(stdout) as LoadResult;
   };
 
-  /** What was asked of the server, and what everybody used, while `work` went on. */
+  /** What was asked of the server, and what everybody used, while `work` ran. */
   const watched = async <T>(work: () => Promise<T>) => {
     const look = async () => ({
       metrics: await box.kubectl('get', '--raw', '/metrics'),
@@ -135,13 +135,17 @@ try {
         machine: machineCpuSeconds(),
       },
     });
-    const beatsBefore = await beatsOf(box.path(runPaths.statusSocket));
+    const heartbeatsBefore = await heartbeatsOf(box.path(runPaths.statusSocket));
     const before = await look();
     const began = performance.now();
     const result = await work();
     const windowSeconds = seconds(began);
     const after = await look();
-    const beats = beatsBetween(beatsBefore, await beatsOf(box.path(runPaths.statusSocket)), windowSeconds);
+    const heartbeats = heartbeatsBetween(
+      heartbeatsBefore,
+      await heartbeatsOf(box.path(runPaths.statusSocket)),
+      windowSeconds,
+    );
 
     const requests = { before: requestHistograms(before.metrics), after: requestHistograms(after.metrics) };
     const stored = { before: datastoreHistograms(before.metrics), after: datastoreHistograms(after.metrics) };
@@ -158,7 +162,7 @@ try {
     const usage = (of: 'server' | 'hollow') => perMinute(before.processes[of], after.processes[of], windowSeconds);
     const cpu = (of: 'server' | 'hollow' | 'machine') => ((after.cpu[of] - before.cpu[of]) * 60) / windowSeconds;
     const cpuSecondsPerMinute = { server: cpu('server'), hollow: cpu('hollow'), machine: cpu('machine') };
-    const watch = { windowSeconds, beats, apiserver, datastore, server: usage('server'), hollow: usage('hollow') };
+    const watch = { windowSeconds, heartbeats, apiserver, datastore, server: usage('server'), hollow: usage('hollow') };
     return { result, watch: { ...watch, cpuSecondsPerMinute } };
   };
 

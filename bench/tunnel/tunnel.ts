@@ -1,6 +1,6 @@
 /**
  * What passes the tunnel to an agent: `sudo node bench/tunnel/tunnel.ts [--rounds 3]`, with dist/kagent built. A pod on a second
- * host of the lab serves a gigabyte; on the server's host it is read by way of kube-apiserver's door to the tunnel, which is
+ * host of the lab serves a gigabyte; on the server's host it is read by way of kube-apiserver's entry to the tunnel, which is
  * what `kubectl logs` and `exec` come through. Three hosts' worth of kagent share this machine.
  */
 import { join } from 'node:path';

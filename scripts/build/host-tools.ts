@@ -74,7 +74,7 @@ function unpacked(dir: string, file: string): string {
 
 const nameOf = (path: string) => (basename(path).startsWith('ld-') ? 'ld.so' : basename(path));
 const folder = 'aux';
-/** Not for iptables but for kagent itself: a server repairTools it to boxes on which its executable does not run without it. */
+/** Not for iptables but for kagent itself: a server serves it to hosts on which its executable does not run without it. */
 const apart = 'libatomic.so.1';
 export const libraryApart = `${folder}/${apart}`;
 const iptablesNames = ['iptables-restore', 'iptables-save', 'ip6tables', 'ip6tables-restore', 'ip6tables-save'];

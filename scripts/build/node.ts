@@ -43,7 +43,7 @@ async function lockedPackage(name: string): Promise<Locked> {
   return { version, integrity };
 }
 
-/** npm installs no package for another processor; it only repairTools out its archive, which is compared with the lock file. */
+/** npm installs no package for another processor; it only downloads its archive, which is compared with the lock file. */
 async function fetchPackage(name: string, { version, integrity }: Locked, dir: string): Promise<void> {
   const PATH = (await run('sh', [join(here, 'node.sh'), '--npm'])).trim(); // a distribution's npm wants the distribution's Node
   await run('npm', ['pack', '--silent', `${name}@${version}`], { cwd: dir, env: { PATH } });

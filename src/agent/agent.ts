@@ -106,7 +106,7 @@ function channelOf(
         membership.forget();
         offline.forget();
       } catch (error) {
-        log.warn('not all that this node was is forgotten', { error });
+        log.warn('the identity of this node was not removed completely', { error });
       }
       options.onFatal(new NodeRemovedError(membership.facts.nodeName));
     },

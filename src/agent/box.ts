@@ -1,4 +1,4 @@
-/** What every long-running kagent does first on its box: look whether it is fit, take the data dir, prepare. */
+/** What every long-running kagent does first on its box: check whether it is fit, take the data dir, prepare. */
 import { findBundle, unpack } from '../host/assets/assets.ts';
 import type { Bundle } from '../host/assets/assets.ts';
 import { task } from '../shared/component/component.ts';
@@ -109,7 +109,7 @@ export async function openBox(options: BoxOptions): Promise<Box> {
   });
   throwFirst(portProblems(options.ports)); // after the left-over children of an earlier kagent have freed theirs
   for (const { check, what, why, fix } of await quickChecks(boxOf(plan)))
-    fore.log.warn('the box is not as it should be', { check, what, why, fix });
+    fore.log.warn('a check of the box has failed', { check, what, why, fix });
   await untilKeptIsBack(plan.node);
   const facts = await prepareHost({
     ...plan.node,
@@ -153,7 +153,7 @@ function bundleFor(config: NodeConfig, { dataDir }: Paths, { log, signal }: Fore
 
 function unpacking(bundle: Bundle, { data, dataDir }: Paths): Component {
   return task('assets', [], async (signal, saysWait) => {
-    saysWait('Unpacking', `unpacks the components into ${data}; a slow disk takes its time`);
+    saysWait('Unpacking', `unpacks the components into ${data}; this takes longer on a slow disk`);
     await unpack({ bundle, dataDir, signal });
   });
 }

@@ -135,13 +135,13 @@ export function removeCommands(): readonly Command[] {
   return [
     stopCommand(() => shared({}), conclude),
     new Command('killall')
-      .description('End kagent, its children and every pod; files stay')
+      .description('Stop kagent, its components and every pod; files stay')
       .option(...dataDir)
       .action(async (flags: RemoveFlags) => conclude(await runKillall(await shared(flags)))),
     new Command('uninstall')
-      .description('Take kagent and everything it made off this box')
+      .description('Remove kagent and everything it made from this box')
       .option(...dataDir)
-      .option('--keep-data', 'leave the data dir, with the cluster in it')
+      .option('--keep-data', 'keep the data dir, with the cluster in it')
       .action(async (flags: RemoveFlags) => {
         const keepData = flags.keepData ?? false;
         conclude(await runUninstall({ ...(await shared(flags)), keepData, executable: process.execPath }));

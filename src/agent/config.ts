@@ -7,22 +7,19 @@ import { defaultDataDir, registriesFile } from '../shared/paths.ts';
 export const nodeSettings = {
   dataDir: kinds.absolutePath
     .default(defaultDataDir)
-    .describe('Where everything is kept that outlives a reboot')
+    .describe('Folder for everything that outlives a reboot')
     .meta({ short: 'd' }),
-  logLevel: z
-    .enum(['debug', 'info', 'warn', 'error'])
-    .default('info')
-    .describe('The least severe lines that are logged'),
-  logFormat: z.enum(['text', 'json']).default('text').describe('Form of the log lines'),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Lowest level that is logged'),
+  logFormat: z.enum(['text', 'json']).default('text').describe('Format of the log'),
   debug: z.boolean().default(false).describe('The same as --log-level debug'),
   bundle: kinds.pathOrAddress
     .optional()
     .describe('Component bundle of a slim executable: a file, or its https address'),
-  nodeName: kinds.nodeName.optional().describe("This node's name (the one it has joined by, else the host's)"),
+  nodeName: kinds.nodeName.optional().describe("This node's name (the one with which it has joined, else the host's)"),
   nodeIp: kinds.ipv4
     .optional()
     .describe(
-      "Address by which other nodes reach this one (a server's: that of the default route; an agent's: the one by which it reaches the server)",
+      "Address by which other nodes reach this one (a server's: that of the default route; an agent's: the one from which it reaches the server)",
     )
     .meta({ short: 'i' }),
   nodeExternalIp: z
@@ -31,33 +28,30 @@ export const nodeSettings = {
     .describe('Addresses by which this node is reached from outside the cluster'),
   nodeInternalDns: kinds.dnsNames.describe('Names by which this node is reached inside the cluster'),
   nodeExternalDns: kinds.dnsNames.describe('Names by which this node is reached from outside the cluster'),
-  withNodeId: z.boolean().default(false).describe("Append an id that stays with this box to the node's name"),
+  withNodeId: z.boolean().default(false).describe("Append an id, which stays with this box, to the node's name"),
   nodeLabel: kinds.label.describe('Labels of this node, set when it registers'),
   nodeTaint: kinds.taint.describe('Taints of this node, set when it registers'),
   flannelIface: z.string().optional().describe("Interface of flannel's traffic (that of the node's address)"),
   resolvConf: kinds.absolutePath
     .optional()
     .describe(
-      "resolv.conf that pods' DNS is made from (the host's, as it is at any time, without servers on loopback or of IPv6)",
+      "resolv.conf from which pods' DNS is made (the host's, kept up to date, without servers on loopback or IPv6)",
     ),
   snapshotter: z.enum(['overlayfs', 'native']).default('overlayfs').describe("containerd's snapshotter"),
   defaultRuntime: z
     .string()
     .default('runc')
-    .describe('Runtime of pods without a runtime class; another one than runc comes by a drop-in for containerd'),
-  nonrootDevices: z.boolean().default(false).describe('Let devices belong to the user that a pod runs as'),
+    .describe('Runtime of pods without a runtime class; a drop-in for containerd adds others than runc'),
+  nonrootDevices: z.boolean().default(false).describe('Give devices to the user that a pod runs as'),
   pauseImage: z.string().optional().describe("Image of each pod's sandbox (the one in the bundle)"),
   privateRegistry: kinds.absolutePath
     .default(registriesFile)
     .describe('File with mirrors, passwords and certificates of registries; changes apply at once'),
-  disableDefaultRegistryEndpoint: z
-    .boolean()
-    .default(false)
-    .describe('Where a registry has mirrors, ask nobody but them'),
+  disableDefaultRegistryEndpoint: z.boolean().default(false).describe('Where a registry has mirrors, ask only them'),
   protectKernelDefaults: z
     .boolean()
     .default(false)
-    .describe("Let the kubelet end when the kernel's settings are not what it expects"),
+    .describe("Let the kubelet exit if the kernel's settings are not what it expects"),
   profile: z
     .enum(['cis'])
     .optional()
@@ -80,11 +74,16 @@ export const AgentConfig = z.strictObject({
     .optional()
     .describe("The same as --url, k3s's name for it")
     .meta({ short: 's' }),
-  token: kinds.secret.optional().describe('Token by which this node joins').meta({ short: 't' }),
+  token: kinds.secret.optional().describe('Token with which this node joins').meta({ short: 't' }),
   tokenFile: kinds.absolutePath.optional().describe('File that holds the token'),
-  replace: z.boolean().default(false).describe('Take the name over from a machine that is gone'),
-  lbServerPort: kinds.port.default(6444).describe('Port on 127.0.0.1 behind which every kube-apiserver is'),
-  disableApiserverLb: z.boolean().default(false).describe("Let this node's programs ask the first server directly"),
+  replace: z.boolean().default(false).describe('Take over the name of a machine that is gone'),
+  lbServerPort: kinds.port
+    .default(6444)
+    .describe('Port on 127.0.0.1 at which the load balancer serves every kube-apiserver'),
+  disableApiserverLb: z
+    .boolean()
+    .default(false)
+    .describe("Let this node's programs connect to the first server directly"),
   disableOfflineBoot: z
     .boolean()
     .default(false)

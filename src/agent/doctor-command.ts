@@ -61,23 +61,23 @@ export interface DoctorOptions {
 export function doctorCommand(options: DoctorOptions): Command {
   const command = new Command('doctor')
     .alias('check-config') // k3s's name
-    .description('Look at this box for what would keep kagent from running well, and say what helps')
+    .description('Check this box for what would keep kagent from running well, and say what helps')
     .addArgument(new Argument('[mode]', 'what is to run here (as config.yaml says)').choices(['server', 'agent']))
     .argument('[flags...]', "after '--': the flags that 'kagent server' or 'kagent agent' would have")
     .option('-d, --data-dir <path>', 'where kagent keeps its data, or will')
     .option(
       '--cis',
-      'go through the CIS Kubernetes Benchmark instead: pass, fail or not applicable, why, and the next step',
+      'check against the CIS Kubernetes Benchmark instead: pass, fail or not applicable, why, and the next step',
     )
-    .option('--fix', 'do what can safely be done; uninstalling undoes it')
-    .option('--from <server>', 'look at the path to this server as well: https://SERVER:9345')
+    .option('--fix', 'repair what can be repaired safely; uninstalling undoes it')
+    .option('--from <server>', 'also check the path to this server: https://SERVER:9345')
     .addOption(
-      new SecretOption('-t, --token <value>', 'token by which this box would join; one that has joined needs none'),
+      new SecretOption('-t, --token <value>', 'token with which this box would join; one that has joined needs none'),
     )
     .option('--token-file <path>', 'file that holds the token')
     .option('-c, --config <file>', 'configuration file')
-    .option('--verbose', 'show the checks that found nothing, too')
-    .option('-q, --quiet', 'show what needs doing alone, without the reasons; nothing where all is well')
+    .option('--verbose', 'also show the checks that found nothing')
+    .option('-q, --quiet', 'show only what needs doing, without the reasons; nothing if all is well')
     .addOption(jsonOption())
     .option('--json', 'the same as -o json');
   return command.action(async (mode: BoxOptions['mode'] | undefined, startFlags: readonly string[], flags: Flags) => {

@@ -8,11 +8,11 @@ const bundled = "kagent's own images come with it and are never pulled; leave th
 const vpn = "kagent speaks to no VPN's service; start the VPN yourself and name its address with node-ip";
 
 export const k3sNodeSettings = {
-  v: unsupported("how much is said is log-level; a component's own is kubelet-arg 'v=4' and its like").meta({
+  v: unsupported("log-level sets what is logged; a component's own is kubelet-arg 'v=4' and its like").meta({
     short: 'v',
   }),
   vmodule: unsupported(
-    "how much is said is log-level; a component's own is kubelet-arg 'vmodule=PATTERN=4' and its like",
+    "log-level sets what is logged; a component's own is kubelet-arg 'vmodule=PATTERN=4' and its like",
   ),
   log: unsupported(logs).meta({ short: 'l' }),
   alsologtostderr: unsupported(logs),
@@ -34,9 +34,7 @@ export const k3sNodeSettings = {
   vpnAuthFile: unsupported(vpn),
   enablePprof: unsupported("a component has it by its own flag: kubelet-arg or kube-apiserver-arg 'profiling=true'"),
   rootless: unsupported('pods need root: run it as root, or inside a virtual machine'),
-  preferBundledBin: unsupported(
-    'iptables, nft and conntrack are those of this box; install what kagent check says is missing',
-  ),
+  preferBundledBin: unsupported('kagent brings iptables; where the host has its own, that one is used'),
   selinux: unsupported(
     'pods run without SELinux labels; set enable_selinux in a file agent/etc/containerd/conf.d/NAME.toml',
   ),

@@ -64,7 +64,7 @@ export function nodeChannel(options: NodeChannelOptions): Channel {
         await membership.joinAnew();
         await options.onJoinedAnew();
       } catch (error) {
-        log.warn('the server does not know this node, and does not take it in', { error });
+        log.warn('the server does not know this node, and rejects it', { error });
       }
     },
     log,

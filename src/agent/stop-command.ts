@@ -1,4 +1,4 @@
-/** `kagent stop`: ends kagent on this box, by the service manager or whoever started it; its pods go on. */
+/** `kagent stop`: stops kagent on this box, by the service manager or whoever started it; pods keep running. */
 import { Command, Option } from 'commander';
 import { duration } from '../cli/cli.ts';
 import { askStatus } from '../host/daemon/daemon.ts';
@@ -32,8 +32,8 @@ export function stopCommand(
   conclude: (outcome: Outcome) => void,
 ): Command {
   return new Command('stop')
-    .description('End kagent on this box; its pods go on')
-    .option('--drain', 'move its pods to other nodes first; it takes pods again from its next start on', false)
+    .description('Stop kagent; pods keep running')
+    .option('--drain', 'move its pods to other nodes first; it accepts pods again from its next start', false)
     .addOption(
       new Option('--timeout <time>', 'how long moving them may take').argParser(duration).default(300_000, '5m'),
     )

@@ -18,7 +18,7 @@ export interface AgentOptions extends Omit<MembershipOptions, 'externalIps'> {
   readonly notReady: () => readonly NotReady[];
   readonly events: EventLog;
   readonly setLogLevel: (level: LogLevel) => void;
-  /** Whether this node keeps what it needs to start while the server is away; by way of the load balancer alone. */
+  /** Whether this node keeps what it needs to start while the server is away; through the load balancer alone. */
   readonly remembers?: boolean;
   /** Where the unpacked components are: the path stays, what it leads to changes with the version. */
   readonly currentDir: string;

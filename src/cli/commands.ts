@@ -36,7 +36,7 @@ export function commonCommands(program: Command): readonly Command[] {
   ];
 }
 
-/** What a service manager that cannot wait itself looks at. */
+/** What a service manager that cannot wait itself asks for. */
 async function readiness(): Promise<Readiness> {
   const status = await askStatus(runPaths.statusSocket).catch((error: unknown) =>
     error instanceof NoAnswerError ? error.message : 'kagent is not up yet',
@@ -65,7 +65,7 @@ async function readiness(): Promise<Readiness> {
 function statusCommand(): Command {
   return new Command('status')
     .description(
-      'Show the running kagent: its components, their processes, what happened lately; ends with 0 only if all is ready',
+      'Show the running kagent: components, processes, recent events; exit code 0 only if all is ready, else 1',
     )
     .option('-o, --output <form>', "'json' for programs")
     .action(async ({ output }: { readonly output?: string }) => {
@@ -97,7 +97,7 @@ export async function becomeBundledTool(tool: PassedThrough, args: readonly stri
 
 function completionCommand(program: Command): Command {
   return new Command('completion')
-    .description("Print what makes a shell complete kagent's commands: source <(kagent completion bash)")
+    .description("Print a shell's completion script: source <(kagent completion bash)")
     .addArgument(new Argument('<shell>').choices(shells))
     .action((shell: Shell) => void process.stdout.write(completionScript(program, shell)));
 }

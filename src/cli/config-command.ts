@@ -16,7 +16,7 @@ export interface ConfigMode {
 
 /** `kagent config show|validate|default`: what would apply, whether a file is sound, and what there is to set. */
 export function configCommand(modes: readonly ConfigMode[], env: Readonly<NodeJS.ProcessEnv> = process.env): Command {
-  const config = new Command('config').description('The settings of a server or an agent');
+  const config = new Command('config').description('Show and check the settings of a server or an agent');
   const known = modes.map(({ schema }) => schema);
   const modeOf = (name: string) => modes.find((mode) => mode.name === name)?.schema ?? known[0];
   const modeArgument = () =>
@@ -24,7 +24,7 @@ export function configCommand(modes: readonly ConfigMode[], env: Readonly<NodeJS
 
   config
     .command('show')
-    .description('Print the settings that apply, and where each was said: file, environment or default')
+    .description('Print the settings that apply, and where each was set: file, environment or default')
     .addArgument(modeArgument())
     .addOption(configFileOption())
     .addOption(jsonOption())
@@ -43,7 +43,7 @@ export function configCommand(modes: readonly ConfigMode[], env: Readonly<NodeJS
 
   config
     .command('validate')
-    .description('Look whether a configuration file is sound for every mode; exit code 2 if it is not')
+    .description('Check a configuration file for every mode; exit code 2 if it is not valid')
     .argument('[file]', `the file (default ${defaultConfigFile})`)
     .action((file: string | undefined) => {
       const path = file ?? env['KAGENT_CONFIG_FILE'] ?? defaultConfigFile;

@@ -6,7 +6,7 @@ import { daemonizeSelf, isDaemon, keepServiceLogSmall } from '../host/service/se
 export function addDaemonize(command: Command): Command {
   return command.option(
     '--daemonize',
-    'Go on in the background when the node is Ready; for boxes without a service manager',
+    'Keep running in the background once the node is Ready; for boxes without a service manager',
   );
 }
 

@@ -15,7 +15,7 @@ export function collected(value: string, before: readonly string[]): readonly st
 /** `10m`, `24h`. @returns milliseconds */
 export function duration(text: string): number {
   const ms = parseDuration(text);
-  if (ms === undefined) throw new InvalidArgumentError('It is no time span such as 10m or 24h.');
+  if (ms === undefined) throw new InvalidArgumentError('It must be a time span such as 10m or 24h.');
   return ms;
 }
 

@@ -36,7 +36,9 @@ export class DatastoreMissingError extends KagentError {
 
 /** `kagent datastore`, and k3s's name for its `snapshot`. */
 export function datastoreCommands(): readonly Command[] {
-  const datastore = new Command('datastore').description("The cluster's etcd-compatible store");
+  const datastore = new Command('datastore').description(
+    "Manage the cluster's datastore, which is compatible with etcd",
+  );
   const operators = [
     statusCommand(),
     topCommand(),
@@ -71,7 +73,7 @@ function statusText(facts: DatastoreFacts): string {
 }
 
 function topCommand(): Command {
-  return online('top', 'Show which prefixes hold and write how much')
+  return online('top', 'Show how much each key prefix holds, and how often it is written')
     .option('--depth <parts>', 'parts of a key that make a prefix', count, 2)
     .option('--interval <seconds>', 'how long writes are counted', count, 5)
     .action(async ({ depth, interval, ...where }: Where & { readonly depth: number; readonly interval: number }) => {
@@ -107,8 +109,8 @@ function kibibytes(bytes: number): string {
 }
 
 function compactCommand(): Command {
-  return online('compact', 'Drop the versions that were replaced before a revision')
-    .argument('[revision]', 'the oldest that stays readable (the newest)', count)
+  return online('compact', 'Drop the versions that were superseded before a revision')
+    .argument('[revision]', 'the oldest one that stays readable (the newest)', count)
     .action(async (revision: number | undefined, where: Where) => {
       await connected(where, async (client) => {
         const before = await client.stats();
@@ -136,7 +138,7 @@ function defragCommand(): Command {
 }
 
 function checkCommand(): Command {
-  return offline('check', 'Check the whole file of a datastore, or of a snapshot')
+  return offline('check', 'Check the whole file of the datastore, or of a snapshot')
     .argument('[file]', 'a snapshot, by path or name, instead of the datastore')
     .option('-o, --output <form>', "'json' for programs")
     .action(async (file: string | undefined, options: PlaceFlags & { readonly output?: string }) => {

@@ -56,7 +56,7 @@ export function datastoreComponent(options: DatastoreComponentOptions): Datastor
     after: [],
     keys,
     async start() {
-      condition.set('False', 'Opening', `opens store.db in ${options.dir}; a large one on a slow disk takes its time`);
+      condition.set('False', 'Opening', `opens store.db in ${options.dir}; a large one takes longer on a slow disk`);
       try {
         datastore = await startDatastore({ ...options, listen: [address], onFatal });
         condition.set('True', 'Serving', '');

@@ -56,8 +56,8 @@ export function offline(name: string, description: string): Command {
 
 export function withPlace(command: Command): Command {
   return command
-    .option('--data-dir <dir>', "kagent's data dir, or that of `datastore serve` (as the kagent of this box has it)")
-    .option('--etcd-snapshot-dir <dir>', 'where its snapshots are (as the kagent of this box has it)');
+    .option('--data-dir <dir>', "kagent's data dir, or that of `datastore serve` (as configured on this box)")
+    .option('--etcd-snapshot-dir <dir>', 'where its snapshots are (as configured on this box)');
 }
 
 export interface Place {
@@ -73,7 +73,7 @@ export async function placeOf(flags: PlaceFlags): Promise<Place> {
   // Of another data dir than the box's own it is not known.
   const said = dataDir === box.dataDir ? box.said('etcd-snapshot-dir') : undefined;
   const source = flags.dataDir === undefined ? box.source : '--data-dir';
-  process.stderr.write(plainText(`data dir ${dataDir} (said by ${source})\n`));
+  process.stderr.write(plainText(`data dir ${dataDir} (set by ${source})\n`));
   return { storeDir, snapshotDir: resolve(flags.etcdSnapshotDir ?? said ?? snapshotDirOf(storeDir)) };
 }
 
@@ -82,6 +82,6 @@ export function json(value: unknown): void {
 }
 
 export function count(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is no whole number.');
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
   return Number(text);
 }

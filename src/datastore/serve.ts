@@ -19,7 +19,7 @@ interface ServeFlags {
 
 export function serveCommand(): Command {
   return new Command('serve')
-    .description('Run the store alone')
+    .description('Run the datastore alone')
     .requiredOption('--data-dir <dir>', 'where its files are')
     .requiredOption(
       '--listen <url>',
@@ -57,7 +57,7 @@ async function readTls({ certFile, keyFile, trustedCaFile }: TlsFlags): Promise<
 }
 
 function bytes(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is no number of bytes.');
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a number of bytes.');
   return Number(text);
 }
 

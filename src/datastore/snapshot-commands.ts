@@ -21,7 +21,7 @@ const onDemand = 'on-demand';
 
 /** k3s has the same words below `etcd-snapshot`. */
 export function snapshotCommand(name = 'snapshot'): Command {
-  const snapshot = new Command(name).description('Save the datastore to a file and take it back');
+  const snapshot = new Command(name).description('Save and restore snapshots of the datastore');
   for (const command of [saveCommand(), lsCommand(), verifyCommand(), restoreCommand(), pruneCommand()])
     snapshot.addCommand(command);
   return snapshot;
@@ -29,7 +29,7 @@ export function snapshotCommand(name = 'snapshot'): Command {
 
 function saveCommand(): Command {
   return withPlace(online('save', 'Save the running datastore'))
-    .argument('[file]', 'where to (a new name in the folder for snapshots)')
+    .argument('[file]', 'where to save it (a new name in the folder for snapshots)')
     .option('--name <prefix>', 'what a new name begins with', onDemand)
     .action(async (file: string | undefined, where: Where & PlaceFlags & { readonly name: string }) => {
       const { storeDir, snapshotDir } = await placeOf(where);
@@ -59,7 +59,7 @@ function lsCommand(): Command {
 }
 
 function verifyCommand(): Command {
-  return offline('verify', 'Compare a snapshot with its checksum')
+  return offline('verify', 'Verify a snapshot by its checksum')
     .argument('<snapshot>', 'its path, or its name as ls shows it')
     .action(async (pathOrName: string, flags: PlaceFlags) => {
       const path = await findSnapshot(pathOrName, (await placeOf(flags)).snapshotDir);
@@ -69,11 +69,11 @@ function verifyCommand(): Command {
 }
 
 function restoreCommand(): Command {
-  return offline('restore', 'Make a snapshot the datastore; kagent must be stopped')
+  return offline('restore', 'Restore the datastore from a snapshot; kagent must be stopped')
     .argument('<snapshot>', 'its path, or its name as ls shows it')
     .option(
       '--bump-revision <number>',
-      'how far revisions jump, so that no client trusts what it remembers',
+      'how far revisions are raised, so that no client trusts what it has cached',
       count,
       1_000_000_000,
     )
@@ -94,8 +94,8 @@ interface PruneFlags extends PlaceFlags {
 
 function pruneCommand(): Command {
   return offline('prune', 'Remove all but the newest snapshots that kagent has saved here')
-    .option('--name <prefix>', 'of those whose names begin so', onDemand)
-    .option('--snapshot-retention <number>', 'how many stay', count, 5)
+    .option('--name <prefix>', 'only those whose names begin with it', onDemand)
+    .option('--snapshot-retention <number>', 'how many are kept', count, 5)
     .action(async (flags: PruneFlags) => {
       const { storeDir, snapshotDir } = await placeOf(flags);
       const records = new SnapshotRecords(storeDir);

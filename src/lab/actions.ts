@@ -41,7 +41,7 @@ export function labActions(): LabActions {
     },
     async down({ name }) {
       const lab = records.find(name);
-      if (lab === undefined) return print(`there is no lab ${name}: nothing to take away`);
+      if (lab === undefined) return print(`there is no lab ${name}: nothing to remove`);
       await labDown(lab, records);
       print(`the lab ${name} is gone`);
     },
@@ -79,9 +79,9 @@ function whatNext({ name, agents }: LabRecord): string {
     [`${toType(name, 'exec')} ${node}`, 'a shell on a host; its log: /var/log/kagent.log'],
     [`${toType(name, 'off')} ${node}`, "cut its power; 'on' boots it again"],
     [`${toType(name, 'unplug')} ${node}`, "pull its cable; 'plug' puts it back"],
-    [`${toType(name, 'freeze')} ${node}`, "let it hang; 'thaw' lets it go on"],
-    ['kagent lab ls', 'how they all are'],
-    [toType(name, 'down'), 'take everything away'],
+    [`${toType(name, 'freeze')} ${node}`, "freeze it; 'thaw' lets it run again"],
+    ['kagent lab ls', 'the state of each'],
+    [toType(name, 'down'), 'remove everything'],
   ] as const;
   const width = Math.max(...lines.map(([command]) => command.length));
   return ['', 'What next:', ...lines.map(([command, about]) => `  ${command.padEnd(width)}   ${about}`)].join('\n');

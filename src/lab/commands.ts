@@ -9,19 +9,19 @@ interface Named {
 
 export function labCommand(actions: LabActions = labActions()): Command {
   const lab = new Command('lab')
-    .description('Try a cluster of several nodes on this one box')
+    .description('Run a cluster of several nodes on this box, to try things out')
     .enablePositionalOptions()
     .hook('preAction', (_, command) => actions.require(command.name()));
   lab.addCommand(upCommand(actions));
   lab.addCommand(
     new Command('ls')
       .alias('list')
-      .description('List the labs of this box: each host, and how its node is')
+      .description('List the labs of this box: each host, and the state of its node')
       .option('-o, --output <form>', "'json' for programs")
       .action((flags: { readonly output?: string }) => actions.ls(flags)),
   );
   lab.addCommand(
-    onHost('exec', 'Run a command on a host, a shell if there is none: exec s1 -- kubectl get nodes')
+    onHost('exec', 'Run a command on a host, or a shell: exec s1 -- kubectl get nodes')
       .argument('[command...]', 'the command and its arguments')
       .passThroughOptions()
       .action((host: string, words: readonly string[], { name }: Named) => {
@@ -29,7 +29,7 @@ export function labCommand(actions: LabActions = labActions()): Command {
         return actions.exec({ name, host }, command.length === 0 ? ['bash'] : command);
       }),
   );
-  lab.addCommand(named('down', 'Take a lab away, with everything in it').action((flags: Named) => actions.down(flags)));
+  lab.addCommand(named('down', 'Remove a lab, with everything in it').action((flags: Named) => actions.down(flags)));
   lab.addCommand(
     onHost('on', 'Boot a host that is off').action((host: string, { name }: Named) => actions.on({ name, host })),
   );
@@ -50,13 +50,13 @@ export function labCommand(actions: LabActions = labActions()): Command {
 const changes = [
   ['off', "Cut a host's power; its disk is kept"],
   ['unplug', "Pull a host's network cable"],
-  ['plug', 'Put it back'],
-  ['freeze', 'Let a host hang with all its processes'],
-  ['thaw', 'Let it go on'],
+  ['plug', 'Plug the cable in again'],
+  ['freeze', 'Freeze a host with all its processes'],
+  ['thaw', 'Let a frozen host run again'],
 ] as const;
 
 const measures = [
-  ['loss', 'Lose packets on the way to a host', '<percent>', percent],
+  ['loss', 'Lose packets on the path to a host', '<percent>', percent],
   ['rate', "Slow down a host's network", '<rate>', rate],
 ] as const;
 
@@ -73,7 +73,7 @@ function upCommand(actions: LabActions): Command {
         command.error(`error: '${first}' is no flag for the server; a lab's name follows --name`);
       }
       const own = serverFlags.find((flag) => labsOwn.has(flag.split('=', 1).join('')));
-      if (own !== undefined) command.error(`error: ${own} of a server in a lab is the lab's to choose`);
+      if (own !== undefined) command.error(`error: ${own} is set by the lab`);
       const { name, agents: count, dataDir } = flags;
       return actions.up({ name, agents: count, serverFlags, ...(dataDir !== undefined && { dataDir }) });
     });

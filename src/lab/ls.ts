@@ -60,7 +60,7 @@ export function nodeStates(json: string): ReadonlyMap<string, NodeState> {
 
 /** What `kagent lab ls` prints for people. */
 export function labTable(labs: readonly LabStatus[]): string {
-  if (labs.length === 0) return "no lab is here; 'kagent lab up' makes one\n";
+  if (labs.length === 0) return "there is no lab; 'kagent lab up' makes one\n";
   const rows = labs.flatMap(({ name, hosts }) =>
     hosts.map((host) => [name, host.name, host.role, host.address, host.state, host.node]),
   );

@@ -57,7 +57,7 @@ export async function labUp(lab: LabRecord, { records, print, signal }: UpOption
     await copyExecutable(lab, executable, bundle);
     await startHosts(lab, { print, signal });
   } catch (error) {
-    print(`taking away what there is of the lab ${lab.name}`);
+    print(`removing what there is of the lab ${lab.name}`);
     await labDown(lab, records);
     if (signal.aborted) throw new LabFailedError(`the lab ${lab.name}`, 'stopped before it was up; nothing is left');
     throw error;
@@ -86,7 +86,7 @@ function makeDir({ dir }: LabRecord): void {
   const isDefault = parent === labsDir;
   try {
     const { type } = statfsSync(isDefault ? dirname(parent) : parent);
-    if (type === overlayfs) throw new LabDataDirError(parent, 'it is on overlayfs, which cannot stand on itself');
+    if (type === overlayfs) throw new LabDataDirError(parent, 'it is on overlayfs, which cannot be stacked on itself');
     if (isDefault || !existsSync(dir)) mkdirSync(dir, { recursive: isDefault, mode: 0o700 });
     if (readdirSync(dir).length > 0) throw new LabDataDirError(parent, `there is something in ${dir}`);
   } catch (error) {

@@ -24,17 +24,17 @@ const packaged = [...new Set([...ownAddons, ...k3sAddons])];
 export const serverSettings = {
   token: kinds.secret
     .optional()
-    .describe('Secret by which servers and agents join (made on the first start)')
+    .describe('Secret with which servers and agents join (made on the first start)')
     .meta({ short: 't' }),
   tokenFile: kinds.absolutePath.optional().describe('File that holds the token'),
-  agentToken: kinds.secret.optional().describe('Secret by which agents alone may join'),
+  agentToken: kinds.secret.optional().describe('Secret with which only agents may join'),
   agentTokenFile: kinds.absolutePath.optional().describe('File that holds it'),
   bindAddress: kinds.ipv4.default('0.0.0.0').describe('Address that kube-apiserver and the supervisor listen on'),
   httpsListenPort: kinds.port.default(6443).describe('Port of kube-apiserver'),
   supervisorPort: kinds.port.default(9345).describe('Port at which nodes join'),
   advertiseAddress: kinds.ipv4.optional().describe("kube-apiserver's address in the cluster (the node's)"),
   tlsSan: kinds.hosts.describe(
-    "Further names and addresses in the server's certificates, beside the host's name and every address of its network cards",
+    "Further names and addresses in the server's certificates, besides the host's name and every address of its network cards",
   ),
   clusterCidr: kinds.cidr4.default(usualRanges.clusterCidr).describe('Pod addresses'),
   serviceCidr: kinds.cidr4.default(usualRanges.serviceCidr).describe('Service addresses'),
@@ -62,13 +62,15 @@ export const serverSettings = {
   disable: z
     .array(z.enum(packaged, `each must be one of ${packaged.join(', ')}`))
     .default([])
-    .describe(`Packaged components that are left out: ${ownAddons.join(', ')}; k3s's others are not brought anyway`),
+    .describe(
+      `Packaged components that are left out: ${ownAddons.join(', ')}; k3s's other names are accepted and change nothing`,
+    ),
   disableKubeProxy: z
     .boolean()
     .default(false)
-    .describe('Run kube-proxy on no node: a network of your own sees to Services'),
-  disableAgent: z.boolean().default(false).describe('Run no node of its own'),
-  etcdDisableSnapshots: z.boolean().default(false).describe('Save no snapshots of the datastore by schedule'),
+    .describe('Run kube-proxy on no node: a network of your own implements Services'),
+  disableAgent: z.boolean().default(false).describe('Run no node on the server'),
+  etcdDisableSnapshots: z.boolean().default(false).describe('Save no scheduled snapshots of the datastore'),
   etcdSnapshotName: z
     .string()
     .regex(/^[a-z0-9][a-z0-9.-]*$/, 'it must be lower-case letters, digits, dots and dashes')
@@ -87,7 +89,7 @@ export const serverSettings = {
   etcdSnapshotDir: kinds.absolutePath.optional().describe('Where they are kept (server/db/snapshots in the data dir)'),
   etcdArg: z
     .array(
-      z.string().regex(/^quota-backend-bytes=\d{1,15}$/, "kagent's datastore knows 'quota-backend-bytes=BYTES' alone"),
+      z.string().regex(/^quota-backend-bytes=\d{1,15}$/, "kagent's datastore knows only 'quota-backend-bytes=BYTES'"),
     )
     .default([])
     .describe('Settings of the datastore: quota-backend-bytes (2 GiB)'),

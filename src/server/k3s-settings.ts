@@ -12,8 +12,8 @@ const always = 'kagent always runs it on a server';
 export const k3sServerSettings = {
   server: unsupported(`${oneServer}; for a node that joins, the command is kagent agent`),
   clusterInit: unsupported(oneServer),
-  clusterReset: unsupported('to go back to a snapshot, use kagent datastore restore'),
-  clusterResetRestorePath: unsupported('to go back to a snapshot, use kagent datastore restore'),
+  clusterReset: unsupported('to go back to a snapshot, use kagent datastore snapshot restore'),
+  clusterResetRestorePath: unsupported('to go back to a snapshot, use kagent datastore snapshot restore'),
   datastoreEndpoint: unsupported(oneServer),
   datastoreCafile: unsupported(oneServer),
   datastoreCertfile: unsupported(oneServer),

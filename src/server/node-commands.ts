@@ -11,7 +11,7 @@ import type { NodeSummary } from '../shared/protocol/local.ts';
 const commandTimeoutMs = 35_000;
 
 export function nodeCommand(): Command {
-  const node = new Command('node').description("The cluster's boxes").enablePositionalOptions();
+  const node = new Command('node').description('Manage the nodes of the cluster').enablePositionalOptions();
   for (const command of [list(), show(), remove(), drain(), logs(), restart(), logLevel()]) node.addCommand(command);
   return node;
 }
@@ -19,7 +19,7 @@ export function nodeCommand(): Command {
 function list(): Command {
   return new Command('ls')
     .alias('list')
-    .description('Show the nodes: Ready, connected, which version')
+    .description('List the nodes: status, connection, version')
     .addOption(jsonOption())
     .action(async ({ output }: { readonly output?: string }) => {
       const { nodes } = await askServer(runPaths.statusSocket, { method: 'GET', path: '/v1/nodes' }, NodeList);
@@ -49,7 +49,7 @@ function ageOf(time: string | undefined): string {
 
 function show(): Command {
   return new Command('show')
-    .description('Show what is known of one node')
+    .description('Show the details of a node')
     .argument('<name>')
     .addOption(jsonOption())
     .action(async (name: string, { output }: { readonly output?: string }) => {
@@ -114,16 +114,16 @@ function detailsText(node: NodeDetails): string {
     table([['CONDITION', 'STATUS', 'REASON', 'MESSAGE'], ...conditions]),
     table([['COMPONENT', 'STATE', 'RESTARTS', 'LAST'], ...children]),
     table([['CERTIFICATE', 'EXPIRES'], ...certificates]),
-    table([['QUARTER', 'BEATS', 'CONNECTIONS', 'RESTARTS', 'SKEW', 'LOAD'], ...history]),
+    table([['QUARTER', 'HEARTBEATS', 'CONNECTIONS', 'RESTARTS', 'SKEW', 'LOAD'], ...history]),
   ].join('\n\n');
 }
 
 function remove(): Command {
   return new Command('rm')
     .alias('delete')
-    .description('Take a node out of the cluster: its agent ends, its name is free')
+    .description('Remove a node from the cluster: its agent stops, its name is free')
     .argument('<name>')
-    .option('--force', 'also if it is Ready and has pods', false)
+    .option('--force', 'even if it is Ready and has pods', false)
     .action(async (name: string, { force }: { readonly force: boolean }) => {
       const asked = { method: 'DELETE', path: `${pathOf(name)}?force=${force}`, timeoutMs: commandTimeoutMs } as const;
       await askServer(runPaths.statusSocket, asked, z.unknown());
@@ -134,7 +134,7 @@ function remove(): Command {
 /** kubectl's own: it knows disruption budgets. */
 function drain(): Command {
   return new Command('drain')
-    .description('Move the pods of a node away and let no more come; the flags of kubectl drain')
+    .description("Cordon a node and evict its pods; takes kubectl drain's flags")
     .argument('<name>')
     .argument('[flags...]')
     .allowUnknownOption()
@@ -146,9 +146,9 @@ function drain(): Command {
 
 function logs(): Command {
   return new Command('logs')
-    .description("Print what a node's components have logged lately")
+    .description("Print the latest logs of a node's components")
     .argument('<name>')
-    .argument('[component]', 'one of them: kubelet')
+    .argument('[component]', 'only this one, such as kubelet')
     .option('--tail <lines>', 'how many lines of each', Number, 100)
     .action(async (name: string, component: string | undefined, { tail }: { readonly tail: number }) => {
       const only = component === undefined ? {} : { component };
@@ -158,15 +158,15 @@ function logs(): Command {
 
 function restart(): Command {
   return new Command('restart')
-    .description('Start a component of a node again; pods stay')
+    .description('Restart a component of a node; pods keep running')
     .argument('<name>')
-    .argument('<component>', 'as kubelet')
+    .argument('<component>', 'such as kubelet')
     .action(async (name: string, component: string) => print(await ask(name, { kind: 'restart', component })));
 }
 
 function logLevel(): Command {
   return new Command('log-level')
-    .description("Set how much a node's kagent logs, until its next start")
+    .description("Set the log level of a node's kagent until its next start")
     .argument('<name>')
     .addArgument(new Argument('<level>').choices(['debug', 'info', 'warn', 'error']))
     .action(async (name: string, level: 'debug' | 'info' | 'warn' | 'error') =>

@@ -4,7 +4,7 @@
  *
  *   datastore ─▶ cluster-settings ─▶ node-identities ─▶ supervisor-api (nodes join and connect)
  *                node-identities ─▶ kube-apiserver ─▶ kube-controller-manager, kube-scheduler, manifests, nodes, own-node, user-namespace-events
- *   tunnel: kube-apiserver's way to nodes and pods
+ *   tunnel: how kube-apiserver reaches nodes and pods
  */
 import { getRequestListener } from '@hono/node-server';
 import { certificateTimer } from '../shared/certificates/certificates.ts';

@@ -23,14 +23,14 @@ interface NewTokenFlags {
 }
 
 export function tokenCommand(): Command {
-  const token = new Command('token').description('What lets boxes join this cluster');
+  const token = new Command('token').description('Manage join tokens');
   for (const command of [create(), list(), remove(), rotate(), generate(), joinCommand()]) token.addCommand(command);
   return token;
 }
 
 function create(): Command {
-  return withNewToken(new Command('create').description('Make a token and print it: it is shown this once'), day)
-    .argument('[token]', "one of 'kagent token generate'; made here unless given")
+  return withNewToken(new Command('create').description('Create a token and print it; it is shown only once'), day)
+    .argument('[token]', "a token from 'kagent token generate' (made here unless given)")
     .addOption(jsonOption())
     .action(async (given: string | undefined, flags: NewTokenFlags) => {
       const { names: _, ...made } = await createToken(flags, given);
@@ -40,10 +40,10 @@ function create(): Command {
 
 function joinCommand(): Command {
   return withNewToken(
-    new Command('join-command').description('Make a token and print the line to type on the box that joins'),
+    new Command('join-command').description('Create a token and print the command to run on the box that joins'),
     hour,
   )
-    .option('--installed', 'for a box that has kagent already', false)
+    .option('--installed', 'for a box on which kagent is installed already', false)
     .option('--url <url>', "the server's name or address as that box knows it, with or without a port")
     .addOption(jsonOption())
     .action(async (flags: NewTokenFlags & { readonly installed: boolean; readonly url?: string }) => {
@@ -63,7 +63,7 @@ function warnIfNotNamed(url: string, names: readonly string[]): void {
   const host = new URL(url).hostname.replaceAll(/[[\]]/g, '');
   if (names.some((name) => name.toLowerCase() === host)) return;
   process.stderr.write(
-    `the server's certificate does not name ${host}, so no node joins by it: start the server with --tls-san ${host}\n`,
+    `the server's certificate does not name ${host}, so no node can join by that name: start the server with --tls-san ${host}\n`,
   );
 }
 
@@ -75,8 +75,8 @@ function withNewToken(command: Command, ttl: { readonly ms: number; readonly tex
         .argParser(lifetime),
     )
     .option('--description <text>', 'what it is for', '')
-    .addOption(new Option('--role <role>', 'what may join by it').choices(['agent', 'server']).default('agent'))
-    .option('--node <name>', 'the one node that joins by it, also in place of a machine that had the name');
+    .addOption(new Option('--role <role>', 'what may join with it').choices(['agent', 'server']).default('agent'))
+    .option('--node <name>', 'the only node that may join with it, even if another machine had that name');
 }
 
 /** @returns milliseconds */
@@ -93,7 +93,7 @@ async function createToken({ ttl, description, role, node }: NewTokenFlags, give
 function list(): Command {
   return new Command('list')
     .alias('ls')
-    .description('Show the tokens there are, without their secrets')
+    .description('List the tokens, without their secrets')
     .addOption(jsonOption())
     .action(async ({ output }: { readonly output?: string }) => {
       const { tokens } = await askServer(runPaths.statusSocket, { method: 'GET', path: '/v1/tokens' }, TokenList);
@@ -117,7 +117,7 @@ function untilText(expiresAt: string | undefined): string {
 function remove(): Command {
   return new Command('delete')
     .alias('rm')
-    .description('Delete tokens; nodes that have joined by them stay')
+    .description('Delete tokens; nodes that joined with them stay')
     .argument('<id...>', "the part before the dot, as 'kagent token list' shows it")
     .action(async (ids: readonly string[]) => {
       for (const text of ids) {
@@ -134,9 +134,9 @@ function remove(): Command {
 
 function rotate(): Command {
   return new Command('rotate')
-    .description("Replace the server's token, or the agents' own; nodes that have joined stay")
-    .addOption(new SecretOption('-t, --token <token>', 'the present one').makeOptionMandatory())
-    .addOption(new SecretOption('--new-token <token>', 'what comes in its place (made here unless given)'))
+    .description('Replace the server token or the agent token; nodes that have joined stay')
+    .addOption(new SecretOption('-t, --token <token>', 'the current token').makeOptionMandatory())
+    .addOption(new SecretOption('--new-token <token>', 'the new token (made here unless given)'))
     .action(async ({ token, newToken }: { readonly token: string; readonly newToken?: string }) => {
       const body = { old: token, ...(newToken !== undefined && { next: newToken }) };
       const asked = { method: 'POST', path: '/v1/token-rotation', body } as const;
@@ -150,6 +150,6 @@ function rotate(): Command {
 
 function generate(): Command {
   return new Command('generate')
-    .description("Print a random text that 'kagent token create' takes; nothing is stored")
+    .description("Print a random token for 'kagent token create'; nothing is stored")
     .action(() => print(newBootstrapSecret().reveal()));
 }

@@ -23,19 +23,21 @@ interface UserFlags {
 const yearMs = 365 * 24 * 3_600_000;
 
 export function kubeconfigCommand(): Command {
-  const kubeconfig = new Command('kubeconfig').description('Ways into the cluster for people');
+  const kubeconfig = new Command('kubeconfig').description('Create kubeconfigs for users');
   kubeconfig
     .command('user')
-    .description('Make a certificate for a person and print a kubeconfig with it; what it allows is given by RBAC')
+    .description('Issue a certificate for a user and print a kubeconfig with it; RBAC says what it allows')
     .argument('<name>', "the user's name in RoleBindings: anna, anna@example.org")
     .option('--group <group>', 'a group in RoleBindings; may be given several times', collected, [])
     .addOption(
-      new Option('--ttl <time>', 'how long it is good, as 90d or 12h').argParser(duration).default(yearMs, '365d'),
+      new Option('--ttl <time>', 'how long it is valid, such as 90d or 12h')
+        .argParser(duration)
+        .default(yearMs, '365d'),
     )
     .option('--server <url>', "address of kube-apiserver (this server's)")
     .option('-o, --output <file>', 'write it to a file that only you can read')
-    .option('--p12 <file>', 'write key and certificate for a browser too')
-    .option('--p12-password-file <file>', 'the password of that file (made and printed unless given)')
+    .option('--p12 <file>', 'also write key and certificate to a file for a browser')
+    .option('--p12-password-file <file>', 'file that holds its password (made and printed unless given)')
     .action(makeUser);
   return kubeconfig;
 }
@@ -59,10 +61,10 @@ async function makeUser(name: string, flags: UserFlags): Promise<void> {
   if (flags.output === undefined) process.stdout.write(text);
   else writeFileAtomicSync(flags.output, text, 0o600);
   say(
-    `the certificate of ${name} is good until ${made.notAfter}; it cannot be revoked before, only its rights can be taken away`,
+    `the certificate of ${name} is valid until ${made.notAfter}; it cannot be revoked before, only its rights can be taken away`,
   );
   if (flags.group.includes('system:masters'))
-    say('whoever has it is in system:masters: RBAC cannot take anything away, only a new client CA ends it sooner');
+    say('its user is in system:masters: RBAC cannot restrict it, and only a new client CA revokes it');
 }
 
 async function writePkcs12(

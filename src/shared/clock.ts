@@ -1,6 +1,6 @@
 /**
  * @module
- * Time as a thing that is handed in, so that a test can hold its own.
+ * Time as a thing that is passed in, so that a test can hold its own.
  */
 export interface Clock {
   /** Milliseconds since 1970, may jump. */

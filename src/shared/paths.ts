@@ -79,7 +79,7 @@ export const runPaths = {
   containerd: join(runDir, 'containerd'),
   containerdSocket: join(runDir, 'containerd', 'containerd.sock'),
   datastoreSocket: join(runDir, 'datastore.sock'),
-  /** kube-apiserver's way to nodes and pods; root only. */
+  /** how kube-apiserver reaches nodes and pods; root only. */
   egressSocket: join(runDir, 'egress.sock'),
   /** `kagent status` asks here; root only. */
   statusSocket: join(runDir, 'kagent.sock'),

@@ -37,7 +37,7 @@ export function supportCommand(): Command {
       const asked = { paths: pathsOf(dir), pid: running?.pid, sinceMs: nowMs - since, path, root };
       const { fileCount, sizeBytes, errors } = await gather(asked);
       print(`${path}: ${fileCount} files, ${mebibytes(sizeBytes)}, mode 0600`);
-      if (errors.length > 0) print(`${errors.length} parts could not be had: errors.txt in it says why`);
-      print('Tokens, passwords and keys are taken out; look through it before you give it away.');
+      if (errors.length > 0) print(`${errors.length} parts are missing: errors.txt in it says why`);
+      print('Tokens, passwords and keys are left out; check it before you give it to anybody.');
     });
 }

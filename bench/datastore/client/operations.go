@@ -19,7 +19,7 @@ type worker struct {
 	value     []byte
 	name      string
 	serial    int
-	// Where its paginated list goes on.
+	// Where its paginated list continues.
 	page kubernetes.ListOptions
 }
 

@@ -102,9 +102,9 @@ func newClients(kubeconfig string, heartbeatTimeout time.Duration) (client, hear
 	if client, err = kubernetes.NewForConfig(config); err != nil {
 		return nil, nil, err
 	}
-	beat := rest.CopyConfig(config)
-	beat.Timeout = heartbeatTimeout
-	beat.QPS = -1
-	heartbeats, err = kubernetes.NewForConfig(beat)
+	heartbeatConfig := rest.CopyConfig(config)
+	heartbeatConfig.Timeout = heartbeatTimeout
+	heartbeatConfig.QPS = -1
+	heartbeats, err = kubernetes.NewForConfig(heartbeatConfig)
 	return client, heartbeats, err
 }

@@ -20,7 +20,7 @@ export interface CommandsOptions {
 /** Of each log; the channel's messages are bounded too. */
 const maxLogBytes = 256 * 1024;
 
-/** Does what an operator asked for by way of the server. @returns the answer for them */
+/** Does what an operator asked for through the server. @returns the answer for them */
 export function createCommands(options: CommandsOptions): (command: Command) => Promise<string> {
   const { supervisor, logDir, setLogLevel, leave, probe } = options;
   return async (command) => {
@@ -29,7 +29,7 @@ export function createCommands(options: CommandsOptions): (command: Command) => 
         return logsText(logDir, command.component, command.lines);
       case 'log-level':
         setLogLevel(command.level);
-        return `kagent logs from ${command.level} on`;
+        return `the log level is ${command.level}`;
       case 'restart':
         if (!(await supervisor.restart(command.component))) throw unknown(supervisor, command.component);
         return `${command.component} was restarted`;

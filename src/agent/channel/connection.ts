@@ -103,7 +103,7 @@ export class Connection {
     try {
       work();
     } catch (error) {
-      this.#options.log.warn('a message of the channel was not dealt with', { error });
+      this.#options.log.warn('a message of the channel was not handled', { error });
     }
   }
 
@@ -150,7 +150,7 @@ export class Connection {
     }
   }
 
-  /** As NTP: the answer was made in the middle of its way. */
+  /** As NTP: the answer was made in the middle of the round trip. */
   #measure(seq: number, serverNowMs: number): void {
     const sentMs = this.#sentAtMs.get(seq);
     if (sentMs === undefined) return;

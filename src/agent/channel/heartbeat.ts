@@ -13,7 +13,7 @@ import type { ChannelOptions } from './types.ts';
 export interface LookOptions {
   readonly processes: () => readonly ProcessStatus[];
   readonly notReady: () => readonly NotReady[];
-  /** Whose disk is looked at. */
+  /** Whose disk is measured. */
   readonly dataDir: string;
   readonly certificatePaths: () => readonly string[];
 }

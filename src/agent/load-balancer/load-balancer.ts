@@ -95,7 +95,7 @@ class Balancing {
   async serve(client: Socket): Promise<void> {
     client.on('error', () => {}); // its close says the same
     const ordered = this.#backends.inOrder();
-    // Before the first server is found it is looked for by the probes alone: programs that start do not wait for each.
+    // Before the first server is found only the probes search for it: programs that start do not wait for each.
     const isHopeless = this.#fallback.isThere && ordered.every(({ isAlive }) => !isAlive);
     for (const backend of isHopeless ? [] : ordered) {
       try {

@@ -136,7 +136,7 @@ async function joinAnew(
 ): Promise<StoredIdentity> {
   const { url, token, clock, log } = options;
   const caPem = await pinnedCa({ url, caHash: token.caHash, clock, ...timeoutOf(options) }, signal);
-  if (token.caHash === undefined) log.warn('the token pins no CA: the server is believed as it is', { url });
+  if (token.caHash === undefined) log.warn('the token pins no CA: the server is trusted as it is', { url });
   return await askAndStore(options, { caPem, proof: { secret: token.secret }, password: options.known }, signal);
 }
 

@@ -43,7 +43,7 @@ export interface PodProbes extends Component {
   probe(targets: readonly PodProbeTarget[]): Promise<readonly PodProbeResult[]>;
 }
 
-/** Answers probes of other nodes, and sends some when the server says so. An answer has gone both ways. */
+/** Answers probes of other nodes, and sends some when the server says so. An answer has passed in both directions. */
 export function createPodProbes({ after, settings, log, port = podProbePort }: PodProbesOptions): PodProbes {
   const condition = conditionTracker();
   let responder: Socket | undefined;

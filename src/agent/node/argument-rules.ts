@@ -32,14 +32,14 @@ export const kubeletRules: FlagRules = {
   'container-runtime-endpoint': otherRuntime,
   'image-service-endpoint': otherRuntime,
   'cgroup-driver': refused(
-    "the kubelet overlooks it and takes containerd's, which is that of this host's service manager; leave it out",
+    "the kubelet ignores it and uses containerd's, which is that of this host's service manager; leave it out",
   ),
   'healthz-port': refused('kagent asks there whether it is healthy; give it a free port', (value) => value === '0'),
   'register-node': refused(
     'kagent waits for its node to be Ready; a server without a node has disable-agent',
     (value) => !isTrue(value),
   ),
-  runonce: refused('the kubelet would end when the static pods run', isTrue),
+  runonce: refused('the kubelet would exit once the static pods run', isTrue),
   'node-labels': { becomes: 'merged', how: 'added to node-label', merge: (ours, theirs) => [ours, ...theirs] },
   'register-with-taints': {
     becomes: 'merged',
@@ -49,7 +49,7 @@ export const kubeletRules: FlagRules = {
   'feature-gates': both,
 };
 
-const ends = (what: string) => refused(`kube-proxy would ${what} and end`, isTrue);
+const ends = (what: string) => refused(`kube-proxy would ${what} and exit`, isTrue);
 const noHealth = refused(
   'kagent asks there whether it is healthy; give it an address with a free port',
   (value) => value === '' || /(^|:)0$/.test(value),
@@ -68,10 +68,10 @@ export const kubeProxyRules: FlagRules = {
   ...endingFlags,
   ...Object.fromEntries(cadvisorFlags.map((name) => [name, refused('it does nothing in kube-proxy; leave it out')])),
   config: refused(
-    "kube-proxy overlooks nearly every flag beside a file, kagent's too; say what is in the file by flags: 'proxy-mode=…', 'nodeport-addresses=…'",
+    "kube-proxy ignores nearly every flag beside a file, kagent's too; set what is in the file by flags: 'proxy-mode=…', 'nodeport-addresses=…'",
   ),
   'write-config-to': ends('write the file'),
-  cleanup: ends('take its rules away'),
+  cleanup: ends('remove its rules'),
   'init-only': ends('prepare the host'),
   'hostname-override': nodeName,
   kubeconfig: ownKubeconfig,

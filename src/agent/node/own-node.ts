@@ -38,7 +38,7 @@ export function podCidr(
   const { nodeName, clusterCidr } = options;
   const none: Wait = [
     'NoPodCIDR',
-    `kube-controller-manager has not given ${nodeName} a range of pod addresses, as when ${clusterCidr} has none left; see 'kagent status' on the server, and take nodes that are gone out with 'kagent node rm NAME'`,
+    `kube-controller-manager has not given ${nodeName} a range of pod addresses, as when ${clusterCidr} has none left; see 'kagent status' on the server, and remove nodes that are gone with 'kagent node rm NAME'`,
   ];
   return askUntil(options, ({ spec }) => spec.podCIDR ?? none, saysWait, signal);
 }
@@ -48,7 +48,7 @@ export async function nodeReady(options: NodeAccess, saysWait: SaysWait, signal:
   const isReady = ({ status }: NodeObject): true | Wait => {
     const ready = status?.conditions?.find(({ type }) => type === 'Ready');
     if (ready?.status === 'True') return true;
-    const why = ready?.message ?? 'the kubelet has not said anything of it yet';
+    const why = ready?.message ?? 'the kubelet has not reported its state yet';
     return ['NodeNotReady', `the API does not call ${options.nodeName} Ready: ${why}`];
   };
   await askUntil(options, isReady, saysWait, signal);
@@ -121,7 +121,7 @@ async function askUntil<T extends string | true>(
   });
 }
 
-/** Why the node cannot be looked at. */
+/** Why the node cannot be read. */
 function waitFor({ apiserverUrl, nodeName }: NodeAccess, error: unknown): Wait {
   if (!(error instanceof KubeError)) {
     const failure = systemCode(error) ?? messageOf(error); // kube-apiserver is not up, or not again

@@ -12,7 +12,7 @@ export interface Remembered {
   /** Of the list the items came with: a real one, from the past. Empty for what was read one by one. */
   readonly resourceVersion: string;
   readonly items: readonly KubeObject[];
-  /** Keys of what pods name and the server did not have: the kubelet goes on without it if the pod says so. */
+  /** Keys of what pods name and the server did not have: the kubelet does without it if the pod says so. */
   readonly absent: readonly string[];
 }
 

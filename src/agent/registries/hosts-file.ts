@@ -1,6 +1,6 @@
 import type { Endpoint, Registry } from './endpoints.ts';
 
-/** How containerd reaches an endpoint by way of kagent. */
+/** How containerd reaches an endpoint through kagent. */
 export interface Relayed {
   readonly url: string;
   readonly header: readonly [name: string, value: string];

@@ -74,10 +74,10 @@ export function createRegistries(options: RegistriesOptions): Component {
       if (stopping.signal.aborted || now === seen) continue;
       try {
         await takeUp();
-        log.info('registries taken up', { path });
+        log.info('registries reloaded', { path });
       } catch (error) {
-        log.warn('registries not taken up', { path, error });
-        const message = `${messageOf(error)}; what was sound before stays in use`;
+        log.warn('registries not reloaded', { path, error });
+        const message = `${messageOf(error)}; the last valid file stays in use`;
         events.record({ type: 'Warning', reason: 'RegistriesNotTakenUp', regarding: 'registries.yaml', message });
         condition.set('False', 'NotApplied', messageOf(error), remedyOf(error));
       }

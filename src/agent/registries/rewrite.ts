@@ -4,7 +4,7 @@
  */
 import type { RE2JS } from 're2js';
 
-/** The first that changes a name has its way. */
+/** The first that changes a name counts. */
 export interface Rewrite {
   /** @param repository as in image names: `library/nginx` */
   apply(repository: string): string;

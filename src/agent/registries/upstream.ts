@@ -54,7 +54,7 @@ export class Upstream {
     const ask = (one: OutsideRequest) => follow({ ...one, silenceMs }, agents, signal);
     const attempt = async (headers: ApiRequest['headers']) => {
       const { response, origin } = await ask({ method: request.method, url, headers });
-      // Somebody else's question is not handed on either: whoever reads it would answer it with what is for this registry.
+      // Somebody else's challenge is not passed on either: whoever reads it would answer it with what is for this registry.
       if (origin !== url.origin) delete response.headers['www-authenticate'];
       return response;
     };

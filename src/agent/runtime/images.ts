@@ -120,7 +120,7 @@ class ImageFolder {
     });
     if (due.length === 0) return;
     await this.#takeThese(due, signal).catch((error: unknown) => {
-      if (!signal.aborted) this.#options.log.warn('images not looked after', { error }); // containerd is away: next time
+      if (!signal.aborted) this.#options.log.warn('images not checked', { error }); // containerd is away: next time
     });
   }
 
@@ -162,7 +162,7 @@ class ImageFolder {
     this.#taken.set(file.path, { file, problem, failures, retryAtMs });
     if (before?.problem === problem) return; // said already
     const { log, events } = this.#options;
-    log.warn('file of images not taken', { file: file.path, problem });
+    log.warn('image file not used', { file: file.path, problem });
     const message = `${file.path}: ${problem}`;
     events.record({ type: 'Warning', reason: 'ImageFileNotTaken', regarding: 'agent/images', message });
   }

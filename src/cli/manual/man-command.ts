@@ -22,7 +22,7 @@ interface ManFlags {
 
 export function manCommand(program: Command): Command {
   return new Command('man')
-    .description('Man pages of kagent: which there are, the text of one, all of them into a folder')
+    .description('List the man pages, print one, or install them all')
     .argument('[page]', "the command: token, or kagent-token; without it, 'kagent man' lists the pages")
     .option('--install <folder>', 'write every page there, such as /usr/local/share/man/man1')
     .addOption(new Option('--markdown', 'print docs/commands.md').hideHelp())

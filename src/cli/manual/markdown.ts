@@ -5,9 +5,9 @@ import { leaves } from './entry.ts';
 export function commandsDoc(root: Entry): string {
   return `# Commands
 
-Every command of kagent, out of the commands themselves. \`kagent COMMAND --help\` says the same, and so do the man pages
-(\`kagent man --install DIR\`). What server and agent can be told is explained in [config.md](config.md), what their errors
-mean in [errors.md](errors.md).
+Every command of kagent, generated from the commands themselves. \`kagent COMMAND --help\` says the same, and so do the man pages
+(\`kagent man --install DIR\`). The settings of server and agent are explained in [config.md](config.md), their errors
+in [errors.md](errors.md).
 
 ${leaves(root).map(section).join('\n')}`;
 }

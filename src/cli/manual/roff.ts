@@ -55,14 +55,14 @@ const files: readonly Term[] = [
   { term: '/etc/kagent/config.yaml', about: 'Settings: every flag of server and agent, without its dashes, is a key.' },
   { term: '/etc/kagent/kagent.yaml', about: "The administrator's kubeconfig." },
   { term: '/var/lib/kagent', about: "The cluster's data; logs of the components are in logs below it." },
-  { term: '/var/lib/kagent/server/manifests', about: 'What is in these files is in the cluster.' },
-  { term: '/var/lib/kagent/server/node-token', about: 'The token by which nodes join.' },
+  { term: '/var/lib/kagent/server/manifests', about: 'Manifests that are applied to the cluster.' },
+  { term: '/var/lib/kagent/server/node-token', about: 'The token with which nodes join.' },
 ];
 
 const exitCodes: readonly Term[] = [
   { term: '0', about: 'Done.' },
   { term: '1', about: 'Failed; a sentence on stderr says why and what helps.' },
-  { term: '2', about: 'Wrong usage, or a setting that cannot be.' },
+  { term: '2', about: 'Wrong usage, or an invalid setting.' },
   { term: '3', about: 'This node was removed from its cluster.' },
 ];
 

@@ -31,7 +31,7 @@ interface RestoreOptions {
 }
 
 /**
- * `bumpRevision`: the restored datastore goes on with revisions that nobody has seen, and says that everything before is
+ * `bumpRevision`: the restored datastore continues with revisions that nobody has seen, and says that everything before is
  * compacted: whoever watched the old one has to list anew, instead of trusting what it remembers.
  * @throws {SnapshotInvalidError} @throws {StoreLockedError} while the datastore is being served
  */

@@ -1,4 +1,4 @@
-/** The way to an etcd: a unix socket, plain TCP on this host, or TLS; to one server or to any of several. */
+/** The connection to an etcd: a unix socket, plain TCP on this host, or TLS; to one server or to any of several. */
 import { GrpcChannel } from '../../shared/grpc/grpc.ts';
 import type { GrpcTarget } from '../../shared/grpc/grpc.ts';
 import { parseListenAddress } from '../etcd/etcd.ts';

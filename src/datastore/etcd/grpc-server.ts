@@ -18,7 +18,7 @@ import { grpcCodes, GrpcError, FrameReader, toFrame } from '../../shared/grpc/gr
 import type { GrpcStatus, GrpcCall, GrpcHandler, GrpcMethods } from '../../shared/grpc/grpc.ts';
 
 export interface GrpcServer {
-  /** Accepts nothing new; calls that are under way go on. */
+  /** Accepts nothing new; calls in flight continue. */
   refuseNew(): void;
   /** Ends every connection. */
   close(): Promise<void>;

@@ -61,7 +61,7 @@ function isLoopback(host: string): boolean {
 }
 
 /**
- * Connections that wait to be taken up; the kernel's own limit (`somaxconn`, 4096) holds too. Beyond it a client of a
+ * Connections that wait to be accepted; the kernel's own limit (`somaxconn`, 4096) holds too. Beyond it a client of a
  * unix socket is not made to wait but refused with EAGAIN, and kube-apiserver opens a hundred at once.
  */
 const backlog = 4096;

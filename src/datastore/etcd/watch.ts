@@ -4,7 +4,7 @@
  *
  * Everything is given to the stream in the turn in which it happens, first in, first out. So a progress answer with
  * revision R, sent while all watches of the stream are live, stands behind every event up to R.
- * A stream whose peer reads too slowly takes no more events: its watches are held and go on from the history later.
+ * A stream whose peer reads too slowly takes no more events: its watches are held and continue from the history later.
  */
 import { ProtoReader } from '../../shared/protobuf/protobuf.ts';
 import type { Revision, Store, StoreWatch, WatchEvent, WatchSink } from '../store/store.ts';

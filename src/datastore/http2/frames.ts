@@ -58,7 +58,7 @@ export class ConnectionError extends Error {
   }
 }
 
-/** One stream is at fault, the connection goes on (section 5.4.2). */
+/** One stream is at fault, the connection continues (section 5.4.2). */
 export class StreamError extends Error {
   readonly streamId: number;
   readonly code: ErrorCode;

@@ -1,5 +1,5 @@
 /**
- * What a connection has to say, gathered and handed to the socket when the callback that is running is through: a hundred answers
+ * What a connection has to say, gathered and written to the socket when the callback that is running is through: a hundred answers
  * that became ready together leave in one write.
  */
 import type { Duplex } from 'node:stream';

@@ -1,6 +1,6 @@
 /**
  * @module
- * Alarms: a full or damaged store says so until somebody has looked at it, over restarts too.
+ * Alarms: a full or damaged store says so until somebody disarms it, over restarts too.
  * Knows: which are raised, and what is refused meanwhile. Leaves to others: when to raise one.
  */
 import type { WriteTarget } from './batch.ts';

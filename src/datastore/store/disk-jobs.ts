@@ -151,7 +151,7 @@ async function eachVersion(file: VersionFile, visit: Visit): Promise<void> {
   }
 }
 
-/** @returns the id to go on from; undefined when there is no more to visit */
+/** @returns the id to continue from; undefined when there is no more to visit */
 function visitSome(file: VersionFile, lastId: number, visit: Visit): number | undefined {
   const deadline = performance.now() + stepMs;
   for (const version of file.versionsAfter(lastId)) {

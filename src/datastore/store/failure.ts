@@ -36,7 +36,7 @@ function diskWords(path: string, error: unknown): string {
   return `${messageOf(error)}, ${code}${why === undefined ? '' : `; a file beside it: ${why}`}`;
 }
 
-/** A disk without room, whichever way it says so: SQLite knows only one. */
+/** A disk without room, however it says so: SQLite knows only one. */
 export function isFull(path: string, error: unknown): boolean {
   const code = systemCode(error);
   return code === 'SQLITE_FULL' || (code === 'SQLITE_IOERR_WRITE' && whyNoWrite(path) === 'EDQUOT');

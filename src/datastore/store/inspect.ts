@@ -11,7 +11,7 @@ import { failureIn } from './failure.ts';
 import { openUnserved } from './unserved.ts';
 import type { UnservedFile } from './unserved.ts';
 
-/** One thing that was looked at; `problem` absent: it is as it should be. */
+/** One thing that was checked; `problem` absent: it is sound. */
 export interface StoreFinding {
   readonly what: string;
   readonly problem: string | undefined;
@@ -27,7 +27,7 @@ export function checkUnused(path: string): void {
 }
 
 /**
- * Makes a copy of a store one that goes on by itself: sound, of this kagent's format, all of it in the file. Everything below the
+ * Makes a copy of a store one of its own: sound, of this kagent's format, all of it in the file. Everything below the
  * newest revision plus `by` counts as compacted.
  * @returns the newest revision from now on. @throws {StoreDamagedError} @throws {StoreDiskError}
  */

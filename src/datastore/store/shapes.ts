@@ -249,7 +249,7 @@ export interface Store {
   usage(depth: number, sinceRevision: Revision): Promise<readonly PrefixUsage[]>;
   /** Over every version up to `revision`; 0: the newest. @throws {CompactedError} @throws {FutureRevisionError} */
   hashKv(revision: Revision): Promise<KvHash>;
-  /** Writes go on meanwhile; needs as much room on the disk as the store's file has. @throws {SnapshotFailedError} */
+  /** Writes continue meanwhile; needs as much room on the disk as the store's file has. @throws {SnapshotFailedError} */
   snapshot(): Promise<Snapshot>;
   /** Resolves when the space that nothing uses is given back to the file system. */
   defragment(): Promise<void>;

@@ -151,7 +151,7 @@ export class SqliteFile {
   }
 
   /**
-   * Asks `pagesToCopy` before each step; commits go on in between, and are in the copy.
+   * Asks `pagesToCopy` before each step; commits continue in between, and are in the copy.
    * @returns what the copy has to hold
    */
   async backup(path: string, pagesToCopy: (pagesLeft: number) => number): Promise<Census> {

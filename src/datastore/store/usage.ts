@@ -21,7 +21,7 @@ export async function measureUsage(
   return [...usages.values()];
 }
 
-/** @returns the key to go on from; undefined at the end */
+/** @returns the key to continue from; undefined at the end */
 function step(index: KeyIndex, from: string, onEntry: (entry: KeyEntry) => void): string | undefined {
   let left = stepKeys;
   let next: string | undefined;

@@ -29,7 +29,7 @@ export type ToWriter =
   | { readonly kind: 'job'; readonly ticket: number; readonly job: DiskJob }
   | { readonly kind: 'close' };
 
-/** What takes long, and so goes on beside the commits. */
+/** What takes long, and so is done beside the commits. */
 export type DiskJob =
   | { readonly kind: 'hash'; readonly query: HashQuery }
   /** Answers with the path of a file that the asker removes. */
@@ -51,7 +51,7 @@ export type FromWriter =
   | { readonly kind: 'records'; readonly ticket: number; readonly records: Uint8Array }
   | { readonly kind: 'size'; readonly ticket: number; readonly size: FileSize }
   | { readonly kind: 'done'; readonly ticket: number; readonly result: JobResult }
-  /** A job could not be done; everything else goes on. */
+  /** A job could not be done; everything else continues. */
   | { readonly kind: 'undone'; readonly ticket: number; readonly failure: ForwardedFailure }
   | { readonly kind: 'failed'; readonly failure: ForwardedFailure }
   | { readonly kind: 'closed' };

@@ -1,4 +1,4 @@
-/** One file from a web server, by HTTP ranges: goes on where an earlier attempt, or an earlier process, broke off. */
+/** One file from a web server, by HTTP ranges: continues where an earlier attempt, or an earlier process, broke off. */
 import type { FileHandle } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { createSecureContext } from 'node:tls';

@@ -130,7 +130,7 @@ function limiter(width: number): Limiter {
   };
 }
 
-/** Waits for all, then throws the first failure, so that nothing is still at work when the caller goes on. */
+/** Waits for all, then throws the first failure, so that nothing is still at work when the caller continues. */
 async function settled(tasks: readonly Promise<void>[]): Promise<void> {
   const results = await Promise.allSettled(tasks);
   const failed = results.find((result) => result.status === 'rejected');

@@ -9,7 +9,7 @@ import { AssetsNoSpaceError, AssetsUnreachableError, AssetsWrongBundleError } fr
 import type { NeededBundle } from './needed.ts';
 import { checkSpace } from './space.ts';
 
-/** Each goes on where the one before broke off. */
+/** Each continues where the one before broke off. */
 const attempts = 3;
 const betweenMs = 1000;
 

@@ -18,7 +18,7 @@ export async function toolFolder(
   const { bin } = pathsOf(dataDir);
   if (isRunning || (!isOwn && isExecutable(join(bin, tool)))) return bin;
   const parent = isOwn ? dataDir : toolCache(env);
-  const signal = new AbortController().signal; // Ctrl-C ends this process, and its next run goes on
+  const signal = new AbortController().signal; // Ctrl-C ends this process, and its next run continues
   const bundle = await findBundle({ asked: undefined, env, dataDir: parent, signal });
   await unpack({ bundle, dataDir: parent, signal: AbortSignal.timeout(120_000) });
   return pathsOf(parent).bin;

@@ -131,7 +131,7 @@ function theOnlyOne(usable: readonly Candidate[]): Candidate {
   return only;
 }
 
-/** Where the way out is for going out alone, another card is there. */
+/** A card that only leads out of the host's network, beside another one. */
 function firstCard(usable: readonly Candidate[]): Candidate {
   const found = usable.find((one) => one.kind === 'card');
   if (found === undefined) throw new TypeError('there is no card');

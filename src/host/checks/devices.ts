@@ -51,7 +51,7 @@ function portsOf(dir: string, root: HostRoot): readonly string[] {
   }
 }
 
-/** A bridge's way to the network outside, not to a container or a virtual machine. */
+/** A port of a bridge that leads to the network outside, not to a container or a virtual machine. */
 function isUplink(port: string, root: HostRoot): boolean {
   const dir = `/sys/class/net/${port}`;
   const isVlan = /^DEVTYPE=vlan$/m.test(root.read(`${dir}/uevent`) ?? '');

@@ -64,7 +64,7 @@ export function whyNone({ leftOut }: ResolvConf): string {
 function reasonOf(server: string, hasIPv6: boolean): 'loopback' | 'IPv6' | undefined {
   if (/^127\.|^::1$|^0\.0\.0\.0$|^::$/.test(server)) return 'loopback';
   if (isIPv4(server) || !isIPv6(server.split('%')[0] ?? '')) return undefined;
-  return hasIPv6 && !server.includes('%') ? undefined : 'IPv6'; // one with a zone is this host's own way to it
+  return hasIPv6 && !server.includes('%') ? undefined : 'IPv6'; // one with a zone is this host's own path to it
 }
 
 function linesWithout(text: string, servers: readonly string[]): string {

@@ -34,13 +34,13 @@ export interface Fault {
   readonly code?: string;
 }
 
-/** A check that could not look, or had nothing to look at. Nobody may read of it that all is well. */
+/** A check that could not be made, or had nothing to check. Nobody may read of it that all is well. */
 export interface NotLooked {
   /** Why, in words that follow a colon. */
   readonly notLooked: string;
 }
 
-/** No fault at all: what was looked at is fine. */
+/** No fault at all: what was checked is fine. */
 export type Looked = readonly Fault[] | NotLooked;
 
 /** A fault as it is shown. */

@@ -1,8 +1,8 @@
 /**
  * @module
- * Looks at a box, and along the way to its server, for what would keep a node from running well; says what it is, why it
+ * Checks a box, and the path to its server, for what would keep a node from running well; says what it is, why it
  * matters and what to do, and does it where that is safe.
- * Knows: the checks (checks/), the order of looking, repairing and looking again. Leaves to others: what a start cannot
+ * Knows: the checks (checks/), the order of checking, repairing and checking again. Leaves to others: what a start cannot
  * do without (host/, which a start asks by itself), undoing (host/remove, by the undo log).
  */
 import { existsSync, rmdirSync } from 'node:fs';
@@ -24,7 +24,7 @@ export async function examine(box: Box): Promise<Diagnosis> {
     const first = await diagnose(root === undefined ? [] : [root], box);
     return first.findings.length > 0 ? first : merged([first, await diagnose(others, box)]);
   } finally {
-    if (!wasThere) removeIfEmpty(box.needs.dataDir); // a look leaves nothing behind
+    if (!wasThere) removeIfEmpty(box.needs.dataDir); // a check leaves nothing behind
   }
 }
 

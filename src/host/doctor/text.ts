@@ -56,7 +56,7 @@ function findingText({ severity, check, what, why, fix, canFix }: Finding): stri
 
 function notLookedText(notLooked: Diagnosis['notLooked']): string {
   if (notLooked.length === 0) return '';
-  return `Not looked at\n${notLooked.map(({ check, because }) => `  --  ${check}: ${because}`).join('\n')}\n`;
+  return `Not checked\n${notLooked.map(({ check, because }) => `  --  ${check}: ${because}`).join('\n')}\n`;
 }
 
 function summary(findings: readonly Finding[], fineCount: number, notLookedCount: number): string {
@@ -68,7 +68,7 @@ function summary(findings: readonly Finding[], fineCount: number, notLookedCount
   ] as const;
   const found = parts.filter(([number]) => number > 0).map(([number, what]) => `${number} ${what}`);
   const fine = fineCount === 1 ? '1 check is fine' : `${fineCount} checks are fine`;
-  const others = notLookedCount === 1 ? '1 had nothing to look at' : `${notLookedCount} had nothing to look at`;
+  const others = notLookedCount === 1 ? '1 had nothing to check' : `${notLookedCount} had nothing to check`;
   const rest = notLookedCount === 0 ? `${fine}.` : `${fine}, ${others} (--verbose says why).`;
   return found.length === 0 ? rest : `${found.join(', ')}; ${rest}`;
 }

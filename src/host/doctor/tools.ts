@@ -48,7 +48,7 @@ export function createTools(): Tools {
       const resolver = new Resolver({ timeout: lookUpWithinMs, maxTimeout: lookUpWithinMs, tries: 2 });
       try {
         resolver.setServers([server]);
-        await resolver.resolve4('.'); // the root, which every server with a way to others knows: it has no address
+        await resolver.resolve4('.'); // the root, which every server that reaches others knows: it has no address
         return undefined;
       } catch (error) {
         const code = systemCode(error) ?? messageOf(error);

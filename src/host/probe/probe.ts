@@ -1,6 +1,6 @@
 /**
  * @module
- * UDP packets that tell what a way between two boxes lets through: how large, and at the port of the pods' network.
+ * UDP packets that tell what the path between two boxes lets through: how large, and at the port of the pods' network.
  * Knows: the packets, VXLAN around them, a socket that collects them. Leaves to others: who may ask for them (server/),
  * what it means when they do not come (host/doctor).
  * Spec: RFC 7348. The kernel holds the port of a VXLAN device, so that no program can listen there. A packet for the
@@ -27,7 +27,7 @@ const copies = 3; // one lost packet says nothing
 const betweenMs = 2;
 const ipUdpBytes = 28;
 
-/** What is sent over a way whose ends have these MTUs: the smaller of them is the last. */
+/** What is sent over a path whose ends have these MTUs: the smaller of them is the last. */
 export function probeSizes(mtus: readonly number[]): readonly number[] {
   const largest = Math.min(...mtus, largestSize);
   return [...usualSizes.filter((size) => size < largest), largest];

@@ -91,7 +91,7 @@ function hierarchies(root: string): readonly string[] {
   return v1Controllers.map((name) => join(mountsOf(root), name)).filter((path) => existsSync(path));
 }
 
-/** v2 hands a controller down only where the parent says so. */
+/** v2 passes a controller down only where the parent enables it. */
 function enableControllers(root: string): void {
   const top = mountsOf(root);
   const parent = join(top, 'kagent');

@@ -62,7 +62,7 @@ export class Supervised implements SupervisedProcess {
     this.#patience = new Patience(options.liveness ?? usualTiming, this.#clock);
   }
 
-  /** Resolves at the first readiness, then goes on keeping the child alive. */
+  /** Resolves at the first readiness, then keeps the child alive. */
   async start(signal: AbortSignal): Promise<void> {
     const cancelled = AbortSignal.any([signal, this.#stopping.signal]);
     for (let attempt = 1; ; attempt++) {
@@ -205,7 +205,7 @@ export class Supervised implements SupervisedProcess {
     if (reason === undefined || this.#life !== life) return;
     this.#patience.used();
     this.#endedBecause = `kagent has ended it: ${reason}`;
-    this.#options.log.warn('component is hung and is ended', { component: this.#name, pid: life.pid, reason });
+    this.#options.log.warn('a hung component is stopped', { component: this.#name, pid: life.pid, reason });
     await this.#end(life, hung);
   }
 
@@ -215,7 +215,7 @@ export class Supervised implements SupervisedProcess {
     this.#become(state, message);
     if (state === before) return;
     this.#options.log.info('component state', { component: this.#name, state, message });
-    if (state === 'ready') this.#record('Normal', 'Answers', `${this.#name} is well again`);
+    if (state === 'ready') this.#record('Normal', 'Answers', `${this.#name} is healthy again`);
     else this.#record('Warning', reasons[state], `${this.#name}: ${message}`);
   }
 
@@ -238,7 +238,7 @@ export class Supervised implements SupervisedProcess {
     if (isOver) return true;
     const message = `pid ${life.pid} was killed and is still there: it waits for a disk or a mount that does not answer`;
     this.#become('stopping', message);
-    this.#options.log.error('component does not end', { component: this.#name, message });
+    this.#options.log.error('component does not stop', { component: this.#name, message });
     return false;
   }
 

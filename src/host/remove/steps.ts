@@ -1,7 +1,7 @@
 import { messageOf } from '../../shared/errors.ts';
 import type { Outcome } from './types.ts';
 
-/** A part of the work; says what could not be done and goes on. */
+/** A part of the work; says what could not be done and continues. */
 export interface Step {
   readonly title: string; // past tense: 'pods ended'
   readonly run: () => Promise<Partial<Outcome>>;

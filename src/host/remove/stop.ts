@@ -15,7 +15,7 @@ export async function runStop(options: Pick<RemoveOptions, 'host' | 'managers' |
   return outcome;
 }
 
-/** Ends kagent, whoever started it: a service manager, `--daemonize`, somebody in a terminal. Its pods go on. */
+/** Ends kagent, whoever started it: a service manager, `--daemonize`, somebody in a terminal. Pods keep running. */
 export async function stopKagent({
   host,
   managers,

@@ -17,7 +17,7 @@ export function bootHook(host: ServiceHost) {
       const start = `/bin/sh ${shellQuote(script)} >/dev/null 2>&1`;
       if (isExecutable(rcLocal)) {
         const lines = (readFileIfExists(rcLocal) ?? '').split('\n');
-        // Not waited for: the boot goes on, and rc.local's `set -e` does not end at it.
+        // Not waited for: the boot continues, and rc.local's `set -e` does not end at it.
         if (!lines.some(isOurs(name))) rewrite(rcLocal, beforeExit(lines, `${start} & ${mark(name)}`));
         return '/etc/rc.local starts it at boot';
       }

@@ -50,11 +50,13 @@ export function serviceCommand(options: ServiceCommandOptions): Command {
     return { host, manager: createServiceManager(kind, { host, readiness, unitDir: flags.systemdDir }) };
   };
 
-  common(service.command('install').description('Write, enable and start it, as far as it is not so already'))
+  common(service.command('install').description('Write, enable and start the service, where that is not done already'))
     .option('--no-enable', 'do not start it at boot')
     .option('--no-start', 'write the files only')
-    .option('--force-restart', 'restart it also when nothing changed', false)
-    .addOption(new Option('--timeout <seconds>', 'wait so long for Ready').argParser(seconds).default(300))
+    .option('--force-restart', 'restart it even if nothing has changed', false)
+    .addOption(
+      new Option('--timeout <seconds>', 'how long to wait for the node to be Ready').argParser(seconds).default(300),
+    )
     .addOption(new Option('--made-folder <path...>', 'what install.sh made before').default([]).hideHelp())
     .addOption(new Option('--installed-package <name...>', 'what install.sh had installed').default([]).hideHelp())
     .action(async (args: string[], flags: Flags) => {
@@ -94,6 +96,7 @@ export function serviceCommand(options: ServiceCommandOptions): Command {
 
 function seconds(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It is no number of seconds such as 600.');
+  if (!Number.isInteger(value) || value < 1)
+    throw new InvalidArgumentError('It must be a number of seconds such as 600.');
   return value;
 }

@@ -8,7 +8,7 @@ export interface CommandResult {
   readonly output: string; // stdout, then stderr
 }
 
-/** The box whose services are looked after; a test hands in another root and its own commands. */
+/** The box whose services are managed; a test passes another root and its own commands. */
 export interface ServiceHost {
   /** An absolute path as it is seen from here. */
   path(absolute: string): string;

@@ -5,7 +5,7 @@ import { openrcManager } from './openrc.ts';
 import type { ManagerOptions, ServiceKind, ServiceManager } from './types.ts';
 import { systemdManager, unitDirs } from './systemd.ts';
 
-/** What looks after services on this box. A package that is installed but was not booted does not count. */
+/** What manages services on this box. A package that is installed but was not booted does not count. */
 export function detectServiceManager(host: ServiceHost): ServiceKind {
   if (existsSync(host.path('/run/systemd/system'))) return 'systemd'; // sd_booted(3)
   if (existsSync(host.path('/run/openrc/softlevel'))) return 'openrc';

@@ -6,7 +6,7 @@ import { run } from '../run.ts';
 
 /** Tells whoever started this process how far it is: systemd, the waiting `--daemonize`, or nobody. */
 export interface Notifier {
-  /** What goes on now, one line. */
+  /** What happens now, one line. */
   status(text: string): void;
   ready(text: string): void;
   stopping(): void;

@@ -86,7 +86,7 @@ function nextSigterm(withinMs: number): Promise<void> {
   });
 }
 
-/** supervise-daemon keeps it alive; on stop it signals kagent alone, so the pods go on. */
+/** supervise-daemon keeps it alive; on stop it signals kagent alone, so the pods keep running. */
 export function rcScript(definition: ServiceDefinition, environmentFile: string, log: string): string {
   const { name } = definition;
   const command = openrcWords([definition.executable], 'kagent_executable');

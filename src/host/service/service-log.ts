@@ -25,7 +25,7 @@ export function rotateLog(path: string, limitBytes: number): void {
     copyFileSync(path, `${path}.1`);
     truncateSync(path);
   } catch {
-    // No room for the copy, or the file was taken away: the log grows on, the service goes on.
+    // No room for the copy, or the file was taken away: the log grows on, the service keeps running.
   }
 }
 

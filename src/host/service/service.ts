@@ -2,7 +2,7 @@
  * @module
  * kagent as a service of the box: under systemd, under OpenRC, or as a daemon of its own where there is neither.
  * Knows: what started this process and how to tell it, unit and script texts, start at boot, pid file, service log.
- * Leaves to others: when the node is Ready (main.ts hands it in), what the service does, getting the executable (install.sh).
+ * Leaves to others: when the node is Ready (main.ts passes it), what the service does, getting the executable (install.sh).
  * Spec: systemd.service(5), sd_notify(3), OpenRC's service-script-guide.
  */
 

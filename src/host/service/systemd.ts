@@ -94,7 +94,7 @@ async function unitState(host: ServiceHost, unit: string): Promise<UnitState> {
 }
 
 /**
- * KillMode=process: on stop kagent alone is told; it ends its own children, and the pods' shims go on.
+ * KillMode=process: on stop kagent alone is told; it ends its own children, and the pods' shims keep running.
  * Delegate=yes: the cgroups below are kagent's. A wrong flag (exit code 2) is not tried again and again, and
  * a node that was removed stays away.
  */

@@ -61,7 +61,7 @@ export interface ApiOptions {
 export interface Api extends Component {
   /** The port it listens on, once started. */
   port(): number;
-  /** Takes up a renewed certificate; open connections keep the old one. */
+  /** Reloads a renewed certificate; open connections keep the old one. */
   reloadCertificate(): void;
 }
 

@@ -5,7 +5,7 @@ import type { ProgramName } from './account.ts';
 const refused = (instead: string): FlagRule => ({ becomes: 'refused', instead });
 
 const ownCertificate = refused(
-  "what asks it believes the cluster's own CA; for a certificate of yours, under names of its own, there is 'tls-sni-cert-key=CERT,KEY'",
+  "its clients trust the cluster's own CA; for a certificate of yours, with names of its own, use 'tls-sni-cert-key=CERT,KEY'",
 );
 const kubeletCertificates = refused(
   "the cluster's kubelets and kube-apiserver know each other by its own CAs; leave it out",
@@ -20,7 +20,7 @@ const apiserver: FlagRules = {
   'tls-cert-file': ownCertificate,
   'tls-private-key-file': ownCertificate,
   'client-ca-file': refused(
-    "nodes and kagent come with certificates of the cluster's client CA; people come with 'kagent kubeconfig user', oidc-issuer-url or authentication-config",
+    "nodes and kagent use certificates of the cluster's client CA; users have 'kagent kubeconfig user', oidc-issuer-url or authentication-config",
   ),
   'kubelet-certificate-authority': kubeletCertificates,
   'kubelet-client-certificate': kubeletCertificates,
@@ -29,7 +29,7 @@ const apiserver: FlagRules = {
     "snapshots and nodes' identities are in kagent's own datastore; some resources can be elsewhere by etcd-servers-overrides",
   ),
   'oidc-signing-algs': refused(
-    'kube-apiserver takes every algorithm for which the issuer has published a key; leave it out',
+    'kube-apiserver accepts every algorithm for which the issuer has published a key; leave it out',
   ),
   'oidc-issuer-url': oidc,
   'oidc-client-id': oidc,
@@ -41,7 +41,7 @@ const apiserver: FlagRules = {
   'oidc-required-claim': oidc,
   'anonymous-auth': {
     becomes: 'written',
-    how: "written into kagent's AuthenticationConfiguration: false lets nobody in without credentials, true lets RBAC decide; unless said, health and version alone are open",
+    how: "written into kagent's AuthenticationConfiguration: false lets nobody in without credentials, true lets RBAC decide; unless set, only health and version are open",
   },
   'authentication-config': { becomes: 'alone', without: [] },
   'authorization-config': { becomes: 'alone', without: [] },
@@ -61,7 +61,7 @@ const apiserver: FlagRules = {
   'admission-control': { becomes: 'alone', without: ['enable-admission-plugins'] },
   'service-account-issuer': {
     becomes: 'merged',
-    how: "tokens are issued under it; those of kagent's issuer stay good",
+    how: "tokens are issued under it; those of kagent's issuer stay valid",
     merge: (ours, theirs) => [...new Set([...theirs, ours])],
   },
   'service-account-key-file': {
@@ -115,7 +115,7 @@ const intoSchedulerConfig: FlagRule = { becomes: 'written', how: 'written into w
 const scheduler: FlagRules = {
   ...local,
   config: { becomes: 'written', how: "a copy of the file, with kagent's kubeconfig where it names none" },
-  'write-config-to': refused('kube-scheduler would write the file and end'),
+  'write-config-to': refused('kube-scheduler would write the file and exit'),
   kubeconfig: intoSchedulerConfig,
   profiling: intoSchedulerConfig,
   'contention-profiling': intoSchedulerConfig,

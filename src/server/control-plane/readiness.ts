@@ -48,7 +48,7 @@ export function answers(question: Question): (signal: AbortSignal) => Promise<vo
   return async (signal) => {
     const client = shownBy(question);
     if (known === undefined || known.cert !== client?.cert) {
-      known?.agent.destroy(); // a connection goes on with the certificate it was opened with, until that expires
+      known?.agent.destroy(); // a connection keeps the certificate it was opened with, until that expires
       known = { agent: agentFor(question, client), cert: client?.cert };
     }
     const failure = await failureOf({ url: question.url, agent: known.agent, timeoutMs: answersWithinMs }, signal);

@@ -41,7 +41,7 @@ export interface JoinService {
    * @throws {NodeNotJoinedError} and what identity/ throws for a name or an address that is not the joiner's
    */
   join(request: JoinRequest, from: Joiner): Promise<JoinResponse>;
-  /** As above, without a request: for services that only want to know whether the joiner may go on. */
+  /** As above, without a request: for services that only want to know whether the joiner is authenticated. */
   authenticate(from: Joiner): Promise<void>;
 }
 

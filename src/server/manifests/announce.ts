@@ -56,12 +56,12 @@ export function createAnnouncer(options: {
       tell(file, { type: 'Normal', reason: 'ManifestApplied', message: `${count} objects` });
     },
     tookOver(file, what) {
-      log.info('manifest took fields over', { file, what });
+      log.info('manifest took over fields', { file, what });
       tell(file, { type: 'Normal', reason: 'ManifestTookOver', message: what.join('; ') });
     },
     pruned(file, paths) {
       log.info('manifest objects removed', { file, paths });
-      const message = `removed ${paths.length} objects that it has no more: ${paths.join(', ')}`;
+      const message = `removed ${paths.length} objects that it no longer has: ${paths.join(', ')}`;
       tell(file, { type: 'Normal', reason: 'ManifestPruned', message });
     },
     isWell: (file) => void told.delete(file),

@@ -50,7 +50,7 @@ export interface ManifestsOptions {
   readonly timing?: Timing;
 }
 
-const applying = "applies kagent's own manifests; kube-apiserver has not taken all of them yet";
+const applying = "applies kagent's own manifests; kube-apiserver has not accepted all of them yet";
 const usualTiming: Timing = { settleMs: 300, patienceMs: 1000, pruneAfterMs: 5000 };
 
 /** Ready when kagent's own files were tried once; a file that fails is tried again and keeps nobody waiting. */
@@ -162,7 +162,7 @@ async function leaveOut(options: {
     try {
       rmSync(join(dir, name), { force: true });
     } catch (error) {
-      log.warn('manifest that is not wanted any more not removed', { file: name, error }); // a folder is in its place
+      log.warn('unneeded manifest not removed', { file: name, error }); // a folder is in its place
     }
   }
 }
@@ -171,7 +171,7 @@ async function leaveOut(options: {
 async function forgetFiles(records: Records, log: Log): Promise<void> {
   const files = [...records.all()].filter(([, { isPackaged }]) => !isPackaged).map(([file]) => file);
   for (const file of files) {
-    log.warn('manifest is not on this disk any more; its objects stay', { file });
+    log.warn('manifest is no longer on this disk; its objects stay', { file });
     await records.delete(file);
   }
 }

@@ -59,7 +59,7 @@ async function evictAll({ kube, nodeName, request }: DrainOptions, signal: Abort
   }
 }
 
-const noController = 'no controller would make it anew elsewhere';
+const noController = 'no controller would recreate it elsewhere';
 
 /** @returns whether pods could come before */
 async function cordon({ kube, nodeName, request }: DrainOptions, signal: AbortSignal): Promise<boolean> {
@@ -97,7 +97,7 @@ function controllerOf({ ownerReferences = [] }: Pod['metadata']): string | undef
 /** @returns why it is still there */
 async function evict(kube: KubeClient, pod: Pod, signal: AbortSignal): Promise<DrainResponse['left'][number]> {
   const { name, namespace = 'default', deletionTimestamp } = pod.metadata;
-  const ending = { pod: nameOf(pod), reason: 'it takes its time to end' };
+  const ending = { pod: nameOf(pod), reason: 'it is still terminating' };
   if (deletionTimestamp !== undefined) return ending;
   const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } };
   try {
@@ -127,7 +127,7 @@ export function reopenStarted(options: {
       const run = helloOf(nodeName)?.run;
       if (stopped === undefined || run === undefined || stopped === run) return;
       uncordon(kube, nodeName).then(
-        () => log.info('node takes pods again', { node: nodeName }),
+        () => log.info('node accepts pods again', { node: nodeName }),
         (error: unknown) => log.debug('node not uncordoned', { node: nodeName, error }),
       );
     },

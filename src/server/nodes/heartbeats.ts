@@ -35,7 +35,7 @@ export class Heartbeats {
       announcer.event(nodeName, {
         type: 'Warning',
         reason: 'ComponentRestarted',
-        message: `${name} was started again${why}`,
+        message: `${name} was restarted${why}`,
       });
     }
     await history.heartbeat(nodeName, heartbeat, restarted.length);

@@ -30,6 +30,6 @@ export class NameClaims {
     const type = 'kagent.sh/NameUndisputed';
     if (this.#clock.now() - last.atMs < toldMs)
       return [{ type, status: 'False', reason: 'ClaimedByAnotherMachine', message: last.message }];
-    return [{ type, status: 'True', reason: 'NotClaimed', message: 'for a day nobody else asked for the name' }];
+    return [{ type, status: 'True', reason: 'NotClaimed', message: 'nobody else has asked for the name for a day' }];
   }
 }

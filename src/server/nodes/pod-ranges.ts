@@ -21,7 +21,7 @@ export function exhaustedRanges(plan: PodRangePlan, nodes: readonly NodeObject[]
   if (lacking.length === 0 || having.length < total) return undefined;
   return (
     `no range of pod addresses is left for ${named(lacking)}: ${clusterCidr} has ${total} of /${nodeCidrMaskSize}, which ${named(having)} ${having.length === 1 ? 'has' : 'have'}; ` +
-    `take a node that is not needed out with 'kagent node rm NAME', or make the cluster anew with a larger --cluster-cidr`
+    `remove a node that is not needed with 'kagent node rm NAME', or make a new cluster with a larger --cluster-cidr`
   );
 }
 

@@ -30,7 +30,7 @@ export interface NodesOptions {
 }
 
 export interface Nodes extends Component {
-  /** A node has said hello. @returns undefined if it was turned away; its link is closed then */
+  /** A node has said hello. @returns undefined if it was rejected; its link is closed then */
   connect(peer: Peer, link: NodeLink, hello: Hello): Promise<NodeSession | undefined>;
   /** The present connection of a node. */
   session(nodeName: string): NodeSession | undefined;

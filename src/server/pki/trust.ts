@@ -3,7 +3,7 @@ import { Listeners } from '../../shared/listeners.ts';
 
 /**
  * Which authorities are believed for one purpose. It can change while kagent runs, as when one authority takes another's
- * place: whoever hands it on or verifies with it asks for it each time, or listens.
+ * place: whoever passes it on or verifies with it asks for it each time, or listens.
  */
 export class TrustBundle {
   readonly #changed = new Listeners<string>();

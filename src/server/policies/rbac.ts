@@ -4,7 +4,7 @@ import { flannelGroup } from '../join/join.ts';
 import { bindingTo, byFlannel, policyHead } from './policy.ts';
 
 /**
- * Rights of kagent's own users. flannel reads all nodes and writes annotations by way of their status; the policy keeps
+ * Rights of kagent's own users. flannel reads all nodes and writes annotations through their status; the policy keeps
  * it to the node whose name its user ends with, as NodeRestriction does for kubelets.
  */
 export function rbacManifest(): string {

@@ -20,7 +20,7 @@ import { installerFor } from './installer.ts';
 import type { TrustBundle } from '../pki/pki.ts';
 import { namesIfReadable } from '../../shared/files/files.ts';
 
-/** A file, or a part of one, as it is handed out. */
+/** A file, or a part of one, as it is served. */
 export interface ReleaseFile {
   /** `kagent-amd64`, `bundle-amd64`, `pause.tar` */
   readonly name: string;
@@ -125,7 +125,7 @@ async function otherExecutable(
     }
     return await executableFiles(arch, await hold(path), bundle);
   } catch (error) {
-    if (systemCode((error as Error).cause) !== 'ENOENT') log.warn('executable not handed out', { path, error });
+    if (systemCode((error as Error).cause) !== 'ENOENT') log.warn('executable not served', { path, error });
     return [];
   }
 }

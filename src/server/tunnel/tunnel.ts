@@ -30,7 +30,7 @@ export interface TunnelOptions {
   readonly group?: number | undefined;
   readonly nodes: () => readonly RoutedNode[];
   readonly addresses: NodeAddressBook;
-  /** The way to an agent; undefined for one that is not connected. */
+  /** The session of an agent; undefined for one that is not connected. */
   readonly session: (nodeName: string) => AgentLink | undefined;
   /** The node on this box: its addresses are reached without a detour. */
   readonly ownNode: string | undefined;

@@ -134,7 +134,7 @@ export const both: FlagRule = {
 export const endingFlags: FlagRules = {
   help: {
     becomes: 'refused',
-    instead: 'the program would print its help and end; docs/component-args.md tells of flags',
+    instead: 'the program would print its help and exit; docs/component-args.md lists the flags',
   },
-  version: { becomes: 'refused', instead: "the program would print its version and end; 'kagent version' prints it" },
+  version: { becomes: 'refused', instead: "the program would print its version and exit; 'kagent version' prints it" },
 };

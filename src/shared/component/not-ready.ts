@@ -54,7 +54,7 @@ export function watchNotReady(
     for (const name of told.keys()) {
       if (all.some((one) => one.name === name)) continue;
       told.delete(name);
-      log.info('component is ready after all', { component: name });
+      log.info('component is ready now', { component: name });
     }
     for (const { name, condition } of all.filter((one) => isOverdue(one, clock.now()))) {
       const { reason, message, lastTransitionTime } = condition;

@@ -1,6 +1,6 @@
 /**
  * @module
- * How a box asks a server for UDP packets, to see what the way between them lets through. JSON over verified TLS at
+ * How a box asks a server for UDP packets, to see what the path between them lets through. JSON over verified TLS at
  * `POST /v1/probes` and `GET /v1/probes/<id>`, with a token or a node's certificate as in a join.
  */
 import * as z from 'zod';

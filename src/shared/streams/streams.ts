@@ -1,6 +1,6 @@
 /**
  * @module
- * TCP connections, and two of them made one: what comes out of either goes into the other, held back where it cannot go on.
+ * TCP connections, and two of them made one: what comes out of either goes into the other, held back where it cannot be written.
  */
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';

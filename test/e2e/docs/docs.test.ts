@@ -1,9 +1,10 @@
-/** What docs/ shows as typed is typed, line by line, on a server with an agent. */
+/** What docs/ shows as typed is typed, line by line, on a server with an agent, and prints what docs/ shows below it. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createNodes } from '../../helpers/cluster.ts';
 import type { Nodes } from '../../helpers/cluster.ts';
+import { isAsShown, typedIn } from '../../helpers/console.ts';
 import { eventually } from '../../helpers/wait.ts';
 
 const docs = resolve(import.meta.dirname, '../../../docs');
@@ -15,28 +16,9 @@ beforeAll(async () => {
 });
 afterAll(() => nodes?.wipe());
 
-interface Typed {
-  readonly command: string;
-  /** The words of the line below it: the head of a table, somewhere in what is printed. */
-  readonly head: readonly string[];
-}
-
-/** Every `$ …` of the blocks that are marked as `console`. */
-function typedIn(file: string): readonly Typed[] {
-  const text = readFileSync(resolve(docs, file), 'utf8');
-  const lines = [...text.matchAll(/^```console\n([^]*?)^```/gm)].flatMap((block) => (block[1] ?? '').split('\n'));
-  return lines.flatMap((line, index) => {
-    if (!line.startsWith('$ ')) return [];
-    const next = lines[index + 1] ?? '';
-    return [{ command: line.slice(2).replaceAll('sudo ', ''), head: next.startsWith('$') ? [] : words(next) }];
-  });
-}
-const words = (line: string) => line.split(/\s+/).filter((word) => word !== '');
-
 describe.each(['quick-start.md', 'operations.md'])('docs/%s', (file) => {
-  test.each(typedIn(file))('$command', async ({ command, head }) => {
-    const output = await nodes.server.sh(`${command} 2>&1`); // throws with what was written unless it ends with 0
-    const isHead = (line: string) => head.every((word) => words(line).includes(word));
-    expect(output.split('\n').some(isHead), `${head.join(' ')} in:\n${output}`).toBe(true);
+  test.each(typedIn(readFileSync(resolve(docs, file), 'utf8')))('$command', async ({ command, shown }) => {
+    const output = await nodes.server.sh(`{ ${command}\n} 2>&1`); // throws with what was written unless it ends with 0
+    expect(isAsShown(shown, output), `shown:\n${shown.join('\n')}\n\nprinted:\n${output}`).toBe(true);
   });
 });

@@ -187,7 +187,7 @@ test('a server’s resolv.conf may be empty, and filled later: pods look names u
   const without = await doctor(server);
   expect(findingsOf(without, 'dns-loop')).toEqual(['warning: no resolv.conf of this host names a server']);
   expect(findingsOf(without, 'dns-lookup')).toEqual([
-    expect.stringMatching(/^warning: the name server 8\.8\.8\.8 does not look names up \(\w+\)$/),
+    expect.stringMatching(/^warning: the name server 8\.8\.8\.8 does not resolve names \(\w+\)$/),
   ]);
   const { address } = server.host;
   const names = server.run([process.execPath, '-e', nameServer(address)]);
@@ -220,5 +220,5 @@ test('a box that has joined is asked nothing: its certificate opens the door, an
   expect(findingsOf(report, 'ports')).toEqual([]);
   // What its start has told of already.
   expect(findingsOf(report, 'address-ranges')).toHaveLength(1);
-  expect(agent.output()).toMatch(/warn.*the box is not as it should be.*10\.42\.0\.0\/16 overlaps 10\.42\.99\.0\/24/);
+  expect(agent.output()).toMatch(/warn.*a check of the box has failed.*10\.42\.0\.0\/16 overlaps 10\.42\.99\.0\/24/);
 });

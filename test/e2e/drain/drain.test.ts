@@ -84,7 +84,7 @@ test('an agent that is stopped with --drain has its pods on other nodes first, a
   const stopped = await agent.kagent(['stop', '--drain', '--timeout', '60s']);
   expect(stopped).toMatchObject({ code: 0 });
   expect(stopped.stdout).toMatch(/\d pods moved away/);
-  expect(stopped.stdout).toContain('stays: default/alone: no controller would make it anew elsewhere');
+  expect(stopped.stdout).toContain('stays: default/alone: no controller would recreate it elsewhere');
   expect(await agent.running().exited).toBe(0);
   expect(await placesOf('app=web')).toEqual({ s1: 4 });
   expect(await placesOf('app=alone')).toEqual({ a1: 1 });

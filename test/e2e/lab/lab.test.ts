@@ -155,5 +155,5 @@ test('down leaves no trace, also of a frozen host, and can be said twice', async
   await must('freeze', name, 'a2');
   await must('down', name);
   expect(traces()).toEqual(before);
-  expect(await must('down', name)).toContain('nothing to take away');
+  expect(await must('down', name)).toContain('nothing to remove');
 });

@@ -128,7 +128,7 @@ test('a node joins by it and reaches kube-apiserver there; gone from the host, i
   const ends = async () => (await asked(a1, `https://${further}:9345/ping`, ...stillThere)) === notNamed;
   await eventually(ends, { withinMs: 30_000, what: 'a certificate without the address that is gone' });
   expect((await s1.kagent(['token', 'join-command', '--url', 'kube.example'])).stderr).toContain(
-    'does not name kube.example, so no node joins by it: start the server with --tls-san kube.example',
+    'does not name kube.example, so no node can join by that name: start the server with --tls-san kube.example',
   );
 });
 

@@ -147,7 +147,7 @@ test('a kagent that has never started, and one that cannot, go as well', async (
   expect(differences(before.get(agent) ?? {}, await boxState(agent), shared)).toEqual({});
 });
 
-test('what the doctor finds before an installation leaves nothing to take away', async () => {
+test('what the doctor finds before an installation leaves nothing to remove', async () => {
   const refused = await agent.host.exec(['sh', '-c', installation('', 'server', '--node-ip', '192.0.2.77')]);
   expect([refused.code, refused.stdout + refused.stderr]).toEqual([1, expect.stringContaining('Nothing was changed')]);
   await agent.sh('rm /usr/local/bin/kagent'); // which the test had put there

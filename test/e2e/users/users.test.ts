@@ -38,7 +38,7 @@ test('a file for browsers has the same certificate; its password is printed once
 
 test('nobody is an administrator by accident', async () => {
   const admin = await box.kagent(['kubeconfig', 'user', 'root', '--group', 'system:masters', '-o', '/root/admin']);
-  expect(admin.stderr).toContain('RBAC cannot take anything away');
+  expect(admin.stderr).toContain('RBAC cannot restrict it');
   expect((await as('/root/admin', 'get', 'secrets', '-A')).code).toBe(0);
   const node = await box.kagent(['kubeconfig', 'user', 'system:node:s1', '--group', 'system:nodes']);
   expect(node).toMatchObject({ code: 1, stdout: '' });

@@ -86,7 +86,7 @@ test('a component that is down is told at once, and so is its return', async () 
   expect(server.kube.events.map(({ reason, message }) => `${reason}: ${message}`)).toEqual([
     'ComponentDown: kubelet is backing-off (exit code 1)',
     'AllReady: every component runs',
-    'ComponentRestarted: kubelet was started again after it ended (exit code 1)',
+    'ComponentRestarted: kubelet was restarted after it ended (exit code 1)',
   ]);
 });
 
@@ -340,7 +340,7 @@ test('what an agent cannot do with a message, or say of itself, ends neither its
   const warnings: string[] = [];
   const log = { ...silentLog, warn: (message: string) => warnings.push(message) };
   const channel = await agentChannel(await server.identity('a'), server.url, { onServers: full, log });
-  await eventually(() => warnings.includes('a message of the channel was not dealt with'), { what: 'the warning' });
+  await eventually(() => warnings.includes('a message of the channel was not handled'), { what: 'the warning' });
   expect(channel.health().status).toBe('True');
 });
 

@@ -44,7 +44,7 @@ async function connectThrough({ egressSocket }: ChannelServer, authority: string
   return { socket, status: head.toString('latin1').split('\r\n', 1).join('') };
 }
 
-test('what kube-apiserver says reaches the node, and the other way round', async () => {
+test('what kube-apiserver says reaches the node, and vice versa', async () => {
   const port = await target((socket) => socket.pipe(socket));
   const { socket, status } = await connectThrough(await tunnel(), `127.0.0.1:${port}`);
   expect(status).toBe('HTTP/1.1 200 Connection Established');

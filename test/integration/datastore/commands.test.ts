@@ -141,7 +141,7 @@ test('snapshots are saved, listed, verified and restored where config.yaml and i
   expect(saved.text).toContain(join(snapshots, name));
   const listed = await configured(settings, 'etcd-snapshot', 'ls');
   expect(listed.text).toContain(join(snapshots, name));
-  expect(listed.text).toContain(`data dir ${dir} (said by`);
+  expect(listed.text).toContain(`data dir ${dir} (set by`);
   expect((await configured(settings, 'etcd-snapshot', 'verify', name)).text).toContain('is sound');
   expect((await configured(settings, 'datastore', 'check', name)).code).toBe(0);
   await client.put('/after', 'the snapshot');

@@ -156,7 +156,7 @@ test('K3S_URL and K3S_TOKEN are taken with a notice, and what is not read is sai
   const box = makeBox();
   const k3s = { K3S_URL: 'https://10.0.0.1:6443', K3S_TOKEN: 'secret', INSTALL_K3S_EXEC: 'agent', K3S_NODE_NAME: 'a' };
   const ran = await box.install(makeCheckout(box), [], { ...k3s, INSTALL_KAGENT_SKIP_START: 'true' });
-  expect(ran.output).toContain('K3S_URL is taken for KAGENT_URL\nK3S_TOKEN is taken for KAGENT_TOKEN\n');
+  expect(ran.output).toContain('K3S_URL is used as KAGENT_URL\nK3S_TOKEN is used as KAGENT_TOKEN\n');
   expect(ran.output).toContain('INSTALL_K3S_EXEC is not read: its name here is INSTALL_KAGENT_EXEC');
   expect(ran.output).toContain('K3S_NODE_NAME is not read: its name here is KAGENT_NODE_NAME');
   const kept = box.read('etc/kagent/kagent-agent.env').split('\n');

@@ -98,7 +98,7 @@ test('a download that broke off goes on where it was', async () => {
   const broken = await box.install(loneScript(box), [], env);
   expect(broken).toMatchObject({
     code: 1,
-    output: expect.stringContaining('run this again and it goes on from there'),
+    output: expect.stringContaining('run this again and it continues from there'),
   });
   expect(existsSync(box.path('usr/local/bin/kagent'))).toBe(false);
   expect(await box.install(loneScript(box), [], env)).toMatchObject({ code: 0 });

@@ -13,3 +13,15 @@ test('no two checks share a name', () => {
   const names = allChecks.map(({ name }) => name);
   expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
 });
+
+test('docs/doctor-findings.md names every check, and no other', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/doctor-findings.md'), 'utf8');
+  const rows = [...page.matchAll(/^\| (`[^|]+)\|/gm)].flatMap(([, cell = '']) => [
+    ...cell.matchAll(/`([a-z0-9*-]+)`/g),
+  ]);
+  const patterns = rows.map(([, name = '']) => new RegExp(`^${name.replace('*', '.*')}$`));
+  const names = allChecks.map(({ name }) => name);
+  expect(names.filter((name) => !patterns.some((pattern) => pattern.test(name)))).toEqual([]);
+  const others = patterns.filter((pattern) => !names.some((name) => pattern.test(name))).map(({ source }) => source);
+  expect(others).toEqual(['^noexec$']); // an option of a mount
+});

@@ -44,7 +44,7 @@ test("what follows two dashes is the server's", async () => {
 
 test.each([
   [['up', 'mylab'], "'mylab' is no flag for the server; a lab's name follows --name"],
-  [['up', '--', '--data-dir=/x'], "--data-dir=/x of a server in a lab is the lab's to choose"],
+  [['up', '--', '--data-dir=/x'], '--data-dir=/x is set by the lab'],
   [['up', '--servers', '3'], 'A cluster has one server.'],
   [['up', '--agents', 'two'], 'It must be a number from 0 to 20.'],
   [['up', '--agents', '21'], 'It must be a number from 0 to 20.'],

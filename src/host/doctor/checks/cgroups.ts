@@ -16,7 +16,7 @@ export const cgroupChecks: readonly Check[] = [
     name: 'cgroup-memory',
     group: 'Cgroups',
     title: 'the memory cgroup is on',
-    why: 'without it no pod is held to its memory, and the kubelet does not start; a Raspberry Pi boots with it off',
+    why: 'without it no pod is held to its memory limit, and the kubelet does not start; a Raspberry Pi boots with it off',
     fix: `add "${memoryWords.join(' ')}" to the kernel command line and reboot`,
     forNodes: true,
     look({ needs, root }) {
@@ -42,7 +42,7 @@ export const cgroupChecks: readonly Check[] = [
     name: 'cgroup-version',
     group: 'Cgroups',
     title: 'cgroups are version 2',
-    why: 'Kubernetes has given up version 1: kagent tells the kubelet to take it, but newer features (memory QoS, pressure) are missing',
+    why: 'Kubernetes no longer develops version 1: kagent tells the kubelet to accept it, but newer features (memory QoS, pressure) are missing',
     fix: 'boot with systemd.unified_cgroup_hierarchy=1, or a newer distribution',
     forNodes: true,
     look({ root }) {

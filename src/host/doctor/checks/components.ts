@@ -7,7 +7,7 @@ export const componentChecks: readonly Check[] = [
   {
     name: 'components',
     group: 'Components',
-    title: 'each component of the running kagent is as it should be',
+    title: 'each component of the running kagent is ready',
     why: 'a node can be Ready all the same, and its Pods lack what they need: the network, Services, names',
     fix: 'kagent status; the log of kagent has more: journalctl -u kagent, or logs/kagent.log in the data dir',
     look({ components, isRunning }) {

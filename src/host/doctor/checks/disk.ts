@@ -51,7 +51,7 @@ export const diskChecks: readonly Check[] = [
     name: 'disk-room',
     group: 'Disk',
     title: 'a tenth of the disk is free',
-    why: 'below that the kubelet sends pods away, and takes no new ones',
+    why: 'below that the kubelet evicts pods, and accepts no new ones',
     fix: 'make room, or choose another disk with --data-dir',
     isCheap: true,
     look({ needs, tools }) {
@@ -67,7 +67,7 @@ export const diskChecks: readonly Check[] = [
     name: 'inodes',
     group: 'Disk',
     title: 'the disk has inodes left',
-    why: 'each file takes one; below a twentieth the kubelet sends pods away though there is room',
+    why: 'each file takes one; below a twentieth the kubelet evicts pods although there is space',
     fix: 'delete small files (old images, mail, caches): df -i shows where they are',
     isCheap: true,
     look({ needs, tools }) {
@@ -104,7 +104,7 @@ export const diskChecks: readonly Check[] = [
       if (device === undefined) return notLooked(`what ${needs.dataDir} is on is no disk of this box’s own`);
       if (device.name.startsWith('mmcblk')) return note(`${needs.dataDir} is on a card (${device.name})`);
       if (/^x?vd/.test(device.name))
-        return notLooked(`${device.name} is a virtual disk: what it says of itself means nothing`);
+        return notLooked(`${device.name} is a virtual disk: what it reports means nothing`);
       if (device.isRotational === undefined) return notLooked(`${device.name} does not say what it is`);
       return device.isRotational ? note(`${needs.dataDir} is on a spinning disk (${device.name})`) : fine;
     },

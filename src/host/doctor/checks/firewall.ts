@@ -92,11 +92,11 @@ export const firewallChecks: readonly Check[] = [
     fix: 'let the ports in, and keep the rules as your distribution does (netfilter-persistent save)',
     async look(box) {
       if (isUfwOn(box) || (await runsFirewalld(box)))
-        return notLooked('they are ufw’s or firewalld’s, which is looked at by itself');
+        return notLooked('they are ufw’s or firewalld’s, which has a check of its own');
       const { code, stdout } = await box.tools.run('iptables', '-S', 'INPUT');
       if (code !== 0) return notLooked('iptables does not show them');
       const closed = closedPorts(stdout, inboundPorts(box));
-      if (closed === undefined) return notLooked('they go on in a chain of somebody’s own');
+      if (closed === undefined) return notLooked('they continue in a chain of somebody’s own');
       if (closed.length === 0) return fine;
       const commands = closed.map(([port, protocol]) => `iptables -I INPUT -p ${protocol} --dport ${port} -j ACCEPT`);
       return warning(
@@ -127,7 +127,7 @@ export function inboundPorts({ mode, needs, flannelBackend }: Box): readonly Por
 const silentChain = /^(KUBE-|FLANNEL-|CNI-|f2b-)/;
 
 /**
- * Of an `iptables -S INPUT`: which of the ports nothing accepts, where the rest is dropped or rejected. Where rules go on
+ * Of an `iptables -S INPUT`: which of the ports nothing accepts, where the rest is dropped or rejected. Where rules continue
  * in a chain of somebody's own, nothing can be said.
  */
 function closedPorts(rules: string, ports: readonly Port[]): readonly Port[] | undefined {

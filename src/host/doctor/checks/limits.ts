@@ -16,7 +16,7 @@ export const limitChecks: readonly Check[] = [
   {
     name: 'sysctls',
     group: 'Limits',
-    title: 'the kernel settings that kagent makes stay made',
+    title: 'the kernel settings that kagent makes are kept',
     why: 'something on this box sets them back: pods then lose their network, or the kubelet complains',
     fix: `write them to ${sysctlFile}, which is read at boot as well; and find out what changes them`,
     forNodes: true,

@@ -46,7 +46,7 @@ export const networkChecks: readonly Check[] = [
     group: 'Network',
     title: `UDP port ${vxlanPort} is free for the pods’ network`,
     why: 'flannel’s device is not brought up while a program has the port: flanneld ends, and the start with it',
-    fix: `see who has it: ss -lunp 'sport = :${vxlanPort}', ip -d link show type vxlan`,
+    fix: `find out which program has it: ss -lunp 'sport = :${vxlanPort}', ip -d link show type vxlan`,
     isCheap: true,
     forNodes: true,
     look({ root, flannelBackend, isRunning, needs }) {
@@ -70,7 +70,7 @@ export const networkChecks: readonly Check[] = [
   {
     name: 'node-name',
     group: 'Network',
-    title: 'the host’s name can name a node',
+    title: 'the host’s name is valid for a node',
     why: 'Kubernetes takes DNS names, and two nodes cannot share one',
     fix: 'set --node-name, or change the host’s name: hostnamectl set-hostname NAME',
     forNodes: true,
@@ -104,7 +104,7 @@ export const networkChecks: readonly Check[] = [
     group: 'Network',
     title: 'nodes answer each other through the pods’ network, and have an address each',
     why: 'pods of different nodes do not reach each other: Services and DNS fail for some of them',
-    fix: 'look at the way between the two nodes: kagent doctor --from https://SERVER:9345, on each of them',
+    fix: 'check the path between the two nodes: kagent doctor --from https://SERVER:9345, on each of them',
     forNodes: true,
     look({ components }) {
       // The server knows of all nodes, another node of what it has asked itself.
@@ -119,7 +119,7 @@ export const networkChecks: readonly Check[] = [
     name: 'address-ranges',
     group: 'Network',
     title: 'the cluster’s ranges are not in use on this box’s network',
-    why: 'what is meant for these networks would be sent to pods, and the other way round',
+    why: 'what is meant for these networks would be sent to pods, and vice versa',
     fix: 'choose other ranges when the cluster is made: --cluster-cidr, --service-cidr',
     isCheap: true,
     look({ root, clusterCidr, serviceCidr }) {
@@ -139,7 +139,7 @@ export const networkChecks: readonly Check[] = [
     group: 'Network',
     title: 'packets of pods are not too small',
     why: 'VXLAN takes 50 bytes of each packet; what is left is too little for programs that take 1280 for granted',
-    fix: 'ip link set INTERFACE mtu 1500, or find out what on the way needs it so small',
+    fix: 'ip link set INTERFACE mtu 1500, or find out what on the path needs it so small',
     isCheap: true,
     forNodes: true,
     async look({ root, flannelBackend, node, interfaces }) {
@@ -167,7 +167,7 @@ export const networkChecks: readonly Check[] = [
   {
     name: 'dns-lookup',
     group: 'Network',
-    title: 'the name servers of pods look names up',
+    title: 'the name servers of pods resolve names',
     why: 'pods that ask for names outside the cluster, and pulls of images, wait for each server that does not answer',
     fix: 'name servers that answer: in this box’s network settings, or in a file of its own with --resolv-conf FILE; where there is no network but this one, nothing need be done',
     forNodes: true,
@@ -177,7 +177,7 @@ export const networkChecks: readonly Check[] = [
         servers.map(async (server) => ({ server, code: await box.tools.lookUp(server) })),
       );
       return answers.flatMap(({ server, code }) =>
-        code === undefined ? fine : warning(`the name server ${server} does not look names up (${code})`),
+        code === undefined ? fine : warning(`the name server ${server} does not resolve names (${code})`),
       );
     },
   },

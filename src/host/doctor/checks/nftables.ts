@@ -44,7 +44,7 @@ export const nftablesCheck: Check = {
     const readable = dropping.filter(({ rules }) => !continuesElsewhere(rules));
     const faults = readable.flatMap(({ chain, rules }) => missingIn(box, chain, rules));
     return faults.length === 0 && readable.length < dropping.length
-      ? notLooked('they go on in chains of somebody’s own')
+      ? notLooked('they continue in chains of somebody’s own')
       : faults;
   },
 };

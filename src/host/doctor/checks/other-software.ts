@@ -47,7 +47,7 @@ export const otherSoftwareChecks: readonly Check[] = [
     name: 'nm-cloud-setup',
     group: 'Other software',
     title: 'nm-cloud-setup does not change routes',
-    why: 'on cloud images of RHEL it adds rules of its own that take pods’ packets off their way',
+    why: 'on cloud images of RHEL it adds rules of its own that take pods’ packets off their path',
     fix: 'systemctl disable --now nm-cloud-setup.service nm-cloud-setup.timer && reboot',
     forNodes: true,
     look({ root }) {
@@ -69,7 +69,7 @@ export const otherSoftwareChecks: readonly Check[] = [
     name: 'network-manager',
     group: 'Other software',
     title: 'NetworkManager leaves the pods’ devices alone',
-    why: 'it takes the devices of pods for its own, and takes their addresses and routes away',
+    why: 'it manages the devices of pods as its own, and removes their addresses and routes',
     fix: 'name cni*, flannel* and veth* under unmanaged-devices in /etc/NetworkManager/conf.d',
     forNodes: true,
     look({ root }) {

@@ -13,7 +13,7 @@ export const serverChecks: readonly Check<ServerPath>[] = [
   {
     name: 'server-reached',
     group: 'The server',
-    title: 'the server is reached, and is the one the token is of',
+    title: 'the server is reached, and is the one that issued the token',
     why: 'a node joins there, and stays connected; a join would fail in the same way',
     fix: 'check the address, the name, and that TCP 9345 is let through to the server',
     look: ({ failure, isCut }) => (failure !== undefined && isCut === true ? [faultOf(failure)] : fine),
@@ -22,8 +22,8 @@ export const serverChecks: readonly Check<ServerPath>[] = [
     name: 'server-lets-in',
     group: 'The server',
     title: 'the server lets this box in',
-    why: 'a node joins with a token, or goes on with the certificate it has got',
-    fix: 'copy the token anew from server/node-token on the server',
+    why: 'a node joins with a token, and then uses its certificate',
+    fix: 'copy the token again from server/node-token on the server',
     look: ({ failure, isCut }) => (failure === undefined ? fine : isCut === true ? notMet : [faultOf(failure)]),
   },
   {
@@ -103,7 +103,7 @@ export const serverChecks: readonly Check<ServerPath>[] = [
   {
     name: 'server-udp',
     group: 'The server',
-    title: `UDP ${vxlanPort} passes, both ways`,
+    title: `UDP ${vxlanPort} passes in both directions`,
     why: 'packets of pods travel between nodes inside it: without it Services and DNS fail for some pods',
     fix: `let UDP ${vxlanPort}, and what comes out of it from the pods’ range, through: on both boxes, and between them`,
     look: ({ met }) => (met === undefined ? notMet : [...untested(met), ...directions(met).flatMap(lost)]),
@@ -112,7 +112,7 @@ export const serverChecks: readonly Check<ServerPath>[] = [
     name: 'server-mtu',
     group: 'The server',
     title: 'packets pass that are as large as the interfaces allow',
-    why: 'larger packets vanish without a word: connections open, and hang when data flows',
+    why: 'larger packets are lost without an error: connections open, and hang when data flows',
     fix: 'raise the MTU of what lies between, or lower it on both boxes: ip link set INTERFACE mtu N',
     look({ met }) {
       if (met === undefined) return notMet;
@@ -125,7 +125,7 @@ export const serverChecks: readonly Check<ServerPath>[] = [
   },
 ];
 
-const notMet = notLooked('the way ended before');
+const notMet = notLooked('the path to the server ended before it');
 
 /** Ports of kube-apiserver that do not answer; `isElsewhere`: at another address than the one by which the server is reached. */
 function unreached({ url, met }: ServerPath) {

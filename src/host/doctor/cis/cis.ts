@@ -67,16 +67,16 @@ function namesBelow(dir: string): readonly string[] {
   }
 }
 
-const marks = { pass: 'pass', fail: 'FAIL', manual: 'look', 'not applicable': 'n/a ' } as const;
+const marks = { pass: 'pass  ', fail: 'FAIL  ', manual: 'manual', 'not applicable': 'n/a   ' } as const;
 
 /** A line each, and what to do below those that fail. */
 export function cisText(results: readonly CisResult[]): string {
   const lines = results.flatMap(({ id, title, state, why, next }) => [
     `${marks[state]}  ${id.padEnd(7)}${title}: ${why}`,
-    ...(next === undefined ? [] : [`               → ${next}`]),
+    ...(next === undefined ? [] : [`                 → ${next}`]),
   ]);
   const count = (state: CisResult['state']) => results.filter((one) => one.state === state).length;
-  const counts = `${count('pass')} pass, ${count('fail')} fail, ${count('manual')} to be looked at, ${count('not applicable')} not applicable`;
+  const counts = `${count('pass')} pass, ${count('fail')} fail, ${count('manual')} to be checked by hand, ${count('not applicable')} not applicable`;
   return `${lines.join('\n')}\n\n${counts}`;
 }
 

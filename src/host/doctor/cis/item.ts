@@ -6,7 +6,7 @@ export type CisState = 'pass' | 'fail' | 'manual' | 'not applicable';
 /** How an item comes to pass: as kagent is, with `--profile cis`, or not by kagent. */
 export type CisBy = 'default' | 'profile' | 'not there' | 'yours' | 'not applicable';
 
-/** What is looked at. A test hands in another. */
+/** What is checked; a test passes another. */
 export interface CisBox {
   readonly paths: Paths;
   /** Of a child that runs; undefined: it does not have this flag. */
@@ -36,9 +36,9 @@ export interface CisItem {
   readonly next?: string | undefined;
   /** undefined: by `by` alone. A sentence says what is wrong. */
   readonly look?: (box: CisBox) => string | undefined;
-  /** What must be there for it to be looked at. */
+  /** What must be there for it to be checked. */
   readonly files?: (box: CisBox) => readonly string[];
-  /** What must run for it to be looked at. */
+  /** What must run for it to be checked. */
   readonly of?: string;
 }
 

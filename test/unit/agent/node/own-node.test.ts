@@ -67,7 +67,7 @@ test('what a node waits for on its way to its pods is said with what would help,
   answer = [200, { spec: { podCIDR: '10.42.0.0/24' } }];
   expect(await cidr).toBe('10.42.0.0/24');
   const ready = nodeReady(options, saysWait, stop.signal);
-  expect(await last('NodeNotReady')).toContain('the kubelet has not said anything of it yet');
+  expect(await last('NodeNotReady')).toContain('the kubelet has not reported its state yet');
   const conditions = (status: string, message: string) => [{ type: 'Ready', status, message }];
   answer = [200, { spec: {}, status: { conditions: conditions('False', 'cni plugin not initialized') } }];
   await eventually(() => said.at(-1)?.includes('does not call a Ready: cni plugin not initialized'));

@@ -38,7 +38,7 @@ function box() {
 
 const mirror = (host: string) => `mirrors: { a.example: { endpoint: ["https://${host}"] } }\n`;
 
-test('a changed file is taken up while it runs, a file that goes takes its mirrors along', async () => {
+test('a changed file is reloaded while it runs, a file that is removed takes its mirrors along', async () => {
   const { start, write, remove, hosts, path } = box();
   write(mirror('one.example'));
   await start();

@@ -178,7 +178,7 @@ export const runningBox: Changes = {
 /** Its faults; why it did not look is one as well. */
 export async function faultsOf(check: Check | undefined, box: Box): Promise<readonly Fault[]> {
   const looked = (await check?.look(box)) ?? [];
-  return 'notLooked' in looked ? [{ severity: 'note', what: `not looked at: ${looked.notLooked}` }] : looked;
+  return 'notLooked' in looked ? [{ severity: 'note', what: `not checked: ${looked.notLooked}` }] : looked;
 }
 
 function networkInterface(address: string) {

@@ -51,16 +51,16 @@ Clock
 2 checks are fine.`);
 });
 
-test('what was not looked at is counted apart, and its reason is shown to who asks for it', () => {
+test('what was not checked is counted apart, and its reason is shown to who asks for it', () => {
   const notLooked = [{ check: 'ports', because: 'kagent runs, and has them' }];
-  expect(text([], ['root'], false, notLooked)).toBe('1 check is fine, 1 had nothing to look at (--verbose says why).');
+  expect(text([], ['root'], false, notLooked)).toBe('1 check is fine, 1 had nothing to check (--verbose says why).');
   expect(text([], ['root'], true, notLooked)).toBe(`Privileges
   ok  root: kagent runs as root
 
-Not looked at
+Not checked
   --  ports: kagent runs, and has them
 
-1 check is fine, 1 had nothing to look at (--verbose says why).`);
+1 check is fine, 1 had nothing to check (--verbose says why).`);
 });
 
 test('what was repaired comes first', () => {

@@ -65,7 +65,7 @@ test('pods that a controller makes anew are evicted; those of the node itself, a
   expect(await drain()).toEqual({
     done: true,
     moved: 1,
-    left: [{ pod: 'default/alone', reason: 'no controller would make it anew elsewhere' }],
+    left: [{ pod: 'default/alone', reason: 'no controller would recreate it elsewhere' }],
   });
   expect(left()).toEqual(['agent', 'static', 'alone', 'ended']);
   expect(patches).toEqual([cordoned]);

@@ -8,7 +8,7 @@ test('a node for which no range is left is named, with who has them and what wou
   const [s1, a1] = [node('s1', '10.42.0.0/24'), node('a1')];
   const said = exhaustedRanges(small, [s1, a1]);
   expect(said).toBe(
-    "no range of pod addresses is left for a1: 10.42.0.0/24 has 1 of /24, which s1 has; take a node that is not needed out with 'kagent node rm NAME', or make the cluster anew with a larger --cluster-cidr",
+    "no range of pod addresses is left for a1: 10.42.0.0/24 has 1 of /24, which s1 has; remove a node that is not needed with 'kagent node rm NAME', or make a new cluster with a larger --cluster-cidr",
   );
   expect(rangeCondition(a1, () => said)).toMatchObject({ status: 'False', reason: 'PodCIDRsExhausted', message: said });
   expect(rangeCondition(s1, () => said)).toBeUndefined();

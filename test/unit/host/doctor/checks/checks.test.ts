@@ -273,11 +273,11 @@ const faults: Readonly<Record<string, Case | readonly Case[]>> = {
     },
   ],
   'dns-lookup': [
-    { deafServers: { '192.0.2.53': 'ETIMEOUT' }, sees: 'the name server 192.0.2.53 does not look names up (ETIMEOUT)' },
+    { deafServers: { '192.0.2.53': 'ETIMEOUT' }, sees: 'the name server 192.0.2.53 does not resolve names (ETIMEOUT)' },
     {
       files: { '/etc/resolv.conf': 'nameserver 2001:db8::53\n' },
       deafServers: { '8.8.8.8': 'ECONNREFUSED' },
-      sees: 'the name server 8.8.8.8 does not look names up (ECONNREFUSED)',
+      sees: 'the name server 8.8.8.8 does not resolve names (ECONNREFUSED)',
     },
   ],
   'dns-servers': {

@@ -48,13 +48,13 @@ test('an agent opens the pods’ network alone, and nothing with the host-gw bac
 
 test('rules that continue in a chain of somebody’s own cannot be judged, and are not called fine', async () => {
   expect(await seen('input-rules', input('-j own'))).toEqual([
-    'not looked at: they go on in a chain of somebody’s own',
+    'not checked: they continue in a chain of somebody’s own',
   ]);
 });
 
 test('where ufw or firewalld runs, the rules are theirs to show', async () => {
   const rules = input('-i lo -j ACCEPT').programs;
-  const theirs = ['not looked at: they are ufw’s or firewalld’s, which is looked at by itself'];
+  const theirs = ['not checked: they are ufw’s or firewalld’s, which has a check of its own'];
   expect(await seen('input-rules', { programs: { ...rules, 'firewall-cmd --state': 0 } })).toEqual(theirs);
   expect(await seen('input-rules', { programs: rules ?? {}, files: { '/etc/ufw/ufw.conf': 'ENABLED=yes\n' } })).toEqual(
     theirs,

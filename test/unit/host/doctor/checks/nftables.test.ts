@@ -61,12 +61,12 @@ test('a last rule that rejects everything is as good as the policy', async () =>
 
 test('what cannot be judged is not called fine: rules that continue in a chain of somebody’s own, and any without nft', async () => {
   const jumping = { hook: 'input', accepting: [], jumps: true } as const;
-  expect(await seen(withRules(jumping))).toEqual(['not looked at: they go on in chains of somebody’s own']);
+  expect(await seen(withRules(jumping))).toEqual(['not checked: they continue in chains of somebody’s own']);
   const beside = [rulesetOf(jumping), rulesetOf({ hook: 'forward', accepting: [] })].flatMap(
     (text) => (JSON.parse(text) as { readonly nftables: readonly unknown[] }).nftables,
   );
   expect(await seen({ 'nft -j list ruleset': JSON.stringify({ nftables: beside }) })).toEqual([
     'the nft chain inet filter forward drops what pods send and get (10.42.0.0/16)',
   ]);
-  expect(await seen({})).toEqual(['not looked at: there is no nft that shows them']);
+  expect(await seen({})).toEqual(['not checked: there is no nft that shows them']);
 });

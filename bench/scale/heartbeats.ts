@@ -3,8 +3,8 @@ import { askServer } from '../../src/host/daemon/daemon.ts';
 import { heartbeatEveryMs } from '../../src/shared/protocol/channel.ts';
 import { NodeDetails, NodeList } from '../../src/shared/protocol/local.ts';
 
-/** Of each connected node, which connection it is on and how many beats were heard. */
-export type Beats = ReadonlyMap<string, { readonly session: number; readonly heard: number }>;
+/** Of each connected node, which connection it is on and how many heartbeats were heard. */
+export type Heartbeats = ReadonlyMap<string, { readonly session: number; readonly heard: number }>;
 
 export interface HeartbeatResult {
   readonly nodes: number;
@@ -14,19 +14,19 @@ export interface HeartbeatResult {
   readonly reconnected: number;
 }
 
-export async function beatsOf(socketPath: string): Promise<Beats> {
+export async function heartbeatsOf(socketPath: string): Promise<Heartbeats> {
   const { nodes } = await askServer(socketPath, { method: 'GET', path: '/v1/nodes' }, NodeList);
-  const beats = new Map<string, { readonly session: number; readonly heard: number }>();
+  const heartbeats = new Map<string, { readonly session: number; readonly heard: number }>();
   for (const { name, session } of nodes) {
     if (session === undefined) continue;
     const { history } = await askServer(socketPath, { method: 'GET', path: `/v1/nodes/${name}` }, NodeDetails);
-    beats.set(name, { session, heard: history.reduce((sum, entry) => sum + entry.beats, 0) });
+    heartbeats.set(name, { session, heard: history.reduce((sum, entry) => sum + entry.beats, 0) });
   }
-  return beats;
+  return heartbeats;
 }
 
 /** Of the nodes that were there at the beginning. */
-export function beatsBetween(before: Beats, after: Beats, windowSeconds: number): HeartbeatResult {
+export function heartbeatsBetween(before: Heartbeats, after: Heartbeats, windowSeconds: number): HeartbeatResult {
   const wanted = Math.floor((windowSeconds * 1000) / heartbeatEveryMs) - 1;
   const each = [...before].map(([name, then]) => {
     const now = after.get(name);
