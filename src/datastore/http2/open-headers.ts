@@ -9,8 +9,8 @@ export class OpenHeaders {
   readonly streamId: number;
   /** No body follows. */
   readonly isLast: boolean;
-  private readonly parts: Buffer[] = [];
-  private sizeBytes = 0;
+  readonly #parts: Buffer[] = [];
+  #sizeBytes = 0;
 
   constructor(streamId: number, isLast: boolean, first: Buffer) {
     this.streamId = streamId;
@@ -20,14 +20,14 @@ export class OpenHeaders {
 
   /** @throws {ConnectionError} when they have no end */
   add(part: Buffer): void {
-    this.parts.push(Buffer.from(part));
-    this.sizeBytes += part.length;
-    if (this.sizeBytes > maxHeaderListBytes || this.parts.length > maxParts) {
+    this.#parts.push(Buffer.from(part));
+    this.#sizeBytes += part.length;
+    if (this.#sizeBytes > maxHeaderListBytes || this.#parts.length > maxParts) {
       throw new ConnectionError(errorCodes.enhanceYourCalm, 'headers without end');
     }
   }
 
   block(): Buffer {
-    return Buffer.concat(this.parts);
+    return Buffer.concat(this.#parts);
   }
 }

@@ -38,7 +38,7 @@ export function localRoutes(options: LocalRoutesOptions): Hono {
   userRoutes(app, options);
   nodeRoutes(app, options.nodes);
   app.notFound(() => Response.json({}, { status: 404 }));
-  app.onError((error) => refusal(error, options.log));
+  app.onError((error) => refusal(error, options.log, { isRoot: true }));
   return app;
 }
 

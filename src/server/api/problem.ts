@@ -12,16 +12,25 @@ export interface Problem {
   readonly remedy?: string;
 }
 
-/** Only what the peer can act on is told; anything of our own is `INTERNAL`, and its words stay in the log. */
-export function problemOf(error: unknown): Problem {
-  if (!(error instanceof KagentError) || error.fault !== 'peer') {
+interface Asker {
+  /** Root on this host, who may know what kube-apiserver and the datastore said. */
+  readonly isRoot?: boolean;
+}
+
+/**
+ * Only what the peer can act on is told; anything of our own is `INTERNAL`, and its words stay in the log. A peer's error
+ * without a status is one of ours here: kube-apiserver or the datastore has refused this server, and asking again helps.
+ */
+export function problemOf(error: unknown, { isRoot = false }: Asker = {}): Problem {
+  const isTold = error instanceof KagentError && error.fault === 'peer' && (isRoot || error.httpStatus !== undefined);
+  if (!isTold) {
     const detail = 'the server failed; its log says why';
     return { type: 'about:blank', title: 'Internal', status: 500, code: 'INTERNAL', detail };
   }
   return {
     type: 'about:blank',
     title: titleOf(error.code),
-    status: error.httpStatus ?? 400,
+    status: error.httpStatus ?? 500,
     code: error.code,
     detail: error.message,
     ...(error.remedy !== undefined && { remedy: error.remedy }),
@@ -33,8 +42,8 @@ function titleOf(code: string): string {
   return code.toLowerCase().replaceAll(/(?:^|_)(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
 
-export function problemResponse(error: unknown): Response {
-  const problem = problemOf(error);
+export function problemResponse(error: unknown, asker: Asker = {}): Response {
+  const problem = problemOf(error, asker);
   const retryAfter = error instanceof TooManyAttemptsError ? { 'retry-after': String(error.retryAfterSeconds) } : {};
   return new Response(JSON.stringify(problem), {
     status: problem.status,

@@ -133,11 +133,11 @@ function drainRoute(app: Api, { joinService, nodes }: ApiRoutesOptions): void {
 }
 
 /** What a request that fails is answered; what is our own failure is logged. */
-export function refusal(error: Error, log: Log): Response {
+export function refusal(error: Error, log: Log, asker: Parameters<typeof problemResponse>[1] = {}): Response {
   if (error.name === 'AbortError') log.debug('request ended', { error }); // by a stop of this server
   else if (!(error instanceof KagentError) || error.fault !== 'peer') log.error('request failed', { error });
   else log.debug('request refused', { code: error.code, error });
-  return problemResponse(error);
+  return problemResponse(error, asker);
 }
 
 /** By its token; a node that has joined needs none. @throws {NoTokenError} */

@@ -43,9 +43,11 @@ function importsOf(file: string): readonly string[] {
 
 const entryOf = (file: string) => join(dirname(file), `${basename(dirname(file))}.ts`);
 
-/** The file itself, or the entry of its room, which in its turn has the file. */
+/** The file itself, or the entry of its room, which in its turn has the file; also by the types that the room of `from` shares. */
 function reaches(from: string, to: string): boolean {
-  const imported = importsOf(from);
+  const types = join(dirname(from), 'types.ts');
+  const own = importsOf(from);
+  const imported = own.includes(types) ? [...own, ...importsOf(types)] : own;
   const entry = entryOf(to);
   return imported.includes(to) || (imported.includes(entry) && importsOf(entry).includes(to));
 }

@@ -2,6 +2,8 @@ import { expect, test } from 'vitest';
 import { problemOf, problemResponse } from '../../../../src/server/api/problem.ts';
 import { PortTakenError } from '../../../../src/server/api/api.ts';
 import { NodeNameTakenError } from '../../../../src/server/identity/identity.ts';
+import { EtcdCallError } from '../../../../src/datastore/client/client.ts';
+import { KubeError } from '../../../../src/kube/kube.ts';
 import { TokenWrongError, TooManyAttemptsError } from '../../../../src/server/join/join.ts';
 
 test.each([
@@ -12,14 +14,28 @@ test.each([
   expect(problemOf(error)).toMatchObject({ status, code, detail: error.message, remedy: error.remedy });
 });
 
-test.each([new Error('password is hunter2'), new PortTakenError('0.0.0.0', 1, undefined), 'hunter2'])(
-  'what is not the peer’s to mend shows no words of ours',
-  (error) => {
-    const problem = problemOf(error);
-    expect(problem).toMatchObject({ status: 500, code: 'INTERNAL' });
-    expect(JSON.stringify(problem)).not.toMatch(/hunter2|--supervisor-port|at .*\.ts/);
-  },
-);
+const ours = [
+  new Error('password is hunter2'),
+  new PortTakenError('0.0.0.0', 1, undefined),
+  'hunter2',
+  new KubeError('GET /api/v1/nodes', 403, 'hunter2'),
+  new EtcdCallError(14, 'hunter2'),
+];
+
+test.each(ours)('what is not the peer’s to repair shows no words of ours, and is worth asking again', (error) => {
+  const problem = problemOf(error);
+  expect(problem).toMatchObject({ status: 500, code: 'INTERNAL' });
+  expect(JSON.stringify(problem)).not.toMatch(/hunter2|--supervisor-port|at .*\.ts/);
+});
+
+test('root on the host hears what kube-apiserver said', () => {
+  const error = new KubeError('DELETE /api/v1/nodes/a', 403, 'a webhook says no');
+  expect(problemOf(error, { isRoot: true })).toMatchObject({
+    status: 500,
+    code: 'KUBE_REQUEST',
+    detail: error.message,
+  });
+});
 
 test('a title comes from the code, since a bundler may give a class another name', () => {
   const error = new NodeNameTakenError('box');
