@@ -15,6 +15,8 @@ const retryMs = 1000;
 export interface ReserveHost {
   /** Room inside the store's own file. */
   holeBytes(): number;
+  /** Gives the disk what was freed: it leaves the file only when the log has been moved into it, and no commit does that now. */
+  giveBack(): void;
   /** There is room, at first or again. */
   onRoom(): void;
 }
@@ -49,9 +51,14 @@ export class Reserve {
   }
 
   async #fill(): Promise<void> {
-    const hasRoom = existsSync(this.#path) || (await this.#write()) || this.#host.holeBytes() >= reserveBytes;
+    const hasRoom = existsSync(this.#path) || (await this.#write()) || (await this.#writeAfterAll());
     if (hasRoom) this.#host.onRoom();
     else this.#fillAfter(retryMs);
+  }
+
+  async #writeAfterAll(): Promise<boolean> {
+    this.#host.giveBack();
+    return (await this.#write()) || this.#host.holeBytes() >= reserveBytes;
   }
 
   async #write(): Promise<boolean> {

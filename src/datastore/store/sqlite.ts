@@ -128,6 +128,15 @@ export class SqliteFile {
     }
   }
 
+  /** As `truncate`, on a disk that may still be full. */
+  giveBack(): void {
+    try {
+      this.truncate();
+    } catch (error) {
+      if (!isFull(this.#path, error)) throw error;
+    }
+  }
+
   #logPages(): number {
     return this.#logState.get()?.log ?? 0;
   }

@@ -40,6 +40,7 @@ class WriterThread {
     this.#port = port;
     this.#reserve = new Reserve(`${path}.reserve`, {
       holeBytes: () => this.#file?.holeBytes() ?? 0,
+      giveBack: () => this.#giveBack(),
       onRoom: () => this.#send({ kind: 'room' }),
     });
     port.on('message', (message: ToWriter) => this.#take(message));
@@ -130,6 +131,14 @@ class WriterThread {
   }
 
   /** After a failed commit nothing more may be written: what the index holds is no longer what the disk holds. */
+  #giveBack(): void {
+    try {
+      this.#file?.giveBack();
+    } catch (failure) {
+      this.#fail(failure);
+    }
+  }
+
   #fail(failure: unknown): void {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
