@@ -6,8 +6,8 @@
 import { basename } from 'node:path';
 import { Command } from 'commander';
 import * as z from 'zod';
-import { boxNotes, kubeletPort, openBox } from './agent/box.ts';
-import type { BoxOptions } from './agent/box.ts';
+import { hostNotes, kubeletPort, openHost } from './agent/open-host.ts';
+import type { HostOptions } from './agent/open-host.ts';
 import { agentCommand, removeCommands } from './agent/commands.ts';
 import { AgentConfig, nodeSettings } from './agent/config.ts';
 import { hostAddresses, hostRoot } from './host/checks/checks.ts';
@@ -102,21 +102,21 @@ async function runServer(config: ServerConfig): Promise<void> {
     import('./server/server.ts'),
     import('./agent/agent.ts'),
   ]);
-  const box = await openBox(serverPlan(config));
+  const host = await openHost(serverPlan(config));
   const runsNode = !config.disableAgent;
-  const { facts, daemon, foreground } = box;
+  const { facts, daemon, foreground } = host;
   checkNetworks({ ...config, nodeIp: facts.nodeIp });
   checkBindAddress(config.bindAddress);
-  box.undoLog.record(...noteOfFile(config.writeKubeconfig));
+  host.undoLog.record(...noteOfFile(config.writeKubeconfig));
   const server = await createServer({
-    ...box,
+    ...host,
     config,
     isHardened: config.profile === 'cis',
     token: secretSetting(config.token, config.tokenFile),
     agentToken: secretSetting(config.agentToken, config.agentTokenFile),
     supervisor: daemon.supervisor,
     events: daemon.events,
-    image: box.image,
+    image: host.image,
     log: foreground.log,
     nodeName: facts.nodeName,
     nodeIp: facts.nodeIp,
@@ -126,7 +126,7 @@ async function runServer(config: ServerConfig): Promise<void> {
   });
   const node = runsNode
     ? createAgent({
-        ...box,
+        ...host,
         config,
         supervisor: daemon.supervisor,
         events: daemon.events,
@@ -145,8 +145,8 @@ async function runServer(config: ServerConfig): Promise<void> {
         after: { assets: ['assets'], server: ['supervisor-api'], apiserver: ['kube-apiserver'] },
       })
     : [];
-  const notes = () => [...boxNotes(facts, config), ...server.notes()];
-  await daemon.run([box.assets, ...server.components, ...node], {
+  const notes = () => [...hostNotes(facts, config), ...server.notes()];
+  await daemon.run([host.assets, ...server.components, ...node], {
     signal: foreground.signal,
     onProgress: foreground.onProgress,
     onReady: () => foreground.say(readyScreen(facts.nodeName, notes())),
@@ -156,7 +156,7 @@ async function runServer(config: ServerConfig): Promise<void> {
 }
 
 /** What a server needs of its box. */
-function serverPlan(config: ServerConfig): BoxOptions {
+function serverPlan(config: ServerConfig): HostOptions {
   const runsNode = !config.disableAgent;
   return {
     mode: 'server',
@@ -180,7 +180,7 @@ function readyScreen(nodeName: string, all: readonly string[]): string {
   kagent kubectl get nodes      the nodes of the cluster
   kagent status                 the state of kagent
 
-  kagent token join-command     add another box: prints the command to run there
+  kagent token join-command     add another host: prints the command to run there
 ${notes}
 `;
 }

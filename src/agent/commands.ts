@@ -1,7 +1,7 @@
 /** The commands of a node alone: `agent`, and taking kagent off a box. */
 import { Command } from 'commander';
 import type * as z from 'zod';
-import { print, settingsCommand, settingsOfBox, secretSetting } from '../cli/cli.ts';
+import { print, settingsCommand, settingsOfHost, secretSetting } from '../cli/cli.ts';
 import { KagentError } from '../shared/errors.ts';
 import { usualRanges } from '../shared/protocol/join.ts';
 import type { ClusterSettings } from '../shared/protocol/join.ts';
@@ -10,8 +10,8 @@ import { silentLog } from '../shared/log/log.ts';
 import { pathsOf } from '../shared/paths.ts';
 import { addTools } from '../host/process/process.ts';
 import { everyServiceManager, hostAt } from '../host/service/service.ts';
-import { boxNotes, kubeletPort, openBox } from './box.ts';
-import type { BoxOptions } from './box.ts';
+import { hostNotes, kubeletPort, openHost } from './open-host.ts';
+import type { HostOptions } from './open-host.ts';
 import { AgentConfig } from './config.ts';
 import { nodeParts } from './node-parts.ts';
 import { stopCommand } from './stop-command.ts';
@@ -45,16 +45,16 @@ async function runAgent(config: AgentConfig): Promise<void> {
   if (url === undefined) throw new JoinSettingMissingError('url');
   const token = secretSetting(config.token, config.tokenFile);
   if (token === undefined) throw new JoinSettingMissingError('token');
-  const box = await openBox(agentPlan(config));
+  const host = await openHost(agentPlan(config));
   const { createAgent } = await import('./agent.ts'); // other commands have no use for it
   let cluster = '';
-  const notes = () => boxNotes(box.facts, config);
+  const notes = () => hostNotes(host.facts, config);
   const components = createAgent({
-    ...box,
-    ...box.daemon,
+    ...host,
+    ...host.daemon,
     config,
-    log: box.foreground.log,
-    setLogLevel: (level) => box.foreground.log.setLevel(level),
+    log: host.foreground.log,
+    setLogLevel: (level) => host.foreground.log.setLevel(level),
     server: { url, token },
     replace: config.replace,
     given: config,
@@ -62,21 +62,21 @@ async function runAgent(config: AgentConfig): Promise<void> {
     ...(!config.disableApiserverLb && { balancerPort: config.lbServerPort }),
     after: { assets: ['assets'], server: [], apiserver: [] },
     onJoined: (settings) => void (cluster = clusterText(settings)),
-    onFatal: box.daemon.fail,
+    onFatal: host.daemon.fail,
   });
-  await box.daemon.run([box.assets, ...components], {
-    signal: box.foreground.signal,
-    onProgress: box.foreground.onProgress,
+  await host.daemon.run([host.assets, ...components], {
+    signal: host.foreground.signal,
+    onProgress: host.foreground.onProgress,
     onReady: () =>
-      box.foreground.say(
-        `${box.facts.nodeName} has joined the cluster at ${url} and is Ready.\n${cluster}${lines(notes())}`,
+      host.foreground.say(
+        `${host.facts.nodeName} has joined the cluster at ${url} and is Ready.\n${cluster}${lines(notes())}`,
       ),
     notes,
   });
 }
 
 /** What an agent needs of its box. */
-export function agentPlan(config: AgentConfig): BoxOptions {
+export function agentPlan(config: AgentConfig): HostOptions {
   return {
     mode: 'agent',
     config,
@@ -118,10 +118,10 @@ export function removeCommands(): readonly Command[] {
     const host = hostAt('/');
     const managers = everyServiceManager({ host });
     // What is removed is what was installed, and not what a variable of this shell may still say.
-    const box = await settingsOfBox({ host, env: {} });
-    const paths = pathsOf(flags.dataDir ?? box.dataDir);
+    const own = await settingsOfHost({ host, env: {} });
+    const paths = pathsOf(flags.dataDir ?? own.dataDir);
     addTools(paths.bin);
-    const snapshotDir = box.said('etcd-snapshot-dir');
+    const snapshotDir = own.said('etcd-snapshot-dir');
     return {
       paths,
       host,

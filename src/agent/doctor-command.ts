@@ -9,21 +9,21 @@ import {
   print,
   SecretOption,
   secretSetting,
-  settingsOfBox,
+  settingsOfHost,
 } from '../cli/cli.ts';
 import { rfc3339 } from '../shared/clock.ts';
 import { askStatus, NoAnswerError } from '../host/daemon/daemon.ts';
 import { openUndoLog } from '../host/undo-log/undo-log.ts';
 import { pathsOf, runPaths } from '../shared/paths.ts';
 import type { Paths } from '../shared/paths.ts';
-import { doctorPlan } from './box.ts';
-import type { BoxOptions } from './box.ts';
+import { doctorPlan } from './open-host.ts';
+import type { HostOptions } from './open-host.ts';
 import { agentPlan } from './commands.ts';
 import { AgentConfig } from './config.ts';
 import {
   allChecks,
-  boxOf,
-  cisBox,
+  examinedHost,
+  cisHost,
   cisText,
   diagnosisJson,
   diagnosisText,
@@ -54,7 +54,7 @@ interface Flags {
 export interface DoctorOptions {
   readonly serverSchema: z.ZodObject;
   /** What `kagent server` would need of this box, by its configuration file. */
-  readonly serverPlan: (command: Command) => BoxOptions;
+  readonly serverPlan: (command: Command) => HostOptions;
   readonly known: readonly z.ZodObject[];
 }
 
@@ -80,10 +80,10 @@ export function doctorCommand(options: DoctorOptions): Command {
     .option('-q, --quiet', 'show only what needs doing, without the reasons; nothing if all is well')
     .addOption(jsonOption())
     .option('--json', 'the same as -o json');
-  return command.action(async (mode: BoxOptions['mode'] | undefined, startFlags: readonly string[], flags: Flags) => {
+  return command.action(async (mode: HostOptions['mode'] | undefined, startFlags: readonly string[], flags: Flags) => {
     // As the kagent of this box has it, unless the caller says where.
     if (flags.dataDir === undefined && flags.config === undefined)
-      command.setOptionValue('dataDir', (await settingsOfBox()).dataDir);
+      command.setOptionValue('dataDir', (await settingsOfHost()).dataDir);
     if (flags.cis === true) return await printCis(command, flags, options);
     const settings = startFlags.length === 0 ? command : startOf(mode, startFlags, options);
     const diagnosis = await run(settings, mode, flags, options);
@@ -95,13 +95,13 @@ export function doctorCommand(options: DoctorOptions): Command {
 async function printCis(command: Command, { json, output }: Flags, { known }: DoctorOptions): Promise<void> {
   const { dataDir } = loadSettings({ command, schema: AgentConfig, known, env: process.env }).config;
   const running = await askStatus(runPaths.statusSocket).catch(() => undefined);
-  const results = examineCis(await cisBox(pathsOf(running?.dataDir ?? dataDir)));
+  const results = examineCis(await cisHost(pathsOf(running?.dataDir ?? dataDir)));
   print(json === true || output === 'json' ? JSON.stringify(results, null, 2) : cisText(results));
   if (results.some(({ state }) => state === 'fail')) process.exitCode = 1;
 }
 
 /** As the mode's own command would read them. */
-function startOf(mode: BoxOptions['mode'] | undefined, flags: readonly string[], options: DoctorOptions): Command {
+function startOf(mode: HostOptions['mode'] | undefined, flags: readonly string[], options: DoctorOptions): Command {
   const schema = mode === 'agent' ? AgentConfig : options.serverSchema;
   const command = addSettings(new Command('doctor').allowExcessArguments(false), schema).addOption(configFileOption());
   return command.exitOverride().parse(flags, { from: 'user' });
@@ -109,7 +109,7 @@ function startOf(mode: BoxOptions['mode'] | undefined, flags: readonly string[],
 
 async function run(
   command: Command,
-  mode: BoxOptions['mode'] | undefined,
+  mode: HostOptions['mode'] | undefined,
   flags: Flags,
   { serverPlan, known }: DoctorOptions,
 ): Promise<Diagnosis> {
@@ -122,9 +122,9 @@ async function run(
     : serverPlan(command);
   const running = await askStatus(runPaths.statusSocket).catch(mute);
   const isThisOne = running?.dataDir === undefined || running.dataDir === paths.dataDir;
-  const box = boxOf(await doctorPlan(plan), isThisOne ? running : undefined);
-  const repairs = flags.fix === true ? await repair(box, openUndoLog(paths.undoLog)) : [];
-  const diagnosis = merged([await examine(box), ...(path === undefined ? [] : [await examinePath(path)])]);
+  const host = examinedHost(await doctorPlan(plan), isThisOne ? running : undefined);
+  const repairs = flags.fix === true ? await repair(host, openUndoLog(paths.undoLog)) : [];
+  const diagnosis = merged([await examine(host), ...(path === undefined ? [] : [await examinePath(path)])]);
   const isJson = flags.json === true || flags.output === 'json';
   if (isJson) print(diagnosisJson(diagnosis, repairs));
   else if (flags.quiet === true) printLines(whatToDo(diagnosis, repairs));
@@ -155,7 +155,7 @@ function cluster(
   agent: AgentConfig,
   path: ServerPath | undefined,
   paths: Paths,
-): Pick<BoxOptions, 'flannelBackend' | 'clusterCidr' | 'serviceCidr'> {
+): Pick<HostOptions, 'flannelBackend' | 'clusterCidr' | 'serviceCidr'> {
   const { clusterCidr, serviceCidr } = agentPlan(agent);
   const usual = { clusterCidr, serviceCidr, flannelBackend: agent.flannelBackend ?? ('vxlan' as const) };
   const told = path?.met?.opened.settings ?? joinedSettings(paths);

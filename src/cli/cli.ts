@@ -3,7 +3,7 @@
  * The command line: flags out of a schema, wrong usage in one sentence, what a person at a terminal sees.
  * Knows: commander. Leaves to others: what commands do (server/, agent/), how values are merged (config/).
  */
-export { settingsOfBox, type BoxSettings, type BoxSettingsOptions } from './box-settings.ts';
+export { settingsOfHost, type HostSettings, type HostSettingsOptions } from './host-settings.ts';
 export { becomeBundledTool, commonCommands, versionText } from './commands.ts';
 export { addSettings, usageExitCode } from './flags.ts';
 export { foreground, type Foreground } from './foreground.ts';

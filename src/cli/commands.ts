@@ -7,7 +7,7 @@ import { adminKubeconfig, runPaths } from '../shared/paths.ts';
 import { serviceCommand } from '../host/service/service.ts';
 import type { Readiness } from '../host/service/service.ts';
 import { version } from '../shared/version/version.ts';
-import { settingsOfBox } from './box-settings.ts';
+import { settingsOfHost } from './host-settings.ts';
 import { completionScript, shells } from './completion.ts';
 import type { Shell } from './completion.ts';
 import { print } from './options.ts';
@@ -90,7 +90,7 @@ function toolCommand(tool: PassedThrough): Command {
 
 /** Never returns. */
 export async function becomeBundledTool(tool: PassedThrough, args: readonly string[]): Promise<never> {
-  const box = await settingsOfBox();
+  const box = await settingsOfHost();
   const kubeconfig = box.said('write-kubeconfig') ?? adminKubeconfig;
   return becomeTool(tool, args, { binDir: await toolFolder(tool, box, process.env), kubeconfig });
 }

@@ -5,7 +5,7 @@ import type * as z from 'zod';
 import { fileSource, foreignSettingsOf, loadConfig, settingsOf } from '../shared/config/config.ts';
 import type { Setting, Source } from '../shared/config/config.ts';
 import { jsonOption, print } from './options.ts';
-import { boxSources, configFileOption, defaultConfigFile } from './settings-command.ts';
+import { hostSources, configFileOption, defaultConfigFile } from './settings-command.ts';
 import { table } from './table.ts';
 
 /** A mode and its settings: `server`, `agent`. */
@@ -31,7 +31,7 @@ export function configCommand(modes: readonly ConfigMode[], env: Readonly<NodeJS
     .action((mode: string, flags: { readonly output?: string }, command: Command) => {
       const schema = modeOf(mode);
       if (schema === undefined) return;
-      const { config: values, origins } = loadConfig(schema, boxSources({ command, schema, known, env }));
+      const { config: values, origins } = loadConfig(schema, hostSources({ command, schema, known, env }));
       const rows = settingsOf(schema).map((setting) => ({
         key: setting.key,
         value: shown(setting, (values as Readonly<Record<string, unknown>>)[setting.name]),

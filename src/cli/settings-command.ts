@@ -39,11 +39,11 @@ export function loadSettings<Schema extends z.ZodObject>(options: {
   readonly env: Readonly<NodeJS.ProcessEnv>;
 }): Loaded<Readonly<z.infer<Schema>>> {
   const { command, schema, known, env } = options;
-  return loadConfig(schema, [...boxSources({ command, schema, known, env }), flagSource(command, schema)]);
+  return loadConfig(schema, [...hostSources({ command, schema, known, env }), flagSource(command, schema)]);
 }
 
 /** What is said on this box without flags: the file that `command` names, or the usual one, and the environment. */
-export function boxSources(options: {
+export function hostSources(options: {
   readonly command: Command;
   readonly schema: z.ZodObject;
   readonly known: readonly z.ZodObject[];

@@ -1,7 +1,7 @@
 /** Which datastore a command means: one that is served, by its address, or one on disk, by the settings of this box. */
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { print, settingsOfBox } from '../cli/cli.ts';
+import { print, settingsOfHost } from '../cli/cli.ts';
 import { KagentError } from '../shared/errors.ts';
 import { runPaths } from '../shared/paths.ts';
 import { plainText } from '../shared/plain-text/plain-text.ts';
@@ -67,7 +67,7 @@ export interface Place {
 
 /** Says on stderr which data dir that is and who says so, since it decides what is read or replaced. */
 export async function placeOf(flags: PlaceFlags): Promise<Place> {
-  const box = await settingsOfBox({ mode: 'server' });
+  const box = await settingsOfHost({ mode: 'server' });
   const dataDir = resolve(flags.dataDir ?? box.dataDir);
   const storeDir = storeDirOf(dataDir);
   // Of another data dir than the box's own it is not known.

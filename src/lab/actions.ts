@@ -9,7 +9,7 @@ import type { LabRecord } from './hosts.ts';
 import { labStatus, labTable } from './ls.ts';
 import { labRecords, labsDir } from './records.ts';
 import { labScript } from './script.ts';
-import { requireTools, thisBox, toolsFor } from './tools.ts';
+import { requireTools, thisHost, toolsFor } from './tools.ts';
 import { labUp, startKagent } from './up.ts';
 
 export function labActions(): LabActions {
@@ -23,7 +23,7 @@ export function labActions(): LabActions {
     return { lab, host, script: labScript(lab) };
   };
   return {
-    require: (command) => requireTools(toolsFor(command), thisBox()),
+    require: (command) => requireTools(toolsFor(command), thisHost()),
     async up({ name, agents, dataDir = labsDir, serverFlags }) {
       const lab = { name, dir: join(dataDir, name), agents, serverFlags: [...serverFlags] };
       await labUp(lab, { records, print, signal: interrupted() });

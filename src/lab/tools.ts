@@ -29,20 +29,20 @@ export function toolsFor(command: string): readonly Tool[] {
   }
 }
 
-export interface BoxFacts {
+export interface HostSaid {
   readonly uid: number;
   /** Folders of commands, as in PATH. */
   readonly path: string;
   readonly osRelease: string;
 }
 
-export function thisBox(): BoxFacts {
+export function thisHost(): HostSaid {
   const osRelease = readFileIfExists('/etc/os-release') ?? '';
   return { uid: process.getuid?.() ?? 0, path: searchPath(process.env['PATH'] ?? ''), osRelease };
 }
 
 /** @throws {LabNotRootError} @throws {LabToolMissingError} naming all that is missing */
-export function requireTools(tools: readonly Tool[], { uid, path, osRelease }: BoxFacts): void {
+export function requireTools(tools: readonly Tool[], { uid, path, osRelease }: HostSaid): void {
   if (uid !== 0) throw new LabNotRootError(uid);
   const folders = path.split(delimiter);
   const missing = tools.filter((tool) => !folders.some((folder) => isExecutable(join(folder, tool))));

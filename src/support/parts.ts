@@ -26,7 +26,7 @@ export interface PartOptions {
 
 /** All but files with settings and logs, which need more care. */
 export function parts(options: PartOptions): readonly Part[] {
-  return [...ofKagent(options), ...ofBox(options), ...ofNode(options), ...ofCluster(options)];
+  return [...ofKagent(options), ...ofHost(options), ...ofNode(options), ...ofCluster(options)];
 }
 
 function part(options: PartOptions, name: string, line: CommandLine): Part {
@@ -105,7 +105,7 @@ function certificates(paths: Paths): string {
     .join('\n');
 }
 
-const boxCommands: Readonly<Record<string, readonly [string, ...string[]]>> = {
+const hostCommands: Readonly<Record<string, readonly [string, ...string[]]>> = {
   uname: ['uname', '-a'],
   uptime: ['uptime'],
   'kernel-log': ['dmesg', '-T'],
@@ -125,7 +125,7 @@ const boxCommands: Readonly<Record<string, readonly [string, ...string[]]>> = {
   services: ['systemctl', 'status', 'kagent*', '--no-pager', '--lines=0'],
 };
 
-const boxFiles = [
+const hostFiles = [
   '/etc/os-release',
   '/etc/resolv.conf',
   '/etc/hosts',
@@ -139,10 +139,10 @@ const boxFiles = [
   '/proc/pressure/io',
 ];
 
-function ofBox(options: PartOptions): readonly Part[] {
-  const files = boxFiles.filter((path) => existsSync(path));
+function ofHost(options: PartOptions): readonly Part[] {
+  const files = hostFiles.filter((path) => existsSync(path));
   return [
-    ...Object.entries(boxCommands).map(([name, [command, ...args]]) =>
+    ...Object.entries(hostCommands).map(([name, [command, ...args]]) =>
       part(options, `box/${name}.txt`, { command, args }),
     ),
     ...files.map((path) => ({ name: `box${path}`, read: () => readFileSync(path, 'utf8') })),

@@ -7,7 +7,7 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { duration, mebibytes, print, settingsOfBox } from '../cli/cli.ts';
+import { duration, mebibytes, print, settingsOfHost } from '../cli/cli.ts';
 import { rfc3339, systemClock } from '../shared/clock.ts';
 import { askStatus } from '../host/daemon/daemon.ts';
 import { pathsOf, runPaths } from '../shared/paths.ts';
@@ -32,7 +32,7 @@ export function supportCommand(): Command {
       const root = `kagent-support-${hostname()}-${time}`;
       const path = resolve(output ?? `${root}.tar.gz`);
       const running = await askStatus(runPaths.statusSocket).catch(() => undefined);
-      const dir = dataDir ?? (await settingsOfBox()).dataDir;
+      const dir = dataDir ?? (await settingsOfHost()).dataDir;
       const { gather } = await import('./gather.ts'); // other commands have no use for it
       const asked = { paths: pathsOf(dir), pid: running?.pid, sinceMs: nowMs - since, path, root };
       const { fileCount, sizeBytes, errors } = await gather(asked);

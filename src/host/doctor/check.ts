@@ -52,7 +52,7 @@ export interface Finding extends Fault {
   readonly canFix: boolean;
 }
 
-export interface Check<Subject = Box> {
+export interface Check<Subject = ExaminedHost> {
   readonly name: string;
   readonly group: Group;
   /** What is true when all is well: `the clock is kept right`. */
@@ -70,7 +70,7 @@ export interface Check<Subject = Box> {
 }
 
 /** The box that is looked at; in a test a folder that looks like one. */
-export interface Box {
+export interface ExaminedHost {
   readonly root: HostRoot;
   readonly mode: 'server' | 'agent';
   readonly needs: HostNeeds;

@@ -8,8 +8,8 @@
 import { existsSync, rmdirSync } from 'node:fs';
 import { messageOf } from '../../shared/errors.ts';
 import type { UndoLog } from '../undo-log/undo-log.ts';
-import type { Box, Check, Finding } from './check.ts';
-import { boxChecks } from './checks/checks.ts';
+import type { ExaminedHost, Check, Finding } from './check.ts';
+import { hostDoctorChecks } from './checks/checks.ts';
 import { serverChecks } from './checks/server.ts';
 import { diagnose, merged } from './diagnosis.ts';
 import type { Diagnosis, Repair } from './diagnosis.ts';
@@ -17,37 +17,37 @@ import { createRepairTools } from './repair-tools.ts';
 import type { ServerPath } from './server-path.ts';
 
 /** Looks with every check that concerns this box. Without root nothing else can be said. */
-export async function examine(box: Box): Promise<Diagnosis> {
-  const wasThere = existsSync(box.needs.dataDir);
+export async function examine(host: ExaminedHost): Promise<Diagnosis> {
+  const wasThere = existsSync(host.needs.dataDir);
   try {
-    const [root, ...others] = checksFor(box);
-    const first = await diagnose(root === undefined ? [] : [root], box);
-    return first.findings.length > 0 ? first : merged([first, await diagnose(others, box)]);
+    const [root, ...others] = checksFor(host);
+    const first = await diagnose(root === undefined ? [] : [root], host);
+    return first.findings.length > 0 ? first : merged([first, await diagnose(others, host)]);
   } finally {
-    if (!wasThere) removeIfEmpty(box.needs.dataDir); // a check leaves nothing behind
+    if (!wasThere) removeIfEmpty(host.needs.dataDir); // a check leaves nothing behind
   }
 }
 
 /** What a start tells of: it takes a few milliseconds. */
-export async function quickChecks(box: Box): Promise<readonly Finding[]> {
-  const cheap = checksFor(box).filter((check) => check.isCheap === true);
+export async function quickChecks(host: ExaminedHost): Promise<readonly Finding[]> {
+  const cheap = checksFor(host).filter((check) => check.isCheap === true);
   // A check that fails at some odd file tells nothing; it does not end a start.
   const looks = cheap.map((check) =>
-    diagnose([check], box).catch((): Diagnosis => ({ findings: [], fine: [], notLooked: [] })),
+    diagnose([check], host).catch((): Diagnosis => ({ findings: [], fine: [], notLooked: [] })),
   );
   return merged(await Promise.all(looks)).findings.filter(({ severity }) => severity === 'warning');
 }
 
 /** Does what can be done about faults and warnings; notes are left to people. */
-export async function repair(box: Box, undoLog: Pick<UndoLog, 'record'>): Promise<readonly Repair[]> {
-  const repairTools = createRepairTools({ root: box.root, undoLog, tools: box.tools });
-  const { findings } = await examine(box);
+export async function repair(host: ExaminedHost, undoLog: Pick<UndoLog, 'record'>): Promise<readonly Repair[]> {
+  const repairTools = createRepairTools({ root: host.root, undoLog, tools: host.tools });
+  const { findings } = await examine(host);
   const done: Repair[] = [];
-  for (const check of checksFor(box)) {
+  for (const check of checksFor(host)) {
     const isWanted = findings.some((one) => one.check === check.name && one.severity !== 'note' && one.canFix);
     if (!isWanted || check.repair === undefined) continue;
     try {
-      for (const what of await check.repair(box, repairTools)) done.push({ check: check.name, what });
+      for (const what of await check.repair(host, repairTools)) done.push({ check: check.name, what });
     } catch (error) {
       done.push({ check: check.name, what: `not done: ${messageOf(error)}` });
     }
@@ -55,8 +55,8 @@ export async function repair(box: Box, undoLog: Pick<UndoLog, 'record'>): Promis
   return done;
 }
 
-function checksFor({ needs }: Box): readonly Check[] {
-  return boxChecks.filter((check) => check.forNodes !== true || needs.flannelBackend !== undefined);
+function checksFor({ needs }: ExaminedHost): readonly Check[] {
+  return hostDoctorChecks.filter((check) => check.forNodes !== true || needs.flannelBackend !== undefined);
 }
 
 function removeIfEmpty(dir: string): void {
@@ -73,13 +73,13 @@ export async function examinePath(path: ServerPath): Promise<Diagnosis> {
 }
 
 /** Every check there is, in the order of their groups. */
-export const allChecks: readonly Check<never>[] = [...boxChecks, ...serverChecks];
+export const allChecks: readonly Check<never>[] = [...hostDoctorChecks, ...serverChecks];
 
-export { groups, type Box, type Check, type Finding, type Severity } from './check.ts';
+export { groups, type ExaminedHost, type Check, type Finding, type Severity } from './check.ts';
 export { diagnose, merged, type Diagnosis, type Repair } from './diagnosis.ts';
-export { boxOf, type BoxPlan, type Running } from './box.ts';
+export { examinedHost, type HostPlan, type Running } from './examined-host.ts';
 export type { Direction, Met, ServerPath } from './server-path.ts';
 export { createTools, type Tools } from './tools.ts';
 export { diagnosisJson, diagnosisText, whatToDo } from './text.ts';
 export { FixFailedError } from './errors.ts';
-export { cisBox, cisItems, cisText, examineCis, type CisBox, type CisItem, type CisResult } from './cis/cis.ts';
+export { cisHost, cisItems, cisText, examineCis, type CisHost, type CisItem, type CisResult } from './cis/cis.ts';

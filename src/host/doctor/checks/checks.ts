@@ -13,7 +13,7 @@ import { otherSoftwareChecks } from './other-software.ts';
 import { privilegeChecks } from './privileges.ts';
 
 /** Root comes first. */
-export const boxChecks: readonly Check[] = [
+export const hostDoctorChecks: readonly Check[] = [
   ...privilegeChecks,
   ...kernelChecks,
   ...cgroupChecks,

@@ -1,5 +1,5 @@
 import { fine, notLooked, note, warning } from '../check.ts';
-import type { Box, Check } from '../check.ts';
+import type { ExaminedHost, Check } from '../check.ts';
 import { isOlder, majorMinor } from './reading.ts';
 import { vxlanPort } from '../../probe/probe.ts';
 
@@ -46,8 +46,8 @@ export const firewallChecks: readonly Check[] = [
     why: 'it drops what it does not know: pods reach neither kube-apiserver nor the cluster’s DNS, which is then never Ready, and other nodes do not join',
     fix: 'systemctl disable --now firewalld, or let the cluster through with --fix',
     forNodes: true,
-    async look(box) {
-      const commands = await firewalldCommands(box);
+    async look(host) {
+      const commands = await firewalldCommands(host);
       return commands.length === 0
         ? fine
         : warning(
@@ -55,11 +55,11 @@ export const firewallChecks: readonly Check[] = [
             [...commands.map(({ command }) => command), reload].map(joined).join(' && '),
           );
     },
-    async repair(box, repairTools) {
-      const commands = await firewalldCommands(box);
+    async repair(host, repairTools) {
+      const commands = await firewalldCommands(host);
       await repairTools.run(reload, reload); // first in the journal: undone last
       for (const { command, undo } of commands) await repairTools.run(command, undo);
-      await box.tools.run('firewall-cmd', '--reload');
+      await host.tools.run('firewall-cmd', '--reload');
       return commands.map(({ command }) => joined(command));
     },
   },
@@ -69,8 +69,8 @@ export const firewallChecks: readonly Check[] = [
     title: 'ufw, if it is on, lets the cluster through',
     why: 'it drops what it does not know: pods reach neither kube-apiserver nor the cluster’s DNS, which is then never Ready, and other nodes do not join',
     fix: 'ufw disable, or let the cluster through with --fix',
-    look(box) {
-      const commands = ufwCommands(box);
+    look(host) {
+      const commands = ufwCommands(host);
       return commands.length === 0
         ? fine
         : warning(
@@ -78,8 +78,8 @@ export const firewallChecks: readonly Check[] = [
             commands.map(({ command }) => joined(command)).join(' && '),
           );
     },
-    async repair(box, repairTools) {
-      const commands = ufwCommands(box);
+    async repair(host, repairTools) {
+      const commands = ufwCommands(host);
       for (const { command, undo } of commands) await repairTools.run(command, undo);
       return commands.map(({ command }) => joined(command));
     },
@@ -90,12 +90,12 @@ export const firewallChecks: readonly Check[] = [
     title: 'the box’s own rules let nodes in',
     why: 'some images drop or reject what no rule lets in: pods reach neither kube-apiserver nor the cluster’s DNS, and other nodes do not join',
     fix: 'let the ports in, and keep the rules as your distribution does (netfilter-persistent save)',
-    async look(box) {
-      if (isUfwOn(box) || (await runsFirewalld(box)))
+    async look(host) {
+      if (isUfwOn(host) || (await runsFirewalld(host)))
         return notLooked('they are ufw’s or firewalld’s, which has a check of its own');
-      const { code, stdout } = await box.tools.run('iptables', '-S', 'INPUT');
+      const { code, stdout } = await host.tools.run('iptables', '-S', 'INPUT');
       if (code !== 0) return notLooked('iptables does not show them');
-      const closed = closedPorts(stdout, inboundPorts(box));
+      const closed = closedPorts(stdout, inboundPorts(host));
       if (closed === undefined) return notLooked('they continue in a chain of somebody’s own');
       if (closed.length === 0) return fine;
       const commands = closed.map(([port, protocol]) => `iptables -I INPUT -p ${protocol} --dport ${port} -j ACCEPT`);
@@ -110,7 +110,7 @@ export const firewallChecks: readonly Check[] = [
 export type Port = readonly [port: number, protocol: 'tcp' | 'udp'];
 
 /** What other boxes must reach on this one. */
-export function inboundPorts({ mode, needs, flannelBackend }: Box): readonly Port[] {
+export function inboundPorts({ mode, needs, flannelBackend }: ExaminedHost): readonly Port[] {
   const own = needs.ports.filter(({ port }) => port !== kubeletPort).map(({ port }): Port => [port, 'tcp']);
   const network: readonly Port[] =
     needs.flannelBackend === undefined
@@ -165,32 +165,32 @@ interface Change {
 
 const reload = ['firewall-cmd', '--reload'] as const;
 
-async function runsFirewalld({ tools }: Box): Promise<boolean> {
+async function runsFirewalld({ tools }: ExaminedHost): Promise<boolean> {
   return (await tools.run('firewall-cmd', '--state')).code === 0;
 }
 
-async function firewalldCommands(box: Box): Promise<readonly Change[]> {
-  if (!(await runsFirewalld(box))) return [];
+async function firewalldCommands(host: ExaminedHost): Promise<readonly Change[]> {
+  if (!(await runsFirewalld(host))) return [];
   const wanted = [
-    ...inboundPorts(box).map(([port, protocol]) => ({ zone: [], kind: 'port', value: `${port}/${protocol}` })),
-    ...[box.clusterCidr, box.serviceCidr].map((value) => ({ zone: ['--zone=trusted'], kind: 'source', value })),
+    ...inboundPorts(host).map(([port, protocol]) => ({ zone: [], kind: 'port', value: `${port}/${protocol}` })),
+    ...[host.clusterCidr, host.serviceCidr].map((value) => ({ zone: ['--zone=trusted'], kind: 'source', value })),
   ];
   const changes: Change[] = [];
   for (const { zone, kind, value } of wanted) {
-    const { code } = await box.tools.run('firewall-cmd', ...zone, `--query-${kind}=${value}`);
+    const { code } = await host.tools.run('firewall-cmd', ...zone, `--query-${kind}=${value}`);
     const change = (verb: string) => ['firewall-cmd', '--permanent', ...zone, `--${verb}-${kind}=${value}`];
     if (code !== 0) changes.push({ command: change('add'), undo: change('remove') });
   }
   return changes;
 }
 
-function isUfwOn({ root }: Box): boolean {
+function isUfwOn({ root }: ExaminedHost): boolean {
   return /^ENABLED=yes/m.test(root.read('/etc/ufw/ufw.conf') ?? '');
 }
 
-function ufwCommands(box: Box): readonly Change[] {
-  if (!isUfwOn(box)) return [];
-  const rules = box.root.read('/etc/ufw/user.rules') ?? '';
+function ufwCommands(host: ExaminedHost): readonly Change[] {
+  if (!isUfwOn(host)) return [];
+  const rules = host.root.read('/etc/ufw/user.rules') ?? '';
   // `### tuple ### allow tcp 6443 0.0.0.0/0 any 0.0.0.0/0 in`: protocol, port, to, port, from
   const allowed = [...rules.matchAll(/^### tuple ### allow (\S+) (\S+) (\S+) (\S+) (\S+) in/gm)];
   const lets = (protocol: string, port: string, from: string) =>
@@ -198,8 +198,8 @@ function ufwCommands(box: Box): readonly Change[] {
       const isAnyone = ruleFrom === '0.0.0.0/0' || ruleFrom === from;
       return [protocol, 'any'].includes(ruleProtocol) && [port, 'any'].includes(rulePort) && isAnyone;
     });
-  const ports = inboundPorts(box).filter(([port, protocol]) => !lets(protocol, String(port), 'anybody'));
-  const ranges = [box.clusterCidr, box.serviceCidr].filter((cidr) => !lets('any', 'any', cidr));
+  const ports = inboundPorts(host).filter(([port, protocol]) => !lets(protocol, String(port), 'anybody'));
+  const ranges = [host.clusterCidr, host.serviceCidr].filter((cidr) => !lets('any', 'any', cidr));
   const rule = [...ports.map((port) => ['allow', port.join('/')]), ...ranges.map((cidr) => ['allow', 'from', cidr])];
   return rule.map((words) => ({ command: ['ufw', ...words], undo: ['ufw', 'delete', ...words] }));
 }

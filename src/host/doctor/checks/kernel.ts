@@ -2,7 +2,7 @@ import { featuresFor, featureState, hostChecks, numberIn } from '../../checks/ch
 import type { HostRoot } from '../../checks/checks.ts';
 import { installCommand } from '../../packages/packages.ts';
 import { fine, notLooked, note, unreadable, warning } from '../check.ts';
-import type { Box, Check, NotLooked } from '../check.ts';
+import type { ExaminedHost, Check, NotLooked } from '../check.ts';
 import { faultsOf } from './from-host.ts';
 import { isOlder, majorMinor, namesBelow } from './reading.ts';
 
@@ -37,9 +37,9 @@ export const kernelChecks: readonly Check[] = [
     why: 'containers are made of these features; without one of them no pod starts, or none is reached',
     fix: 'load the module, install the modules of this kernel, or boot another one',
     forNodes: true,
-    async look(box) {
-      const faults = faultsOf(await hostChecks['kernel-features'].look(box.needs));
-      return faults.length === 0 ? (unsaid(box) ?? fine) : faults;
+    async look(host) {
+      const faults = faultsOf(await hostChecks['kernel-features'].look(host.needs));
+      return faults.length === 0 ? (unsaid(host) ?? fine) : faults;
     },
   },
   {
@@ -49,21 +49,21 @@ export const kernelChecks: readonly Check[] = [
     why: 'kagent loads the modules it needs when it starts, and cannot on this box',
     fix: `name the modules in ${modulesFile} and reboot`,
     forNodes: true,
-    look(box) {
-      const modules = unloaded(box);
-      if (modules.length === 0) return unsaid(box) ?? fine;
-      if (numberIn(box.root, '/proc/sys/kernel/modules_disabled') === 1) {
+    look(host) {
+      const modules = unloaded(host);
+      if (modules.length === 0) return unsaid(host) ?? fine;
+      if (numberIn(host.root, '/proc/sys/kernel/modules_disabled') === 1) {
         return warning(`${modules.join(', ')} are not loaded, and kernel.modules_disabled is 1`);
       }
       const hasModprobe = ['/sbin', '/usr/sbin', '/bin', '/usr/bin'].some(
-        (folder) => box.root.realPath(`${folder}/modprobe`) !== undefined,
+        (folder) => host.root.realPath(`${folder}/modprobe`) !== undefined,
       );
       if (hasModprobe) return fine;
-      const install = installCommand(['kmod'], box.root.read('/etc/os-release') ?? '');
+      const install = installCommand(['kmod'], host.root.read('/etc/os-release') ?? '');
       return warning(`${modules.join(', ')} are not loaded, and there is no modprobe`, install);
     },
-    async repair(box, repairTools) {
-      const modules = unloaded(box);
+    async repair(host, repairTools) {
+      const modules = unloaded(host);
       repairTools.writeFile(modulesFile, modules.map((module) => `${module}\n`).join(''));
       const loaded = await Promise.all(
         modules.map((module) =>
@@ -188,13 +188,13 @@ export const kernelChecks: readonly Check[] = [
 const noConfig = notLooked('this kernel’s configuration is neither in /proc/config.gz nor in /boot');
 
 /** Features of which nothing on this box says whether the kernel has them: a start tries them. */
-function unsaid({ flannelBackend, root, kernel }: Box): NotLooked | undefined {
+function unsaid({ flannelBackend, root, kernel }: ExaminedHost): NotLooked | undefined {
   const features = featuresFor(flannelBackend).filter((one) => featureState(one, root, kernel) === 'unknown');
   if (features.length === 0) return undefined;
   return notLooked(`nothing on this box says whether the kernel has ${features.map(({ name }) => name).join(', ')}`);
 }
 
-function unloaded({ flannelBackend, root, kernel }: Box): readonly string[] {
+function unloaded({ flannelBackend, root, kernel }: ExaminedHost): readonly string[] {
   return featuresFor(flannelBackend)
     .filter((feature) => featureState(feature, root, kernel) === 'loadable')
     .map(({ module }) => module)

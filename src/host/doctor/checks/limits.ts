@@ -20,16 +20,16 @@ export const limitChecks: readonly Check[] = [
     why: 'something on this box sets them back: pods then lose their network, or the kubelet complains',
     fix: `write them to ${sysctlFile}, which is read at boot as well; and find out what changes them`,
     forNodes: true,
-    look(box) {
+    look(host) {
       // Before the first start they are as the distribution has them, and a start sets them.
-      if (!box.isRunning) return notLooked('kagent does not run, and sets them when it starts');
-      const wrong = wrongSysctls(box.root);
+      if (!host.isRunning) return notLooked('kagent does not run, and sets them when it starts');
+      const wrong = wrongSysctls(host.root);
       return wrong.length === 0
         ? fine
         : warning(
             wrong
               .map(
-                ({ name, value }) => `${dotted(name)} is ${box.root.read(`/proc/sys/${name}`)?.trim()}, not ${value}`,
+                ({ name, value }) => `${dotted(name)} is ${host.root.read(`/proc/sys/${name}`)?.trim()}, not ${value}`,
               )
               .join(', '),
           );

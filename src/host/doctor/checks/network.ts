@@ -17,7 +17,7 @@ import {
 } from '../../checks/checks.ts';
 import type { HostRoot } from '../../checks/checks.ts';
 import { fine, notLooked, note, unreadable, warning } from '../check.ts';
-import type { Check, Fault, Box } from '../check.ts';
+import type { Check, Fault, ExaminedHost } from '../check.ts';
 import { faultOf, faultsOf } from './from-host.ts';
 import { namesBelow } from './reading.ts';
 
@@ -159,8 +159,8 @@ export const networkChecks: readonly Check[] = [
     why: `a resolver on this box’s loopback is not reached from a pod, nor is one that has an address of IPv6 alone; kagent names ${fallbackServer} instead`,
     fix: 'name a resolv.conf with real servers: --resolv-conf FILE',
     forNodes: true,
-    look(box) {
-      const found = podsResolvConf(box);
+    look(host) {
+      const found = podsResolvConf(host);
       return found.source === undefined ? warning(whyNone(found)) : fine;
     },
   },
@@ -171,10 +171,10 @@ export const networkChecks: readonly Check[] = [
     why: 'pods that ask for names outside the cluster, and pulls of images, wait for each server that does not answer',
     fix: 'name servers that answer: in this box’s network settings, or in a file of its own with --resolv-conf FILE; where there is no network but this one, nothing need be done',
     forNodes: true,
-    async look(box) {
-      const servers = serversOf(podsResolvConf(box).text);
+    async look(host) {
+      const servers = serversOf(podsResolvConf(host).text);
       const answers = await Promise.all(
-        servers.map(async (server) => ({ server, code: await box.tools.lookUp(server) })),
+        servers.map(async (server) => ({ server, code: await host.tools.lookUp(server) })),
       );
       return answers.flatMap(({ server, code }) =>
         code === undefined ? fine : warning(`the name server ${server} does not resolve names (${code})`),
@@ -188,8 +188,8 @@ export const networkChecks: readonly Check[] = [
     why: 'pods take the first three; what only the others know is not found',
     fix: 'name a resolv.conf with three: --resolv-conf FILE',
     forNodes: true,
-    look(box) {
-      const found = podsResolvConf(box);
+    look(host) {
+      const found = podsResolvConf(host);
       if (found.source === undefined) return notLooked(whyNone(found));
       const servers = serversOf(found.text);
       return servers.length > 3 ? note(`there are ${servers.length} name servers: ${servers.join(', ')}`) : fine;
@@ -266,6 +266,6 @@ function networkRoutes(root: HostRoot) {
 }
 
 /** As a start would make it, with the network the cluster has. */
-function podsResolvConf({ root, resolvConf, flannelBackend }: Box) {
+function podsResolvConf({ root, resolvConf, flannelBackend }: ExaminedHost) {
   return findResolvConf(root, { given: resolvConf, hasIPv6: flannelBackend === 'none' });
 }

@@ -3,7 +3,7 @@ import { isIPv4 } from 'node:net';
 import * as z from 'zod';
 import { overlaps } from '../../../shared/ipv4/ipv4.ts';
 import { fine, notLooked, warning } from '../check.ts';
-import type { Box, Check, Fault } from '../check.ts';
+import type { ExaminedHost, Check, Fault } from '../check.ts';
 import { inboundPorts } from './firewall.ts';
 import type { Port } from './firewall.ts';
 
@@ -37,12 +37,12 @@ export const nftablesCheck: Check = {
   why: 'what such a rule drops no other rule brings back: nodes do not join, and pods reach neither each other nor the API',
   fix: 'add rules that accept it to the chains that drop it, and to /etc/nftables.conf, which is read at boot',
   forNodes: true,
-  async look(box) {
-    const { code, stdout } = await box.tools.run('nft', '-j', 'list', 'ruleset');
+  async look(host) {
+    const { code, stdout } = await host.tools.run('nft', '-j', 'list', 'ruleset');
     if (code !== 0) return notLooked('there is no nft that shows them');
     const dropping = droppingChains(stdout);
     const readable = dropping.filter(({ rules }) => !continuesElsewhere(rules));
-    const faults = readable.flatMap(({ chain, rules }) => missingIn(box, chain, rules));
+    const faults = readable.flatMap(({ chain, rules }) => missingIn(host, chain, rules));
     return faults.length === 0 && readable.length < dropping.length
       ? notLooked('they continue in chains of somebody’s own')
       : faults;
@@ -76,7 +76,7 @@ function continuesElsewhere(rules: readonly Expressions[]): boolean {
   return rules.some((expr) => expr.some((one) => 'jump' in one || 'goto' in one || 'vmap' in one));
 }
 
-function missingIn(box: Box, chain: Chain, rules: readonly Expressions[]): readonly Fault[] {
+function missingIn(host: ExaminedHost, chain: Chain, rules: readonly Expressions[]): readonly Fault[] {
   const accepting = rules.filter((expr) => expr.some((one) => 'accept' in one)).map(matchesOf);
   const place = `${chain.family} ${chain.table} ${chain.name}`;
   const add = (conditions: readonly string[]) =>
@@ -87,7 +87,7 @@ function missingIn(box: Box, chain: Chain, rules: readonly Expressions[]): reado
       `${add(conditions)}; and the same in /etc/nftables.conf, which is read at boot`,
     );
   if (chain.hook === 'input') {
-    const closed = inboundPorts(box).filter((port) => !accepting.some((matches) => letsIn(matches, port)));
+    const closed = inboundPorts(host).filter((port) => !accepting.some((matches) => letsIn(matches, port)));
     if (closed.length === 0) return fine;
     return report(
       closed.map((port) => port.join('/')).join(', '),
@@ -95,12 +95,12 @@ function missingIn(box: Box, chain: Chain, rules: readonly Expressions[]): reado
     );
   }
   const sides = (['saddr', 'daddr'] as const).filter(
-    (side) => !accepting.some((matches) => letsThrough(matches, side, box.clusterCidr)),
+    (side) => !accepting.some((matches) => letsThrough(matches, side, host.clusterCidr)),
   );
   if (sides.length === 0) return fine;
   return report(
-    `what pods send and get (${box.clusterCidr})`,
-    sides.map((side) => `ip ${side} ${box.clusterCidr}`),
+    `what pods send and get (${host.clusterCidr})`,
+    sides.map((side) => `ip ${side} ${host.clusterCidr}`),
   );
 }
 

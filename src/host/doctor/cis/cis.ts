@@ -7,17 +7,17 @@ import { runPaths } from '../../../shared/paths.ts';
 import type { Paths } from '../../../shared/paths.ts';
 import { controlPlaneItems } from './control-plane.ts';
 import { lookAt } from './item.ts';
-import type { CisBox, CisItem, CisResult } from './item.ts';
+import type { CisHost, CisItem, CisResult } from './item.ts';
 import { workerItems } from './worker.ts';
 
 export const cisItems: readonly CisItem[] = [...controlPlaneItems, ...workerItems];
 
-export function examineCis(box: CisBox): readonly CisResult[] {
-  return cisItems.map((item) => lookAt(item, box));
+export function examineCis(host: CisHost): readonly CisResult[] {
+  return cisItems.map((item) => lookAt(item, host));
 }
 
 /** This box, as its children run and as its files are. */
-export async function cisBox(paths: Paths): Promise<CisBox> {
+export async function cisHost(paths: Paths): Promise<CisHost> {
   const running = await askStatus(runPaths.statusSocket).catch(() => undefined);
   const words = new Map(
     (running?.components ?? []).flatMap(({ name, pid }) => {
@@ -29,7 +29,7 @@ export async function cisBox(paths: Paths): Promise<CisBox> {
     string,
     unknown
   >;
-  const flag: CisBox['flag'] = (component, name) => {
+  const flag: CisHost['flag'] = (component, name) => {
     const word = words.get(component)?.findLast((one) => one.startsWith(`--${name}=`));
     if (word !== undefined) return word.slice(name.length + 3);
     return name === 'authorization-mode' ? modesIn(flag(component, 'authorization-config')) : undefined;
@@ -80,4 +80,4 @@ export function cisText(results: readonly CisResult[]): string {
   return `${lines.join('\n')}\n\n${counts}`;
 }
 
-export type { CisBox, CisItem, CisResult } from './item.ts';
+export type { CisHost, CisItem, CisResult } from './item.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { adminKubeconfig } from '../../../shared/paths.ts';
 import { modeAtMost, ownedByRoot, stated } from './item.ts';
-import type { CisBox, CisItem } from './item.ts';
+import type { CisHost, CisItem } from './item.ts';
 
 const manager = 'kube-controller-manager';
 const scheduler = 'kube-scheduler';
@@ -13,16 +13,16 @@ const noPod = (id: string, title: string): CisItem =>
     'not applicable',
     'kagent runs it as a child of its own: there is no static Pod, and no file of one',
   );
-const cniFiles = (box: CisBox) => box.filesBelow(join(box.paths.agent.etc, 'cni'), '.conflist', '.conf');
-const datastore = ({ paths }: CisBox) => [paths.server.db];
+const cniFiles = (host: CisHost) => host.filesBelow(join(host.paths.agent.etc, 'cni'), '.conflist', '.conf');
+const datastore = ({ paths }: CisHost) => [paths.server.db];
 const admin = () => [adminKubeconfig];
 const credential =
   (name: string) =>
-  ({ paths }: CisBox) => [join(paths.server.cred, `${name}.kubeconfig`)];
+  ({ paths }: CisHost) => [join(paths.server.cred, `${name}.kubeconfig`)];
 const pki =
   (...suffixes: readonly string[]) =>
-  (box: CisBox) =>
-    [box.paths.server.tls, box.paths.agent.pki].flatMap((dir) => box.filesBelow(dir, ...suffixes));
+  (host: CisHost) =>
+    [host.paths.server.tls, host.paths.agent.pki].flatMap((dir) => host.filesBelow(dir, ...suffixes));
 
 /** 1.1 */
 export const controlPlaneFiles: readonly CisItem[] = [

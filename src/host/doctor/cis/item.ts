@@ -7,7 +7,7 @@ export type CisState = 'pass' | 'fail' | 'manual' | 'not applicable';
 export type CisBy = 'default' | 'profile' | 'not there' | 'yours' | 'not applicable';
 
 /** What is checked; a test passes another. */
-export interface CisBox {
+export interface CisHost {
   readonly paths: Paths;
   /** Of a child that runs; undefined: it does not have this flag. */
   flag(component: string, name: string): string | undefined;
@@ -35,9 +35,9 @@ export interface CisItem {
   /** What to do where it fails, if there is something. */
   readonly next?: string | undefined;
   /** undefined: by `by` alone. A sentence says what is wrong. */
-  readonly look?: (box: CisBox) => string | undefined;
+  readonly look?: (host: CisHost) => string | undefined;
   /** What must be there for it to be checked. */
-  readonly files?: (box: CisBox) => readonly string[];
+  readonly files?: (host: CisHost) => readonly string[];
   /** What must run for it to be checked. */
   readonly of?: string;
 }
@@ -46,7 +46,7 @@ export interface CisResult extends Pick<CisItem, 'id' | 'title' | 'why' | 'next'
   readonly state: CisState;
 }
 
-export function lookAt(item: CisItem, box: CisBox): CisResult {
+export function lookAt(item: CisItem, host: CisHost): CisResult {
   const { id, title, why, by, next, look, of, files } = item;
   const said = (state: CisState, reason = why): CisResult => ({
     id,
@@ -55,10 +55,11 @@ export function lookAt(item: CisItem, box: CisBox): CisResult {
     why: reason,
     next: state === 'fail' ? (next ?? (by === 'profile' ? profileNext : undefined)) : undefined,
   });
-  if (of !== undefined && !box.isRunning(of)) return said('not applicable', `${of} does not run here`);
-  if (files !== undefined && box.files(files(box)).length === 0) return said('not applicable', 'nothing of it is here');
+  if (of !== undefined && !host.isRunning(of)) return said('not applicable', `${of} does not run here`);
+  if (files !== undefined && host.files(files(host)).length === 0)
+    return said('not applicable', 'nothing of it is here');
   if (look !== undefined) {
-    const problem = look(box);
+    const problem = look(host);
     return problem === undefined ? said('pass') : said('fail', problem);
   }
   if (by === 'not applicable') return said('not applicable');
@@ -69,14 +70,14 @@ const profileNext = 'start kagent with --profile cis, or put `profile: cis` into
 
 type Basics = Pick<CisItem, 'id' | 'title' | 'why'>;
 
-export function modeAtMost(most: number, item: Basics, of: (box: CisBox) => readonly string[]): CisItem {
+export function modeAtMost(most: number, item: Basics, of: (host: CisHost) => readonly string[]): CisItem {
   return {
     ...item,
     by: 'default',
     files: of,
     next: `chmod ${most.toString(8)} these files`,
-    look(box) {
-      const open = box.files(of(box)).filter(({ mode }) => (mode & ~most & 0o777) !== 0);
+    look(host) {
+      const open = host.files(of(host)).filter(({ mode }) => (mode & ~most & 0o777) !== 0);
       return open.length === 0
         ? undefined
         : open.map(({ path, mode }) => `${path} has mode ${mode.toString(8)}`).join('; ');
@@ -84,14 +85,14 @@ export function modeAtMost(most: number, item: Basics, of: (box: CisBox) => read
   };
 }
 
-export function ownedByRoot(item: Basics, of: (box: CisBox) => readonly string[]): CisItem {
+export function ownedByRoot(item: Basics, of: (host: CisHost) => readonly string[]): CisItem {
   return {
     ...item,
     by: 'default',
     files: of,
     next: 'chown root: these files',
-    look(box) {
-      const others = box.files(of(box)).filter(({ uid }) => uid !== 0);
+    look(host) {
+      const others = host.files(of(host)).filter(({ uid }) => uid !== 0);
       return others.length === 0 ? undefined : `not root's: ${others.map(({ path }) => path).join(', ')}`;
     },
   };
@@ -108,8 +109,8 @@ export function flagFits(
     by: 'default',
     ...item,
     of: component,
-    look(box) {
-      const value = box.flag(component, name);
+    look(host) {
+      const value = host.flag(component, name);
       return fits(value) ? undefined : `--${name} ${value === undefined ? 'is not given' : `is ${value}`}`;
     },
   };
@@ -124,8 +125,8 @@ export function kubeletFits(
     by: 'default',
     ...item,
     of: 'kubelet',
-    look(box) {
-      const value = box.kubelet(key);
+    look(host) {
+      const value = host.kubelet(key);
       return fits(value) ? undefined : `${key} ${value === undefined ? 'is not set' : `is ${JSON.stringify(value)}`}`;
     },
   };

@@ -1,17 +1,17 @@
 import { join } from 'node:path';
 import { strongCipherSuites } from '../../../shared/tls-cipher-suites.ts';
 import { kubeletFits, modeAtMost, ownedByRoot, stated, statedOf } from './item.ts';
-import type { CisBox, CisItem } from './item.ts';
+import type { CisHost, CisItem } from './item.ts';
 
 const kubeconfig =
   (name: string) =>
-  ({ paths }: CisBox) => [join(paths.agent.pki, `${name}.kubeconfig`)];
-const clientCa = (box: CisBox) => {
-  const file = (box.kubelet('authentication') as { readonly x509?: { readonly clientCAFile?: string } } | undefined)
+  ({ paths }: CisHost) => [join(paths.agent.pki, `${name}.kubeconfig`)];
+const clientCa = (host: CisHost) => {
+  const file = (host.kubelet('authentication') as { readonly x509?: { readonly clientCAFile?: string } } | undefined)
     ?.x509?.clientCAFile;
   return file === undefined ? [] : [file];
 };
-const configuration = ({ paths }: CisBox) => [join(paths.agent.etc, 'kubelet.json')];
+const configuration = ({ paths }: CisHost) => [join(paths.agent.etc, 'kubelet.json')];
 const hardened = 'some Pods need more; the profile says';
 
 /** 4 */
@@ -59,7 +59,7 @@ export const workerItems: readonly CisItem[] = [
   ),
   {
     ...kubeletFits('authentication', { id: '4.2.3', title: 'a client CA', why: 'the cluster’s' }, () => true),
-    look: (box) => (clientCa(box).length > 0 ? undefined : 'there is none'),
+    look: (host) => (clientCa(host).length > 0 ? undefined : 'there is none'),
   },
   kubeletFits(
     'readOnlyPort',

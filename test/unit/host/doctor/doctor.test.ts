@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { examine, quickChecks, repair } from '../../../../src/host/doctor/doctor.ts';
 import type { Finding } from '../../../../src/host/doctor/doctor.ts';
 import { hostChecks } from '../../../../src/host/checks/checks.ts';
-import { boxChecks } from '../../../../src/host/doctor/checks/checks.ts';
+import { hostDoctorChecks } from '../../../../src/host/doctor/checks/checks.ts';
 import type { Made } from '../../../../src/host/undo-log/undo-log.ts';
 import { patient } from './patient.ts';
 import type { Changes, Patient } from './patient.ts';
@@ -30,13 +30,13 @@ test('a good box is fit, and every check says so, or why it has not looked', asy
   const { findings, fine, notLooked } = await examine(patient());
   expect(findings).toEqual([]);
   expect([...fine, ...notLooked.map(({ check }) => check)].toSorted()).toEqual(
-    boxChecks.map(({ name }) => name).toSorted(),
+    hostDoctorChecks.map(({ name }) => name).toSorted(),
   );
   expect(notLooked).toContainEqual({ check: 'components', because: 'no kagent runs here' });
 });
 
 test('whatever a start would refuse is a check of the doctor', () => {
-  expect(boxChecks.map(({ name }) => name)).toEqual(expect.arrayContaining(Object.keys(hostChecks)));
+  expect(hostDoctorChecks.map(({ name }) => name)).toEqual(expect.arrayContaining(Object.keys(hostChecks)));
 });
 
 test('whoever is not root hears that alone', async () => {
@@ -231,7 +231,7 @@ test('every repair has been tried here', () => {
     'process-ids',
   ];
   const further = ['localhost', 'firewalld', 'ufw', 'nm-cloud-setup', 'network-manager'];
-  expect(boxChecks.flatMap((check) => ('repair' in check ? check.name : []))).toEqual([...tried, ...further]);
+  expect(hostDoctorChecks.flatMap((check) => ('repair' in check ? check.name : []))).toEqual([...tried, ...further]);
 });
 
 test('a check that fails at some odd file ends no start', async () => {

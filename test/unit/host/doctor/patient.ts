@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Box, Check, Fault } from '../../../../src/host/doctor/check.ts';
+import type { ExaminedHost, Check, Fault } from '../../../../src/host/doctor/check.ts';
 import type { DiskSpace } from '../../../../src/host/doctor/tools.ts';
 import { kernelFiles } from '../../../../src/host/checks/checks.ts';
 import type { HostNeeds } from '../../../../src/host/checks/checks.ts';
@@ -83,7 +83,7 @@ export interface Changes {
   readonly without?: readonly string[];
   /** link → what it leads to */
   readonly links?: Readonly<Record<string, string>>;
-  readonly box?: Partial<Box>;
+  readonly box?: Partial<ExaminedHost>;
   readonly needs?: Partial<HostNeeds>;
   readonly space?: Partial<DiskSpace>;
   readonly fsyncMs?: number;
@@ -98,7 +98,7 @@ const iptables: Readonly<Record<string, Answer>> = {
   'iptables -S INPUT': '-P INPUT ACCEPT\n',
 };
 
-export interface Patient extends Box {
+export interface Patient extends ExaminedHost {
   /** Command lines that were run. */
   readonly ran: readonly string[];
 }
@@ -176,7 +176,7 @@ export const runningBox: Changes = {
 };
 
 /** Its faults; why it did not look is one as well. */
-export async function faultsOf(check: Check | undefined, box: Box): Promise<readonly Fault[]> {
+export async function faultsOf(check: Check | undefined, box: ExaminedHost): Promise<readonly Fault[]> {
   const looked = (await check?.look(box)) ?? [];
   return 'notLooked' in looked ? [{ severity: 'note', what: `not checked: ${looked.notLooked}` }] : looked;
 }

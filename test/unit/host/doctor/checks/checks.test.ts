@@ -4,7 +4,7 @@ import { fakeClock } from '../../../../helpers/clock.ts';
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { examine } from '../../../../../src/host/doctor/doctor.ts';
-import { boxChecks } from '../../../../../src/host/doctor/checks/checks.ts';
+import { hostDoctorChecks } from '../../../../../src/host/doctor/checks/checks.ts';
 import { faultsOf, goodBox, patient, runningBox } from '../patient.ts';
 import type { Changes } from '../patient.ts';
 import { temporaryDir } from '../../../../helpers/temporary.ts';
@@ -341,14 +341,14 @@ const faults: Readonly<Record<string, Case | readonly Case[]>> = {
 };
 
 test('there is a box with the fault for every check', () => {
-  expect(Object.keys(faults).toSorted()).toEqual(boxChecks.map(({ name }) => name).toSorted());
+  expect(Object.keys(faults).toSorted()).toEqual(hostDoctorChecks.map(({ name }) => name).toSorted());
 });
 
 // Programs of the machine itself are not the box's.
 beforeAll(() => void vi.stubEnv('PATH', '/nowhere'));
 afterAll(() => void vi.unstubAllEnvs());
 
-test.each(boxChecks)('$name: is fine on a good box, before kagent runs there or then', async (check) => {
+test.each(hostDoctorChecks)('$name: is fine on a good box, before kagent runs there or then', async (check) => {
   const looked = [await check.look(patient()), await check.look(patient(runningBox))];
   expect(looked.filter((one) => 'notLooked' in one || one.length === 0)).toHaveLength(2);
   expect(looked).toContainEqual([]);
@@ -369,7 +369,7 @@ test.each([
   ['disk-filesystem', mountedAt],
   ['data-dir-noexec', mountedAt],
 ])('%s: of a linked data dir the disk it leads to is looked at', async (name, mounts) => {
-  const check = boxChecks.find((one) => one.name === name);
+  const check = hostDoctorChecks.find((one) => one.name === name);
   const there = temporaryDir();
   const link = join(temporaryDir(), 'kagent');
   symlinkSync(there, link);
@@ -382,7 +382,7 @@ test.each([
   expect(await faultsOf(check, patient(unfit))).toHaveLength(1);
 });
 
-const cases = boxChecks.flatMap((check) => [faults[check.name] ?? []].flat().map((one) => ({ check, one })));
+const cases = hostDoctorChecks.flatMap((check) => [faults[check.name] ?? []].flat().map((one) => ({ check, one })));
 test.each(cases)('$check.name: $one.sees', async ({ check, one }) => {
   const [fault, ...others] = await faultsOf(check, patient(one));
   expect(others).toEqual([]);

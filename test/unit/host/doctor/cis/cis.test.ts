@@ -2,19 +2,19 @@ import { chmodSync, mkdirSync, writeFileSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { cisDoc } from '../../../../../scripts/cis-doc.ts';
-import { cisBox, cisItems, cisText, examineCis } from '../../../../../src/host/doctor/doctor.ts';
-import type { CisBox } from '../../../../../src/host/doctor/doctor.ts';
+import { cisHost, cisItems, cisText, examineCis } from '../../../../../src/host/doctor/doctor.ts';
+import type { CisHost } from '../../../../../src/host/doctor/doctor.ts';
 import { kubeletConfiguration } from '../../../../../src/agent/node/kubelet-config.ts';
 import { hardening } from '../../../../../src/server/control-plane/hardening.ts';
 import { pathsOf } from '../../../../../src/shared/paths.ts';
 import { temporaryDir } from '../../../../helpers/temporary.ts';
 
 /** A box on which nothing runs but what is said, with real files. */
-async function box(flags: Readonly<Record<string, Readonly<Record<string, string>>>>): Promise<CisBox> {
-  const real = await cisBox(pathsOf(temporaryDir()));
+async function box(flags: Readonly<Record<string, Readonly<Record<string, string>>>>): Promise<CisHost> {
+  const real = await cisHost(pathsOf(temporaryDir()));
   return { ...real, isRunning: (name) => name in flags, flag: (component, name) => flags[component]?.[name] };
 }
-const stateOf = (one: CisBox, id: string) => examineCis(one).find((result) => result.id === id);
+const stateOf = (one: CisHost, id: string) => examineCis(one).find((result) => result.id === id);
 
 test('no two items share a number, and they are in its order', () => {
   const ids = cisItems.map(({ id }) => id);

@@ -3,12 +3,12 @@ import { hasStarted } from '../daemon/daemon.ts';
 import type { DaemonStatus } from '../daemon/daemon.ts';
 import { hostRoot, kernelFiles } from '../checks/checks.ts';
 import type { KernelFiles } from '../checks/checks.ts';
-import type { Box } from './check.ts';
+import type { ExaminedHost } from './check.ts';
 import { createTools } from './tools.ts';
 
 /** What is to run on the box. */
-export type BoxPlan = Pick<
-  Box,
+export type HostPlan = Pick<
+  ExaminedHost,
   'mode' | 'needs' | 'flannelBackend' | 'clusterCidr' | 'serviceCidr' | 'node' | 'resolvConf'
 >;
 
@@ -19,7 +19,7 @@ export type Running = Pick<DaemonStatus, 'isStarted' | 'isReady' | 'components'>
  * This box, for what is to run on it.
  * @param running a kagent that runs here, as its status says
  */
-export function boxOf(plan: BoxPlan, running?: Running): Box {
+export function examinedHost(plan: HostPlan, running?: Running): ExaminedHost {
   const root = hostRoot();
   let kernel: KernelFiles | undefined;
   return {

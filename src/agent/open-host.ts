@@ -17,15 +17,15 @@ import { addTools } from '../host/process/process.ts';
 import { serviceNameOf } from '../host/service/service.ts';
 import { buildDate } from '../shared/version/version.ts';
 import type { NodeConfig } from './config.ts';
-import { boxOf, quickChecks } from '../host/doctor/doctor.ts';
-import type { BoxPlan } from '../host/doctor/doctor.ts';
+import { examinedHost, quickChecks } from '../host/doctor/doctor.ts';
+import type { HostPlan } from '../host/doctor/doctor.ts';
 import { checkHost, hostAddresses, hostRoot, portProblems, prepareHost } from '../host/checks/checks.ts';
 import type { HostFacts, NodeAddress, HostNeeds, HostProblem, PortNeed, WantedAddress } from '../host/checks/checks.ts';
 import { untilKeptIsBack, wantedAddress, keepNodeId, nameNotes, wantedName } from './membership/membership.ts';
 import type { NameOptions } from './membership/membership.ts';
 import { claimFolders } from '../host/remove/remove.ts';
 
-export interface BoxOptions {
+export interface HostOptions {
   readonly mode: DaemonStatus['mode'];
   readonly config: NodeConfig;
   readonly ports: HostNeeds['ports'];
@@ -47,7 +47,7 @@ const usualUmask = 0o022;
 export const kubeletPort: PortNeed = { port: 10_250, purpose: 'kubelet' };
 
 /** What the doctor is told of a box that `kagent server` or `kagent agent` would start on. */
-export async function doctorPlan(options: BoxOptions): Promise<BoxPlan> {
+export async function doctorPlan(options: HostOptions): Promise<HostPlan> {
   const { config, runsNode, flannelBackend } = options;
   const paths = pathsOf(config.dataDir);
   const wanted = await wantedAddress({ ...options, paths });
@@ -64,7 +64,7 @@ export async function doctorPlan(options: BoxOptions): Promise<BoxPlan> {
   };
 }
 
-export interface Box {
+export interface OpenedHost {
   readonly paths: Paths;
   /** For what else is made outside the data dir. */
   readonly undoLog: UndoLog;
@@ -84,7 +84,7 @@ export interface Box {
 }
 
 /** @throws {KagentError} the first of the host's problems, before anything on the box is changed */
-export async function openBox(options: BoxOptions): Promise<Box> {
+export async function openHost(options: HostOptions): Promise<OpenedHost> {
   const { mode, config, runsNode, flannelBackend } = options;
   process.umask(usualUmask);
   const paths = pathsOf(config.dataDir);
@@ -108,7 +108,7 @@ export async function openBox(options: BoxOptions): Promise<Box> {
     notifier: fore.notifier,
   });
   throwFirst(portProblems(options.ports)); // after the left-over children of an earlier kagent have freed theirs
-  for (const { check, what, why, fix } of await quickChecks(boxOf(plan)))
+  for (const { check, what, why, fix } of await quickChecks(examinedHost(plan)))
     fore.log.warn('a check of the box has failed', { check, what, why, fix });
   await untilKeptIsBack(plan.node);
   const facts = await prepareHost({
@@ -175,7 +175,7 @@ export function addressNotes({ nodeIp, defaultInterface }: NodeAddress, all = ho
 }
 
 /** What was chosen for this box without a word of its owner. */
-export function boxNotes(facts: HostFacts, config: NameOptions): readonly string[] {
+export function hostNotes(facts: HostFacts, config: NameOptions): readonly string[] {
   return [...addressNotes(facts), ...nameNotes(facts.nodeName, config)];
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { addressNotes } from '../../../src/agent/box.ts';
+import { addressNotes } from '../../../src/agent/open-host.ts';
 
 const chosen = { nodeIp: '192.168.56.11', defaultInterface: 'eth1' };
 

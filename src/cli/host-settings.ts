@@ -6,7 +6,7 @@ import { environmentOf, everyServiceManager, hostAt, installedServices, saidSett
 import type { Said, ServiceHost } from '../host/service/service.ts';
 import { readFileIfReadable } from '../shared/files/files.ts';
 
-export interface BoxSettings {
+export interface HostSettings {
   /** undefined: the setting's default. */
   said(key: string): string | undefined;
   readonly dataDir: string;
@@ -15,7 +15,7 @@ export interface BoxSettings {
   readonly isRunning: boolean;
 }
 
-export interface BoxSettingsOptions {
+export interface HostSettingsOptions {
   readonly host?: ServiceHost;
   readonly statusSocket?: string;
   /** The caller's own variables, which go before all others; a flag of the command is the caller's to look at. */
@@ -25,7 +25,7 @@ export interface BoxSettingsOptions {
 }
 
 /** All from one kagent: the one that runs, else the installed service, else one that would be started without flags. */
-export async function settingsOfBox(options: BoxSettingsOptions = {}): Promise<BoxSettings> {
+export async function settingsOfHost(options: HostSettingsOptions = {}): Promise<HostSettings> {
   const { host = hostAt('/'), statusSocket = runPaths.statusSocket, env = process.env, mode } = options;
   const running = await runningKagent(host, statusSocket);
   const found = running ?? installedKagent(host, mode) ?? unstarted(host, env);

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { settingsOfBox } from '../../../src/cli/cli.ts';
+import { settingsOfHost } from '../../../src/cli/cli.ts';
 import { createServiceManager, hostAt } from '../../../src/host/service/service.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
 
@@ -21,7 +21,7 @@ function box() {
       writeFileSync(files.environment, environment);
     },
     settings: (env: NodeJS.ProcessEnv = {}, mode: 'server' | 'agent' = 'server') =>
-      settingsOfBox({ host, env, mode, statusSocket: join(root, 'kagent.sock') }),
+      settingsOfHost({ host, env, mode, statusSocket: join(root, 'kagent.sock') }),
   };
 }
 
