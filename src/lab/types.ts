@@ -11,7 +11,7 @@ export interface UpFlags {
   readonly serverFlags: readonly string[];
 }
 
-/** What the commands do; a test hands in others. */
+/** What the commands do; a test passes others. */
 export interface LabActions {
   /** Before each command. @throws {LabNotRootError} @throws {LabToolMissingError} */
   require(command: string): void;

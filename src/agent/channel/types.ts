@@ -14,7 +14,7 @@ export interface ChannelOptions {
   readonly after: readonly ComponentName[];
   /** `https://host:port` of every supervisor that is known, the one to try first in front. */
   readonly supervisorUrls: () => readonly string[];
-  /** Read at each connection: a renewed certificate is taken up by the next one. */
+  /** Read at each connection: the next one uses a renewed certificate. */
   readonly credentials: () => { readonly caPath: string; readonly certPath: string; readonly keyPath: string };
   readonly hello: () => Hello;
   /** What is so now; the channel adds what it knows itself. */

@@ -3,9 +3,9 @@ import type { Check, Fault, Finding } from './check.ts';
 export interface Diagnosis {
   /** The worst first. */
   readonly findings: readonly Finding[];
-  /** Names of the checks that looked, and saw nothing. */
+  /** Names of the checks that found nothing. */
   readonly fine: readonly string[];
-  /** Those that could not look, or had nothing to look at. */
+  /** Those that could not be made, or had nothing to check. */
   readonly notLooked: readonly { readonly check: string; readonly because: string }[];
 }
 

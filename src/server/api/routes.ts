@@ -82,7 +82,7 @@ export function apiRoutes(options: ApiRoutesOptions): Api {
 
 /** What is asked with a token, or by a node that has joined. */
 function joinRoutes(app: Api, { joinService, probes, clientTrust }: ApiRoutesOptions): void {
-  /** Before the body is looked at. */
+  /** Before the body is read. */
   const authenticated = async (
     context: Context<{ readonly Bindings: HttpBindings }>,
     peerOf: (socket: Duplex) => Peer | undefined = peerNode,

@@ -100,7 +100,7 @@ function sentencesOf(session: NodeSession, probes: PodProbes, options: PodNetwor
   return probes.failures(session).map((result) => sentenceOf(session, result, options));
 }
 
-/** An answer has to go both ways: which of them is closed is not known, and the sentence is the same from either side. */
+/** An answer has to pass in both directions: which of them is closed is not known, and the sentence is the same from either side. */
 function sentenceOf(
   session: NodeSession,
   { nodeName, answers, largeBytes }: PodProbeResult,

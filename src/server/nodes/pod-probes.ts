@@ -35,7 +35,7 @@ interface Known {
 }
 
 /**
- * Has each node ask two others for an answer through the pods' network, which goes both ways: the server's own node and
+ * Has each node ask two others for an answer through the pods' network, in both directions: the server's own node and
  * one more, another one each time. After it has connected, then every ten minutes, so that a hundred nodes send some ten
  * small exchanges a minute between them all.
  */
