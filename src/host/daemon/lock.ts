@@ -51,6 +51,8 @@ export function lockDataDir(paths: Paths): () => void {
 }
 
 const sqliteBusy = 5;
+/** Kept here: a database that is garbage gives its lock back. */
+const held = new Set<DatabaseSync>();
 
 /** @returns undefined if another process has it */
 function lockFile(path: string): (() => void) | undefined {
@@ -63,8 +65,9 @@ function lockFile(path: string): (() => void) | undefined {
     if ((error as { readonly errcode?: number }).errcode === sqliteBusy) return undefined;
     throw error;
   }
+  held.add(database);
   return () => {
-    if (database.isOpen) database.close();
+    if (held.delete(database)) database.close();
   };
 }
 

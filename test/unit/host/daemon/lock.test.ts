@@ -13,7 +13,7 @@ const nobody = 65_534;
 
 /** Another process; it says a line when it has done `script`, and stays. */
 async function elsewhere(script: string, options: { readonly uid?: number } = {}) {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+  const child = spawn(process.execPath, ['--expose-gc', '--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
     ...options,
   });
@@ -27,6 +27,8 @@ const holding = (dataDir: string) => `
   import { lockDataDir } from ${JSON.stringify(lockModule)};
   import { pathsOf } from ${JSON.stringify(pathsModule)};
   lockDataDir(pathsOf(${JSON.stringify(dataDir)}));
+  await new Promise(setImmediate);
+  gc(); // nobody has kept what gives the lock back
   const left = spawn('sleep', ['60'], { detached: true, stdio: 'ignore' });
   console.log(left.pid);
   setInterval(() => {}, 1000);
