@@ -55,7 +55,7 @@ test('folders are made with a mode of their own everywhere but below /sys, and w
 });
 
 test('the umask, which is that of all threads, is set in one place, for children', () => {
-  expect(using(/\bumask\(/)).toEqual(['agent/box.ts']);
+  expect(using(/\bumask\(/)).toEqual(['agent/open-host.ts']);
 });
 
 test('what is in a folder has its names; a folder that is not there has none, one that is a file only where it does not matter', () => {
