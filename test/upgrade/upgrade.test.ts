@@ -99,3 +99,22 @@ test('a snapshot of the earlier version is restored by this one', async () => {
   await server.startServer('--cluster-cidr', '10.52.0.0/16');
   await worksOn(['s1', 'a1', 'a2']);
 });
+
+test('what the earlier version has changed on a box, this one puts back as it goes', async () => {
+  const [, a2] = nodes.agents;
+  if (a2 === undefined) throw new Error('there is no second agent');
+  const log = await a2.sh('cat /var/lib/kagent/journal.jsonl'); // of the earlier one, which still runs here
+  const sysctls = [...log.matchAll(/"kind":"sysctl","name":"([^"]+)","before":"([^"]*)"/g)].map(([, name, value]) => [
+    name,
+    value,
+  ]);
+  expect(sysctls.length).toBeGreaterThan(0);
+  await upgrade(a2);
+  const { code, stderr } = await a2.kagent(['uninstall']);
+  expect([code, stderr]).toEqual([0, '']);
+  const now = await Promise.all(
+    sysctls.map(async ([name, value]) => [name, value, (await a2.sh(`cat /proc/sys/${name}`)).trim()]),
+  );
+  expect(now.filter(([, before, value]) => value !== before?.replaceAll('\\t', '\t'))).toEqual([]);
+  expect(await a2.sh('ls -A /var/lib/kagent; ls -d /etc/kagent 2>/dev/null || true')).toBe('');
+});
