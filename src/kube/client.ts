@@ -25,6 +25,11 @@ export class KubeError extends KagentError {
   }
 }
 
+/** kube-apiserver has nothing there. */
+export function isNotFound(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 404;
+}
+
 /** Paths are those of the API: `/api/v1/nodes/box`. */
 export interface KubeClient {
   /** @throws {KubeError} */
@@ -80,7 +85,7 @@ export function createKubeClient({ url, credentials, timeoutMs = 30_000 }: KubeC
       try {
         return (await send('GET', path, undefined, signal)) as T;
       } catch (error) {
-        if (error instanceof KubeError && error.status === 404) return undefined;
+        if (isNotFound(error)) return undefined;
         throw error;
       }
     },

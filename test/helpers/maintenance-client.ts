@@ -1,18 +1,17 @@
 /** The calls of etcd's API that operators make: Maintenance, Cluster, Auth and the like. */
+import { readFields } from '../../src/shared/protobuf/protobuf.ts';
 import type { ProtoReader, ProtoWriter } from '../../src/shared/protobuf/protobuf.ts';
 import type { TestClient } from './etcd-client.ts';
 
 type Write = (message: ProtoWriter) => void;
-/** What to do with each field of a message; the others are skipped. */
-type Fields = Readonly<Record<number, (reader: ProtoReader) => void>>;
-
-export function walk(reader: ProtoReader, fields: Fields): void {
-  while (reader.next()) (fields[reader.field] ?? (() => reader.skip()))(reader);
-}
-
 /** Any method, by its name without the first slash. @throws {EtcdCallError} */
-export function call({ channel }: TestClient, method: string, write: Write = () => {}, fields: Fields = {}) {
-  return channel.unary(`/${method}`, write, (reply) => walk(reply, fields));
+export function call(
+  { channel }: TestClient,
+  method: string,
+  write: Write = () => {},
+  fields: Parameters<typeof readFields>[1] = {},
+) {
+  return channel.unary(`/${method}`, write, (reply) => readFields(reply, fields));
 }
 
 export interface Status {
@@ -44,7 +43,7 @@ export async function status(client: TestClient): Promise<Status> {
     dbSizeQuota: 0,
   };
   await call(client, 'etcdserverpb.Maintenance/Status', undefined, {
-    1: (r) => walk(r.message(), { 2: (header) => (result.memberId = header.bigint()) }),
+    1: (r) => readFields(r.message(), { 2: (header) => (result.memberId = header.bigint()) }),
     2: (r) => (result.version = r.bytesView().toString()),
     3: (r) => (result.dbSize = r.int()),
     4: (r) => (result.leader = r.bigint()),
@@ -100,7 +99,7 @@ export async function alarm(
 function readAlarm(reader: ProtoReader): string {
   let memberId = 0n;
   let type = 0;
-  walk(reader, { 1: (r) => (memberId = r.bigint()), 2: (r) => (type = r.int()) });
+  readFields(reader, { 1: (r) => (memberId = r.bigint()), 2: (r) => (type = r.int()) });
   return `${types[type] ?? type} of ${memberId}`;
 }
 
@@ -116,7 +115,7 @@ export async function* snapshotParts({ channel }: TestClient): AsyncGenerator<Sn
   stream.end();
   for await (const message of stream.messages) {
     const part: SnapshotPart = { remainingBytes: 0, blob: Buffer.alloc(0), version: '' };
-    walk(message, {
+    readFields(message, {
       2: (r) => (part.remainingBytes = r.int()),
       3: (r) => (part.blob = r.bytesView()),
       4: (r) => (part.version = r.bytesView().toString()),

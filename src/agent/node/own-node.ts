@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { SaysWait } from '../../shared/component/component.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
 import { lookUntil } from '../../shared/look-until.ts';
-import { createKubeClient, KubeError, readCredentials } from '../../kube/kube.ts';
+import { createKubeClient, isNotFound, KubeError, readCredentials } from '../../kube/kube.ts';
 import type { KubeClient, NodeAccess } from '../../kube/kube.ts';
 
 interface NodeObject {
@@ -93,7 +93,7 @@ async function deleteIfThere(kube: KubeClient, path: string, signal: AbortSignal
   try {
     await kube.delete(path, {}, signal);
   } catch (error) {
-    if (!(error instanceof KubeError && error.status === 404)) throw error;
+    if (!isNotFound(error)) throw error;
   }
 }
 

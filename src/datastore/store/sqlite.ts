@@ -121,17 +121,18 @@ export class SqliteFile {
   /** Moves the log into the file once it is long; on a full disk it grows on. */
   checkpoint(): void {
     if (this.#logPages() < checkpointPages) return;
-    try {
-      this.#db.pragma('wal_checkpoint(PASSIVE)');
-    } catch (error) {
-      if (!isFull(this.#path, error)) throw error;
-    }
+    this.#unlessFull(() => this.#db.pragma('wal_checkpoint(PASSIVE)'));
   }
 
   /** As `truncate`, on a disk that may still be full. */
   giveBack(): void {
+    this.#unlessFull(() => this.truncate());
+  }
+
+  /** What a full disk does not let be done stays to be done. */
+  #unlessFull(work: () => unknown): void {
     try {
-      this.truncate();
+      work();
     } catch (error) {
       if (!isFull(this.#path, error)) throw error;
     }

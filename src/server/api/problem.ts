@@ -12,7 +12,7 @@ export interface Problem {
   readonly remedy?: string;
 }
 
-interface Asker {
+export interface Asker {
   /** Root on this host, who may know what kube-apiserver and the datastore said. */
   readonly isRoot?: boolean;
 }

@@ -30,6 +30,7 @@ import {
 import type { DownloadLimits } from './downloads.ts';
 import { peerNode, peerNodeOrExpired, plainAddress } from './peer.ts';
 import { problemResponse } from './problem.ts';
+import type { Asker } from './problem.ts';
 import { releaseRoutes } from './release-routes.ts';
 
 /** Four signing requests and some names take 3 KiB. */
@@ -133,7 +134,7 @@ function drainRoute(app: Api, { joinService, nodes }: ApiRoutesOptions): void {
 }
 
 /** What a request that fails is answered; what is our own failure is logged. */
-export function refusal(error: Error, log: Log, asker: Parameters<typeof problemResponse>[1] = {}): Response {
+export function refusal(error: Error, log: Log, asker: Asker = {}): Response {
   if (error.name === 'AbortError') log.debug('request ended', { error }); // by a stop of this server
   else if (!(error instanceof KagentError) || error.fault !== 'peer') log.error('request failed', { error });
   else log.debug('request refused', { code: error.code, error });

@@ -44,12 +44,13 @@ export function answersOk(question: Question): (signal: AbortSignal) => Promise<
 
 /** For a program that was ready: resolves if it still says so. Over one connection, which costs next to nothing. */
 export function answers(question: Question): (signal: AbortSignal) => Promise<void> {
-  let known: { readonly agent: Agent; readonly cert: string | undefined } | undefined;
+  let known: { readonly agent: Agent; readonly cert: string | undefined; readonly ca: string } | undefined;
   return async (signal) => {
     const client = shownBy(question);
-    if (known === undefined || known.cert !== client?.cert) {
-      known?.agent.destroy(); // a connection keeps the certificate it was opened with, until that expires
-      known = { agent: agentFor(question, client), cert: client?.cert };
+    const ca = question.ca();
+    if (known === undefined || known.cert !== client?.cert || known.ca !== ca) {
+      known?.agent.destroy(); // a connection keeps what it was opened with, until its certificate expires
+      known = { agent: agentFor(question, client), cert: client?.cert, ca };
     }
     const failure = await failureOf({ url: question.url, agent: known.agent, timeoutMs: answersWithinMs }, signal);
     if (failure !== undefined) throw failure;

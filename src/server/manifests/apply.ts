@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { KubeError } from '../../kube/kube.ts';
+import { isNotFound, KubeError } from '../../kube/kube.ts';
 import type { KubeClient } from '../../kube/kube.ts';
 import { createDiscovery } from './discovery.ts';
 import { ManifestRefusedError, UnknownKindError } from './errors.ts';
@@ -44,7 +44,7 @@ export function createApplier(kube: KubeClient): Applier {
       const { takenOver, uid } = await applyAt(kube, path, wanted(object), signal);
       return { applied: { path, uid, prune: metadata.annotations?.[pruneAnnotation] === 'true' }, takenOver };
     } catch (error) {
-      if (error instanceof KubeError && error.status === 404) discovery.forget(apiVersion);
+      if (isNotFound(error)) discovery.forget(apiVersion);
       throw error;
     }
   };
@@ -103,7 +103,7 @@ function refusedBecause(error: unknown, line: number, name: string): ManifestRef
 }
 
 function isMissingKind(error: unknown): boolean {
-  return error instanceof UnknownKindError || (error instanceof KubeError && error.status === 404);
+  return error instanceof UnknownKindError || isNotFound(error);
 }
 
 /** Without what `kubectl get -o yaml` adds: it tells of one state of one cluster. */

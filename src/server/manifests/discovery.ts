@@ -1,4 +1,4 @@
-import { KubeError } from '../../kube/kube.ts';
+import { isNotFound } from '../../kube/kube.ts';
 import type { KubeClient } from '../../kube/kube.ts';
 import { UnknownKindError } from './errors.ts';
 
@@ -32,7 +32,7 @@ export function createDiscovery(kube: KubeClient) {
       try {
         known.set(root, await kube.get<ResourceList>(root, signal));
       } catch (error) {
-        if (error instanceof KubeError && error.status === 404) throw new UnknownKindError(apiVersion, kind);
+        if (isNotFound(error)) throw new UnknownKindError(apiVersion, kind);
         throw error;
       }
       const found = find(root, kind);

@@ -1,7 +1,7 @@
 import { pause } from '../../shared/pause.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { KubeError, wholeSeconds } from '../../kube/kube.ts';
+import { isNotFound, wholeSeconds } from '../../kube/kube.ts';
 import type { KubeClient } from '../../kube/kube.ts';
 import type { NodeCondition } from './conditions.ts';
 import type { NodeDirectory } from './directory.ts';
@@ -77,7 +77,7 @@ export class ConditionWriter {
     try {
       await kube.strategicPatch(`/api/v1/nodes/${nodeName}/status`, { status: { conditions } }, signal);
     } catch (error) {
-      if (signal.aborted || (error instanceof KubeError && error.status === 404)) return; // its deletion will be seen
+      if (signal.aborted || isNotFound(error)) return; // its deletion will be seen
       log.debug('node conditions not written', { node: nodeName, error });
       setTimeout(() => this.check(nodeName), retryMs).unref();
     }

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { certificatesIn } from '../../shared/certificates/certificates.ts';
 import { Listeners } from '../../shared/listeners.ts';
 
 /**
@@ -19,8 +20,7 @@ export class TrustBundle {
   }
 
   certificates(): readonly X509Certificate[] {
-    const each = this.#pem.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? [];
-    return each.map((pem) => new X509Certificate(pem));
+    return certificatesIn(this.#pem).map((pem) => new X509Certificate(pem));
   }
 
   replace(pem: string): void {

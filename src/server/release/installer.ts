@@ -1,3 +1,4 @@
+import { certificatesIn } from '../../shared/certificates/certificates.ts';
 import { parseToken } from '../../shared/token/token.ts';
 import { HostHeaderError } from './errors.ts';
 
@@ -15,14 +16,12 @@ export function installerFor(options: {
 }): string {
   const { script, host, caPem } = options;
   if (!plainHost.test(host)) throw new HostHeaderError();
-  return script
-    .replace(/^RELEASE_ADDRESS=$/m, `RELEASE_ADDRESS=https://${host}/release`)
-    .replace(/^RELEASE_CA=$/m, () => `RELEASE_CA='${certificatesIn(caPem)}'`);
-}
-
-/** Without what stands between them, which is anybody's words, for people: base64 has no quote. */
-function certificatesIn(pem: string): string {
-  return (pem.match(/-----BEGIN CERTIFICATE-----[\w+/=\s]+-----END CERTIFICATE-----/g) ?? []).join('\n');
+  return (
+    script
+      .replace(/^RELEASE_ADDRESS=$/m, `RELEASE_ADDRESS=https://${host}/release`)
+      // Certificates alone: base64 has no quote.
+      .replace(/^RELEASE_CA=$/m, () => `RELEASE_CA='${certificatesIn(caPem).join('\n')}'`)
+  );
 }
 
 /** The CA is the right one by then: what is left is the name in the certificate, or the time. */

@@ -56,6 +56,11 @@ export function matchingCertificate(certPem: string, keyPem: string): X509Certif
   }
 }
 
+/** Each certificate of a PEM text, without what stands between them, which is anybody's words. */
+export function certificatesIn(pem: string): readonly string[] {
+  return pem.match(/-----BEGIN CERTIFICATE-----[\w+/=\s]+-----END CERTIFICATE-----/g) ?? [];
+}
+
 /** Lower-case hex of the PEM file's bytes: what a join token pins, and what `sha256sum` prints. */
 export function caHashOf(caPem: string): string {
   return createHash('sha256').update(caPem).digest('hex');

@@ -124,8 +124,11 @@ export class ProtoReader {
 }
 
 /** What to do with each field of a message, by its number; the others are skipped. */
-export function readFields(reader: ProtoReader, fields: Readonly<Record<number, () => unknown>>): void {
-  while (reader.next()) (fields[reader.field] ?? (() => reader.skip()))();
+export function readFields(
+  reader: ProtoReader,
+  fields: Readonly<Record<number, (reader: ProtoReader) => unknown>>,
+): void {
+  while (reader.next()) (fields[reader.field] ?? (() => reader.skip()))(reader);
 }
 
 /** One entry of a map of texts. */

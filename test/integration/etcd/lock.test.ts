@@ -5,8 +5,9 @@ import type { ProtoReader, ProtoWriter } from '../../../src/shared/protobuf/prot
 import type { TestClient } from '../../helpers/etcd-client.ts';
 import { prefix } from '../../helpers/etcd-client.ts';
 import { describeEachEtcd } from '../../helpers/each-etcd.ts';
-import { call, walk } from '../../helpers/maintenance-client.ts';
+import { call } from '../../helpers/maintenance-client.ts';
 import { eventually } from '../../helpers/wait.ts';
+import { readFields } from '../../../src/shared/protobuf/protobuf.ts';
 
 interface Leader {
   name: string;
@@ -49,7 +50,7 @@ describeEachEtcd((served) => {
     };
     await call(client, 'v3electionpb.Election/Campaign', request, {
       2: (r) =>
-        walk(r.message(), {
+        readFields(r.message(), {
           1: (f) => (leader.name = f.bytesView().toString()),
           2: (f) => (leader.key = f.bytesView().toString()),
           3: (f) => (leader.rev = f.int()),
@@ -146,7 +147,7 @@ describeEachEtcd((served) => {
       const heard: string[] = [];
       const observing = (async () => {
         for await (const message of observer.messages) {
-          walk(message, { 2: (r) => heard.push(said(r)) });
+          readFields(message, { 2: (r) => heard.push(said(r)) });
           if (heard.length === 3) return;
         }
       })();

@@ -13,10 +13,11 @@ import { describeEachEtcd } from '../../helpers/each-etcd.ts';
 import { etcds, startEtcd, startKagent } from '../../helpers/etcd-servers.ts';
 import type { TestServer } from '../../helpers/etcd-servers.ts';
 import { etcdctl } from '../../helpers/etcdctl.ts';
-import { alarm, call, hashKv, memberId, snapshotParts, status, walk } from '../../helpers/maintenance-client.ts';
+import { alarm, call, hashKv, memberId, snapshotParts, status } from '../../helpers/maintenance-client.ts';
 import type { SnapshotPart } from '../../helpers/maintenance-client.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
 import { eventually } from '../../helpers/wait.ts';
+import { readFields } from '../../../src/shared/protobuf/protobuf.ts';
 
 /** An id of 64 bits takes a byte more than one of 63, and its highest bit is the 16th of the member's. */
 const envelopeBytes = (name: string, member: bigint): number =>
@@ -149,9 +150,9 @@ describeEachEtcd((served) => {
     test('there is one member, with a name and where clients find it', async () => {
       const member = { id: 0n, name: '', clientUrls: [] as string[], headerRevision: 0 };
       await call(client, 'etcdserverpb.Cluster/MemberList', undefined, {
-        1: (r) => walk(r.message(), { 3: (header) => (member.headerRevision = header.int()) }),
+        1: (r) => readFields(r.message(), { 3: (header) => (member.headerRevision = header.int()) }),
         2: (r) =>
-          walk(r.message(), {
+          readFields(r.message(), {
             1: (m) => (member.id = m.bigint()),
             2: (m) => (member.name = m.bytesView().toString()),
             4: (m) => member.clientUrls.push(m.bytesView().toString()),
@@ -247,7 +248,7 @@ describeEachEtcd((served) => {
       stream.end();
       for await (const message of stream.messages) {
         let found = 0;
-        walk(message, { 1: (r) => (found = r.int()) });
+        readFields(message, { 1: (r) => (found = r.int()) });
         expect(found).toBe(state);
         break;
       }

@@ -43,11 +43,9 @@ function importsOf(file: string): readonly string[] {
 
 const entryOf = (file: string) => join(dirname(file), `${basename(dirname(file))}.ts`);
 
-/** The file itself, or the entry of its room, which in its turn has the file; also by the types that the room of `from` shares. */
+/** The file itself, or the entry of its room, which in its turn has the file. */
 function reaches(from: string, to: string): boolean {
-  const types = join(dirname(from), 'types.ts');
-  const own = importsOf(from);
-  const imported = own.includes(types) ? [...own, ...importsOf(types)] : own;
+  const imported = importsOf(from);
   const entry = entryOf(to);
   return imported.includes(to) || (imported.includes(entry) && importsOf(entry).includes(to));
 }
