@@ -13,6 +13,7 @@ import { createChannel, createCommands, createLook, factsOf } from './channel/ch
 import type { Channel } from './channel/channel.ts';
 import type { NodeConfig } from './config.ts';
 import type { Membership } from './membership/membership.ts';
+import { portsInUse } from './network/network.ts';
 import type { PodProbes } from './network/network.ts';
 
 export interface NodeChannelOptions {
@@ -55,6 +56,7 @@ export function nodeChannel(options: NodeChannelOptions): Channel {
       setLogLevel,
       leave: options.onLeave,
       probe: (targets) => options.podProbes.probe(targets),
+      portsInUse: (ports) => portsInUse(ports, [membership.facts.nodeIp, ...options.config.nodeExternalIp]),
     }),
     mayDial: (host) => host === membership.facts.nodeIp || contains(membership.settings.clusterCidr, host),
     onServers: (servers) => membership.heard(servers),
@@ -85,6 +87,7 @@ function helloOf({ membership, config, kubernetesVersion, podProbes }: NodeChann
     externalDns: config.nodeExternalDns,
     facts: factsOf(),
     probesPods: podProbes.areOn(),
+    tellsPortsInUse: true,
   };
 }
 

@@ -15,7 +15,7 @@ import { runPaths } from '../shared/paths.ts';
 import { ownNetworks } from '../shared/proxy/proxy.ts';
 import { version } from '../shared/version/version.ts';
 import { asksDatastore, snapshotDirOf, snapshotTimer } from '../datastore/datastore.ts';
-import { addonManifests } from './addons/addons.ts';
+import { addonComponents, addonManifests } from './addons/addons.ts';
 import { createApi, localRoutes } from './api/api.ts';
 import type { Api } from './api/api.ts';
 import { keepClusterSettings, nodeCidrMaskSize } from './cluster/cluster.ts';
@@ -162,6 +162,7 @@ function componentsOf(plan: ServerPlan, rooms: Rooms): readonly Component[] {
       log,
       events: plan.events,
     }),
+    ...addonComponents({ kube, nodes, nodeName, log }, config.disable),
     userNamespaceEvents({ kube, nodeName, log }),
     ...(ownNode === undefined ? [] : [labelOwnNode({ kube, nodeName, log })]),
     certificates(plan, rooms),

@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import type { LogLevel } from '../../shared/log/log.ts';
 import { lastLines } from '../../shared/plain-text/plain-text.ts';
 import type { Supervisor } from '../../host/process/process.ts';
-import type { Command, PodProbeResult, PodProbeTarget } from '../../shared/protocol/channel.ts';
+import type {
+  Command,
+  HostPortOwner,
+  HostPortQuestion,
+  PodProbeResult,
+  PodProbeTarget,
+} from '../../shared/protocol/channel.ts';
 import { ComponentUnknownError } from './errors.ts';
 
 export interface CommandsOptions {
@@ -15,6 +21,7 @@ export interface CommandsOptions {
   readonly leave: () => void;
   /** Asks other nodes for an answer through the pods' network. */
   readonly probe: (targets: readonly PodProbeTarget[]) => Promise<readonly PodProbeResult[]>;
+  readonly portsInUse: (ports: readonly HostPortQuestion[]) => readonly HostPortOwner[];
 }
 
 /** Of each log; the channel's messages are bounded too. */
@@ -22,7 +29,7 @@ const maxLogBytes = 256 * 1024;
 
 /** Does what an operator asked for through the server. @returns the answer for them */
 export function createCommands(options: CommandsOptions): (command: Command) => Promise<string> {
-  const { supervisor, logDir, setLogLevel, leave, probe } = options;
+  const { supervisor, logDir, setLogLevel, leave, probe, portsInUse } = options;
   return async (command) => {
     switch (command.kind) {
       case 'logs':
@@ -38,6 +45,8 @@ export function createCommands(options: CommandsOptions): (command: Command) => 
         return 'leaving';
       case 'probe':
         return JSON.stringify(await probe(command.targets));
+      case 'ports-in-use':
+        return JSON.stringify(portsInUse(command.ports));
     }
   };
 }

@@ -16,6 +16,41 @@ function ourResults(dir: string): readonly string[] {
   }
 }
 
+export interface PodHostPort {
+  readonly port: number;
+  /** As Kubernetes writes it: `TCP`. */
+  readonly protocol: string;
+  /** `default/web` */
+  readonly pod: string;
+}
+
+/** Ports of this node that lead to a pod, as their containers ask for with `hostPort`. */
+export function podHostPorts(dir = resultsDir): readonly PodHostPort[] {
+  return ourResults(dir).flatMap((path) => {
+    const { cniArgs = [], capabilityArgs } = readResult(path);
+    const args = new Map(cniArgs.map(([name, value]): [string, string] => [name, value]));
+    const pod = `${args.get('K8S_POD_NAMESPACE') ?? ''}/${args.get('K8S_POD_NAME') ?? ''}`;
+    const mappings = capabilityArgs?.portMappings ?? [];
+    return mappings.map(({ hostPort, protocol }) => ({ port: hostPort, protocol: protocol.toUpperCase(), pod }));
+  });
+}
+
+/** As libcni's cache has it (CNI specification 1.1, libcni/api.go). */
+interface CniResult {
+  readonly cniArgs?: readonly (readonly [name: string, value: string])[] | undefined;
+  readonly capabilityArgs?: {
+    readonly portMappings?: readonly { readonly hostPort: number; readonly protocol: string }[];
+  };
+}
+
+function readResult(path: string): CniResult {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as CniResult;
+  } catch {
+    return {}; // the pod has ended meanwhile
+  }
+}
+
 /** The links that the bandwidth plugin made for our pods: they hang on nothing, and end with no pod. */
 export function bandwidthLinks(dir = resultsDir): readonly string[] {
   return ourResults(dir).flatMap((path) => {

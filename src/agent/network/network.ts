@@ -10,5 +10,6 @@ export { flannelConfig, subnetOf, type Subnet } from './subnet.ts';
 export { cniBinDirs, cniComponent, cniConflist, cniConfDir, type CniOptions } from './cni.ts';
 export { removeNetwork, type Removal } from './cleanup.ts';
 export { createPodProbes, type PodProbes } from './pod-probes.ts';
+export { portsInUse } from './ports-in-use.ts';
 export { serviceRoute } from './service-route.ts';
 export { PodProbesOffError, SubnetFileError } from './errors.ts';

@@ -14,16 +14,18 @@ export interface PortNeed {
 }
 
 export interface ListeningSocket {
-  /** In dots; undefined: every address, or one of IPv6. */
+  /** In dots, or `::1`; undefined: every address, or another one of IPv6. */
   readonly address?: string;
   readonly port: number;
   readonly inode: string;
 }
 
-const listen = '0A'; // TCP_LISTEN in /proc/net/tcp
+/** The state of a socket that takes what comes: TCP_LISTEN, and of UDP that of one without a peer. */
+const listening = { tcp: '0A', udp: '07' } as const;
+type Transport = keyof typeof listening;
 
-/** The listening sockets of a `/proc/net/tcp` or `tcp6` table. */
-export function parseListening(table: string): readonly ListeningSocket[] {
+/** The listening sockets of a `/proc/net/tcp`, `tcp6`, `udp` or `udp6` table. */
+export function parseListening(table: string, transport: Transport = 'tcp'): readonly ListeningSocket[] {
   return table
     .split('\n')
     .slice(1)
@@ -31,15 +33,18 @@ export function parseListening(table: string): readonly ListeningSocket[] {
       const fields = line.trim().split(/\s+/);
       const [, local = '', , state] = fields;
       const inode = fields[9];
-      if (state !== listen || inode === undefined) return [];
+      if (state !== listening[transport] || inode === undefined) return [];
       const [host = '', port = ''] = local.split(':');
       const address = dotted(host);
       return [{ port: Number.parseInt(port, 16), inode, ...(address !== undefined && { address }) }];
     });
 }
 
+const loopback6 = '00000000000000000000000001000000';
+
 /** The kernel writes an address as a number in the order of its own bytes, and IPv4 in an IPv6 socket as `::ffff:a.b.c.d`. */
 function dotted(hex: string): string | undefined {
+  if (hex === loopback6) return '::1';
   const mapped = /^(?:0{16}FFFF0000)?([\dA-F]{8})$/.exec(hex)?.[1];
   if (mapped === undefined || mapped === '00000000') return undefined;
   return [...Buffer.from(mapped, 'hex').reverse()].join('.');
@@ -53,7 +58,7 @@ function collide(one: string | undefined, other: string | undefined): boolean {
 
 /** One problem for each needed port that somebody listens on. */
 export function portProblems(needs: readonly PortNeed[], root: HostRoot = hostRoot()): readonly PortTakenError[] {
-  const sockets = listening(root);
+  const sockets = socketsOf('tcp', root);
   return needs.flatMap(({ port, purpose, address }) => {
     const socket = sockets.find((candidate) => candidate.port === port && collide(candidate.address, address));
     return socket === undefined ? [] : [new PortTakenError(port, purpose, socketOwner(socket.inode, root))];
@@ -62,12 +67,29 @@ export function portProblems(needs: readonly PortNeed[], root: HostRoot = hostRo
 
 /** Who listens on a TCP port: `nginx (pid 812)`. */
 export function portOwner(port: number, root: HostRoot): string | undefined {
-  const socket = listening(root).find((candidate) => candidate.port === port);
+  const socket = socketsOf('tcp', root).find((candidate) => candidate.port === port);
   return socket === undefined ? undefined : socketOwner(socket.inode, root);
 }
 
-function listening(root: HostRoot): readonly ListeningSocket[] {
-  return ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((path) => parseListening(root.read(path) ?? ''));
+/** Who takes what comes to a port of these addresses: `nginx (pid 812)`. Undefined for a protocol other than TCP and UDP. */
+export function listeningOwner(
+  { protocol, port }: { readonly protocol: string; readonly port: number },
+  addresses: readonly string[],
+  root: HostRoot,
+): string | undefined {
+  const transport = protocol.toLowerCase();
+  if (transport !== 'tcp' && transport !== 'udp') return undefined;
+  const socket = socketsOf(transport, root).find(
+    (candidate) => candidate.port === port && addresses.some((address) => collide(candidate.address, address)),
+  );
+  if (socket === undefined) return undefined;
+  return socketOwner(socket.inode, root) ?? 'a program of another namespace';
+}
+
+function socketsOf(transport: Transport, root: HostRoot): readonly ListeningSocket[] {
+  return [transport, `${transport}6`].flatMap((name) =>
+    parseListening(root.read(`/proc/net/${name}`) ?? '', transport),
+  );
 }
 
 function socketOwner(inode: string, root: HostRoot): string | undefined {

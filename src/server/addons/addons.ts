@@ -1,16 +1,26 @@
 /**
  * @module
- * The add-ons that kagent brings, a folder each: name, images, manifest.
+ * The add-ons that kagent brings, a folder each: name, images, manifest or component.
  * Knows: which there are. Leaves to others: applying them (manifests/), bringing images into the bundle (scripts/build).
  */
+import type { Component } from '../../shared/component/component.ts';
 import { coredns } from './coredns/coredns.ts';
-import type { Addon, AddonSettings } from './types.ts';
+import { servicelb } from './servicelb/servicelb.ts';
+import type { Addon, AddonContext, AddonSettings } from './types.ts';
 
-export const addons: readonly [Addon, ...Addon[]] = [coredns];
+export const addons: readonly [Addon, ...Addon[]] = [coredns, servicelb];
 
 /** Files in the order in which they are applied. */
 export function addonManifests(settings: AddonSettings): readonly { readonly name: string; readonly text: string }[] {
-  return addons.map((addon) => ({ name: addon.name, text: addon.manifest(settings) }));
+  return addons.flatMap(({ name, manifest }) => (manifest === undefined ? [] : [{ name, text: manifest(settings) }]));
 }
 
-export type { Addon, AddonSettings } from './types.ts';
+/** @param disabled names of add-ons that are left out */
+export function addonComponents(context: AddonContext, disabled: readonly string[]): readonly Component[] {
+  return addons.flatMap(({ name, component, removal }) => {
+    const made = disabled.includes(name) ? removal?.(context) : component?.(context);
+    return made === undefined ? [] : [made];
+  });
+}
+
+export type { Addon, AddonContext, AddonSettings, ClusterNode, ClusterNodes } from './types.ts';

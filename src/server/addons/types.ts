@@ -1,3 +1,8 @@
+import type { Component } from '../../shared/component/component.ts';
+import type { Log } from '../../shared/log/log.ts';
+import type { HostPortOwner, HostPortQuestion } from '../../shared/protocol/channel.ts';
+import type { KubeClient, KubeObject } from '../../kube/kube.ts';
+
 /** What an add-on's manifest is made of. */
 export interface AddonSettings {
   readonly clusterDns: string;
@@ -6,13 +11,46 @@ export interface AddonSettings {
   readonly image: (name: string) => string;
 }
 
+/** A Node of the API, as far as an add-on looks at it. */
+export interface ClusterNode extends KubeObject {
+  readonly status?: {
+    readonly addresses?: readonly { readonly type: string; readonly address: string }[];
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+  };
+}
+
+export interface ClusterNodes {
+  objects(): readonly ClusterNode[];
+  /** One of them has changed, came or went. */
+  onObjectChange(listener: () => void): void;
+  /**
+   * Who has these ports on that node. Undefined for a node that cannot be asked: an agent of an earlier version.
+   * @throws {NodeNotConnectedError} @throws {NodeCommandError}
+   */
+  portsInUse(nodeName: string, ports: readonly HostPortQuestion[]): Promise<readonly HostPortOwner[] | undefined>;
+}
+
+/** What an add-on works with that runs in the server itself. */
+export interface AddonContext {
+  readonly kube: KubeClient;
+  readonly nodes: ClusterNodes;
+  /** The server's own, where it is the source of events. */
+  readonly nodeName: string;
+  readonly log: Log;
+}
+
 /** What kagent brings into a cluster and users may leave out. */
 export interface Addon {
-  /** Of its folder and its manifest's file, and what `--disable` takes. */
+  /** Of its folder, its manifest's file and its component, and what `--disable` takes. */
   readonly name: string;
   /** For the help and the docs: a phrase. */
   readonly summary: string;
   /** Short names of the images that the bundle has for it. */
   readonly images: readonly string[];
-  manifest(settings: AddonSettings): string;
+  /** What is applied to the cluster. */
+  readonly manifest?: (settings: AddonSettings) => string;
+  /** What runs in the server for it. */
+  readonly component?: (context: AddonContext) => Component;
+  /** The same where it is disabled: takes away what it has left in the cluster. */
+  readonly removal?: (context: AddonContext) => Component;
 }

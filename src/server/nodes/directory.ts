@@ -1,4 +1,5 @@
 import { Listeners } from '../../shared/listeners.ts';
+import { Reflector } from '../../kube/kube.ts';
 import type { KubeClient, KubeObject } from '../../kube/kube.ts';
 
 /** A Node of the API, as far as kagent looks at it. */
@@ -22,9 +23,18 @@ export interface NodeObject extends KubeObject {
 
 /** The cluster's Nodes, followed by a watch. */
 export class NodeDirectory {
-  readonly #nodes = new Map<string, NodeObject>();
+  readonly #nodes = new Reflector<NodeObject>('/api/v1/nodes');
   readonly #changed = new Listeners<string>();
   readonly #presence = new Listeners<{ readonly name: string; readonly isThere: boolean }>();
+
+  constructor() {
+    this.#nodes.onChange(({ before, after }) => {
+      const name = (after ?? before)?.metadata.name;
+      if (name === undefined) return;
+      if (before === undefined || after === undefined) this.#presence.tell({ name, isThere: after !== undefined });
+      this.#changed.tell(name);
+    });
+  }
 
   onChange(listener: (name: string) => void): void {
     this.#changed.add(listener);
@@ -40,41 +50,11 @@ export class NodeDirectory {
   }
 
   all(): readonly NodeObject[] {
-    return [...this.#nodes.values()].toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+    return this.#nodes.all();
   }
 
-  /** One watch, which the server ends after some minutes; the next begins with everything anew. `onListed`: it goes well. */
-  async follow(kube: KubeClient, onListed: () => void, signal: AbortSignal): Promise<void> {
-    const before = new Set(this.#nodes.keys());
-    const { metadata, items } = await kube.get<{
-      readonly metadata: { readonly resourceVersion: string };
-      readonly items: readonly NodeObject[];
-    }>('/api/v1/nodes', signal);
-    for (const node of items) {
-      before.delete(node.metadata.name);
-      this.#set(node);
-    }
-    for (const gone of before) this.#remove(gone);
-    onListed();
-    const changes = kube.watch<NodeObject>(`/api/v1/nodes?resourceVersion=${metadata.resourceVersion}`, signal);
-    for await (const event of changes) {
-      const { name } = event.object.metadata;
-      if (event.type === 'DELETED') this.#remove(name);
-      else if (event.type !== 'BOOKMARK') this.#set(event.object);
-    }
-  }
-
-  #set(node: NodeObject): void {
-    const { name } = node.metadata;
-    const isNew = !this.#nodes.has(name);
-    this.#nodes.set(name, node);
-    if (isNew) this.#presence.tell({ name, isThere: true });
-    this.#changed.tell(name);
-  }
-
-  #remove(name: string): void {
-    this.#nodes.delete(name);
-    this.#presence.tell({ name, isThere: false });
-    this.#changed.tell(name);
+  /** As `Reflector.follow`. */
+  follow(kube: KubeClient, onListed: () => void, signal: AbortSignal): Promise<void> {
+    return this.#nodes.follow(kube, onListed, signal);
   }
 }

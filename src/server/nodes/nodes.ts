@@ -15,6 +15,7 @@ import { untilStopped } from '../../shared/until-stopped.ts';
 import { connect } from './connect.ts';
 import { drainNode } from './drain.ts';
 import { partsOf } from './parts.ts';
+import { askPortsInUse } from './ports-in-use.ts';
 import type { Parts } from './parts.ts';
 import { removeNode } from './removal.ts';
 import type { Nodes, NodesOptions, NodeView } from './types.ts';
@@ -31,6 +32,8 @@ export function createNodes(options: NodesOptions): Nodes {
     addressMoved: (moved) => addressMoved(parts, moved),
     all: () => viewsOf(parts),
     objects: () => directory.all(),
+    onObjectChange: (listener) => directory.onChange(() => listener()),
+    portsInUse: (nodeName, ports) => askPortsInUse(registry.session(nodeName), nodeName, ports),
     drain: (nodeName, request, signal) =>
       drainNode({ kube, nodeName, request, log }, AbortSignal.any([signal, stopping.signal])),
     history: (nodeName) => history.of(nodeName),

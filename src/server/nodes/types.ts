@@ -2,7 +2,7 @@ import type { Clock } from '../../shared/clock.ts';
 import type { Component } from '../../shared/component/component.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
 import type { Log } from '../../shared/log/log.ts';
-import type { Hello } from '../../shared/protocol/channel.ts';
+import type { Hello, HostPortOwner, HostPortQuestion } from '../../shared/protocol/channel.ts';
 import type { DrainRequest, DrainResponse } from '../../shared/protocol/drain.ts';
 import type { HistoryEntry } from '../../shared/protocol/local.ts';
 import type { KubeClient } from '../../kube/kube.ts';
@@ -43,6 +43,13 @@ export interface Nodes extends Component {
   all(): readonly NodeView[];
   /** The nodes of the API, as the tunnel asks for their addresses. */
   objects(): readonly NodeObject[];
+  /** One of them has changed, came or went. */
+  onObjectChange(listener: () => void): void;
+  /**
+   * Who has these ports on that node. Undefined for a node that cannot be asked: an agent of an earlier version.
+   * @throws {NodeNotConnectedError} @throws {NodeCommandError}
+   */
+  portsInUse(nodeName: string, ports: readonly HostPortQuestion[]): Promise<readonly HostPortOwner[] | undefined>;
   /** Moves a node's pods away, before it stops. @throws {NodeUnknownError} */
   drain(nodeName: string, request: DrainRequest, signal: AbortSignal): Promise<DrainResponse>;
   history(nodeName: string): Promise<readonly HistoryEntry[]>;

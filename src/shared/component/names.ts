@@ -31,6 +31,7 @@ export type ComponentName =
   | 'registries'
   | 'resolv-conf'
   | 'service-route'
+  | 'servicelb'
   | 'datastore-snapshots'
   | 'supervisor-api'
   | 'tunnel'

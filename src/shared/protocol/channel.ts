@@ -65,6 +65,8 @@ export const Hello = z.object({
   facts: Facts,
   /** Whether it answers and sends probes through the pods' network. */
   probesPods: z.boolean().optional(),
+  /** Whether it answers the command `ports-in-use`. */
+  tellsPortsInUse: z.boolean().optional(),
 });
 export type Hello = Readonly<z.infer<typeof Hello>>;
 
@@ -129,6 +131,16 @@ export type PodProbeResult = Readonly<z.infer<typeof ProbeResult>>;
 /** What a node answers to the command `probe`, as JSON. */
 export const PodProbeResults = z.array(ProbeResult).max(64);
 
+const HostPort = z.object({ protocol: word(), port: z.int().min(1).max(65_535) });
+/** A port of a node's own addresses. */
+export type HostPortQuestion = Readonly<z.infer<typeof HostPort>>;
+
+/** Of the ports asked for those that somebody has; `owner` is a phrase: `sshd (pid 812)`, `the Pod default/web`. */
+const PortInUse = HostPort.extend({ owner: sentence(256) });
+export type HostPortOwner = Readonly<z.infer<typeof PortInUse>>;
+/** What a node answers to the command `ports-in-use`, as JSON. */
+export const PortsInUse = z.array(PortInUse).max(1024);
+
 /** What an operator or the server has a node do. */
 export const Command = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('logs'), component: word().optional(), lines: z.int().positive().max(10_000) }),
@@ -138,6 +150,8 @@ export const Command = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('leave') }),
   /** Ask these nodes for an answer through the pods' network. */
   z.object({ kind: z.literal('probe'), targets: z.array(ProbeTarget).max(8) }),
+  /** Say who has these ports: programs that listen, pods with a `hostPort`. */
+  z.object({ kind: z.literal('ports-in-use'), ports: z.array(HostPort).max(1024) }),
 ]);
 export type Command = Readonly<z.infer<typeof Command>>;
 

@@ -6,6 +6,7 @@ import { webOnEachNode } from '../../helpers/manifests.ts';
 import { listNodes, podsOf } from '../../helpers/nodes.ts';
 import type { ListedPod } from '../../helpers/nodes.ts';
 import { eventually } from '../../helpers/wait.ts';
+import { loadBalancerStories } from './load-balancer.ts';
 import { tunnelStories } from './tunnel.ts';
 
 let nodes: Nodes;
@@ -135,6 +136,10 @@ describe('two agents that joined at once', () => {
       expect(answer?.code).not.toBe(0);
     }
   });
+});
+
+describe('a load balancer without pods', () => {
+  loadBalancerStories(() => nodes);
 });
 
 describe('through the tunnel, every inbound port of the agents closed', () => {

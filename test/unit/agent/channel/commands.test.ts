@@ -24,6 +24,7 @@ function commands() {
     logDir,
     setLogLevel: (level) => void done.push(`level ${level}`),
     leave: () => void done.push('leave'),
+    portsInUse: (ports) => ports.map((one) => ({ ...one, owner: 'sshd (pid 1)' })),
     probe: (targets) =>
       Promise.resolve(
         targets.map(({ nodeName }) => ({ nodeName, answers: true, answersLarge: false, largeBytes: 1450 })),
@@ -79,4 +80,10 @@ test('what other nodes answer through the pods’ network is told as JSON', asyn
   const { carryOut } = commands();
   const text = await carryOut({ kind: 'probe', targets: [{ nodeName: 'a2', address: '10.42.2.0' }] });
   expect(PodProbeResults.parse(JSON.parse(text))).toMatchObject([{ nodeName: 'a2', answersLarge: false }]);
+});
+
+test('who has a port is answered as JSON', async () => {
+  const { carryOut } = commands();
+  const answer = await carryOut({ kind: 'ports-in-use', ports: [{ protocol: 'TCP', port: 22 }] });
+  expect(JSON.parse(answer)).toEqual([{ protocol: 'TCP', port: 22, owner: 'sshd (pid 1)' }]);
 });
