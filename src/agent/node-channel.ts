@@ -14,6 +14,7 @@ import type { Channel } from './channel/channel.ts';
 import type { NodeConfig } from './config.ts';
 import type { Membership } from './membership/membership.ts';
 import { portsInUse } from './network/network.ts';
+import { Volumes } from './volumes/volumes.ts';
 import type { PodProbes } from './network/network.ts';
 
 export interface NodeChannelOptions {
@@ -36,6 +37,7 @@ export interface NodeChannelOptions {
 /** The channel of this node: what it says of itself, and what it does when it is told. */
 export function nodeChannel(options: NodeChannelOptions): Channel {
   const { after, membership, paths, supervisor, setLogLevel, log } = options;
+  const volumes = new Volumes();
   return createChannel({
     after,
     supervisorUrls: () => membership.supervisorUrls,
@@ -56,6 +58,7 @@ export function nodeChannel(options: NodeChannelOptions): Channel {
       setLogLevel,
       leave: options.onLeave,
       probe: (targets) => options.podProbes.probe(targets),
+      volumes: { make: (volume) => volumes.make(volume), remove: (volume) => volumes.remove(volume) },
       portsInUse: (ports) => portsInUse(ports, [membership.facts.nodeIp, ...options.config.nodeExternalIp]),
     }),
     mayDial: (host) => host === membership.facts.nodeIp || contains(membership.settings.clusterCidr, host),
@@ -88,6 +91,7 @@ function helloOf({ membership, config, kubernetesVersion, podProbes }: NodeChann
     facts: factsOf(),
     probesPods: podProbes.areOn(),
     tellsPortsInUse: true,
+    keepsVolumes: true,
   };
 }
 

@@ -17,6 +17,8 @@ export type { FileOrText, KubeconfigOptions } from './kubeconfig.ts';
 export { arrayOf, isJson, keyOf, objectKey } from './objects.ts';
 export type { Json, KubeObject } from './objects.ts';
 export { Reflector } from './reflector.ts';
+export { WorkQueue } from './work-queue.ts';
+export type { WorkQueueOptions } from './work-queue.ts';
 export type { ObjectChange } from './reflector.ts';
 
 /** Files in PEM: the only CA that is believed, and the pair of who asks. */

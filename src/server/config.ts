@@ -65,6 +65,11 @@ export const serverSettings = {
     .describe(
       `Packaged components that are left out: ${ownAddons.join(', ')}; k3s's other names are accepted and change nothing`,
     ),
+  defaultLocalStoragePath: kinds.absolutePath
+    .optional()
+    .describe(
+      'Where volumes of the StorageClass local-path are on nodes that the ConfigMap local-path-config does not list (storage in the data dir)',
+    ),
   disableKubeProxy: z
     .boolean()
     .default(false)

@@ -57,7 +57,6 @@ export const k3sServerSettings = {
   ]),
   servicelbNamespace: unsupported('there are no pods of a load balancer'),
   helmJobImage: unsupported('kagent brings no Helm controller'),
-  defaultLocalStoragePath: unsupported('kagent brings no local storage of its own'),
   kubeCloudControllerManagerArg: unsupported('kagent runs no cloud controller'),
   disableScheduler: unsupported(always),
   disableApiserver: unsupported(always),

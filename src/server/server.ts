@@ -6,6 +6,7 @@
  *                node-identities ─▶ kube-apiserver ─▶ kube-controller-manager, kube-scheduler, manifests, nodes, own-node, user-namespace-events
  *   tunnel: how kube-apiserver reaches nodes and pods
  */
+import { join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import { certificateTimer } from '../shared/certificates/certificates.ts';
 import { systemClock } from '../shared/clock.ts';
@@ -162,12 +163,15 @@ function componentsOf(plan: ServerPlan, rooms: Rooms): readonly Component[] {
       log,
       events: plan.events,
     }),
-    ...addonComponents({ kube, nodes, nodeName, log }, config.disable),
+    ...addonComponents({ kube, nodes, nodeName, localStoragePath: localStoragePath(plan), log }, config.disable),
     userNamespaceEvents({ kube, nodeName, log }),
     ...(ownNode === undefined ? [] : [labelOwnNode({ kube, nodeName, log })]),
     certificates(plan, rooms),
   ];
 }
+
+const localStoragePath = ({ config, paths }: ServerPlan) =>
+  config.defaultLocalStoragePath ?? join(paths.dataDir, 'storage');
 
 function certificates({ addresses, log }: ServerPlan, { controlPlane, supervisorLeaf, api }: Rooms): Component {
   return certificateTimer({

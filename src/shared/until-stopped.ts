@@ -18,3 +18,17 @@ export async function untilStopped(
     await delay(againAfterMs, undefined, { signal }).catch(() => {}); // only the stop ends it early
   }
 }
+
+/** Until it has succeeded once. */
+export async function untilDone(
+  run: (signal: AbortSignal) => Promise<void>,
+  signal: AbortSignal,
+  onFailure: (error: unknown) => void,
+): Promise<void> {
+  const over = new AbortController();
+  const attempt = async (passing: AbortSignal) => {
+    await run(passing);
+    over.abort();
+  };
+  await untilStopped(attempt, AbortSignal.any([signal, over.signal]), onFailure);
+}

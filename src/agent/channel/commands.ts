@@ -22,6 +22,15 @@ export interface CommandsOptions {
   /** Asks other nodes for an answer through the pods' network. */
   readonly probe: (targets: readonly PodProbeTarget[]) => Promise<readonly PodProbeResult[]>;
   readonly portsInUse: (ports: readonly HostPortQuestion[]) => readonly HostPortOwner[];
+  readonly volumes: {
+    readonly make: (volume: VolumeFolder) => void;
+    readonly remove: (volume: VolumeFolder) => Promise<void>;
+  };
+}
+
+interface VolumeFolder {
+  readonly root: string;
+  readonly path: string;
 }
 
 /** Of each log; the channel's messages are bounded too. */
@@ -29,7 +38,7 @@ const maxLogBytes = 256 * 1024;
 
 /** Does what an operator asked for through the server. @returns the answer for them */
 export function createCommands(options: CommandsOptions): (command: Command) => Promise<string> {
-  const { supervisor, logDir, setLogLevel, leave, probe, portsInUse } = options;
+  const { supervisor, logDir, setLogLevel, leave, probe, portsInUse, volumes } = options;
   return async (command) => {
     switch (command.kind) {
       case 'logs':
@@ -47,6 +56,12 @@ export function createCommands(options: CommandsOptions): (command: Command) => 
         return JSON.stringify(await probe(command.targets));
       case 'ports-in-use':
         return JSON.stringify(portsInUse(command.ports));
+      case 'make-volume':
+        volumes.make(command);
+        return 'made';
+      case 'remove-volume':
+        await volumes.remove(command);
+        return 'removed';
     }
   };
 }

@@ -30,8 +30,10 @@ export function podHostPorts(dir = resultsDir): readonly PodHostPort[] {
     const { cniArgs = [], capabilityArgs } = readResult(path);
     const args = new Map(cniArgs.map(([name, value]): [string, string] => [name, value]));
     const pod = `${args.get('K8S_POD_NAMESPACE') ?? ''}/${args.get('K8S_POD_NAME') ?? ''}`;
-    const mappings = capabilityArgs?.portMappings ?? [];
-    return mappings.map(({ hostPort, protocol }) => ({ port: hostPort, protocol: protocol.toUpperCase(), pod }));
+    return (capabilityArgs?.portMappings ?? []).map((mapping) => {
+      const { hostport, protocol } = inLowerCase(mapping);
+      return { port: Number(hostport), protocol: typeof protocol === 'string' ? protocol.toUpperCase() : 'TCP', pod };
+    });
   });
 }
 
@@ -39,8 +41,13 @@ export function podHostPorts(dir = resultsDir): readonly PodHostPort[] {
 interface CniResult {
   readonly cniArgs?: readonly (readonly [name: string, value: string])[] | undefined;
   readonly capabilityArgs?: {
-    readonly portMappings?: readonly { readonly hostPort: number; readonly protocol: string }[];
+    readonly portMappings?: readonly Readonly<Record<string, unknown>>[];
   };
+}
+
+/** containerd writes `HostPort`, others `hostPort`: Go reads both. */
+function inLowerCase(fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 function readResult(path: string): CniResult {

@@ -5,10 +5,11 @@
  */
 import type { Component } from '../../shared/component/component.ts';
 import { coredns } from './coredns/coredns.ts';
+import { localStorage } from './local-storage/local-storage.ts';
 import { servicelb } from './servicelb/servicelb.ts';
 import type { Addon, AddonContext, AddonSettings } from './types.ts';
 
-export const addons: readonly [Addon, ...Addon[]] = [coredns, servicelb];
+export const addons: readonly [Addon, ...Addon[]] = [coredns, localStorage, servicelb];
 
 /** Files in the order in which they are applied. */
 export function addonManifests(settings: AddonSettings): readonly { readonly name: string; readonly text: string }[] {

@@ -19,6 +19,12 @@ export interface ClusterNode extends KubeObject {
   };
 }
 
+/** A folder of a node, and the folder of all volumes that it is below. */
+export interface VolumeFolder {
+  readonly root: string;
+  readonly path: string;
+}
+
 export interface ClusterNodes {
   objects(): readonly ClusterNode[];
   /** One of them has changed, came or went. */
@@ -28,6 +34,10 @@ export interface ClusterNodes {
    * @throws {NodeNotConnectedError} @throws {NodeCommandError}
    */
   portsInUse(nodeName: string, ports: readonly HostPortQuestion[]): Promise<readonly HostPortOwner[] | undefined>;
+  /** Makes the folder of a volume on that node; one that is there is no error. @throws {NodeNotConnectedError} @throws {NodeCommandError} */
+  makeVolume(nodeName: string, volume: VolumeFolder): Promise<void>;
+  /** Removes it; one that is gone is no error. @throws {NodeNotConnectedError} @throws {NodeCommandError} */
+  removeVolume(nodeName: string, volume: VolumeFolder): Promise<void>;
 }
 
 /** What an add-on works with that runs in the server itself. */
@@ -36,6 +46,8 @@ export interface AddonContext {
   readonly nodes: ClusterNodes;
   /** The server's own, where it is the source of events. */
   readonly nodeName: string;
+  /** Of nodes for which nothing else is said: where volumes are. */
+  readonly localStoragePath: string;
   readonly log: Log;
 }
 

@@ -15,7 +15,7 @@ import { untilStopped } from '../../shared/until-stopped.ts';
 import { connect } from './connect.ts';
 import { drainNode } from './drain.ts';
 import { partsOf } from './parts.ts';
-import { askPortsInUse } from './ports-in-use.ts';
+import { askPortsInUse, askVolume } from './requests.ts';
 import type { Parts } from './parts.ts';
 import { removeNode } from './removal.ts';
 import type { Nodes, NodesOptions, NodeView } from './types.ts';
@@ -33,6 +33,8 @@ export function createNodes(options: NodesOptions): Nodes {
     all: () => viewsOf(parts),
     objects: () => directory.all(),
     onObjectChange: (listener) => directory.onChange(() => listener()),
+    makeVolume: (nodeName, volume) => askVolume(registry.session(nodeName), nodeName, 'make-volume', volume),
+    removeVolume: (nodeName, volume) => askVolume(registry.session(nodeName), nodeName, 'remove-volume', volume),
     portsInUse: (nodeName, ports) => askPortsInUse(registry.session(nodeName), nodeName, ports),
     drain: (nodeName, request, signal) =>
       drainNode({ kube, nodeName, request, log }, AbortSignal.any([signal, stopping.signal])),

@@ -50,6 +50,10 @@ export interface Nodes extends Component {
    * @throws {NodeNotConnectedError} @throws {NodeCommandError}
    */
   portsInUse(nodeName: string, ports: readonly HostPortQuestion[]): Promise<readonly HostPortOwner[] | undefined>;
+  /** Makes the folder of a volume on that node; one that is there is no error. @throws {NodeNotConnectedError} @throws {NodeCommandError} */
+  makeVolume(nodeName: string, volume: VolumeFolder): Promise<void>;
+  /** Removes it; one that is gone is no error. @throws {NodeNotConnectedError} @throws {NodeCommandError} */
+  removeVolume(nodeName: string, volume: VolumeFolder): Promise<void>;
   /** Moves a node's pods away, before it stops. @throws {NodeUnknownError} */
   drain(nodeName: string, request: DrainRequest, signal: AbortSignal): Promise<DrainResponse>;
   history(nodeName: string): Promise<readonly HistoryEntry[]>;
@@ -58,6 +62,12 @@ export interface Nodes extends Component {
    * @throws {NodeUnknownError} @throws {NodeIsServerError} @throws {NodeStillReadyError} unless `force`
    */
   remove(nodeName: string, options: { readonly force: boolean }): Promise<void>;
+}
+
+/** A folder of a node, and the folder of all volumes that it is below. */
+export interface VolumeFolder {
+  readonly root: string;
+  readonly path: string;
 }
 
 export interface StreamFailed {

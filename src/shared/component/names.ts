@@ -20,6 +20,7 @@ export type ComponentName =
   | 'kube-scheduler'
   | 'kubelet'
   | 'load-balancer'
+  | 'local-storage'
   | 'manifests'
   | 'node-certificates'
   | 'node-identities'

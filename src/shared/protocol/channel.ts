@@ -67,6 +67,8 @@ export const Hello = z.object({
   probesPods: z.boolean().optional(),
   /** Whether it answers the command `ports-in-use`. */
   tellsPortsInUse: z.boolean().optional(),
+  /** Whether it carries out the commands `make-volume` and `remove-volume`. */
+  keepsVolumes: z.boolean().optional(),
 });
 export type Hello = Readonly<z.infer<typeof Hello>>;
 
@@ -141,6 +143,9 @@ export type HostPortOwner = Readonly<z.infer<typeof PortInUse>>;
 /** What a node answers to the command `ports-in-use`, as JSON. */
 export const PortsInUse = z.array(PortInUse).max(1024);
 
+/** A folder of the node, and the folder of all volumes that it is below: absolute and plain. */
+const Volume = { root: word(4096), path: word(4096) };
+
 /** What an operator or the server has a node do. */
 export const Command = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('logs'), component: word().optional(), lines: z.int().positive().max(10_000) }),
@@ -152,6 +157,8 @@ export const Command = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('probe'), targets: z.array(ProbeTarget).max(8) }),
   /** Say who has these ports: programs that listen, pods with a `hostPort`. */
   z.object({ kind: z.literal('ports-in-use'), ports: z.array(HostPort).max(1024) }),
+  z.object({ kind: z.literal('make-volume'), ...Volume }),
+  z.object({ kind: z.literal('remove-volume'), ...Volume }),
 ]);
 export type Command = Readonly<z.infer<typeof Command>>;
 

@@ -99,7 +99,7 @@ export function loadBalancerStories(nodes: () => Nodes): void {
     );
     await untilAt('who', 'a1');
     const seen = await outside.sh(`curl -sf -m 5 http://${addressOf('a1')}:8081/cgi-bin/who`);
-    expect(seen.trim().replace(/^::ffff:/, '')).toBe(outside.host.address);
+    expect(seen.trim()).toBe(`[::ffff:${outside.host.address}]`);
     const refused = await outside.host.exec(['curl', '-s', '-m', '5', `http://${addressOf('s1')}:8081/cgi-bin/who`]);
     expect(refused.code).not.toBe(0);
   });
@@ -121,7 +121,8 @@ export function loadBalancerStories(nodes: () => Nodes): void {
     await kubectl('wait', 'pod/with-host-port', '--for=condition=Ready', '--timeout=60s');
     await server().apply(loadBalancer('same-port', { ports: [{ port: 8083, targetPort: 80 }] }));
     await untilAt('same-port', 'a2', 's1');
-    expect(await eventsOf('same-port', 'PortInUse')).toContain('belongs to the Pod default/with-host-port (hostPort)');
+    const said = await eventually(() => eventsOf('same-port', 'PortInUse'), { what: 'the event that names the pod' });
+    expect(said).toContain('belongs to the Pod default/with-host-port (hostPort)');
   });
 
   test('a port that one Service gives up goes to the one that waits for it', async () => {

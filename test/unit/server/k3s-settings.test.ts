@@ -113,5 +113,7 @@ test.each([
 });
 
 test('a component that does not exist cannot be left out', () => {
-  expect(() => fromFile(serverSchema, 'disable: [traffic]\n')).toThrow('each must be one of coredns, servicelb');
+  expect(() => fromFile(serverSchema, 'disable: [traffic]\n')).toThrow(
+    'each must be one of coredns, local-storage, servicelb',
+  );
 });

@@ -24,6 +24,10 @@ function commands() {
     logDir,
     setLogLevel: (level) => void done.push(`level ${level}`),
     leave: () => void done.push('leave'),
+    volumes: {
+      make: ({ path }) => void done.push(`make ${path}`),
+      remove: ({ path }) => Promise.resolve(void done.push(`remove ${path}`)),
+    },
     portsInUse: (ports) => ports.map((one) => ({ ...one, owner: 'sshd (pid 1)' })),
     probe: (targets) =>
       Promise.resolve(

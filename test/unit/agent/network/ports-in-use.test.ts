@@ -48,7 +48,8 @@ test('a pod with a hostPort has the port', () => {
       ['K8S_POD_NAMESPACE', 'shop'],
       ['K8S_POD_NAME', 'web'],
     ],
-    capabilityArgs: { portMappings: [{ hostPort: 8080, containerPort: 80, protocol: 'tcp', hostIP: '' }] },
+    // As containerd writes it; other runtimes write hostPort.
+    capabilityArgs: { portMappings: [{ HostPort: 8080, ContainerPort: 80, Protocol: 'tcp', HostIP: '' }] },
   };
   writeFileSync(join(dir, 'kagent-abc-eth0'), JSON.stringify(result));
   writeFileSync(join(dir, 'kagent-def-eth0'), 'half');

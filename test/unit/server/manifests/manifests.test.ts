@@ -42,6 +42,7 @@ function world(): World {
     ]);
   kinds('/api/v1', 'ServiceAccount', 'Service');
   kinds('/apis/apps/v1', 'Deployment');
+  kinds('/apis/storage.k8s.io/v1', 'StorageClass');
   kinds('/apis/rbac.authorization.k8s.io/v1', 'ClusterRole', 'ClusterRoleBinding');
   kinds('/apis/admissionregistration.k8s.io/v1', 'ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding');
   const dir = join(temporaryDir(), 'manifests');
@@ -93,6 +94,7 @@ test('a start writes the packaged files and applies them, rights first', async (
     '01-kagent-node-routing.yaml',
     '02-kagent-node-addresses.yaml',
     'coredns.yaml',
+    'local-storage.yaml',
   ]);
   expect(names()[0]).toBe('kagent:kube-apiserver-kubelet-client');
   const service = kube.applied.find(({ path }) => path.endsWith('/kube-dns'))?.object;

@@ -60,11 +60,14 @@ async function cluster(options: {
   const context: AddonContext = {
     kube,
     nodeName: 's1',
+    localStoragePath: '/storage',
     log: silentLog,
     nodes: {
       objects: () => present,
       onObjectChange: (listener) => changed.add(listener),
       portsInUse: options.portsInUse ?? (() => Promise.resolve([])),
+      makeVolume: () => Promise.reject(new Error('there are no volumes here')),
+      removeVolume: () => Promise.reject(new Error('there are no volumes here')),
     },
   };
   const begin = async (make: 'component' | 'removal') => {

@@ -1,0 +1,64 @@
+import type { ServerResponse } from 'node:http';
+import type { KubeClient, KubeObject } from '../../src/kube/kube.ts';
+import { kubeServer } from './kube-server.ts';
+
+export interface ObjectServer {
+  readonly kube: KubeClient;
+  /** Sets, or with `undefined` removes, an object; watches of its list are told. */
+  readonly set: (list: string, name: string, object: KubeObject | undefined) => void;
+  readonly get: (list: string, name: string) => KubeObject | undefined;
+  readonly patched: { readonly path: string; readonly body: unknown }[];
+  /** `reason message` of each event that was created. */
+  readonly events: string[];
+}
+
+/** An API server that keeps objects by list (`/api/v1/persistentvolumes`) and name, and tells watches; selectors are overlooked. */
+export async function objectServer(): Promise<ObjectServer> {
+  const lists = new Map<string, Map<string, KubeObject>>();
+  const watches: { readonly list: string; readonly response: ServerResponse }[] = [];
+  const patched: ObjectServer['patched'] = [];
+  const events: string[] = [];
+  const listOf = (list: string) => {
+    const known = lists.get(list) ?? new Map<string, KubeObject>();
+    lists.set(list, known);
+    return known;
+  };
+  const set: ObjectServer['set'] = (list, name, object) => {
+    const before = listOf(list).get(name);
+    if (object === undefined) listOf(list).delete(name);
+    else listOf(list).set(name, object);
+    const type = object === undefined ? 'DELETED' : before === undefined ? 'ADDED' : 'MODIFIED';
+    const line = `${JSON.stringify({ type, object: object ?? before })}\n`;
+    for (const watch of watches) if (watch.list === list) watch.response.write(line);
+  };
+  const { kube } = await kubeServer(({ method, url, body }, response) => {
+    const { pathname, searchParams } = new URL(url, 'https://api');
+    const [, parent = '', name = ''] = /^(.*)\/([^/]+)$/.exec(pathname) ?? [];
+    const answer = (value: unknown) => response.end(JSON.stringify(value));
+    const object = lists.get(parent)?.get(name);
+    if (searchParams.has('watch')) {
+      response.writeHead(200).flushHeaders();
+      watches.push({ list: pathname, response });
+    } else if (method === 'POST' && pathname.endsWith('/events')) {
+      const { reason, message } = JSON.parse(body) as { readonly reason: string; readonly message: string };
+      events.push(`${reason} ${message}`);
+      answer({});
+    } else if (method === 'POST') {
+      const made = JSON.parse(body) as KubeObject;
+      set(pathname, made.metadata.name, made);
+      answer(made);
+    } else if (method === 'PATCH') {
+      patched.push({ path: pathname, body: JSON.parse(body) });
+      answer({ metadata: {} });
+    } else if (method === 'DELETE') {
+      set(parent, name, undefined);
+      answer({});
+    } else if (object !== undefined) answer(object);
+    else if (lists.has(pathname)) answer({ metadata: { resourceVersion: '1' }, items: [...listOf(pathname).values()] });
+    else {
+      response.statusCode = 404;
+      answer({ message: 'not found' });
+    }
+  });
+  return { kube, set, get: (list, name) => listOf(list).get(name), patched, events };
+}

@@ -1,0 +1,216 @@
+import { expect, onTestFinished, test } from 'vitest';
+import type { AddonContext, ClusterNode } from '../../../../../src/server/addons/addons.ts';
+import { localStorage } from '../../../../../src/server/addons/local-storage/local-storage.ts';
+import { Listeners } from '../../../../../src/shared/listeners.ts';
+import { silentLog } from '../../../../../src/shared/log/log.ts';
+import { objectServer } from '../../../../helpers/object-server.ts';
+import { eventually } from '../../../../helpers/wait.ts';
+
+const claims = '/api/v1/persistentvolumeclaims';
+const volumes = '/api/v1/persistentvolumes';
+const classes = '/apis/storage.k8s.io/v1/storageclasses';
+const maps = '/api/v1/namespaces/kube-system/configmaps';
+
+const config = (
+  value: object = { nodePathMap: [{ node: 'DEFAULT_PATH_FOR_NON_LISTED_NODES', paths: ['/storage'] }] },
+) => ({
+  metadata: { name: 'local-path-config', namespace: 'kube-system' },
+  data: { 'config.json': JSON.stringify(value) },
+});
+const storageClass = (more: object = {}) => ({
+  metadata: { name: 'local-path' },
+  provisioner: 'rancher.io/local-path',
+  volumeBindingMode: 'WaitForFirstConsumer',
+  reclaimPolicy: 'Delete',
+  ...more,
+});
+const claim = (name: string, { node, spec = {} }: { readonly node?: string; readonly spec?: object } = {}) => ({
+  metadata: {
+    name,
+    namespace: 'shop',
+    uid: `uid-${name}`,
+    annotations: {
+      'volume.kubernetes.io/storage-provisioner': 'rancher.io/local-path',
+      ...(node !== undefined && { 'volume.kubernetes.io/selected-node': node }),
+    },
+  },
+  spec: {
+    storageClassName: 'local-path',
+    accessModes: ['ReadWriteOnce'],
+    resources: { requests: { storage: '1Gi' } },
+    ...spec,
+  },
+  status: { phase: 'Pending' },
+});
+const volume = (name: string, { phase = 'Released', node = 'n1', path = `/storage/${name}` } = {}) => ({
+  metadata: {
+    name,
+    uid: `uid-${name}`,
+    annotations: {
+      'pv.kubernetes.io/provisioned-by': 'rancher.io/local-path',
+      'kagent.sh/volume-root': '/storage',
+      'kagent.sh/volume-node': node,
+    },
+  },
+  spec: { persistentVolumeReclaimPolicy: 'Delete', local: { path } },
+  status: { phase },
+});
+const node = (name: string, hostname = name): ClusterNode => ({
+  metadata: { name, labels: { 'kubernetes.io/hostname': hostname } },
+});
+
+/** The add-on beside an API server; what nodes are told to do is written down. */
+async function storage(
+  options: { readonly nodes?: readonly ClusterNode[]; readonly refuse?: () => string | undefined } = {},
+) {
+  const server = await objectServer();
+  const told: string[] = [];
+  const changed = new Listeners<void>();
+  const tell = (what: string) => {
+    const reason = options.refuse?.();
+    if (reason !== undefined) return Promise.reject(new Error(reason));
+    told.push(what);
+    return Promise.resolve();
+  };
+  for (const list of [claims, volumes, maps]) server.set(list, 'x', undefined);
+  server.set(maps, 'local-path-config', config());
+  server.set(classes, 'local-path', storageClass());
+  const context: AddonContext = {
+    kube: server.kube,
+    nodeName: 'n1',
+    localStoragePath: '/storage',
+    log: silentLog,
+    nodes: {
+      objects: () => options.nodes ?? [node('n1')],
+      onObjectChange: (listener) => changed.add(listener),
+      portsInUse: () => Promise.resolve([]),
+      makeVolume: (name, { root, path }) => tell(`${name} make ${root} ${path}`),
+      removeVolume: (name, { root, path }) => tell(`${name} remove ${root} ${path}`),
+    },
+  };
+  const component = localStorage.component?.(context);
+  onTestFinished(() => component?.stop());
+  await component?.start(new AbortController().signal);
+  return { ...server, told, nodesChanged: () => changed.tell() };
+}
+
+test('a claim whose pod has a node gets a volume there, which only that node may use', async () => {
+  const { set, get, told, events } = await storage({ nodes: [node('n1', 'box-1')] });
+  set(claims, 'data', claim('data'));
+  set(claims, 'data', claim('data', { node: 'n1' }));
+  const made = await eventually(() => get(volumes, 'pvc-uid-data'));
+  expect(told).toEqual(['n1 make /storage /storage/pvc-uid-data_shop_data']);
+  expect(made).toMatchObject({
+    spec: {
+      capacity: { storage: '1Gi' },
+      claimRef: { namespace: 'shop', name: 'data', uid: 'uid-data' },
+      local: { path: '/storage/pvc-uid-data_shop_data' },
+      nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ values: ['box-1'] }] }] } },
+      persistentVolumeReclaimPolicy: 'Delete',
+    },
+  });
+  await eventually(() => events.includes('ProvisioningSucceeded Successfully provisioned volume pvc-uid-data'));
+});
+
+test('a claim that no pod uses yet waits, without a word', async () => {
+  const { set, get, told, events } = await storage();
+  set(claims, 'idle', claim('idle'));
+  set(claims, 'data', claim('data', { node: 'n1' }));
+  await eventually(() => get(volumes, 'pvc-uid-data'));
+  expect(told).toHaveLength(1);
+  expect(events.join()).not.toContain('idle');
+});
+
+test.each([
+  ['for many nodes', { accessModes: ['ReadWriteMany'] }, /ReadWriteMany needs a file system that all nodes share/],
+  ['of blocks', { volumeMode: 'Block' }, /volumeMode Block needs a disk/],
+  ['with a selector', { selector: {} }, /a claim with a selector is not provisioned/],
+])('a claim %s has an event that says what to take instead', async (_, spec, message) => {
+  const { set, events } = await storage();
+  set(claims, 'data', claim('data', { node: 'n1', spec }));
+  expect(await eventually(() => events[0])).toMatch(message);
+});
+
+test('a disk that is full is an event, once, and the claim is served when there is room', async () => {
+  let reason: string | undefined = 'the volume /storage/x cannot be made or removed: ENOSPC: no space left on device';
+  const { set, get, events } = await storage({ refuse: () => reason });
+  set(claims, 'data', claim('data', { node: 'n1' }));
+  await eventually(() => events.length > 0);
+  reason = undefined;
+  await eventually(() => get(volumes, 'pvc-uid-data'), { withinMs: 10_000 });
+  expect(events.filter((event) => event.includes('ENOSPC'))).toHaveLength(1);
+});
+
+test('a choice of the scheduler that is no node any more is taken back', async () => {
+  const { set, patched } = await storage();
+  set(claims, 'data', claim('data', { node: 'gone' }));
+  const patch = await eventually(() =>
+    patched.find(({ path }) => path === '/api/v1/namespaces/shop/persistentvolumeclaims/data'),
+  );
+  expect(patch.body).toEqual({ metadata: { annotations: { 'volume.kubernetes.io/selected-node': null } } });
+});
+
+test('a volume whose claim is gone is removed on its node, and then from the cluster; one that is kept is not', async () => {
+  const { set, get, told } = await storage();
+  set(volumes, 'kept', {
+    ...volume('kept'),
+    spec: { persistentVolumeReclaimPolicy: 'Retain', local: { path: '/storage/kept' } },
+  });
+  set(volumes, 'bound', volume('bound', { phase: 'Bound' }));
+  set(volumes, 'old', volume('old'));
+  await eventually(() => get(volumes, 'old') === undefined);
+  expect(told).toEqual(['n1 remove /storage /storage/old']);
+  expect(get(volumes, 'kept')).toBeDefined();
+});
+
+test('a volume on a node that is away is removed when the node is back', async () => {
+  let reason: string | undefined = 'n1 is not connected';
+  const { set, get, told, events, nodesChanged } = await storage({ refuse: () => reason });
+  set(volumes, 'old', volume('old'));
+  await eventually(() => events.includes('VolumeFailedDelete n1 is not connected'));
+  expect(get(volumes, 'old')).toBeDefined();
+  reason = undefined;
+  nodesChanged();
+  await eventually(() => get(volumes, 'old') === undefined);
+  expect(told).toEqual(['n1 remove /storage /storage/old']);
+});
+
+test('a volume on a node that is gone for good is let go, and an event says what was left behind', async () => {
+  const { set, get, told, events } = await storage();
+  set(volumes, 'old', volume('old', { node: 'gone' }));
+  await eventually(() => get(volumes, 'old') === undefined);
+  expect(told).toEqual([]);
+  expect(events).toContain('VolumeLeftBehind the data is not removed: the node gone is gone, and /storage/old on it');
+});
+
+test('a folder that two volumes share goes with the last of them', async () => {
+  const { set, get, told } = await storage();
+  set(volumes, 'bound', volume('bound', { phase: 'Bound', path: '/storage/shared' }));
+  set(volumes, 'old', volume('old', { path: '/storage/shared' }));
+  await eventually(() => get(volumes, 'old') === undefined);
+  expect(told).toEqual([]);
+  set(volumes, 'bound', volume('bound', { path: '/storage/shared' }));
+  await eventually(() => get(volumes, 'bound') === undefined);
+  expect(told).toEqual(['n1 remove /storage /storage/shared']);
+});
+
+test('a volume that k3s has made, which names no node and no root, is removed where its label leads', async () => {
+  const { set, get, told } = await storage({ nodes: [node('n1'), node('n2', 'box-2')] });
+  set(volumes, 'old', {
+    metadata: { name: 'old', annotations: { 'pv.kubernetes.io/provisioned-by': 'rancher.io/local-path' } },
+    spec: {
+      persistentVolumeReclaimPolicy: 'Delete',
+      hostPath: { path: '/opt/local-path-provisioner/pvc-1' },
+      nodeAffinity: {
+        required: {
+          nodeSelectorTerms: [
+            { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['box-2'] }] },
+          ],
+        },
+      },
+    },
+    status: { phase: 'Released' },
+  });
+  await eventually(() => get(volumes, 'old') === undefined);
+  expect(told).toEqual(['n2 remove /opt/local-path-provisioner /opt/local-path-provisioner/pvc-1']);
+});
