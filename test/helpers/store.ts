@@ -1,7 +1,7 @@
-/** A store of its own for a test: real threads, a real file, no door. */
+/** A store of its own for a test: real threads, a real file, no gRPC. */
 import { join } from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
-import { openStore } from '../../src/datastore/store/store.ts';
+import { openStore, plainRange } from '../../src/datastore/store/store.ts';
 import type {
   Key,
   KeyRange,
@@ -9,7 +9,6 @@ import type {
   Operation,
   Put,
   RangeQuery,
-  Revision,
   Store,
   StoreOptions,
   Txn,
@@ -51,21 +50,7 @@ export function rangeOf(key: string, rangeEnd?: string): KeyRange {
 }
 
 export function rangeQuery(range: KeyRange, options: Partial<RangeQuery> = {}): RangeQuery {
-  return {
-    kind: 'range',
-    range,
-    limit: 0,
-    revision: 0 as Revision,
-    sortOrder: 'none',
-    sortTarget: 'key',
-    keysOnly: false,
-    countOnly: false,
-    minModRevision: 0,
-    maxModRevision: 0,
-    minCreateRevision: 0,
-    maxCreateRevision: 0,
-    ...options,
-  };
+  return { ...plainRange, range, ...options };
 }
 
 export function put(key: string, value: string | Uint8Array = '', options: Partial<Put> = {}): Put {

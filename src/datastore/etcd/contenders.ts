@@ -3,8 +3,19 @@
  * Those who want the same thing, a lock or to lead, stand in line: a key each under `NAME/`, and the oldest key has it.
  * Keys and order are those of etcd's concurrency package, so that its clients stand in the same line.
  */
-import { decodeRecord } from '../store/store.ts';
-import type { Compare, Key, KeyRange, KeyValue, LeaseId, Put, Revision, Store, Txn } from '../store/store.ts';
+import { decodeRecord, plainRange } from '../store/store.ts';
+import type {
+  Compare,
+  Key,
+  KeyRange,
+  KeyValue,
+  LeaseId,
+  Put,
+  RangeQuery,
+  Revision,
+  Store,
+  Txn,
+} from '../store/store.ts';
 import { changesOf } from './changes.ts';
 
 /** A place in the line. */
@@ -109,19 +120,6 @@ function createdAt(key: Key, revision: number): Compare {
 }
 
 /** The one of a range that was created first or last. */
-function query(range: KeyRange, sortOrder: 'none' | 'ascend' | 'descend' = 'none') {
-  return {
-    kind: 'range',
-    range,
-    limit: 1,
-    revision: 0 as Revision,
-    sortOrder,
-    sortTarget: 'create',
-    keysOnly: false,
-    countOnly: false,
-    minModRevision: 0,
-    maxModRevision: 0,
-    minCreateRevision: 0,
-    maxCreateRevision: 0,
-  } as const;
+function query(range: KeyRange, sortOrder: RangeQuery['sortOrder'] = 'none'): RangeQuery {
+  return { ...plainRange, range, limit: 1, sortOrder, sortTarget: 'create' };
 }

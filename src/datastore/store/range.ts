@@ -4,7 +4,22 @@ import type { RecordLoader } from './history.ts';
 import { liveVersionAt, spanOf } from './key-index.ts';
 import type { KeyIndex, Span, Version } from './key-index.ts';
 import { decodeRecord, encodeRecord, keyText } from './record.ts';
-import type { LeaseId, RangeQuery, RangeResult, Revision } from './shapes.ts';
+import type { LeaseId, Mutable, RangeQuery, RangeResult, Revision } from './shapes.ts';
+
+/** A range that is asked for without further ado: all of its keys as they are now, in their order. */
+export const plainRange: Omit<RangeQuery, 'range'> = {
+  kind: 'range',
+  limit: 0,
+  revision: 0 as Revision,
+  sortOrder: 'none',
+  sortTarget: 'key',
+  keysOnly: false,
+  countOnly: false,
+  minModRevision: 0,
+  maxModRevision: 0,
+  minCreateRevision: 0,
+  maxCreateRevision: 0,
+};
 
 /** What a read may see. */
 export interface View {
@@ -53,8 +68,6 @@ export function checkRevision(view: View, revision: Revision): void {
   if (revision > view.revision) throw new FutureRevisionError(revision, view.revision);
   if (revision < view.compactRevision) throw new CompactedError(revision, view.compactRevision);
 }
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 function countAt(view: View, span: Span, revision: Revision): number {
   if (view.isCommitted && revision === view.revision) return view.index.countLive(span);

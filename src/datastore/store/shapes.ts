@@ -22,6 +22,9 @@ export interface KeyValue {
   readonly value: Uint8Array;
 }
 
+/** For what is filled in field by field before anybody else sees it. */
+export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 export type SortTarget = 'key' | 'version' | 'create' | 'mod' | 'value';
 
 export interface RangeQuery {

@@ -15,6 +15,7 @@ import { defaultQuotaBytes } from './space.ts';
 
 export * from './errors.ts';
 export { acknowledgedPath } from './acknowledged.ts';
+export { plainRange } from './range.ts';
 export { decodeRecord } from './record.ts';
 export type { StoreFinding } from './inspect.ts';
 export { storeFileName, unpackSnapshot, verifySnapshot } from './snapshot.ts';

@@ -1,11 +1,9 @@
 /** Which prefixes hold how much: a walk over the index in short steps. */
 import type { KeyEntry, KeyIndex } from './key-index.ts';
-import type { PrefixUsage, Revision } from './shapes.ts';
+import type { Mutable, PrefixUsage, Revision } from './shapes.ts';
 
 /** Keys looked at in one turn of the event loop: a millisecond or two. */
 const stepKeys = 2000;
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 export async function measureUsage(
   index: KeyIndex,

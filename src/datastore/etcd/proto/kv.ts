@@ -1,5 +1,5 @@
 /** Messages of the KV service: requests in, responses out. Spec: etcd v3.7 rpc.proto. */
-import { InvalidRequestError } from '../../store/store.ts';
+import { InvalidRequestError, plainRange } from '../../store/store.ts';
 import type {
   Compare,
   DeleteRange,
@@ -7,6 +7,7 @@ import type {
   Key,
   KeyRange,
   LeaseId,
+  Mutable,
   Operation,
   OperationResult,
   Put,
@@ -38,18 +39,7 @@ export function readRange(reader: ProtoReader): RangeQuery {
   let rangeEnd = none;
   let order = 0;
   let target = 0;
-  const query = {
-    kind: 'range' as const,
-    range: { key },
-    limit: 0,
-    revision: 0 as Revision,
-    keysOnly: false,
-    countOnly: false,
-    minModRevision: 0,
-    maxModRevision: 0,
-    minCreateRevision: 0,
-    maxCreateRevision: 0,
-  };
+  const query: Mutable<RangeQuery> = { ...plainRange, range: { key } };
   while (reader.next()) {
     if (reader.field === 1) key = reader.bytesView() as Uint8Array as Key;
     else if (reader.field === 2) rangeEnd = reader.bytesView() as Uint8Array as Key;
@@ -69,7 +59,10 @@ export function readRange(reader: ProtoReader): RangeQuery {
   const sortTarget = sortTargets[target];
   if (key.length === 0) throw new InvalidRequestError('empty key');
   if (sortOrder === undefined || sortTarget === undefined) throw new InvalidRequestError('unknown sort option');
-  return { ...query, range: keyRange(key, rangeEnd), sortOrder, sortTarget };
+  query.range = keyRange(key, rangeEnd);
+  query.sortOrder = sortOrder;
+  query.sortTarget = sortTarget;
+  return query;
 }
 
 export function readPut(reader: ProtoReader): Put {
