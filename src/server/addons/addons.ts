@@ -7,12 +7,12 @@ import type { Component } from '../../shared/component/component.ts';
 import { coredns } from './coredns/coredns.ts';
 import { localStorage } from './local-storage/local-storage.ts';
 import { servicelb } from './servicelb/servicelb.ts';
-import type { Addon, AddonContext, AddonSettings } from './types.ts';
+import type { Addon, AddonContext, AddonSettings, PackagedManifest } from './types.ts';
 
 export const addons: readonly [Addon, ...Addon[]] = [coredns, localStorage, servicelb];
 
 /** Files in the order in which they are applied. */
-export function addonManifests(settings: AddonSettings): readonly { readonly name: string; readonly text: string }[] {
+export function addonManifests(settings: AddonSettings): readonly PackagedManifest[] {
   return addons.flatMap(({ name, manifest }) => (manifest === undefined ? [] : [{ name, text: manifest(settings) }]));
 }
 
@@ -24,4 +24,4 @@ export function addonComponents(context: AddonContext, disabled: readonly string
   });
 }
 
-export type { Addon, AddonContext, AddonSettings, ClusterNode, ClusterNodes } from './types.ts';
+export type { Addon, AddonContext, AddonSettings, ClusterNode, ClusterNodes, PackagedManifest } from './types.ts';

@@ -3,6 +3,13 @@ import type { Log } from '../../shared/log/log.ts';
 import type { HostPortOwner, HostPortQuestion } from '../../shared/protocol/channel.ts';
 import type { KubeClient, KubeObject } from '../../kube/kube.ts';
 
+/** A file that kagent writes into the folder of manifests. */
+export interface PackagedManifest {
+  /** Without `.yaml`. */
+  readonly name: string;
+  readonly text: string;
+}
+
 /** What an add-on's manifest is made of. */
 export interface AddonSettings {
   readonly clusterDns: string;

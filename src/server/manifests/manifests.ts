@@ -17,6 +17,7 @@ import { makeFolderIfPossible, writeFileIfChanged } from '../../shared/files/fil
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { KubeClient } from '../../kube/kube.ts';
+import type { PackagedManifest } from '../addons/addons.ts';
 import { createAnnouncer } from './announce.ts';
 import { createApplier } from './apply.ts';
 import { ManifestFolder, failureOf } from './folder.ts';
@@ -26,12 +27,6 @@ import { follow } from './follow.ts';
 import { createPruner } from './prune.ts';
 import { openRecords } from './records.ts';
 import type { Records } from './records.ts';
-
-/** `name` without `.yaml`. */
-export interface PackagedManifest {
-  readonly name: string;
-  readonly text: string;
-}
 
 export interface ManifestsOptions {
   readonly after: readonly ComponentName[];

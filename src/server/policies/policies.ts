@@ -3,15 +3,14 @@
  * What is applied to every cluster so that its nodes and kagent's own users have the rights they need, and no more.
  * Knows: RBAC rules, admission policies in CEL. Leaves to others: applying them (manifests/), who is who (identity/, join/).
  */
+import type { PackagedManifest } from '../addons/addons.ts';
 import { nodeAddressesManifest } from './node-addresses.ts';
 import type { NodeAddressSettings } from './node-addresses.ts';
 import { nodeRoutingManifest } from './node-routing.ts';
 import { rbacManifest } from './rbac.ts';
 
 /** Files in the order in which they are applied: rights first, since flannel waits for its own. */
-export function policyManifests(
-  settings: NodeAddressSettings,
-): readonly { readonly name: string; readonly text: string }[] {
+export function policyManifests(settings: NodeAddressSettings): readonly PackagedManifest[] {
   return [
     { name: '00-kagent-rbac', text: rbacManifest() },
     { name: '01-kagent-node-routing', text: nodeRoutingManifest() },
