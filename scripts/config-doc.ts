@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { AgentConfig, nodeSettings } from '../src/agent/config.ts';
 import { serverSettings } from '../src/server/config.ts';
-import { foreignSettingsOf, settingsOf } from '../src/shared/config/config.ts';
+import { unsupportedSettingsOf, settingsOf } from '../src/shared/config/config.ts';
 import type { Setting } from '../src/shared/config/config.ts';
 
 export function configDoc(): string {
@@ -51,7 +51,7 @@ ${foreignTable([z.strictObject({ ...serverSettings, ...nodeSettings }), AgentCon
 }
 
 function foreignTable(schemas: readonly z.ZodObject[]): string {
-  const all = new Map(schemas.flatMap(foreignSettingsOf).map((setting) => [setting.key, setting]));
+  const all = new Map(schemas.flatMap(unsupportedSettingsOf).map((setting) => [setting.key, setting]));
   return [...all.values()]
     .map(({ key, description, accepts }) => {
       const fine = accepts.length === 0 ? '' : ` (${accepts.map((value) => `\`${value}\``).join(', ')})`;

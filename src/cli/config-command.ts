@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { Argument, Command } from 'commander';
 import { stringify } from 'yaml';
 import type * as z from 'zod';
-import { fileSource, foreignSettingsOf, loadConfig, settingsOf } from '../shared/config/config.ts';
+import { fileSource, unsupportedSettingsOf, loadConfig, settingsOf } from '../shared/config/config.ts';
 import type { Setting, Source } from '../shared/config/config.ts';
 import { jsonOption, print } from './options.ts';
 import { hostSources, configFileOption, defaultConfigFile } from './settings-command.ts';
@@ -69,7 +69,7 @@ export function configCommand(modes: readonly ConfigMode[], env: Readonly<NodeJS
 /** What one mode refuses and another one has may be meant for that one. */
 function withoutOtherModes(source: Source, schema: z.ZodObject, known: readonly z.ZodObject[]): Source {
   const elsewhere = new Set(known.flatMap((one) => settingsOf(one).map(({ name }) => name)));
-  const dropped = new Set(foreignSettingsOf(schema).flatMap(({ name }) => (elsewhere.has(name) ? [name] : [])));
+  const dropped = new Set(unsupportedSettingsOf(schema).flatMap(({ name }) => (elsewhere.has(name) ? [name] : [])));
   return new Map([...source].filter(([name]) => !dropped.has(name)));
 }
 

@@ -3,13 +3,13 @@ import type { Command } from 'commander';
 import type * as z from 'zod';
 import { wrongUsageExitCode } from '../shared/exit-codes.ts';
 import { SecretOption } from './secret-flags.ts';
-import { everySetting, foreignSettingsOf, settingsOf } from '../shared/config/config.ts';
+import { everySetting, unsupportedSettingsOf, settingsOf } from '../shared/config/config.ts';
 import type { Said, Setting, Source } from '../shared/config/config.ts';
 
 /** Adds a flag for each setting; lists may be given several times. */
 export function addSettings(command: Command, schema: z.ZodObject): Command {
   for (const setting of settingsOf(schema)) command.addOption(optionOf(setting));
-  for (const { key, short, description } of foreignSettingsOf(schema)) {
+  for (const { key, short, description } of unsupportedSettingsOf(schema)) {
     const letter = short === undefined ? '' : `-${short}, `;
     command.addOption(new Option(`${letter}--${key} [value]`, description).preset('true').hideHelp());
   }

@@ -4,8 +4,8 @@
  * Knows: where a value came from, how each source spells it. Leaves to others: what the settings mean (server/, agent/).
  */
 import type * as z from 'zod';
-import { ForeignSettingError, InvalidSettingError } from './errors.ts';
-import { everySetting, foreignSettingsOf } from './setting.ts';
+import { UnsupportedSettingError, InvalidSettingError } from './errors.ts';
+import { everySetting, unsupportedSettingsOf } from './setting.ts';
 import type { Setting } from './setting.ts';
 import type { Said, Source } from './source.ts';
 
@@ -18,7 +18,7 @@ export interface Loaded<T> {
 /**
  * @param sources weakest first
  * @throws {InvalidSettingError} names the value, where it was said and what is allowed
- * @throws {ForeignSettingError} for a setting of k3s that is not here
+ * @throws {UnsupportedSettingError} for a setting of k3s that is not here
  */
 export function loadConfig<Schema extends z.ZodObject>(
   schema: Schema,
@@ -26,7 +26,7 @@ export function loadConfig<Schema extends z.ZodObject>(
 ): Loaded<Readonly<z.infer<Schema>>> {
   const said = new Map<string, Said>();
   for (const source of sources) for (const [name, value] of source) said.set(name, value);
-  refuseForeign(schema, said);
+  refuseUnsupported(schema, said);
   const settings = new Map(everySetting(schema).map((setting) => [setting.name, setting]));
   const raw = Object.fromEntries([...said].map(([name, { value }]) => [name, toKind(settings.get(name), value)]));
   const parsed = schema.safeParse(raw);
@@ -56,16 +56,16 @@ export function environmentSource(schema: z.ZodObject, env: Readonly<NodeJS.Proc
   return said;
 }
 
-/** Takes away what asks for what is the case anyway. @throws {ForeignSettingError} for anything else */
-function refuseForeign(schema: z.ZodObject, said: Map<string, Said>): void {
-  for (const { name, key, description, accepts } of foreignSettingsOf(schema)) {
+/** Takes away what asks for what is the case anyway. @throws {UnsupportedSettingError} for anything else */
+function refuseUnsupported(schema: z.ZodObject, said: Map<string, Said>): void {
+  for (const { name, key, description, accepts } of unsupportedSettingsOf(schema)) {
     const { value, origin } = said.get(name) ?? { value: undefined, origin: '' };
     said.delete(name);
     const isFine =
       value === undefined ||
       value === null ||
       ['', 'false', ...accepts].includes(JSON.stringify(value).replaceAll('"', '').toLowerCase());
-    if (!isFine) throw new ForeignSettingError(key, origin, description);
+    if (!isFine) throw new UnsupportedSettingError(key, origin, description);
   }
 }
 
@@ -108,7 +108,13 @@ function partsOf(text: string): readonly string[] {
 
 export * as kinds from './kinds.ts';
 export type { Said, Source } from './source.ts';
-export { everySetting, foreignSettingsOf, settingsOf, type UnsupportedSetting, type Setting } from './setting.ts';
+export { everySetting, unsupportedSettingsOf, settingsOf, type UnsupportedSetting, type Setting } from './setting.ts';
 export { fileSource, saidInFiles } from './file.ts';
 export { parseYaml, readConfigText, type YamlFile } from './yaml.ts';
-export { ForeignSettingError, InvalidSettingError, nearest, UnknownKeyError, UnreadableConfigError } from './errors.ts';
+export {
+  UnsupportedSettingError,
+  InvalidSettingError,
+  nearest,
+  UnknownKeyError,
+  UnreadableConfigError,
+} from './errors.ts';

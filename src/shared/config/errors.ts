@@ -14,7 +14,7 @@ export class InvalidSettingError extends KagentError {
   }
 }
 
-export class ForeignSettingError extends KagentError {
+export class UnsupportedSettingError extends KagentError {
   readonly code = 'CONFIG_NOT_HERE';
   readonly fault = 'operator';
   override readonly exitCode = wrongUsageExitCode;

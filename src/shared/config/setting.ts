@@ -24,12 +24,12 @@ export interface UnsupportedSetting extends Setting {
 
 /** What there is to set. */
 export function settingsOf(schema: z.ZodObject): readonly Setting[] {
-  return everySetting(schema).filter((setting) => !isForeign(setting));
+  return everySetting(schema).filter((setting) => !isUnsupported(setting));
 }
 
 /** What k3s has and kagent has not; the description says what to do instead. */
-export function foreignSettingsOf(schema: z.ZodObject): readonly UnsupportedSetting[] {
-  return everySetting(schema).filter(isForeign);
+export function unsupportedSettingsOf(schema: z.ZodObject): readonly UnsupportedSetting[] {
+  return everySetting(schema).filter(isUnsupported);
 }
 
 /** Whatever has a name: the sources know both kinds. */
@@ -65,7 +65,7 @@ function acceptsOf(type: z.ZodType): Partial<Pick<UnsupportedSetting, 'accepts'>
   return accepts === undefined ? {} : { accepts };
 }
 
-function isForeign(setting: Setting): setting is UnsupportedSetting {
+function isUnsupported(setting: Setting): setting is UnsupportedSetting {
   return 'accepts' in setting;
 }
 
