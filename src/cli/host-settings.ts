@@ -2,7 +2,13 @@
 import { askStatus } from '../host/daemon/daemon.ts';
 import { defaultDataDir, runPaths } from '../shared/paths.ts';
 import { variableOf } from '../shared/secret-arguments.ts';
-import { environmentOf, everyServiceManager, hostAt, installedServices, saidSetting } from '../host/service/service.ts';
+import {
+  environmentOf,
+  everyServiceManager,
+  hostAt,
+  installedServices,
+  saidSettings,
+} from '../host/service/service.ts';
 import type { Said, ServiceHost } from '../host/service/service.ts';
 import { readFileIfReadable } from '../shared/files/files.ts';
 
@@ -29,8 +35,9 @@ export async function settingsOfHost(options: HostSettingsOptions = {}): Promise
   const { host = hostAt('/'), statusSocket = runPaths.statusSocket, env = process.env, mode } = options;
   const running = await runningKagent(host, statusSocket);
   const found = running ?? installedKagent(host, mode) ?? unstarted(host, env);
+  const ofKagent = saidSettings(found);
   const own = (key: string) => (env[variableOf(key)] === '' ? undefined : env[variableOf(key)]);
-  const said = (key: string) => own(key) ?? saidSetting(key, found);
+  const said = (key: string) => own(key) ?? ofKagent(key);
   return {
     said,
     dataDir: said('data-dir') ?? host.path(defaultDataDir),

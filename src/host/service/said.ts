@@ -11,22 +11,27 @@ export interface Said {
   readonly host: ServiceHost;
 }
 
-/** What a kagent that is started so has for a setting, as it would find it itself: flag, variable, file; undefined: its default. */
-export function saidSetting(key: string, { args, environment, host }: Said): string | undefined {
-  const file =
-    valueOfFlag(args, 'config') ?? environment['KAGENT_CONFIG_FILE'] ?? host.path(`${configDir}/config.yaml`);
-  const inFile = saidInFiles(file, key);
-  const byVariable = environment[variableOf(key)];
-  return (
-    valueOfFlag(args, key) ??
-    (byVariable === '' ? undefined : byVariable) ??
-    (typeof inFile === 'string' ? inFile : undefined)
-  );
+/**
+ * What a kagent that is started so has for each setting, as it would find it itself: flag, variable, file; undefined: its
+ * default. Its files are read once, and only for a setting that neither a flag nor a variable gives.
+ */
+export function saidSettings({ args, environment, host }: Said): (key: string) => string | undefined {
+  let inFiles: ReadonlyMap<string, unknown> | undefined;
+  const inFile = (key: string) => {
+    const config = valueOfFlag(args, 'config') ?? environment['KAGENT_CONFIG_FILE'];
+    inFiles ??= saidInFiles(config ?? host.path(`${configDir}/config.yaml`));
+    const value = inFiles.get(key);
+    return typeof value === 'string' ? value : undefined;
+  };
+  return (key) => {
+    const byVariable = environment[variableOf(key)];
+    return valueOfFlag(args, key) ?? (byVariable === '' ? undefined : byVariable) ?? inFile(key);
+  };
 }
 
 /** Where it keeps its data. */
 export function saidDataDir(said: Said): string {
-  return saidSetting('data-dir', said) ?? said.host.path(defaultDataDir);
+  return saidSettings(said)('data-dir') ?? said.host.path(defaultDataDir);
 }
 
 /** The lines of an environment file. */

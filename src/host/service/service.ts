@@ -17,6 +17,6 @@ export { daemonize, daemonizeSelf, isDaemon, type DaemonOptions } from './daemon
 export { daemonPid, stopDaemon } from './pid-file.ts';
 export { keepServiceLogSmall } from './service-log.ts';
 export { installService, type InstallOptions } from './install.ts';
-export { environmentIn, saidDataDir, saidSetting, type Said } from './said.ts';
+export { environmentIn, saidDataDir, saidSettings, type Said } from './said.ts';
 export { dataDirOf, environmentOf, installedServices, removeService, type InstalledService } from './installed.ts';
 export { serviceCommand } from './commands.ts';

@@ -39,13 +39,13 @@ export function fileSource(options: {
   return said;
 }
 
-/** What these files say last of one key, whatever else is in them and whether it can be read. */
-export function saidInFiles(path: string, key: string): unknown {
+/** What these files say last of each key, whatever else is in them; nothing where they cannot be read. */
+export function saidInFiles(path: string): ReadonlyMap<string, unknown> {
   try {
     const entries = [path, ...dropIns(`${path}.d`)].flatMap((file) => entriesOf(file, readConfigText(file, false)));
-    return entries.findLast((entry) => entry.key === key)?.value;
+    return new Map(entries.map(({ key, value }) => [key, value]));
   } catch (error) {
-    if (error instanceof UnreadableConfigError) return undefined;
+    if (error instanceof UnreadableConfigError) return new Map();
     throw error;
   }
 }

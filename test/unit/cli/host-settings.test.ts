@@ -35,6 +35,14 @@ test('a box without a service has what config.yaml and its drop-ins say last', a
   expect(found.said('write-kubeconfig')).toBeUndefined();
 });
 
+test('the files are read once: all that is asked of them is of the same moment', async () => {
+  const { write, settings } = box();
+  write('config.yaml', 'data-dir: /mnt/a\nwrite-kubeconfig: /mnt/a.yaml\n');
+  const found = await settings();
+  write('config.yaml', 'data-dir: /mnt/b\nwrite-kubeconfig: /mnt/b.yaml\n');
+  expect([found.dataDir, found.said('write-kubeconfig')]).toEqual(['/mnt/a', '/mnt/a.yaml']);
+});
+
 test("an installed service's flags go before its environment file, and that before config.yaml", async () => {
   const { write, install, settings } = box();
   write('config.yaml', 'data-dir: /mnt/a\netcd-snapshot-dir: /mnt/snapshots\nwrite-kubeconfig: /mnt/kubeconfig\n');
