@@ -35,12 +35,24 @@ function saveCommand(): Command {
       const { storeDir, snapshotDir } = await placeOf(where);
       const path = resolve(file ?? join(snapshotDir, snapshotName(where.name, hostname(), new Date())));
       const facts = await connected(where, async (client) => {
+        const parts = await begun(client.snapshot());
         new SnapshotRecords(storeDir).add({ path, isScheduled: false });
-        return await saveSnapshot(client.snapshot(), path);
+        return await saveSnapshot(parts, path);
       });
       if (where.output === 'json') json({ path, ...facts });
       else print(`${path} (${mebibytes(facts.sizeBytes)}, sha256 ${facts.sha256})`);
     });
+}
+
+/** Resolves with the first part: where nothing can be had, nothing is made on the disk. */
+async function begun<T>(parts: AsyncIterable<T>): Promise<AsyncIterable<T>> {
+  const iterator = parts[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  return (async function* () {
+    if (first.done === true) return;
+    yield first.value;
+    yield* { [Symbol.asyncIterator]: () => iterator };
+  })();
 }
 
 function lsCommand(): Command {

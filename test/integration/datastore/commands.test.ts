@@ -76,6 +76,15 @@ test('without a datastore the next step is said', async () => {
   expect(text).toMatch(/nobody\.sock.*systemctl start kagent/);
 });
 
+test('where no datastore answers a snapshot cannot be saved, and nothing is left of the attempt', async () => {
+  const box = temporaryDir();
+  const place = ['--data-dir', join(box, 'data'), '--etcd-snapshot-dir', join(box, 'snapshots')];
+  const { code, text } = await kagent('etcd-snapshot', 'save', '--endpoint', `unix://${box}/nobody.sock`, ...place);
+  expect(code).toBe(1);
+  expect(text).toMatch(/no datastore answers at \S+nobody\.sock; start it/);
+  expect(readdirSync(box)).toEqual([]);
+});
+
 test('top shows which prefixes hold how much, the largest first', async () => {
   await fill();
   const rows = (await online('top', '--interval', '0')).text
@@ -94,7 +103,7 @@ test('compact drops what was replaced, defrag gives its space back', async () =>
   expect((await online('defrag')).text).toMatch(/^\d+ MiB → \d+ MiB$/m);
 });
 
-test('a snapshot that was saved is found, verified and restored, and revisions go on beyond those before', async () => {
+test('a snapshot that was saved is found, verified and restored, and revisions continue beyond those before', async () => {
   await fill();
   const saved = await online('snapshot', 'save', '--data-dir', dir);
   const path = /^(\/.*?) \(/.exec(saved.text)?.[1] ?? '';
