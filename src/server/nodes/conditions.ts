@@ -24,7 +24,12 @@ export function conditionsOf(
   podNetwork?: NodeCondition,
 ): readonly NodeCondition[] {
   return [
-    { type: 'kagent.sh/Connected', status: 'True', reason: 'BeatsArrive', message: 'logs and exec reach this node' },
+    {
+      type: 'kagent.sh/Connected',
+      status: 'True',
+      reason: 'HeartbeatsArrive',
+      message: 'logs and exec reach this node',
+    },
     childrenHealthy(heartbeat),
     clockSynced(heartbeat),
     certificatesValid(heartbeat, nowMs),
@@ -36,7 +41,7 @@ export function conditionsOf(
 export function conditionsOfSilence(message: string, types: readonly string[] = []): readonly NodeCondition[] {
   const unknown = { status: 'Unknown', reason: 'NotConnected', message } as const;
   return [
-    { type: 'kagent.sh/Connected', status: 'False', reason: 'NoBeats', message },
+    { type: 'kagent.sh/Connected', status: 'False', reason: 'NoHeartbeats', message },
     { type: 'kagent.sh/ChildrenHealthy', ...unknown },
     { type: 'kagent.sh/ClockSynced', ...unknown },
     { type: 'kagent.sh/CertificatesValid', ...unknown },

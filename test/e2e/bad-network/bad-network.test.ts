@@ -83,7 +83,7 @@ test('a cable out: the node is given up and its pods move; cable in: it is back,
 
 test('events tell of it', async () => {
   const ofA1 = ['--field-selector', 'involvedObject.name=a1', '-o', 'jsonpath={.items[*].reason}'];
-  const wanted = ['NoBeats', 'BeatsArrive', 'NodeNotReady'];
+  const wanted = ['NoHeartbeats', 'HeartbeatsArrive', 'NodeNotReady'];
   const isTold = async () => {
     const reasons = (await kubectl('get', 'events', ...ofA1)).split(' ');
     return wanted.every((reason) => reasons.includes(reason)) && reasons;
@@ -91,7 +91,7 @@ test('events tell of it', async () => {
   expect(await eventually(isTold, { withinMs: 30_000, what: 'the events' })).toEqual(expect.arrayContaining(wanted));
 });
 
-test('a host that hangs for a minute goes on as the node it was', async () => {
+test('a host that hangs for a minute is afterwards the node it was', async () => {
   const before = await sessionsOf(nodes.server);
   await a1.host.freeze();
   await untilNode(nodes, 'a1', { connected: false, status: 'NotReady' });

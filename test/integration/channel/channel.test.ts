@@ -11,6 +11,7 @@ import { silentLog } from '../../../src/shared/log/log.ts';
 import { pathsOf } from '../../../src/shared/paths.ts';
 import { NodeStillReadyError, NodeUnknownError } from '../../../src/server/nodes/nodes.ts';
 import { agentChannel, channelServer, hello, seen } from '../../helpers/channel-server.ts';
+import { skewedClock } from '../../helpers/clock.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
 import { eventually } from '../../helpers/wait.ts';
 
@@ -39,7 +40,7 @@ async function rawPeer(url: string, identity: NodeIdentity | undefined, said: re
   return { socket, heard, ended };
 }
 
-test('a node that connects is seen by its beats, and its conditions are written to the Node', async () => {
+test('a node that connects is seen by its heartbeats, and its conditions are written to the Node', async () => {
   const server = await channelServer();
   server.kube.put(node('a'));
   await agentChannel(await server.identity('a'), server.url);
@@ -51,7 +52,7 @@ test('a node that connects is seen by its beats, and its conditions are written 
   expect(server.kube.conditions('a')).toEqual(
     expect.arrayContaining([
       'Ready True undefined',
-      'kagent.sh/Connected True BeatsArrive',
+      'kagent.sh/Connected True HeartbeatsArrive',
       'kagent.sh/ChildrenHealthy True AllReady',
       'kagent.sh/CertificatesValid True Valid',
     ]),
@@ -93,8 +94,7 @@ test('a component that is down is told at once, and so is its return', async () 
 test('a clock that is off is measured and told', async () => {
   const server = await channelServer();
   server.kube.put(node('a'));
-  const now = () => Date.now() + 90_000;
-  await agentChannel(await server.identity('a'), server.url, { clock: { now, monotonicMs: () => performance.now() } });
+  await agentChannel(await server.identity('a'), server.url, { clock: skewedClock({ now: () => 90_000 }) });
   await eventually(() => server.kube.conditions('a').includes('kagent.sh/ClockSynced False Skewed'));
   expect(server.kube.events.at(-1)?.message ?? '').toContain('90 s ahead of the server');
 });
@@ -122,7 +122,7 @@ test('a newer connection of a node takes the place of the older one', async () =
   expect(server.nodes.session('a')?.generation).toBe(2);
 });
 
-test('a copy of a machine is turned away while the machine is connected, and people hear of it', async () => {
+test('a copy of a machine is rejected while the machine is connected, and people hear of it', async () => {
   const server = await channelServer();
   const identity = await server.identity('a');
   await rawPeer(server.url, identity, [hello]);
@@ -159,7 +159,7 @@ test('what is no hello, no JSON or no node is not listened to', async () => {
   expect(server.nodes.session('a')).toBeUndefined();
 });
 
-test('a node that was removed is turned away', async () => {
+test('a node that was removed is rejected', async () => {
   const server = await channelServer();
   const identity = await server.identity('a');
   await server.identities.forget('a');
@@ -200,7 +200,7 @@ test('a command that a node refuses is answered with its reason', async () => {
 test('a day of a node is kept by the quarter of an hour', async () => {
   const server = await channelServer();
   await agentChannel(await server.identity('a'), server.url);
-  await eventually(async () => ((await server.nodes.history('a')).at(-1)?.beats ?? 0) >= 2, { what: 'two beats' });
+  await eventually(async () => ((await server.nodes.history('a')).at(-1)?.beats ?? 0) >= 2, { what: 'two heartbeats' });
   const [entry] = await server.nodes.history('a');
   expect(entry).toMatchObject({ connections: 1, restarts: 0, minDiskBytes: 1, maxLoad1: 0.5 });
   expect(Date.parse(entry?.from ?? '') % (15 * 60 * 1000)).toBe(0);
@@ -210,10 +210,10 @@ test('a node that falls silent counts as gone after fifteen seconds, though its 
   const server = await channelServer();
   server.kube.put(node('a'));
   const { socket } = await rawPeer(server.url, await server.identity('a'), [hello, { type: 'beat', seq: 1, ...seen }]);
-  await eventually(() => server.kube.conditions('a').includes('kagent.sh/Connected True BeatsArrive'));
+  await eventually(() => server.kube.conditions('a').includes('kagent.sh/Connected True HeartbeatsArrive'));
   socket.pause(); // as a box without power: it answers nothing, and does not say goodbye
   await eventually(() => server.nodes.session('a') === undefined, { withinMs: 20_000, what: 'the end of its session' });
-  const isTold = () => server.kube.conditions('a').includes('kagent.sh/Connected False NoBeats');
+  const isTold = () => server.kube.conditions('a').includes('kagent.sh/Connected False NoHeartbeats');
   expect(await eventually(isTold, { withinMs: 30_000, what: 'the condition' })).toBe(true);
 });
 
