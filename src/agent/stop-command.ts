@@ -17,7 +17,7 @@ class DrainTimeoutError extends KagentError {
   constructor(timeoutMs: number, left: DrainResponse['left']) {
     const pods = left.map(({ pod, reason }) => `\n  ${pod}: ${reason}`).join('');
     super(
-      `after ${timeoutMs / 1000} s ${left.length} pods are still here; kagent goes on, and the node takes pods again. Give a longer --timeout, or stop without --drain.${pods}`,
+      `after ${timeoutMs / 1000} s ${left.length} pods are still here; kagent keeps running, and the node accepts pods again. Give a longer --timeout, or stop without --drain.${pods}`,
     );
   }
 }

@@ -138,7 +138,7 @@ export class ServerAwayError extends KagentError {
   readonly code = 'JOIN_SERVER_AWAY';
   readonly fault = 'peer';
   constructor(nodeIp: string) {
-    super(`no server is reached that would sign certificates for ${nodeIp}; this node goes on with its old address`);
+    super(`no server is reached that would sign certificates for ${nodeIp}; this node keeps its old address`);
   }
 }
 

@@ -5,7 +5,7 @@ const table = new Uint32Array(256).map((_, byte) => {
   return crc;
 });
 
-/** Goes on from `before`, which is 0 at the start. */
+/** Continues from `before`, which is 0 at the start. */
 export function crc32c(bytes: Uint8Array, before = 0): number {
   let crc = ~before;
   for (let at = 0; at < bytes.length; at += 1) {

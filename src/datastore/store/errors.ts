@@ -111,7 +111,7 @@ export class LostWritesError extends KagentError {
   constructor(path: string, what: string, log: string | undefined) {
     const kept = log === undefined ? '' : `, and the log that had them is kept as ${log}`;
     super(`${path} has lost what was acknowledged: ${what}${kept}`, {
-      remedy: `the disk has damaged its log, or another file was put in its place: restore a snapshot (kagent datastore snapshot restore FILE), or go on with what is there: rm ${path}.acknowledged`,
+      remedy: `the disk has damaged its log, or another file was put in its place: restore a snapshot (kagent datastore snapshot restore FILE), or continue with what is there: rm ${path}.acknowledged`,
     });
   }
 }
@@ -165,7 +165,7 @@ export class StoreBusyError extends KagentError {
   }
 }
 
-/** The alarm NOSPACE is raised, or the disk is full: what makes the store larger is refused, everything else goes on. */
+/** The alarm NOSPACE is raised, or the disk is full: what makes the store larger is refused, everything else is served. */
 export class NoSpaceError extends KagentError {
   readonly code = 'STORE_NO_SPACE';
   readonly fault = 'operator';

@@ -57,7 +57,7 @@ export class AssetsUnreachableError extends KagentError {
   constructor(url: string, why: string, options?: { readonly cause?: unknown }) {
     super(`the components cannot be fetched from ${url}: ${why}`, {
       ...options,
-      remedy: 'the next start goes on where this one ended, or name another place with --bundle FILE',
+      remedy: 'the next start continues where this one ended, or name another place with --bundle FILE',
     });
   }
 }

@@ -1,6 +1,6 @@
 import { KagentError } from '../../shared/errors.ts';
 
-/** A repair was begun; what it would have needed undone is in the journal. */
+/** A repair was begun; what it would have needed undone is in the undo log. */
 export class FixFailedError extends KagentError {
   readonly code = 'DOCTOR_FIX_FAILED';
   readonly fault = 'operator';

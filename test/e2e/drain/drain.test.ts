@@ -43,7 +43,7 @@ const unschedulable = (name: string) =>
   );
 const startAgain = async () => void (await agent.startAgent(...(await nodes.joinFlags())));
 
-test('kagent stop ends kagent with all its children; the pods go on, and a second time it is no failure', async () => {
+test('kagent stop ends kagent with all its children; the pods keep running, and a second time it is no failure', async () => {
   const pods = podProcessesOf(agent);
   expect(await agent.kagent(['stop'])).toMatchObject({ code: 0 });
   expect(await agent.running().exited).toBe(0);
@@ -63,7 +63,7 @@ test('a budget that allows no disruption keeps kagent running, and the node take
   const refused = await agent.kagent(['stop', '--drain', '--timeout', '3s']);
   expect(refused.code).toBe(1);
   expect(refused.stderr).toMatch(
-    /after 3 s \d pods are still here; kagent goes on.*\n  default\/web-\S+: .*disruption budget/,
+    /after 3 s \d pods are still here; kagent keeps running.*\n  default\/web-\S+: .*disruption budget/,
   );
   expect((await agent.status()).isStarted).toBe(true);
   expect(await unschedulable('a1')).toBe('');

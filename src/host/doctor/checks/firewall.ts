@@ -57,7 +57,7 @@ export const firewallChecks: readonly Check[] = [
     },
     async repair(host, repairTools) {
       const commands = await firewalldCommands(host);
-      await repairTools.run(reload, reload); // first in the journal: undone last
+      await repairTools.run(reload, reload); // first in the undo log: undone last
       for (const { command, undo } of commands) await repairTools.run(command, undo);
       await host.tools.run('firewall-cmd', '--reload');
       return commands.map(({ command }) => joined(command));
