@@ -10,8 +10,8 @@ import type { Box } from './cluster.ts';
 import { bareRoot } from './debian.ts';
 import { createLab } from './lab.ts';
 import type { CommandResult, Lab } from './lab.ts';
-import { openWayOut } from './way-out.ts';
-import type { WayOut } from './way-out.ts';
+import { openForwardProxy } from './forward-proxy.ts';
+import type { ForwardProxy } from './forward-proxy.ts';
 
 const run = promisify(execFile);
 const repository = resolve(import.meta.dirname, '../..');
@@ -38,20 +38,20 @@ export async function createBareBox(scenario: string, suite: string): Promise<Ba
   const caches = await sharedCaches();
   for (const dir of caches.folders) await mkdir(dir, { recursive: true });
   const lab = await createLab({ share: [given, ...caches.folders] });
-  let wayOut: WayOut | undefined;
+  let proxy: ForwardProxy | undefined;
   const wipe = async (boxes: readonly Box[]) => {
     await keepLogsAndWipe(lab, boxes, scenario);
-    await wayOut?.close();
+    await proxy?.close();
     await rm(given, { recursive: true });
   };
   try {
-    wayOut = await openWayOut(lab);
+    proxy = await openForwardProxy(lab);
     const box = boxOn(await lab.host('s1', 11, { root: await bareRoot(suite), init }));
     await box.sh(
       `cp -r '${given}/kagent' ${checkout} && mkdir -p ${administratorsCas} && cp -r '${given}/cas/.' ${administratorsCas}`,
     );
     await box.sh('echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/not-for-long'); // a lab's disk is not kept
-    return bareBox(box, { ...wayOut.env, ...withoutProxy(lab), ...caches.env }, () => wipe([box]));
+    return bareBox(box, { ...proxy.env, ...withoutProxy(lab), ...caches.env }, () => wipe([box]));
   } catch (error) {
     await wipe([]);
     throw error;

@@ -36,7 +36,7 @@ export interface ChannelServer extends JoinServer {
   identity(nodeName: string, paths?: Paths, address?: string): Promise<NodeIdentity>;
 }
 
-/** A server's door with its rooms nodes/ and tunnel/ behind it, until the test's end. */
+/** A server's API with its rooms nodes/ and tunnel/ behind it, until the test's end. */
 export async function channelServer(): Promise<ChannelServer> {
   const store = memoryKeyValue();
   const registry = new NodeRegistry(systemClock);

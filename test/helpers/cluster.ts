@@ -38,7 +38,7 @@ export interface Box {
   apply(manifest: string, ...args: readonly string[]): Promise<string>;
   /** The path in the box of a manifest that was put there, for commands other than apply. */
   putManifest(manifest: string): Promise<string>;
-  /** Starts a command that goes on running. */
+  /** Starts a command that keeps running. */
   run(command: readonly string[]): Running;
   /** `kagent server`, until the node is Ready. */
   startServer(...flags: readonly string[]): Promise<Running>;
@@ -226,7 +226,7 @@ export function boxOn(host: LabHost): Box {
     try {
       await Promise.race([isUp, ended]);
     } catch (error) {
-      isUp.catch(() => {}); // it looks on for a while; nobody asks any more
+      isUp.catch(() => {}); // it asks for a while yet; nobody waits for it any more
       throw new Error(`${host.name} is not Ready; it wrote:\n${running.output()}`, { cause: error });
     }
     ended.catch(() => {}); // a later end is what a test asks for

@@ -45,7 +45,7 @@ export interface JoinServiceChanges {
   readonly onSecret?: (secret: string) => void;
 }
 
-/** What a door asks besides, where a test is about something else. */
+/** What a join asks of a server, where a test is about something else. */
 export async function joinServiceOptions(changes: JoinServiceChanges = {}) {
   const { secret = 's3cret', kubernetesVersion = 'v1.37.1', clock = systemClock } = changes;
   const dir = temporaryDir();
@@ -66,7 +66,7 @@ export async function joinServiceOptions(changes: JoinServiceChanges = {}) {
       return opened.find(shown);
     },
   };
-  const door = {
+  const options = {
     pki,
     tokens,
     identities: changes.identities ?? nodeIdentities({ store, clock }).identities,
@@ -79,7 +79,7 @@ export async function joinServiceOptions(changes: JoinServiceChanges = {}) {
     log: silentLog,
     clock,
   } satisfies JoinServiceOptions;
-  return { ...door, tokens: opened, joinService: createJoinService(door), store };
+  return { ...options, tokens: opened, joinService: createJoinService(options), store };
 }
 
 /** What a node says to join this server, with a data dir of its own unless one is given. */
@@ -100,7 +100,7 @@ export interface JoinServer {
   readonly url: string;
 }
 
-/** A server's door on a free port of loopback, until the test's end. */
+/** A server's API on a free port of loopback, until the test's end. */
 export async function joinServer(
   options: JoinServiceChanges & {
     readonly sans?: readonly string[];

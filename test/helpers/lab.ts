@@ -35,7 +35,7 @@ export interface LabHost {
   exec(command: readonly string[], options?: ExecOptions): Promise<CommandResult>;
   /** As `exec`, but any code other than 0 throws with what was written. @returns stdout */
   must(command: readonly string[], options?: ExecOptions): Promise<string>;
-  /** Goes on running; ends with the host. */
+  /** Keeps running; ends with the host. */
   start(command: readonly string[], options?: ExecOptions): ChildProcess;
   /** Power cut: the disk is kept, `up` boots it again. */
   off(): Promise<void>;

@@ -1,7 +1,7 @@
 /**
  * The stories of a machine's life on real kernels with systemd: `npm run test:machines`, or with `KAGENT_MACHINES` the rows
  * named there. Hours on emulated processors; what the last run gave is in docs/machines.md. With `KAGENT_MACHINES_KEEP` the
- * machines stay, and the next run goes on with the story that failed; with `KAGENT_MACHINES_ALONE` there is one machine a row.
+ * machines stay, and the next run continues with the story that failed; with `KAGENT_MACHINES_ALONE` there is one machine a row.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';

@@ -65,7 +65,7 @@ async function worksOn(names: readonly string[]): Promise<void> {
   }
 }
 
-test('the server goes on with what the earlier one left, and its earlier agents with it', async () => {
+test('the server continues with what the earlier one left, and its earlier agents with it', async () => {
   await upgrade(nodes.server);
   await nodes.server.startServer('--cluster-cidr', '10.52.0.0/16');
   await worksOn(['s1', 'a1', 'a2']);
@@ -73,7 +73,7 @@ test('the server goes on with what the earlier one left, and its earlier agents 
   expect((await nodes.server.kagent(['etcd-snapshot', 'ls'])).stdout).toContain('on-demand-');
 });
 
-test('an agent goes on as the node it was', async () => {
+test('an agent stays the node it was', async () => {
   await upgrade(a1);
   await a1.startAgent(...(await nodes.joinFlags()));
   await worksOn(['s1', 'a1', 'a2']);

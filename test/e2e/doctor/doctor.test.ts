@@ -1,4 +1,4 @@
-/** What the doctor finds on real boxes, and on the way between two: rules that drop, an MTU that is smaller on the way. */
+/** What the doctor finds on real boxes, and on the path between two: rules that drop, an MTU that is smaller on the path. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { defaultDataDir, pathsOf } from '../../../src/shared/paths.ts';
 import { createNodes } from '../../helpers/cluster.ts';
@@ -66,7 +66,7 @@ async function meanwhile(box: Box, doing: string, undoing: string): Promise<void
 
 const serverChecks = ['server-reached', 'server-lets-in', 'server-apiserver', 'server-udp', 'server-mtu'];
 
-test('a good way: everything is tried, the pods’ port too though the server’s kernel holds it, and found fine', async () => {
+test('a good path: everything is tried, the pods’ port too though the server’s kernel holds it, and found fine', async () => {
   const report = await from();
   expect(report.findings.filter(({ check }) => check.startsWith('server-'))).toEqual([]);
   expect(report.fine).toEqual(expect.arrayContaining(serverChecks));
@@ -91,7 +91,7 @@ test('a rule here that drops UDP 8472 is seen as the other direction', async () 
   ]);
 });
 
-test('an MTU that is smaller on the way than at its ends is found, with the size that still passes', async () => {
+test('an MTU that is smaller on the path than at its ends is found, with the size that still passes', async () => {
   undo.push(() => a1.host.mtu(1500));
   await a1.host.mtu(1400);
   const report = await from();
@@ -166,12 +166,12 @@ test('--fix does what it can, notes it for uninstalling first, and the finding i
   const report = await doctor(a1, '--fix');
   expect(report.fixed).toEqual([{ check: 'localhost', what: '/etc/hosts names 127.0.0.1 localhost' }]);
   expect(findingsOf(report, 'localhost')).toEqual([]);
-  const journal = JSON.parse(await a1.sh('cat /var/lib/kagent/journal.jsonl')) as {
+  const noted = JSON.parse(await a1.sh('cat /var/lib/kagent/journal.jsonl')) as {
     readonly path: string;
     readonly before: string;
   };
-  expect(journal.path).toBe('/etc/hosts');
-  expect(Buffer.from(journal.before, 'base64').toString()).toContain('10.0.0.9 other');
+  expect(noted.path).toBe('/etc/hosts');
+  expect(Buffer.from(noted.before, 'base64').toString()).toContain('10.0.0.9 other');
 });
 
 test('a server’s resolv.conf may be empty, and filled later: pods look names up through it, and the doctor does', async () => {
@@ -210,7 +210,7 @@ test('a server’s resolv.conf may be empty, and filled later: pods look names u
   ]);
 }, 200_000);
 
-test('a box that has joined is asked nothing: its certificate opens the door, and both kernels hold the port', async () => {
+test('a box that has joined is asked nothing: its certificate is enough, and both kernels hold the port', async () => {
   const gateway = nodes.server.host.address.replace(/\d+$/, '1');
   await a1.sh(`ip route add 10.42.99.0/24 via ${gateway}`);
   const agent = await a1.startAgent('--url', nodes.url, '--token', token);

@@ -122,7 +122,7 @@ test('a host whose power is cut comes back with its disk, and its node is Ready 
   await must('exec', name, 'a1', '--', 'test', '-e', '/var/lib/kagent/kept');
 });
 
-test('a host hangs and goes on, loses its cable and has it again', async () => {
+test('a host hangs and continues, loses its cable and has it again', async () => {
   for (const [there, state, back] of [
     ['freeze', 'frozen', 'thaw'],
     ['unplug', 'unplugged', 'plug'],

@@ -65,7 +65,7 @@ spec:
   await untilGone('namespace', 'shop');
 });
 
-test('a refusal is told with its line where people look, and ends when the file is mended', async () => {
+test('a refusal is told with its line where people look, and ends when the file is corrected', async () => {
   await put('wrong.yaml', `${configMap('fine')}---\n\n${configMap('Not_A_Name')}`);
   await until('configmap', 'fine');
   const failed = await eventually(async () => {

@@ -35,7 +35,7 @@ describe('a server started by cron', () => {
     expect(await pidIn(server)).toBe(await server.ready());
   });
 
-  test('started once more it says that it runs, and goes on', async () => {
+  test('started once more it says that it runs, and keeps running', async () => {
     const pid = await server.ready();
     const { code, stderr } = await server.kagent(['server', '--daemonize']);
     expect([code, stderr]).toEqual([1, expect.stringContaining(`kagent runs already (pid ${pid})`)]);

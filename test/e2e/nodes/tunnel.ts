@@ -61,7 +61,7 @@ export function tunnelStories(nodes: () => Nodes): void {
     expect(await extend(server(), a2)).toBe('greeting.greetings.example.org/hello\n');
   });
 
-  test('a gigabyte is copied into a pod; memory stays, and so do the beats', async () => {
+  test('a gigabyte is copied into a pod; memory stays, and so do the heartbeats', async () => {
     const [a1] = nodes().agents;
     if (a1 === undefined) throw new Error('there is no agent');
     await server().sh('head -c 1000000000 /dev/urandom >/tmp/gigabyte');
@@ -78,7 +78,7 @@ export function tunnelStories(nodes: () => Nodes): void {
       }
     };
     const looking = look();
-    const sessions = await sessionsOf(server()); // one more would mean that beats were missed
+    const sessions = await sessionsOf(server()); // one more would mean that heartbeats were missed
     await copied.finally(() => (isDone = true));
     await looking;
     const grown = peaks.map((peak, index) => peak - (before[index] ?? 0));

@@ -26,7 +26,7 @@ afterAll(() => box?.wipe());
 const answer = () => box.sh(`curl -s -m 2 http://${clusterIp}`);
 const names = () => new Set(processesOf(box).map((process) => process.name));
 
-test('SIGTERM ends kagent with exit code 0, its children with it, and the pods go on and answer', async () => {
+test('SIGTERM ends kagent with exit code 0, its children with it, and the pods keep running and answer', async () => {
   const pods = podProcessesOf(box);
   expect(pods.length).toBeGreaterThanOrEqual(8); // three of web and the client, each with its pause
   const from = performance.now();

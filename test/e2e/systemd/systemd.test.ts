@@ -231,7 +231,7 @@ describe('an agent', () => {
   });
 });
 
-test('whatever a word has in it, systemd hands it to the program as it was, from ExecStart= and from an environment file', async () => {
+test('whatever a word has in it, systemd passes it to the program as it was, from ExecStart= and from an environment file', async () => {
   const samples = fc.sample(serviceWord, 60);
   await server.sh('mkdir -p /run/words');
   const folder = server.path('/run/words');

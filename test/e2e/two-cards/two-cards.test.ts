@@ -159,7 +159,7 @@ test('without a way out both start again as they were, Services are reached, and
   }
 });
 
-test('packets that are too large for the way are told from silence, by name, and both end', async () => {
+test('packets that are too large for the path are told from silence, by name, and both end', async () => {
   // As a switch with a smaller MTU would, but for the pods' network alone.
   await a1.sh(`nft -f - <<'END'
 table ip narrow {

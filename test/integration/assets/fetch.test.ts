@@ -40,7 +40,7 @@ test('a bundle that is named by its address is fetched, compared and kept', asyn
   expect(asked).toHaveLength(1);
 });
 
-test('a download that breaks off goes on where it was', async () => {
+test('a download that breaks off continues where it was', async () => {
   const release = await released();
   const { url, asked } = await serveFile('/bundle', release.content, { breaks: [100, 50] });
   const { path } = await find(url, release, release.needed);
@@ -94,7 +94,7 @@ test('no room for it is said before anything is fetched', async () => {
   expect(asked).toEqual([]);
 });
 
-test('the bundle of an older version makes way for the new one', async () => {
+test('the bundle of an older version gives its place to the new one', async () => {
   const release = await released();
   await mkdir(join(release.dataDir, 'data'), { recursive: true });
   await writeFile(join(release.dataDir, 'data', `bundle-${'0'.repeat(64)}`), 'old');

@@ -83,7 +83,7 @@ test('a reader that does not read holds back the sender, and both ends keep litt
   await eventually(() => received > 128 * 2 ** 20, { withinMs: 30_000, what: 'the rest' });
 });
 
-test('a stream that is full does not delay the beats', async () => {
+test('a stream that is full does not delay the heartbeats', async () => {
   const chunk = Buffer.alloc(256 * 1024);
   const port = await target((socket) => {
     const send = (): void => {

@@ -23,6 +23,7 @@ import type { LeaseId, Revision, Store } from '../../../src/datastore/store/stor
 import { prefix, TestClient } from '../../helpers/etcd-client.ts';
 import { end } from '../../helpers/etcd-servers.ts';
 import { openTestStore, put, rangeOf, rangeQuery, txnOf } from '../../helpers/store.ts';
+import { randomFrom } from '../../helpers/random.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
 import { eventually } from '../../helpers/wait.ts';
 
@@ -107,11 +108,6 @@ async function read(dir: string): Promise<string> {
 
 const found = ['STORE_DAMAGED', 'STORE_LOST_WRITES', 'STORE_FORMAT'];
 
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
-}
-
 /** Where a bit is turned over: the header bit by bit, and the rest here and there. */
 function placesIn(file: Buffer, count: number, random: () => number): readonly number[] {
   const header = Array.from({ length: 100 }, (_, byte) => byte * 8 + Math.floor(random() * 8));
@@ -167,7 +163,7 @@ test('the last write before a kill, damaged in the log, is missed, and the log i
   await expect(read(data)).rejects.toMatchObject({ code: 'STORE_LOST_WRITES' });
   expect(readFileSync(`${log}.damaged`).equals(bytes)).toBe(true);
   await expect(read(data)).rejects.toMatchObject({ code: 'STORE_LOST_WRITES' }); // a service tries again and again
-  rmSync(join(data, 'store.db.acknowledged')); // an operator goes on without them
+  rmSync(join(data, 'store.db.acknowledged')); // an operator continues without them
   expect((await read(data)).length).toBeGreaterThan(100_000);
 });
 

@@ -38,7 +38,7 @@ async function startTlsDatastore(tls: Awaited<ReturnType<typeof credentials>>['s
   return { address, stop: () => datastore.stop() };
 }
 
-test('a client of several servers goes on with the next when one is lost, over TLS', async () => {
+test('a client of several servers continues with the next when one is lost, over TLS', async () => {
   const { server, client } = await credentials();
   const dir = join(temporaryDir(), 'db');
   const first = await startTlsDatastore(server, dir);

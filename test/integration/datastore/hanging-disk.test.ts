@@ -1,4 +1,4 @@
-/** A disk that holds a call of the datastore for a while, and then goes on as if nothing had been. */
+/** A disk that holds a call of the datastore for a while, and then continues as if nothing had been. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdirSync } from 'node:fs';

@@ -17,15 +17,15 @@ async function server() {
   const servers = { current: () => [{ supervisorUrl: 'https://127.0.0.1:1', apiserverUrl: 'https://127.0.0.1:1' }] };
   const probes = createProbes({ version: '1.2.3', servers, settings: clusterSettings });
   const { url, tokens } = await joinServer({ api: { probes } });
-  const way = (token: Secret | undefined) => walkToServer({ url, token, paths: pathsOf(temporaryDir()) }, signal);
+  const walk = (token: Secret | undefined) => walkToServer({ url, token, paths: pathsOf(temporaryDir()) }, signal);
   const caPem = await pinnedCa({ url, caHash: undefined, clock: systemClock }, signal);
   const proof = { secret: parseToken(tokens.agentToken.reveal()).secret };
-  return { url, token: tokens.agentToken, way, door: { url, caPem, proof } };
+  return { url, token: tokens.agentToken, walk, asked: { url, caPem, proof } };
 }
 
-test('every size comes through both ways, and what does not answer is named', async () => {
-  const { way, token } = await server();
-  const { met, failure } = await way(token);
+test('every size comes through in both directions, and what does not answer is named', async () => {
+  const { walk, token } = await server();
+  const { met, failure } = await walk(token);
   expect(failure).toBeUndefined();
   expect(met?.there.came).toEqual(met?.there.sent);
   expect(met?.back.came).toEqual(met?.back.sent);
@@ -34,10 +34,10 @@ test('every size comes through both ways, and what does not answer is named', as
   expect(met?.apiservers.map((one) => one.failure?.code)).toEqual(['JOIN_REFUSED']);
 });
 
-test('without a token, or with a wrong one, the walk ends at the door', async () => {
-  const { way } = await server();
-  expect((await way(undefined)).failure?.code).toBe('JOIN_NO_TOKEN');
-  expect((await way(new Secret('wrong'))).failure?.code).toBe('TOKEN_WRONG');
+test('without a token, or with a wrong one, the walk ends where it would join', async () => {
+  const { walk } = await server();
+  expect((await walk(undefined)).failure?.code).toBe('JOIN_NO_TOKEN');
+  expect((await walk(new Secret('wrong'))).failure?.code).toBe('TOKEN_WRONG');
 });
 
 test('a server that knows nothing of it says so', async () => {
@@ -49,22 +49,22 @@ test('a server that knows nothing of it says so', async () => {
 });
 
 test('an address has one test at a time, so that nobody can ask for a flood', async () => {
-  const { door } = await server();
+  const { asked } = await server();
   const open = (id: string) =>
-    askSupervisor({ ...door, path: '/v1/probes', body: { ...request, id }, schema: ProbeOpened }, signal);
+    askSupervisor({ ...asked, path: '/v1/probes', body: { ...request, id }, schema: ProbeOpened }, signal);
   await open(request.id);
   await expect(open(request.id.replace('6f', '7f'))).rejects.toMatchObject({ code: 'PROBE_BUSY', status: 429 });
 });
 
 test('a test that nobody began has nothing to tell', async () => {
-  const { door } = await server();
-  const seen = askSupervisor({ ...door, path: `/v1/probes/${request.id}`, schema: ProbeSeen }, signal);
+  const { asked } = await server();
+  const seen = askSupervisor({ ...asked, path: `/v1/probes/${request.id}`, schema: ProbeSeen }, signal);
   await expect(seen).rejects.toMatchObject({ code: 'PROBE_UNKNOWN', status: 404 });
 });
 
 test('who may not join may not ask for packets either', async () => {
-  const { door } = await server();
-  const stranger = { ...door, proof: { secret: new Secret('guess') } };
-  const asked = askSupervisor({ ...stranger, path: '/v1/probes', body: request, schema: ProbeOpened }, signal);
-  await expect(asked).rejects.toMatchObject({ code: 'TOKEN_WRONG', status: 401 });
+  const { asked } = await server();
+  const stranger = { ...asked, proof: { secret: new Secret('guess') } };
+  const refused = askSupervisor({ ...stranger, path: '/v1/probes', body: request, schema: ProbeOpened }, signal);
+  await expect(refused).rejects.toMatchObject({ code: 'TOKEN_WRONG', status: 401 });
 });

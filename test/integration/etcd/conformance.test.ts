@@ -694,7 +694,7 @@ describeEachEtcd((served) => {
       await expect(call('/no.such.Service/Call')).rejects.toMatchObject(status(12, 'unknown service no.such.Service'));
     });
 
-    test('a message that is not one is an error, and the connection goes on', async () => {
+    test('a message that is not one is an error, and the connection stays', async () => {
       const illegalWireType = 7 / 8; // becomes part of the tag: field 1, wire type 7
       const broken = client.channel.unary(
         '/etcdserverpb.KV/Range',

@@ -30,7 +30,7 @@ async function say(socket: WebSocket, ...messages: readonly unknown[]): Promise<
   for (const message of messages) socket.send(JSON.stringify(message));
 }
 
-test.each(['beats', 'pings'])(
+test.each(['heartbeats', 'pings'])(
   '%s whose answers are not read take no memory, and other nodes notice nothing',
   async (what) => {
     const server = await channelServer();
@@ -83,7 +83,7 @@ test('a node that does not read what it is told is dropped, and may come again',
   expect(next.generation).toBe(2);
 });
 
-test('a node that sends ten thousand beats at once is heard as often as one that sends some', async () => {
+test('a node that sends ten thousand heartbeats at once is heard as often as one that sends some', async () => {
   const server = await channelServer();
   const socket = open(server.url, await server.identity('a'));
   let acks = 0;
@@ -145,14 +145,14 @@ test('a node whose components go up and down with each heartbeat fills neither t
   server.kube.put({ metadata: { name: 'a' } });
   const writes = vi.spyOn(server.kube, 'strategicPatch');
   const socket = open(server.url, await server.identity('a'));
-  const beats = Array.from({ length: 200 }, (_, index) => ({
+  const heartbeats = Array.from({ length: 200 }, (_, index) => ({
     ...heartbeat,
     seq: index,
     children: [
       { name: 'kubelet', state: index % 2 === 0 ? 'ready' : 'failed', restarts: index, lastExit: `code ${index}` },
     ],
   }));
-  await say(socket, hello, ...beats);
+  await say(socket, hello, ...heartbeats);
   await eventually(() => server.nodes.session('a')?.heartbeat?.seq === 199, { what: 'the last one' });
   expect(server.kube.events.length).toBeGreaterThan(20);
   expect(server.kube.events.length).toBeLessThan(40);

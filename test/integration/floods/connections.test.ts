@@ -50,7 +50,7 @@ test.each([
   ['very many addresses', loopbacks(1100)],
   ['the address of the nodes themselves', ['127.0.0.1']],
 ])(
-  'five thousand silent connections from %s: joins, channels and streams go on',
+  'five thousand silent connections from %s: joins, channels and streams still work',
   async (_, addresses) => {
     const { server } = await serverWithNode();
     await attacker('silent', String(server.api.port()), String(silent), ...addresses);

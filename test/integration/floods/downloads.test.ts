@@ -67,7 +67,7 @@ test('where some addresses have all places, one of theirs goes to an address tha
   expect(await ask(url, 'GET', {})).toEqual({ status: 200, bytes: sizeBytes });
 });
 
-test('a look at the size and a small range are no downloads', async () => {
+test('asking for the size and for a small range are no downloads', async () => {
   const { url } = await releaseServer();
   const [address = ''] = loopbacks(1);
   await unread(url, Array<string>(64).fill(address));

@@ -12,7 +12,7 @@ import type { Log } from '../../../src/shared/log/log.ts';
 import { joinServer, nodeJoin } from '../../helpers/join-server.ts';
 import { eventually } from '../../helpers/wait.ts';
 
-/** A server whose pods take long to end, and a node's way to ask. */
+/** A server whose pods take long to end, and a node that asks. */
 async function server() {
   const errors: string[] = [];
   const drains = { begun: 0, running: 0, most: 0 };

@@ -1,10 +1,10 @@
 /**
- * Bytes that nobody should send, made from traffic that everybody sends: the server goes on, answers others and does not grow.
+ * Bytes that nobody should send, made from traffic that everybody sends: the server keeps running, answers others and does not grow.
  * KAGENT_FUZZ_SECONDS: how long each kind takes (20).
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -13,7 +13,8 @@ import { ConnectionError } from '../../../src/datastore/http2/frames.ts';
 import { encodeHeaders, HeaderDecoder } from '../../../src/datastore/http2/hpack.ts';
 import { ProtoWriter } from '../../../src/shared/protobuf/protobuf.ts';
 import { TestClient } from '../../helpers/etcd-client.ts';
-import { end } from '../../helpers/etcd-servers.ts';
+import { end, rssMiB } from '../../helpers/etcd-servers.ts';
+import { integersFrom } from '../../helpers/random.ts';
 import { frame, grpcRequest, preface, rawSocket, settings } from '../../helpers/raw-http2.ts';
 import { eventually } from '../../helpers/wait.ts';
 
@@ -40,15 +41,6 @@ afterAll(async () => {
   await end(server);
   rmSync(dir, { recursive: true, force: true });
 });
-
-/** Small, quick and the same for the same seed. */
-function randomFrom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
 
 function mutate(original: Buffer, random: (below: number) => number): Buffer {
   let bytes = Buffer.from(original);
@@ -101,9 +93,6 @@ const calls = [
   ['/v3lockpb.Lock/Lock', message((writer) => writer.text(1, '/fuzz-lock'))],
 ] as const;
 
-const rssMiB = (): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, 'latin1'))?.[1] ?? 0) / 1024;
-
 const tidyAfterBatches = 500;
 
 /** What damaged requests have stored goes, so that memory tells of leaks alone. */
@@ -118,7 +107,7 @@ async function tidy(): Promise<void> {
  * @returns how many were sent
  */
 async function fuzz(make: (seed: number) => Buffer): Promise<number> {
-  const before = rssMiB();
+  const before = rssMiB(server);
   const deadline = performance.now() + seconds * 1000;
   const start = Date.now() % 1_000_000_000;
   let seed = start;
@@ -141,13 +130,13 @@ async function fuzz(make: (seed: number) => Buffer): Promise<number> {
     expect(kvs, `seeds ${first} to ${seed}`).toHaveLength(1);
     expect(server.exitCode, `seeds ${first} to ${seed}`).toBeNull();
   }
-  expect(rssMiB() - before).toBeLessThan(maxGrowthMiB);
+  expect(rssMiB(server) - before).toBeLessThan(maxGrowthMiB);
   return seed - start;
 }
 
 test('frames that are damaged end their connection, nobody else’s', { timeout: timeoutMs }, async () => {
   const sent = await fuzz((seed) => {
-    const random = randomFrom(seed);
+    const random = integersFrom(seed);
     const [path, body] = calls[random(calls.length)] ?? calls[0];
     const good = [settings(), grpcRequest(1, path, body), frame(6, 0, 0, Buffer.alloc(8)), grpcRequest(3, ...calls[1])];
     return Buffer.concat([preface, settings(), mutate(Buffer.concat(good), random)]);
@@ -160,7 +149,7 @@ test(
   { timeout: timeoutMs },
   async () => {
     const sent = await fuzz((seed) => {
-      const random = randomFrom(seed);
+      const random = integersFrom(seed);
       const requests = calls.map(([path, body], at) => grpcRequest(2 * at + 1, path, mutate(body, random)));
       return Buffer.concat([preface, settings(), ...requests]);
     });
@@ -178,7 +167,7 @@ test('a header block is read or refused, whatever is in it', { timeout: timeoutM
   const deadline = performance.now() + seconds * 1000;
   let read = 0;
   for (let seed = Date.now() % 1_000_000_000; performance.now() < deadline; seed += 1) {
-    const random = randomFrom(seed);
+    const random = integersFrom(seed);
     const decoder = new HeaderDecoder();
     for (
       let blocks = 0;

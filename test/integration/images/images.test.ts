@@ -163,16 +163,16 @@ test('every form of archive that k3s takes is imported, a bad one is a warning, 
   expect(again.imported.toSorted()).toEqual([path('h.tar.lz4'), path('i.tar')]);
 });
 
-test('files that are added, mended or led to anew while it runs are taken', async () => {
+test('files that are added, repaired or linked to anew while it runs are taken', async () => {
   const { dir, containerd, userDir, path, start } = await box();
   writeFileSync(path('bad.tar'), 'no archive, but as long as one block of it');
   symlinkSync(join(dir, 'later.tar'), path('link.tar'));
   const { warnings } = await start();
   expect(warnings()).toHaveLength(2);
   writeFileSync(join(dir, 'later.tar'), await tarOf(dir, 'kagent.test/later:1'));
-  writeFileSync(path('bad.tar'), await tarOf(dir, 'kagent.test/mended:1'));
+  writeFileSync(path('bad.tar'), await tarOf(dir, 'kagent.test/repaired:1'));
   writeFileSync(path('new.tar'), await tarOf(dir, 'kagent.test/new:1'));
-  const all = ['later', 'mended', 'new'].map((word) => `kagent.test/${word}:1 pinned`);
+  const all = ['later', 'repaired', 'new'].map((word) => `kagent.test/${word}:1 pinned`);
   await eventually(async () => (await names(containerd)).join() === all.join(), {
     what: 'the images',
     withinMs: 30_000,

@@ -91,7 +91,7 @@ describe.each(['curl', 'wget'])('with %s', (downloader) => {
   });
 });
 
-test('a download that broke off goes on where it was', async () => {
+test('a download that broke off continues where it was', async () => {
   const box = makeBox();
   const { mirror, asked, executable } = await serveRelease(box, { breakAfter: 40_000 });
   const env = { ...noStart, INSTALL_KAGENT_MIRROR: mirror };
@@ -130,7 +130,7 @@ test('a version that is not there is named with the address that was asked', asy
   expect(ran.output).toContain(`${mirror}/v9.9.9/sha256sum-${arch}.txt cannot be read: is there a version v9.9.9?`);
 });
 
-test('a script that was cut short on its way does nothing', async () => {
+test('a script that was cut short in transit does nothing', async () => {
   const box = makeBox();
   const { mirror } = await serveRelease(box);
   const script = readFileSync(loneScript(box), 'utf8');

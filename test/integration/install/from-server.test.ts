@@ -88,7 +88,7 @@ describe.each(['curl', 'wget'])('with %s alone', (downloader) => {
   });
 });
 
-test('a download that broke off goes on where it was, and five boxes at once all get the same bytes', async () => {
+test('a download that broke off continues where it was, and five boxes at once all get the same bytes', async () => {
   const boxes = Array.from({ length: 5 }, () => makeBox());
   const { server, executable } = await serverOf(makeBox());
   const sum = createHash('sha256').update(executable).digest('hex');

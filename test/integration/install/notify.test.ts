@@ -70,7 +70,7 @@ test('what systemd did not take is said again, with what came since: a lost READ
   await notifier.flush();
 });
 
-test('without systemd-notify it is said once, and the start goes on', async () => {
+test('without systemd-notify it is said once, and the start continues', async () => {
   const lines: string[] = [];
   const log = createLog({ level: 'info', format: 'text', write: (line) => lines.push(line) });
   const notifier = createNotifier({ PATH: '/nowhere', NOTIFY_SOCKET: '@nobody' }, log);

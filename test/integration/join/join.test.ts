@@ -11,13 +11,13 @@ import { silentLog } from '../../../src/shared/log/log.ts';
 import { pathsOf } from '../../../src/shared/paths.ts';
 import type { Paths } from '../../../src/shared/paths.ts';
 import { Secret } from '../../../src/shared/secret.ts';
-import { fakeClock } from '../../helpers/clock.ts';
+import { fakeClock, skewedClock } from '../../helpers/clock.ts';
 import { clusterSettings, joinServer } from '../../helpers/join-server.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
 
 const signal = new AbortController().signal;
 
-/** A server's door on a free port. `seen` are the secrets that reached it. */
+/** A server's API on a free port. `seen` are the secrets that reached it. */
 async function server(options: { readonly sans?: readonly string[]; readonly secret?: string } = {}) {
   const seen: string[] = [];
   return { ...(await joinServer({ ...options, onSecret: (secret) => void seen.push(secret) })), seen };
@@ -263,8 +263,8 @@ test('a short secret joins without a pin', async () => {
 test('a node gives up a server that is not reached for long; a server’s own node waits for it until its start is given up', async () => {
   const { url, tokens, api } = await server();
   await api.stop();
-  let nowMs = 0;
-  const hasty = { now: Date.now, monotonicMs: () => (nowMs += 20_000) };
+  let passedMs = 0;
+  const hasty = skewedClock({ monotonic: () => (passedMs += 20_000) });
   const options = { ...joinOptions(newPaths(), url, tokens.agentToken), clock: hasty };
   await expect(agent.joinPatiently(options, signal)).rejects.toThrow(agent.ServerRefusedError);
   const start = new AbortController();

@@ -1,4 +1,4 @@
-/** Who is a node at the server's door, and who only says so: certificates that are over, taken away, or somebody else's. */
+/** Who is a node to the server's API, and who only says so: certificates that are over, taken away, or somebody else's. */
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
@@ -89,7 +89,7 @@ test('a node that was off for months is taken in by the certificate it has, with
   expect(await agent.renewIfDue(options, signal)).toBe(false);
 });
 
-test('a certificate that is over opens no other door', async () => {
+test('a certificate that is over serves for nothing else', async () => {
   const { url, pki, shown } = await cluster(90);
   expect(await ask(url, '/v1/probes', pki.serverCa.caPem, { ...shown(), body: '{}' })).toBe(401);
   expect(await ask(url, '/v1/drain', pki.serverCa.caPem, { ...shown(), body: '{}' })).toBe(401);
@@ -114,9 +114,9 @@ test.each([
     expect(await ask(url, '/v1/join', pki.serverCa.caPem, { cert, key, body: await joinBody() })).toBe(401);
 });
 
-test('a removed node’s certificate, which is good for days, opens no door', async () => {
+test('a removed node’s certificate, which is good for days, serves for nothing', async () => {
   const { url, pki, identities, shown } = await cluster();
-  const doors = async () => [
+  const answers = async () => [
     await ask(url, '/v1/join', pki.serverCa.caPem, { ...shown(), body: await joinBody() }),
     await ask(url, '/v1/probes', pki.serverCa.caPem, { ...shown(), body: '{}' }),
     await ask(url, '/v1/probes/x', pki.serverCa.caPem, shown()),
@@ -125,9 +125,9 @@ test('a removed node’s certificate, which is good for days, opens no door', as
   ];
   expect(await ask(url, '/v1/probes', pki.serverCa.caPem, { ...shown(), body: '{}' })).toBe(400); // it may ask
   await identities.forget('box');
-  expect(await doors()).toEqual([403, 403, 403, 403, 403]);
+  expect(await answers()).toEqual([403, 403, 403, 403, 403]);
   await identities.names.claim({ nodeName: 'box', password: 'new', replace: false, address: '', by: 'token' });
-  expect(await doors()).toEqual([403, 403, 403, 403, 403]); // also when another machine has the name
+  expect(await answers()).toEqual([403, 403, 403, 403, 403]); // also when another machine has the name
 });
 
 test('a node whose server has forgotten it joins anew when it starts, if its token is good', async () => {

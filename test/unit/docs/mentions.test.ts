@@ -86,9 +86,9 @@ test('a command, a flag and an argument that are not there are found', () => {
     'there is no such command',
     'unknown option --tll',
   ]);
-  const source = `throw new Error("stop kagent and use kagent datastore restore"); // kagent mends itself\nsay('kagent mends it');`;
+  const source = `throw new Error("stop kagent and use kagent datastore restore"); // kagent heals itself\nsay('kagent heals it');`;
   expect(wrong(mentionsInSource('file', source))).toEqual([
     'file: kagent datastore restore: there is no such command',
-    'file: kagent mends it: there is no such command',
+    'file: kagent heals it: there is no such command',
   ]);
 });

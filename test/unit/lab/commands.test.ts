@@ -58,7 +58,7 @@ test.each([
   expect(calls.join(' ')).toContain(sentence);
 });
 
-test('exec hands on every word after the host, with or without two dashes', async () => {
+test('exec passes on every word after the host, with or without two dashes', async () => {
   const where = { name: 'lab', host: 's1' };
   const words = ['kubectl', 'get', 'nodes', '-o', 'wide', '--name', 'x'];
   expect(await asked('exec', 's1', '--', ...words)).toEqual(['exec', 'exec', where, words]);

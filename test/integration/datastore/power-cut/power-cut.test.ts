@@ -10,6 +10,7 @@ import { expect, test } from 'vitest';
 import { decodeRecord, loadInspection } from '../../../../src/datastore/store/store.ts';
 import { TestClient } from '../../../helpers/etcd-client.ts';
 import { end } from '../../../helpers/etcd-servers.ts';
+import { randomFrom } from '../../../helpers/random.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 import { eventually } from '../../../helpers/wait.ts';
 import { Disk, readRecord } from './disk.ts';
@@ -88,11 +89,6 @@ async function problemsOf(path: string): Promise<string> {
   const problems = checkStore(copy).map(({ problem }) => problem ?? '');
   for (const end of ['', '-wal', '.acknowledged']) rmSync(`${copy}${end}`, { force: true });
   return problems.join('');
-}
-
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
 }
 
 test(

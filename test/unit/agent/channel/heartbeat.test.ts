@@ -10,7 +10,7 @@ function notReady(reason: string, forMs: number) {
   return { status: 'False', reason, message: 'x'.repeat(2000), lastTransitionTime } as const;
 }
 
-test('a look at this box fits the message', async () => {
+test('what is found of this box fits the message', async () => {
   const dir = temporaryDir();
   const pki = await openPki(dir);
   const { certFile } = await pki.keepLeaf(pki.clientCa, { name: 'kubelet', commonName: 'k', usages: ['client'] });

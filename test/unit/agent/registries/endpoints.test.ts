@@ -55,7 +55,7 @@ test('of several names for a place the one that is written so goes first, a star
   expect(credentialsAt('https://r.example', ['*', 'other.example'])).toBe('*');
 });
 
-test('a mirror that is named twice, in whatever way, is asked once', () => {
+test('a mirror that is named twice, however it is written, is asked once', () => {
   const endpoints = ['https://r.example', 'R.example:443', 'https://r.example/v2/', 'http://r.example'];
   const mirrors = new Map([['a.example', { endpoints, rewrites: [] }]]);
   const [registry] = registriesOf({ mirrors, configs: new Map() }, false);

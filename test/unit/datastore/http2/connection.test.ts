@@ -103,7 +103,7 @@ test('the last part of an answer may be small: its memory is not free before the
   expect(isSent).toBe(true);
 });
 
-test('of a stream that is reset in the middle of its answer nothing more leaves, and others go on', async () => {
+test('of a stream that is reset in the middle of its answer nothing more leaves, and others are served', async () => {
   peer.write(Buffer.concat([ask(1), ask(3)]));
   const [first, second] = [await requestOf(0), await requestOf(1)];
   first.headers(head);

@@ -45,7 +45,7 @@ test('the hash of a Txn that puts several keys is the same after a restart and a
   await store.close();
 });
 
-test('defragmenting gives the space of compacted versions back while writes go on', async () => {
+test('defragmenting gives the space of compacted versions back during writes', async () => {
   const dir = temporaryDir();
   const store = await openTestStore(dir);
   const value = Buffer.alloc(50_000);

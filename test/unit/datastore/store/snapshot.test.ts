@@ -10,7 +10,7 @@ import type { LeaseId, Revision, Store } from '../../../../src/datastore/store/s
 import { openTestStore, put, rangeOf, rangeQuery, txnOf } from '../../../helpers/store.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
-test('a snapshot taken while writes go on holds every Txn whole, and all that were answered before', async () => {
+test('a snapshot taken during writes holds every Txn whole, and all that were answered before', async () => {
   const dir = temporaryDir();
   const store = await openTestStore(dir);
   const bulk = Buffer.alloc(100_000);
@@ -38,7 +38,7 @@ test('a snapshot taken while writes go on holds every Txn whole, and all that we
   await restored.close();
 });
 
-test('a restored store goes on where the snapshot was: revisions, history, leases, alarms, hash', async () => {
+test('a restored store continues where the snapshot was: revisions, history, leases, alarms, hash', async () => {
   const dir = temporaryDir();
   const store = await openTestStore(dir);
   const { id } = await store.leases.grant(7n as LeaseId, 600);
@@ -138,7 +138,7 @@ test('a copy that a killed process left is gone after the next start, and a read
   await store.close();
 });
 
-test('a snapshot that cannot be written says so, and the store goes on', async () => {
+test('a snapshot that cannot be written says so, and the store keeps working', async () => {
   const dir = temporaryDir();
   const store = await openTestStore(dir);
   await store.txn(txnOf(put('a', '1')));

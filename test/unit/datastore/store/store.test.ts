@@ -108,7 +108,7 @@ test('a revision that compaction left without a row is not given out again', asy
   await store.close();
 });
 
-test('a watch that is held goes on where it was, though its history has left memory', async () => {
+test('a watch that is held continues where it was, though its history has left memory', async () => {
   const dir = temporaryDir();
   const store = await openTestStore(dir, { historyBudgetBytes: 0 });
   const told: WatchEvent[] = [];

@@ -61,7 +61,7 @@ test('does nothing when it is done, and repairs a folder whose sizes are wrong',
   expect(await namesIn(dir)).toEqual([bundle.identity, 'current']);
 });
 
-test('a changed byte is found, and mended, only when asked to verify', async () => {
+test('a changed byte is found, and repaired, only when asked to verify', async () => {
   const dir = temporaryDir();
   const bundle = await bundleIn(dir);
   const { cniDir } = await unpack({ bundle, dataDir: dir, signal });

@@ -1,40 +1,12 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { isGoingDown, prepareShutdown, removeScopeDropIn } from '../../../../src/host/checks/shutdown.ts';
 import { openUndoLog } from '../../../../src/host/undo-log/undo-log.ts';
 import { silentLog } from '../../../../src/shared/log/log.ts';
-import { hostAt } from '../../../../src/host/service/service.ts';
 import type { ServiceHost } from '../../../../src/host/service/service.ts';
+import { fakeHost } from '../../../helpers/service-host.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
-
-interface FakeHost extends ServiceHost {
-  readonly commands: string[];
-}
-
-/** A host whose commands answer as told; those that are not named are not there. */
-function fakeHost(
-  answers: Readonly<Record<string, string>>,
-  ...files: readonly (readonly [string, string])[]
-): FakeHost {
-  const host = hostAt(temporaryDir());
-  for (const [path, content] of files) {
-    mkdirSync(dirname(host.path(path)), { recursive: true });
-    writeFileSync(host.path(path), content);
-  }
-  const commands: string[] = [];
-  return {
-    ...host,
-    commands,
-    async run(command, args) {
-      const line = [command, ...args].join(' ');
-      commands.push(line);
-      if (command === 'cat') return host.run(command, args);
-      const answer = Object.entries(answers).find(([start]) => line.startsWith(start));
-      return answer === undefined ? { code: 127, output: '' } : { code: 0, output: `${answer[1]}\n` };
-    },
-  };
-}
 
 const systemd = ['/run/systemd/system/x', ''] as const;
 const scope = '/run/systemd/system/cri-containerd-.scope.d/50-kagent.conf';

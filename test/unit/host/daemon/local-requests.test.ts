@@ -16,7 +16,7 @@ import type { DaemonStatus, LocalRequests } from '../../../../src/host/daemon/da
 import { serveLocally } from '../../../../src/host/daemon/status.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
-async function door(others: LocalRequests | undefined): Promise<string> {
+async function serving(others: LocalRequests | undefined): Promise<string> {
   const socket = join(temporaryDir(), 'kagent.sock');
   onTestFinished(await serveLocally(socket, { status: () => ({}) as DaemonStatus, others }));
   return socket;
@@ -27,7 +27,7 @@ const ask = (socket: string, body?: unknown) =>
   askServer(socket, { method: 'POST', path: '/v1/echo', ...(body !== undefined && { body }) }, Answer);
 
 test('a question reaches the server with its body, and its answer comes back', async () => {
-  const socket = await door((request, response) => {
+  const socket = await serving((request, response) => {
     request.setEncoding('utf8').on('data', (text: string) => response.end(JSON.stringify({ said: text })));
   });
   expect(await ask(socket, { a: 1 })).toEqual({ said: '{"a":1}' });
@@ -35,7 +35,7 @@ test('a question reaches the server with its body, and its answer comes back', a
 });
 
 test('a refusal keeps its code and its words', async () => {
-  const socket = await door((_request, response) => {
+  const socket = await serving((_request, response) => {
     response.statusCode = 409;
     response.end(
       JSON.stringify({ code: 'TOKEN_EXISTS', detail: 'there is one; give another', remedy: 'give another' }),
@@ -50,7 +50,7 @@ test('a refusal keeps its code and its words', async () => {
 });
 
 test('an agent says that it is no server, and nobody that nobody runs', async () => {
-  await expect(ask(await door(undefined))).rejects.toThrow(NotServerError);
+  await expect(ask(await serving(undefined))).rejects.toThrow(NotServerError);
   await expect(ask(join(temporaryDir(), 'none.sock'))).rejects.toThrow(NotRunningError);
 });
 
@@ -65,7 +65,7 @@ test('a kagent that listens and does not answer is not taken for one that does n
 });
 
 test('a status that is not understood is said to be of another version', async () => {
-  const socket = await door(undefined);
+  const socket = await serving(undefined);
   await expect(askStatus(socket)).rejects.toThrow(
     /is of another version, and its status is not understood; restart it/,
   );

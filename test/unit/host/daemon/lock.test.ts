@@ -90,7 +90,7 @@ test('the lock is given back, and says who has it while it is held', () => {
 });
 
 test.each(['{"version":', 'null', '{}', '{"version":7}', ''])(
-  'a record of the version that is damaged (%j) keeps nobody from starting, and is mended',
+  'a record of the version that is damaged (%j) keeps nobody from starting, and is written anew',
   (text) => {
     const dir = dataDir();
     const paths = pathsOf(dir);

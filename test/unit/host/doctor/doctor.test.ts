@@ -69,7 +69,7 @@ test('looking leaves no data dir behind that was not there', async () => {
   expect(existsSync(box.needs.dataDir)).toBe(false);
 });
 
-test('a start glances at what is cheap, and tells of warnings alone', async () => {
+test('a start runs the cheap checks only, and tells of warnings alone', async () => {
   const box = patient({
     files: { '/proc/meminfo': 'MemTotal: 900000 kB\n', '/proc/swaps': 'Filename\n/swap file\n' },
     without: ['/proc/101'],

@@ -5,7 +5,6 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { onTestFinished, expect, test } from 'vitest';
-import { systemClock } from '../../../../src/shared/clock.ts';
 import { untilHung } from '../../../../src/host/process/liveness.ts';
 import type { Said } from '../../../../src/host/process/liveness.ts';
 import { Patience } from '../../../../src/host/process/patience.ts';
@@ -13,7 +12,7 @@ import { processStat } from '../../../../src/host/process/process.ts';
 import type { ProcessSpec } from '../../../../src/host/process/process.ts';
 import { starvationOf, wasStarved } from '../../../../src/host/process/starvation.ts';
 import { startTimeOf } from '../../../../src/host/process/children.ts';
-import { fakeClock } from '../../../helpers/clock.ts';
+import { fakeClock, skewedClock } from '../../../helpers/clock.ts';
 import { forever, supervisorOfScripts } from '../../../helpers/supervisor.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 import { eventually } from '../../../helpers/wait.ts';
@@ -134,7 +133,7 @@ async function watchedBy(options: { readonly pid?: number; readonly jumpMs: numb
       },
       closesWithinMs: 500,
       timing,
-      clock: { ...systemClock, monotonicMs: () => performance.now() + jumpedMs },
+      clock: skewedClock({ monotonic: () => jumpedMs }),
       onSaid: (one) => said.push(one),
     },
     over.signal,
@@ -150,7 +149,7 @@ test('time in which kagent itself did not run is not held against a child', asyn
   expect(await watchedBy({ jumpMs: 30_000, forMs: 5 * timing.patienceMs })).toEqual({ result: 'not hung', said: [] });
 });
 
-test('a kagent that is stopped for a while just after its child, and goes on before it, leaves the child alone', async () => {
+test('a kagent that is stopped for a while just after its child, and continues before it, leaves the child alone', async () => {
   const fixture = join(import.meta.dirname, '../../../fixtures/bin/supervising-parent.ts');
   const parent = spawn(process.execPath, [fixture, temporaryDir(), JSON.stringify(timing)], {
     stdio: ['ignore', 'pipe', 'inherit'],

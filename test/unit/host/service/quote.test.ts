@@ -49,7 +49,7 @@ test('a shell that reads the environment file sees each value as it was', () => 
   );
 });
 
-test('the start script hands on exactly the words it was given', () => {
+test('the start script passes on exactly the words it was given', () => {
   const dir = temporaryDir();
   const readiness = async () => ({ ready: true, text: '', unknown: [] });
   const manager = createServiceManager('none', { host: hostAt('/'), readiness });

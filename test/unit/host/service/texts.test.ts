@@ -110,7 +110,7 @@ test('the OpenRC script is a sound shell script whose arguments survive its eval
   expect(inherited).toContain('MALLOC_TRIM_THRESHOLD_=131072');
 });
 
-test('the start script hands its arguments on, with --daemonize, and works in the bare environment of a boot', () => {
+test('the start script passes its arguments on, with --daemonize, and works in the bare environment of a boot', () => {
   const dir = temporaryDir();
   const fake = join(dir, 'kagent');
   writeFileSync(fake, '#!/bin/sh\nprintf "%s\\n" "$@"\n', { mode: 0o755 });

@@ -72,7 +72,7 @@ test('a program that was ready is asked once each time, and what it complains of
   });
 });
 
-test('a certificate that was renewed is shown at the next look, not that of the connection', async () => {
+test('a certificate that was renewed is shown at the next check, not that of the connection', async () => {
   const users: (string | undefined)[] = [];
   const { url, caPem } = await kubeServer(({ user }, response) => {
     users.push(user);

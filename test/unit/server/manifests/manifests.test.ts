@@ -167,7 +167,7 @@ test('a file that fails keeps nobody waiting, is told once with its line, and is
     }),
   });
   write('toy.yaml', configMap('toy'));
-  await eventually(() => manifests.health().status === 'True', { what: 'the mended file' });
+  await eventually(() => manifests.health().status === 'True', { what: 'the corrected file' });
   expect(reasons('toy.yaml')).toEqual(['ManifestNotApplied', 'ManifestApplied']);
 });
 

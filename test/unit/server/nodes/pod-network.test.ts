@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createPodNetwork } from '../../../../src/server/nodes/pod-network.ts';
 import type { NodeSession } from '../../../../src/server/nodes/session.ts';
+import { systemClock } from '../../../../src/shared/clock.ts';
 import { silentLog } from '../../../../src/shared/log/log.ts';
 import type { Command, PodProbeResult } from '../../../../src/shared/protocol/channel.ts';
 import { hello } from '../../../helpers/channel-server.ts';
@@ -44,7 +45,7 @@ function cluster(names: readonly string[], changes: { readonly reachedAt?: strin
       status: { addresses: [{ type: 'InternalIP', address: address(name) }] },
     }),
     ownNode: 's1',
-    clock: { now: Date.now, monotonicMs: Date.now }, // vitest's
+    clock: systemClock, // vitest's
     log: silentLog,
   });
   network.start();
@@ -95,7 +96,7 @@ test('one that does not answer twice is told with both names, until it does', as
   expect(network.conditionOf('a1')).toMatchObject({ status: 'True' });
 });
 
-test('a smaller MTU on the way is told apart from silence', async () => {
+test('a smaller MTU on the path is told apart from silence', async () => {
   const { network, answers } = cluster(['s1', 'a1']);
   answers.set('a1 s1', narrow);
   await minutes(1);

@@ -29,7 +29,7 @@ test('docs/cis.md says what the items say; `node scripts/cis-doc.ts` writes it a
   expect(words(written)).toBe(words(cisDoc()));
 });
 
-test('what the profile gives kube-apiserver is what its items ask for, and without it they fail with the way to it', async () => {
+test('what the profile gives kube-apiserver is what its items ask for, and without it they fail with what to set', async () => {
   const dir = temporaryDir();
   const hardened = await box({ 'kube-apiserver': hardening(pathsOf(dir), (path) => path) });
   const plain = await box({ 'kube-apiserver': { 'enable-admission-plugins': 'NodeRestriction' } });

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Lab } from './lab.ts';
 
-export interface WayOut {
+export interface ForwardProxy {
   /** For the environment of whatever is to use it. */
   readonly env: Readonly<Record<string, string>>;
   close(): Promise<void>;
@@ -19,7 +19,7 @@ export interface WayOut {
 const port = 3128;
 
 /** It listens on the switch, where a program of the machine hands connections on to this process. */
-export async function openWayOut(lab: Pick<Lab, 'switchNetns' | 'switchAddress'>): Promise<WayOut> {
+export async function openForwardProxy(lab: Pick<Lab, 'switchNetns' | 'switchAddress'>): Promise<ForwardProxy> {
   const folder = await mkdtemp(join(tmpdir(), 'kagent-test-'));
   const socket = join(folder, 'proxy.sock');
   const sockets = new Set<Socket>();
