@@ -1,20 +1,22 @@
 /** What is in server/manifests is in the cluster, and what goes from there goes, where it says so. */
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createBox } from '../../helpers/cluster.ts';
-import type { BoxWithLab } from '../../helpers/cluster.ts';
+import { beforeAll, expect, test } from 'vitest';
+import type { Box } from '../../helpers/cluster.ts';
+import { endKagent, needs, restartServer } from '../../helpers/shared.ts';
 import { eventually } from '../../helpers/wait.ts';
+import { theBox } from '../one-server.ts';
 
 const dir = '/var/lib/kagent/server/manifests';
-let box: BoxWithLab;
+let box: Box;
 
 beforeAll(async () => {
-  box = await createBox('manifests');
+  box = theBox();
+  needs(!existsSync(box.path(dir)), 'a box on which no server has run');
   await box.sh(`mkdir -p ${dir}`);
   await put('before.yaml', configMap('before'));
   await box.startServer();
 });
-afterAll(() => box?.wipe());
 
 const annotation = '{kagent.sh/prune: "true"}';
 function configMap(name: string, { namespace = 'default', prune = false, value = 'a' } = {}): string {
@@ -97,8 +99,7 @@ test('what says so goes with its file, also while kagent is down; what does not 
   await put('some.yaml', [configMap('follows', { prune: true }), configMap('stays')].join('---\n'));
   await untilGone('configmap', 'goes');
   expect(await exists('configmap', 'follows')).toBe(true);
-  await box.signal((await box.status()).pid, 'TERM');
-  await box.running().exited;
+  await endKagent(box);
   await box.sh(`rm ${dir}/some.yaml`);
   await box.startServer();
   await untilGone('configmap', 'follows');
@@ -125,9 +126,7 @@ test('five hundred objects, and then five megabytes, are applied', async () => {
 
 test('--disable takes away what kagent brought', async () => {
   expect(await exists('deployment', 'coredns', '-n', 'kube-system')).toBe(true);
-  await box.signal((await box.status()).pid, 'TERM');
-  await box.running().exited;
-  await box.startServer('--disable', 'coredns');
+  await restartServer(box, '--disable', 'coredns');
   await untilGone('deployment', 'coredns', '-n', 'kube-system');
   await untilGone('service', 'kube-dns', '-n', 'kube-system');
   expect((await box.sh(`ls ${dir}`)).split('\n')).not.toContain('coredns.yaml');

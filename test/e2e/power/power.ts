@@ -1,24 +1,24 @@
 /** Boxes lose their power and boot again; a server loses its disk. Nobody touches the agents. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createNodes } from '../../helpers/cluster.ts';
+import { beforeAll, expect, test } from 'vitest';
 import type { Box, Nodes } from '../../helpers/cluster.ts';
 import { podsOf, sessionsOf, untilNode } from '../../helpers/nodes.ts';
 import { podProcessesOf } from '../../helpers/processes.ts';
 import { webOnEachNode } from '../../helpers/manifests.ts';
 import { eventually } from '../../helpers/wait.ts';
+import { serverFlags, theCluster } from '../three-hosts.ts';
 
 let nodes: Nodes;
 let a1: Box;
 
 beforeAll(async () => {
-  nodes = await createNodes('power', { agents: 2 });
-  const [first] = nodes.agents;
-  if (first === undefined) throw new Error('there is no agent');
-  a1 = first;
+  nodes = theCluster();
+  ({ a1 } = theCluster());
+  for (const name of ['s1', 'a1', 'a2']) await untilNode(nodes, name, { connected: true, status: 'Ready' });
+  const isFree = async () => (await podsOf(nodes.server, 'app=web')).length === 0;
+  await eventually(isFree, { withinMs: 60_000, what: 'an end of other pods with its label' });
   await nodes.server.apply(webOnEachNode);
   await kubectl('rollout', 'status', 'daemonset/web', '--timeout=90s');
 });
-afterAll(() => nodes?.wipe());
 
 const kubectl = (...args: readonly string[]) => nodes.server.kubectl(...args);
 
@@ -58,7 +58,7 @@ test('a server that lost its power boots; agents connect again, and their pods h
   const before = { uids: await uidsByNode(), processes: podProcessesOf(a1) };
   await nodes.server.host.off();
   await nodes.server.host.up();
-  await nodes.server.startServer();
+  await nodes.server.startServer(...serverFlags);
   for (const name of ['s1', 'a1', 'a2']) await untilNode(nodes, name, { connected: true, status: 'Ready' });
   await allAnswer();
   expect(await uidsByNode()).toEqual(before.uids);
@@ -71,14 +71,14 @@ test('a server whose disk was lost and restored from a copy has all its agents, 
   await host.off();
   await server.copyDisk();
   await host.up();
-  await server.startServer();
+  await server.startServer(...serverFlags);
   const late = await nodes.addBox('a3', 23);
   await late.startAgent(...(await nodes.joinFlags()));
   const before = podProcessesOf(a1);
   await host.off();
   await server.restoreDisk();
   await host.up();
-  await server.startServer();
+  await server.startServer(...serverFlags);
   for (const name of ['s1', 'a1', 'a2', 'a3'])
     await untilNode(nodes, name, { connected: true, status: 'Ready' }, 90_000);
   await kubectl('rollout', 'status', 'daemonset/web', '--timeout=90s');

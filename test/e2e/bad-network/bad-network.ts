@@ -1,29 +1,29 @@
 /** What a cluster of three hosts bears: a cable out, a host that hangs, a line that loses packets, another address. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createNodes } from '../../helpers/cluster.ts';
 import type { Box, Nodes } from '../../helpers/cluster.ts';
 import { webDeployment, webPod } from '../../helpers/manifests.ts';
 import { listNodes, podsOf, sessionsOf, untilNode } from '../../helpers/nodes.ts';
 import { eventually } from '../../helpers/wait.ts';
+import { theCluster } from '../three-hosts.ts';
 
 let nodes: Nodes;
 let a1: Box;
 let a2: Box;
 
 beforeAll(async () => {
-  nodes = await createNodes('bad-network', {
-    agents: 2,
-    // The story is the same with upstream's 50 s.
-    serverFlags: ['--kube-controller-manager-arg', 'node-monitor-grace-period=12s'],
-  });
-  const [first, second] = nodes.agents;
-  if (first === undefined || second === undefined) throw new Error('there are no two agents');
-  [a1, a2] = [first, second];
+  nodes = theCluster();
+  ({ a1, a2 } = theCluster());
   await nodes.server.apply(web);
   await kubectl('rollout', 'status', 'deployment/web', '--timeout=90s');
 });
-afterAll(() => nodes?.wipe());
+afterAll(async () => {
+  if (nodes === undefined) return;
+  await a1.host.plug();
+  await a1.host.thaw();
+  await a2.host.loss(0);
+  await kubectl('delete', 'deployment/web', 'pod/stays', '--ignore-not-found');
+});
 
 const kubectl = (...args: readonly string[]) => nodes.server.kubectl(...args);
 

@@ -1,7 +1,10 @@
 /** What somebody needs who is to help, and no secret. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createBox } from '../../helpers/cluster.ts';
-import type { BoxWithLab } from '../../helpers/cluster.ts';
+import { existsSync } from 'node:fs';
+import { beforeAll, expect, test } from 'vitest';
+import type { Box } from '../../helpers/cluster.ts';
+import { endKagent, needs } from '../../helpers/shared.ts';
+import { eventually } from '../../helpers/wait.ts';
+import { theBox } from '../one-server.ts';
 
 /** Planted where secrets are kept; none may be found in an archive. */
 const canaries = {
@@ -19,10 +22,12 @@ const canaries = {
   log: 'canary:PasswordInLog',
 } as const;
 
-let box: BoxWithLab;
+let box: Box;
 
 beforeAll(async () => {
-  box = await createBox('support');
+  box = theBox();
+  await endKagent(box);
+  needs(!existsSync(box.path('/etc/kagent/config.yaml')), 'a box without settings');
   await box.sh(`mkdir -p /etc/kagent /etc/systemd/system
 cat >/etc/kagent/config.yaml <<'END'
 # token: ${canaries.token}
@@ -38,12 +43,12 @@ END`);
     `KAGENT_TOKEN=${canaries.serviceEnvironment} kagent service install --manager none --no-enable --no-start -- server --agent-token ${canaries.service}`,
   );
   await box.startServer('--token', canaries.token);
-  await box.kubectl('create', 'secret', 'generic', 's', `--from-literal=a=${canaries.object}`);
-  await box.kubectl('create', 'configmap', 'c', `--from-literal=a=${canaries.configMap}`);
+  await eventually(async () => (await box.status()).isReady, { withinMs: 60_000, what: 'all of the server' });
+  await box.kubectl('create', 'secret', 'generic', 'canary', `--from-literal=a=${canaries.object}`);
+  await box.kubectl('create', 'configmap', 'canary', `--from-literal=a=${canaries.configMap}`);
   const url = `https://me:${canaries.log}@proxy.example.com`;
   await box.sh(`echo 'dial ${url}: refused' >>/var/lib/kagent/logs/kubelet.log`);
 });
-afterAll(() => box?.wipe());
 
 /** @returns the archive's files with their texts, and what the command said */
 async function support(...words: readonly string[]) {
@@ -104,8 +109,7 @@ test('the archive of a running server has everything, and no secret', async () =
 });
 
 test('with kagent down it has what is on the disk, says what it could not have, and takes no long time', async () => {
-  await box.signal((await box.status()).pid, 'TERM');
-  await box.running().exited;
+  await endKagent(box);
   await box.sh(`printf 'token: %s\\n  broken: [' ${canaries.broken} >/etc/kagent/config.yaml`);
   const from = performance.now();
   const { texts } = await support();

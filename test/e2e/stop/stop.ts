@@ -1,27 +1,22 @@
 /** Stopping, starting again, ending the pods and taking everything away. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { boxState, differences } from '../../helpers/box-state.ts';
 import type { BoxState } from '../../helpers/box-state.ts';
-import { createBox } from '../../helpers/cluster.ts';
-import type { BoxWithLab, Running } from '../../helpers/cluster.ts';
+import type { Box, Running } from '../../helpers/cluster.ts';
 import { podProcessesOf, processesOf } from '../../helpers/processes.ts';
-import { manifest } from '../workloads/manifests.ts';
+import { putToUse, theBox } from '../server-in-use.ts';
 
-let box: BoxWithLab;
+let box: Box;
 let server: Running;
 let untouched: BoxState;
 let clusterIp: string;
 
 beforeAll(async () => {
-  box = await createBox('stop');
-  untouched = await boxState(box);
-  server = await box.startServer();
-  await box.apply(manifest('web'));
-  await box.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
-  await box.kubectl('wait', 'pod', '--all', '-A', '--for=condition=Ready', '--timeout=60s');
-  clusterIp = await box.kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}');
+  const shared = theBox();
+  box = shared;
+  untouched = shared.untouched;
+  ({ server, clusterIp } = await putToUse(box));
 });
-afterAll(() => box?.wipe());
 
 const answer = () => box.sh(`curl -s -m 2 http://${clusterIp}`);
 const names = () => new Set(processesOf(box).map((process) => process.name));

@@ -1,19 +1,18 @@
 /** What a message says to do next is done, on a box that meets one trouble after another until it has joined. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createNodes } from '../../helpers/cluster.ts';
+import { beforeAll, expect, test } from 'vitest';
 import type { Box, Nodes } from '../../helpers/cluster.ts';
 import { untilNode } from '../../helpers/nodes.ts';
 import { eventually } from '../../helpers/wait.ts';
+import { theCluster } from '../server-and-agent.ts';
 
 let nodes: Nodes;
 let server: Box;
 let box: Box;
 beforeAll(async () => {
-  nodes = await createNodes('next-steps', { agents: 0 });
+  nodes = theCluster();
   server = nodes.server;
-  box = await nodes.addBox('a1', 21);
+  box = await nodes.addBox('a2', 22);
 });
-afterAll(() => nodes?.wipe());
 
 /** The sentence of a command that fails. */
 async function refusal(on: Box, ...args: readonly string[]): Promise<string> {
@@ -32,9 +31,9 @@ test('nothing runs: the status says how to start it', async () => {
 });
 
 test('a key that is none: the nearest one, put in its place, is sound', async () => {
-  await box.sh('mkdir -p /etc/kagent && echo "node-nam: a1" >/etc/kagent/config.yaml');
+  await box.sh('mkdir -p /etc/kagent && echo "node-nam: a2" >/etc/kagent/config.yaml');
   expect(await refusal(box, 'config', 'validate')).toMatch(/line 1: .*'node-nam'; did you mean 'node-name'\?/);
-  await box.sh('echo "node-name: a1" >/etc/kagent/config.yaml');
+  await box.sh('echo "node-name: a2" >/etc/kagent/config.yaml');
   expect(await works(box, 'config', 'validate')).toContain('is sound');
 });
 
@@ -62,7 +61,7 @@ test('a port that is taken, a token that the server does not know, a setting tha
   const flags = await nodes.joinFlags();
   expect(await refusal(box, 'agent', ...flags, '--cluster-domain', 'other.local')).toContain('leave it out');
   await box.startAgent(...flags);
-  await untilNode(nodes, 'a1', { status: 'Ready', connected: true });
+  await untilNode(nodes, 'a2', { status: 'Ready', connected: true });
 });
 
 test('a second kagent on the box: what shows the first, shows it', async () => {
@@ -73,11 +72,11 @@ test('a second kagent on the box: what shows the first, shows it', async () => {
 
 test('a node that works is not removed: drained, it is', async () => {
   expect(await refusal(server, 'node', 'show', 'a9')).toContain("'kagent node ls'");
-  expect(await refusal(server, 'node', 'rm', 'a1')).toContain("'kagent node drain a1'");
-  await works(server, 'node', 'drain', 'a1');
-  await works(server, 'node', 'rm', 'a1');
+  expect(await refusal(server, 'node', 'rm', 'a2')).toContain("'kagent node drain a2'");
+  await works(server, 'node', 'drain', 'a2');
+  await works(server, 'node', 'rm', 'a2');
   expect(await box.running().exited).toBe(3);
   expect(box.running().output()).toContain("'kagent agent --url … --token …' joins it anew");
   await box.startAgent(...(await nodes.joinFlags()));
-  await untilNode(nodes, 'a1', { status: 'Ready', connected: true });
+  await untilNode(nodes, 'a2', { status: 'Ready', connected: true });
 });

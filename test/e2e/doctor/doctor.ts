@@ -1,9 +1,9 @@
 /** What the doctor finds on real boxes, and on the path between two: rules that drop, an MTU that is smaller on the path. */
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeAll, expect, test } from 'vitest';
 import { defaultDataDir, pathsOf } from '../../../src/shared/paths.ts';
-import { createNodes } from '../../helpers/cluster.ts';
 import type { Box, Nodes } from '../../helpers/cluster.ts';
 import { eventually } from '../../helpers/wait.ts';
+import { theCluster } from '../server-and-agent.ts';
 
 /** A program of Node's: a name server that knows outside.example alone. */
 const nameServer = (address: string) => `
@@ -37,14 +37,13 @@ let token: string;
 const undo: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
-  nodes = await createNodes('doctor', { agents: 0 });
-  a1 = await nodes.addBox('a1', 21);
+  nodes = theCluster();
+  ({ a1 } = theCluster());
   token = await nodes.token();
 });
 afterEach(async () => {
   for (const back of undo.splice(0)) await back();
 });
-afterAll(() => nodes?.wipe());
 
 async function doctor(box: Box, ...args: readonly string[]): Promise<Report & { readonly code: number }> {
   const { code, stdout, stderr } = await box.kagent(['doctor', '--json', ...args]);
@@ -178,6 +177,7 @@ test('a server’s resolv.conf may be empty, and filled later: pods look names u
   const { server } = nodes;
   const resolvConf = (text: string) => server.sh(`printf '${text}' >/etc/resolv.conf`);
   await meanwhile(server, 'cp /etc/resolv.conf /tmp/resolv.conf', 'cp /tmp/resolv.conf /etc/resolv.conf');
+  undo.push(() => server.kubectl('delete', 'pod', 'asker', '--now'));
   await server.kubectl('run', 'asker', '--image=kagent.sh/busybox:1', '--', 'sleep', '1000');
   await server.kubectl('wait', 'pod/asker', '--for=condition=Ready', '--timeout=60s');
   await resolvConf('');
@@ -212,7 +212,8 @@ test('a server’s resolv.conf may be empty, and filled later: pods look names u
 
 test('a box that has joined is asked nothing: its certificate is enough, and both kernels hold the port', async () => {
   const gateway = nodes.server.host.address.replace(/\d+$/, '1');
-  await a1.sh(`ip route add 10.42.99.0/24 via ${gateway}`);
+  const route = `10.42.99.0/24 via ${gateway}`;
+  await meanwhile(a1, `ip route add ${route}`, `ip route del ${route}`);
   const agent = await a1.startAgent('--url', nodes.url, '--token', token);
   const report = await doctor(a1, '--from', nodes.url);
   expect(report.findings.filter(({ check }) => check.startsWith('server-'))).toEqual([]);

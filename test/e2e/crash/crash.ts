@@ -2,11 +2,10 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { adminKubeconfig } from '../../../src/shared/paths.ts';
-import { createBox } from '../../helpers/cluster.ts';
-import type { BoxWithLab, Running } from '../../helpers/cluster.ts';
+import type { Box, Running } from '../../helpers/cluster.ts';
 import { podProcessesOf, processesOf } from '../../helpers/processes.ts';
 import { eventually } from '../../helpers/wait.ts';
-import { manifest } from '../workloads/manifests.ts';
+import { putToUse, theBox } from '../server-in-use.ts';
 
 const components = [
   'kube-apiserver',
@@ -19,18 +18,15 @@ const components = [
 ];
 const backWithinMs = 30_000;
 
-let box: BoxWithLab;
+let box: Box;
 let server: Running;
 let writer: Running;
 let clusterIp: string;
 
 beforeAll(async () => {
-  box = await createBox('crash');
-  server = await box.startServer();
-  await box.apply(manifest('web'));
+  box = theBox();
+  ({ server, clusterIp } = await putToUse(box));
   await box.kubectl('create', 'namespace', 'written');
-  await box.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
-  await box.kubectl('wait', 'pod', '--all', '-A', '--for=condition=Ready', '--timeout=60s');
   // A kubelet takes containers for new, and not Ready, that started less than ten seconds before itself (upstream's
   // kubeletRestartGracePeriod): a workload in use is older.
   const started = await box.kubectl(
@@ -41,11 +37,14 @@ beforeAll(async () => {
   );
   const youngest = Math.max(...started.split(' ').map((time) => Date.parse(time)));
   await eventually(() => Date.now() - youngest > 11_000, { withinMs: 15_000, what: 'older containers' });
-  clusterIp = await box.kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}');
   writer = box.run([process.execPath, join(import.meta.dirname, 'writer.ts'), adminKubeconfig, 'written']);
   await eventually(() => acknowledged().length > 20, { withinMs: 20_000, what: 'the first objects' });
 });
-afterAll(() => box?.wipe());
+afterAll(async () => {
+  for (const { pid } of writers()) await box.signal(pid, 'KILL'); // which a test that failed has left
+});
+
+const writers = () => processesOf(box).filter(({ commandLine }) => commandLine.includes('crash/writer.ts'));
 
 const acknowledged = () => writer.output().match(/^object-\d+$/gm) ?? [];
 
@@ -175,7 +174,7 @@ test('what comes afterwards works: a Deployment grows and a dead pod is replaced
 });
 
 test('no object that was acknowledged is lost', async () => {
-  const [process] = processesOf(box).filter(({ commandLine }) => commandLine.includes('crash/writer.ts'));
+  const [process] = writers();
   await box.signal(process?.pid ?? 0, 'TERM');
   expect(await writer.exited).toBe(0);
   const kept = new Set((await box.kubectl('-n', 'written', 'get', 'configmaps', '-o', 'name')).trim().split('\n'));

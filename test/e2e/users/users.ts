@@ -1,12 +1,14 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createCluster } from '../../helpers/cluster.ts';
-import type { BoxWithLab } from '../../helpers/cluster.ts';
+/** Who may do what: accounts that an administrator gives away, the administrator's own file, and `--profile cis`. */
+import { beforeAll, expect, test } from 'vitest';
+import type { Box } from '../../helpers/cluster.ts';
+import { restartServer } from '../../helpers/shared.ts';
+import { theBox } from '../one-server.ts';
 
-let box: BoxWithLab;
+let box: Box;
 beforeAll(async () => {
-  box = await createCluster('users');
-}, 200_000);
-afterAll(() => box?.wipe());
+  box = theBox();
+  await restartServer(box);
+});
 
 const as = (kubeconfig: string, ...args: readonly string[]) => box.tryKubectl(`--kubeconfig=${kubeconfig}`, ...args);
 
@@ -46,20 +48,14 @@ test('nobody is an administrator by accident', async () => {
 });
 
 test('the mode and the group of the administrator’s file are what the last start was told', async () => {
-  const before = box.running();
-  await box.signal((await box.status()).pid, 'TERM');
-  await before.exited;
-  await box.startServer('--write-kubeconfig-mode', '640', '--write-kubeconfig-group', 'adm');
+  await restartServer(box, '--write-kubeconfig-mode', '640', '--write-kubeconfig-group', 'adm');
   expect(await box.sh('stat -c "%a %G" /etc/kagent/kagent.yaml')).toBe('640 adm\n');
   const asMember = 'setpriv --reuid=65534 --regid=adm --clear-groups env HOME=/nonexistent';
   expect(await box.sh(`${asMember} kagent kubectl get nodes -o name`)).toBe('node/s1\n');
 }, 60_000);
 
 test('with --profile cis the cluster runs, and of the benchmark fails what docs/cis.md says; the token is in no process', async () => {
-  const before = box.running();
-  await box.signal((await box.status()).pid, 'TERM');
-  await before.exited;
-  await box.startServer('--profile', 'cis', '--token', 'a-token-of-its-own');
+  await restartServer(box, '--profile', 'cis', '--token', 'a-token-of-its-own');
   const { pid } = await box.status();
   const commandLine = await box.sh(`tr '\\0' ' ' </proc/${pid}/cmdline`);
   expect(commandLine).toContain('--token [redacted]');
