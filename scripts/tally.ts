@@ -1,12 +1,15 @@
 /**
- * Adds up what test.sh ran: `node scripts/tally.ts FOLDER`, where `checks` has a line a check and each `.json` is a
- * report of vitest. The last line is `N passed, N failed`; the exit code is 0 only if something ran and nothing failed.
+ * Adds up what test.sh ran: `node scripts/tally.ts FOLDER`, where `checks` has a line a check, `times` the seconds of each,
+ * each `SUITE.json` is a report of vitest, and `SUITE.files` has the seconds of each of its files. Says where the time went; the last line is `N passed, N failed`. The exit code is 0
+ * only if something ran and nothing failed.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 interface Report {
   readonly success: boolean;
+  /** Since 1970, in milliseconds. */
+  readonly startTime: number;
   readonly numPassedTests: number;
   readonly testResults: readonly TestFile[];
 }
@@ -14,14 +17,23 @@ interface TestFile {
   readonly name: string;
   readonly status: string;
   readonly message: string;
-  readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+  /** Of its last test. */
+  readonly endTime: number;
+  readonly assertionResults: readonly TestResult[];
+}
+interface TestResult {
+  readonly status: string;
+  readonly fullName: string;
+  readonly title: string;
+  readonly duration?: number;
 }
 
 const [dir = '.'] = process.argv.slice(2);
-const checks = existsSync(join(dir, 'checks')) ? readFileSync(join(dir, 'checks'), 'utf8').trim().split('\n') : [];
-const reports = readdirSync(dir)
+const checks = linesIn('checks');
+const suites = readdirSync(dir)
   .filter((name) => name.endsWith('.json'))
-  .map((name) => JSON.parse(readFileSync(join(dir, name), 'utf8')) as Report);
+  .map((name) => [basename(name, '.json'), JSON.parse(readFileSync(join(dir, name), 'utf8')) as Report] as const);
+const reports = suites.map(([, report]) => report);
 
 const failures = [
   ...checks.filter((line) => line.startsWith('failed ')).map((line) => line.slice('failed '.length)),
@@ -44,6 +56,52 @@ function failuresOf(file: TestFile): readonly string[] {
   return named.length === 0 && file.status !== 'passed' ? [`${file.name}: ${file.message}`] : named;
 }
 
+function linesIn(name: string): readonly string[] {
+  return existsSync(join(dir, name)) ? readFileSync(join(dir, name), 'utf8').trim().split('\n') : [];
+}
+
+interface Timed {
+  readonly seconds: number;
+  readonly name: string;
+}
+
+function timesIn(file: string): readonly Timed[] {
+  return linesIn(file).map((line) => {
+    const [seconds = '', ...name] = line.split(' ');
+    return { seconds: Number(seconds), name: name.join(' ') };
+  });
+}
+
+/** Every check and suite that took a second or more. */
+function partsByTime(): readonly string[] {
+  const ofSuites = suites.map(([name, { startTime, testResults, numPassedTests }]) => {
+    const endTime = Math.max(startTime, ...testResults.map((file) => file.endTime));
+    return { seconds: (endTime - startTime) / 1000, name: `${name}: ${numPassedTests} tests` };
+  });
+  return [...timesIn('times'), ...ofSuites].filter(({ seconds }) => seconds >= 1).map(lineOf);
+}
+
+/** The longest files of all suites, each with the longest of its tests. */
+function longestFiles(count: number): readonly string[] {
+  const files = new Map(reports.flatMap(({ testResults }) => testResults.map((file) => [file.name, file])));
+  const longest = suites.flatMap(([name]) => timesIn(`${name}.files`)).toSorted((a, b) => b.seconds - a.seconds);
+  return longest.slice(0, count).map(({ seconds, name }) => {
+    const tests = files.get(name)?.assertionResults ?? [];
+    const [test] = tests.toSorted((a, b) => (b.duration ?? 0) - (a.duration ?? 0));
+    const short = name.replace(/^.*\/test\//, '').replace(/\.test\.ts$/, '');
+    const of = test === undefined ? '' : `, of which ${Math.round((test.duration ?? 0) / 1000)} s: ${test.title}`;
+    return lineOf({ seconds, name: `${short}${of}` });
+  });
+}
+
+function lineOf({ seconds, name }: Timed): string {
+  return `${Math.round(seconds).toString().padStart(6)} s  ${name}`;
+}
+
+if (reports.length > 0) {
+  for (const line of ['where the time went:', ...partsByTime(), 'the longest files:', ...longestFiles(15)])
+    console.log(line);
+}
 for (const failure of failures) console.log(`failed: ${failure}`);
 console.log(`${passed} passed, ${failures.length} failed`);
 process.exitCode = failures.length === 0 && reports.some((report) => report.numPassedTests > 0) ? 0 : 1;

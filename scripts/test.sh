@@ -42,14 +42,16 @@ check() {
 	check_start=$(now)
 	if "$@"; then outcome=passed; else outcome=failed; fi
 	echo "$outcome $name" >>"$RESULTS/checks"
-	echo "==> $name $outcome after $(awk -v from="$check_start" -v to="$(now)" 'BEGIN { printf "%d", to - from }') s"
+	seconds=$(awk -v from="$check_start" -v to="$(now)" 'BEGIN { printf "%d", to - from }')
+	echo "$seconds $name" >>"$RESULTS/times"
+	echo "==> $name $outcome after $seconds s"
 	[ $outcome = passed ]
 }
 
 # suite PROJECT: its tests are counted one by one.
 suite() {
 	echo "==> $1 tests"
-	vitest run --project "$1" --reporter=default --reporter=json --outputFile.json="$RESULTS/$1.json" || true
+	KAGENT_TEST_RESULTS=$RESULTS/$1 vitest run --project "$1" || true
 	[ -s "$RESULTS/$1.json" ] || echo "failed $1 tests: they did not run" >>"$RESULTS/checks"
 }
 
