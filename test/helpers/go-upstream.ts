@@ -1,9 +1,10 @@
 /** Tests of a Go module as its authors publish them, with files of ours beside or in the place of theirs. */
 import { execFile } from 'node:child_process';
 import { chmod, cp, mkdir, readdir, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { buildGoProgram, goEnvironment } from './go.ts';
+import { buildServe } from './serve.ts';
 
 const execute = promisify(execFile);
 const root = resolve(import.meta.dirname, '../..');
@@ -51,7 +52,9 @@ export interface UpstreamTests {
   readonly skippedForEverybody?: RegExp;
 }
 
-/** They start datastores by the command in KAGENT_TEST_SERVE. */
+let serve: Promise<readonly string[]> | undefined;
+
+/** They start datastores, some four hundred in all, by the command in KAGENT_TEST_SERVE. */
 export async function runUpstream(tests: UpstreamTests): Promise<Outcome> {
   const name = `${tests.module}/${tests.folder}`.replaceAll('/', '-').replace('dist-test-', '');
   const binary = await buildGoProgram({
@@ -60,18 +63,14 @@ export async function runUpstream(tests: UpstreamTests): Promise<Outcome> {
     name: `${name}.test`,
     isTest: true,
   });
-  const serve = [process.execPath, join(root, 'test/helpers/datastore-serve.ts')];
+  serve ??= buildServe(basename(tests.module));
   const chosen = [
     ...(tests.run === undefined ? [] : [`-test.run=${tests.run}`]),
     ...(tests.skip === undefined ? [] : [`-test.skip=${tests.skip}`]),
   ];
   const output = await execute(binary, ['-test.v', '-test.timeout=15m', ...chosen], {
     cwd: join(root, tests.module, tests.folder),
-    env: {
-      ...process.env,
-      KAGENT_TEST_SERVE: JSON.stringify(serve),
-      NODE_COMPILE_CACHE: join(root, 'dist/test/compile-cache'), // they start some four hundred
-    },
+    env: { ...process.env, KAGENT_TEST_SERVE: JSON.stringify(await serve) },
     maxBuffer,
   }).then(
     ({ stdout }) => ({ stdout, end: '' }),

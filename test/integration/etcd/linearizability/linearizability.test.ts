@@ -1,23 +1,25 @@
 /** Killed without warning, again and again, under concurrent clients: everything they saw could have happened in one order. */
 import { execFile } from 'node:child_process';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, expect, test } from 'vitest';
 import { DiskFaults } from '../../../helpers/disk-faults/disk-faults.ts';
 import { buildGoProgram } from '../../../helpers/go.ts';
+import { buildServe } from '../../../helpers/serve.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
 const module = 'test/integration/etcd/linearizability';
-const serve = [process.execPath, resolve(import.meta.dirname, '../../../helpers/datastore-serve.ts')];
 /** A long run: `KAGENT_KILLS=1000`. */
 const kills = Number(process.env['KAGENT_KILLS'] ?? 175);
 /** Of the 55 faults in faults.go so many, others each time; a long run, which docs/disk-faults.md has: `KAGENT_FAULT_ROUNDS=550`. */
 const faultRounds = Number(process.env['KAGENT_FAULT_ROUNDS'] ?? 25);
 
 let program: string;
+let serve: readonly string[];
 
 beforeAll(async () => {
   program = await buildGoProgram({ module });
+  serve = await buildServe('linearizability');
 }, 600_000);
 
 test('the checker finds a lost write, a stale read and a revision that was given twice', async () => {
