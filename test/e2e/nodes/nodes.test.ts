@@ -46,6 +46,9 @@ spec:
   ports: [{ port: 80, nodePort: 30090 }]
 `;
 
+/** Two cores make two pods a second. The longer run, of which docs/testing.md tells: `KAGENT_PODS=200`. */
+const manyPods = Number(process.env['KAGENT_PODS'] ?? 90);
+
 describe('two agents that joined at once', () => {
   test('are Ready, connected, and have addresses of their own', async () => {
     const listed = await listNodes(nodes.server);
@@ -95,7 +98,7 @@ describe('two agents that joined at once', () => {
     expect(await kubectl('exec', from?.metadata.name ?? '', '--', ...ping)).toContain('0% packet loss');
   });
 
-  test('take 200 pods between them', async () => {
+  test(`take ${manyPods} pods between them`, async () => {
     await kubectl(
       'create',
       'deployment',
@@ -103,17 +106,17 @@ describe('two agents that joined at once', () => {
       '--image',
       'kagent.sh/busybox:1',
       '--replicas',
-      '200',
+      String(manyPods),
       '--',
       'sleep',
       '3600',
     );
     await kubectl('rollout', 'status', 'deployment/many', '--timeout=400s');
     const perNode = Map.groupBy(await podsOf(nodes.server, 'app=many'), (pod) => pod.spec.nodeName);
-    for (const name of ['s1', 'a1', 'a2']) expect(perNode.get(name)?.length).toBeGreaterThan(40);
+    for (const name of ['s1', 'a1', 'a2']) expect(perNode.get(name)?.length).toBeGreaterThan(manyPods / 5);
     await kubectl('delete', 'deployment', 'many', '--wait=false');
     await kubectl('wait', 'pod', '-l', 'app=many', '--for=delete', '--timeout=400s');
-  }, 900_000); // two cores make two pods a second
+  }, 900_000);
 
   test('a node may change itself, and nothing of another node', async () => {
     const [a1] = nodes.agents;
