@@ -1,7 +1,7 @@
 /** What docs/ shows as typed is typed, line by line, on a server with an agent, and prints what docs/ shows below it. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasStarted } from '../../../src/host/daemon/daemon.ts';
 import { isAsShown, typedIn } from '../../helpers/console.ts';
 import { listNodes, untilNode } from '../../helpers/nodes.ts';
@@ -22,6 +22,13 @@ beforeAll(async () => {
 });
 
 describe.each(['quick-start.md', 'operations.md'])('docs/%s', (file) => {
+  // A page of its own each: no drain of the next one waits for pods of this one.
+  afterAll(async () => {
+    const { server } = theCluster();
+    await server.kubectl('delete', 'deployment,replicaset', '--all', '--cascade=orphan');
+    await server.kubectl('delete', 'pod', '--all', '--now');
+  });
+
   test.each(typedIn(readFileSync(resolve(docs, file), 'utf8')))('$command', async ({ command, shown }) => {
     const output = await theCluster().server.sh(`{ ${command}\n} 2>&1`); // throws with what was written unless it ends with 0
     expect(isAsShown(shown, output), `shown:\n${shown.join('\n')}\n\nprinted:\n${output}`).toBe(true);
