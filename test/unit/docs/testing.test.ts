@@ -12,11 +12,11 @@ test('docs/testing.md has every variable that makes a test longer, with what it 
     file.endsWith('.ts'),
   );
   const found = files.flatMap((file) =>
-    [...readFileSync(join(root, 'test', file), 'utf8').matchAll(measure)].map(([, name, value]) => [name, value]),
+    [...readFileSync(join(root, 'test', file), 'utf8').matchAll(measure)].map(([, name, value]) => `${name}=${value}`),
   );
   const rows = readFileSync(join(root, 'docs/testing.md'), 'utf8').matchAll(
     /^\| `(KAGENT_\w+)=[^`]+` *\| *([\d,]+) /gm,
   );
-  const told = [...rows].map(([, name, value = '']) => [name, value.replaceAll(',', '')]);
+  const told = [...rows].map(([, name, value = '']) => `${name}=${value.replaceAll(',', '')}`);
   expect(told.toSorted()).toEqual(found.toSorted());
 });
