@@ -244,8 +244,12 @@ function letReadersGo(): void {
   });
 }
 
-letReadersGo();
-const exitCode = await main();
-const lastWords = await giveUp(exitCode, process.env, hostAt('/'));
-if (lastWords !== undefined) say(lastWords);
-process.exitCode = exitCode;
+async function run(): Promise<void> {
+  letReadersGo();
+  const exitCode = await main();
+  const lastWords = await giveUp(exitCode, process.env, hostAt('/'));
+  if (lastWords !== undefined) say(lastWords);
+  process.exitCode = exitCode;
+}
+
+void run();

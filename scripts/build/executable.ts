@@ -8,7 +8,7 @@
  *
  * The same sources give the same bytes. For another kind of processor `dist` is `dist/arm64`.
  */
-import { chmod, copyFile, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,7 +17,7 @@ import { build } from 'tsup';
 import { addonAsset, fileAsset, installer, neededAsset, workerAsset } from '../../src/host/assets/embedded.ts';
 import type { NeededBundle } from '../../src/host/assets/needed.ts';
 import { messageOf } from '../../src/shared/errors.ts';
-import { mainScript, workerScripts } from '../../tsup.config.ts';
+import { scripts } from '../../tsup.config.ts';
 import { buildBundle, distOf, kagentVersion } from './bundle.ts';
 import { defaultCacheDir, hashOfFile, openCache } from './cache.ts';
 import { dateOfCommit } from './commit.ts';
@@ -57,16 +57,15 @@ export interface ExecutableOptions {
 export async function buildExecutable(options: ExecutableOptions): Promise<void> {
   const work = await mkdtemp(join(tmpdir(), 'kagent-build-'));
   try {
-    const scripts = await bundleJavaScript(options, join(work, 'js'));
+    const bundled = await bundleJavaScript(options, join(work, 'js'));
     await strippedNode(options, join(work, 'node'));
     await writeFile(join(work, 'bundle.json'), JSON.stringify(options.bundle ?? null));
     const assets: Record<string, string> = { [addonAsset]: options.addon, [neededAsset]: 'bundle.json' };
     assets[fileAsset(installer)] = join(root, 'scripts', installer);
-    for (const worker of scripts.workers) assets[workerAsset(worker)] = join('js', `${worker}.cjs`);
-    for (const file of scripts.files) assets[fileAsset(file)] = join(options.sources, file);
+    for (const worker of bundled.workers) assets[workerAsset(worker)] = join('js', `${worker}.cjs`);
+    for (const file of bundled.files) assets[fileAsset(file)] = join(options.sources, file);
     const config = {
-      main: join('js', 'main.mjs'), // the path ends up in the executable: no folder of this machine in it
-      mainFormat: 'module',
+      main: join('js', 'main.cjs'), // the path ends up in the executable: no folder of this machine in it
       executable: 'node',
       output: 'kagent',
       disableExperimentalSEAWarning: true,
@@ -109,9 +108,16 @@ async function bundleJavaScript({ sources, version, buildDate }: ExecutableOptio
   const entries = (names: readonly string[]) =>
     Object.fromEntries(names.map((name) => [name, join(sources, `${name}.ts`)]));
   const define = { KAGENT_VERSION: JSON.stringify(version), KAGENT_BUILD_DATE: JSON.stringify(buildDate) };
-  await build({ ...mainScript, entry: entries(['main']), outDir, define });
-  if (workers.length > 0) await build({ ...workerScripts, entry: entries(workers), outDir, define });
+  await build({ ...scripts, entry: entries(['main', ...workers]), outDir, define });
+  for (const name of ['main', ...workers]) await checkAscii(join(outDir, `${name}.cjs`));
   return { workers: workers.toSorted(), files: paths.filter((path) => !path.endsWith('.ts')).toSorted() };
+}
+
+/** One other character, and V8 keeps the whole text with two bytes for each. */
+async function checkAscii(path: string): Promise<void> {
+  const bytes = await readFile(path);
+  const at = bytes.findIndex((byte) => byte > 0x7f);
+  if (at >= 0) throw new Error(`${path} is not ASCII, near: ${bytes.toString('utf8', Math.max(0, at - 60), at + 20)}`);
 }
 
 /** Symbols are a fifth of Node. To be done before anything is put in: afterwards it would break the executable. */

@@ -4,6 +4,7 @@ import type { Component, ComponentName, ConditionTracker } from '../shared/compo
 import type { EventLog } from '../shared/events/events.ts';
 import { readFileIfExists, writeFileIfChanged } from '../shared/files/files.ts';
 import type { Log } from '../shared/log/log.ts';
+import { rounds } from '../shared/rounds.ts';
 import { fallbackServer, serversOf, whyNone } from '../host/checks/checks.ts';
 import type { ResolvConf } from '../host/checks/checks.ts';
 
@@ -32,8 +33,6 @@ export function followResolvConf(options: FollowResolvConfOptions): Component {
   const stopping = new AbortController();
   let seen: string | undefined;
   let renewedForMs = 0;
-  let timer: NodeJS.Timeout | undefined;
-  let work = Promise.resolve();
 
   const renew = async (): Promise<void> => {
     const changedMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
@@ -52,6 +51,7 @@ export function followResolvConf(options: FollowResolvConfOptions): Component {
     }
   };
 
+  const looks = rounds(everyMs, check);
   return {
     name: 'resolv-conf',
     after,
@@ -60,18 +60,11 @@ export function followResolvConf(options: FollowResolvConfOptions): Component {
       if (found !== undefined) write(found, options);
       seen = found?.text;
       say(found, condition, log);
-      const again = () => {
-        work = check().finally(() => {
-          if (timer !== undefined) timer = setTimeout(again, everyMs).unref();
-        });
-      };
-      timer = setTimeout(again, everyMs).unref();
+      looks.start();
     },
     async stop() {
       stopping.abort();
-      clearTimeout(timer);
-      timer = undefined;
-      await work;
+      await looks.stop();
     },
     health: () => condition.current(),
   };

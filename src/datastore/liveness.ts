@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { ConditionTracker } from '../shared/component/component.ts';
 import type { Log } from '../shared/log/log.ts';
 import { pause } from '../shared/pause.ts';
+import { untilNextRound } from '../shared/rounds.ts';
 
 export interface StoreWatchOptions {
   /** A question that both threads of the store have to answer. */
@@ -23,7 +24,7 @@ export async function watchStore(options: StoreWatchOptions, signal: AbortSignal
   const { ask, condition, dir, log, timing = usualTiming } = options;
   const stopped = once(signal, 'abort');
   for (;;) {
-    await pause(timing.everyMs, signal);
+    await pause(untilNextRound(timing.everyMs), signal);
     if (signal.aborted) return;
     const answer = ask();
     const silence = setTimeout(() => {

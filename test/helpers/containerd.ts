@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { pingCri } from '../../src/agent/runtime/containerd-api.ts';
+import { criPing } from '../../src/agent/runtime/containerd-api.ts';
 import { containerdConfig } from '../../src/agent/runtime/config.ts';
 import { end } from './etcd-servers.ts';
 import { eventually } from './wait.ts';
@@ -46,7 +46,8 @@ export async function startContainerd(dir: string): Promise<TestContainerd> {
   const command = [join(binDir, 'containerd'), '--config', configPath, '--log-level', 'error'];
   const child = spawn('unshare', [namespace, ...command], { stdio: 'ignore', env: { PATH: process.env['PATH'] } });
   onTestFinished(() => end(child));
-  await eventually(() => pingCri(socketPath, AbortSignal.timeout(1000)).then(() => true), {
+  const ping = criPing(socketPath);
+  await eventually(() => ping(AbortSignal.timeout(1000)).then(() => true), {
     what: 'containerd',
     withinMs: 60_000,
   });

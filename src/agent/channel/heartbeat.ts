@@ -1,8 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { statfs } from 'node:fs/promises';
-import { availableParallelism, loadavg, release, totalmem, uptime } from 'node:os';
+import { availableParallelism, freemem, loadavg, release, totalmem, uptime } from 'node:os';
 import { basename } from 'node:path';
-import { mem } from 'systeminformation/lib/memory.js';
 import { isToBeTold } from '../../shared/component/component.ts';
 import type { NotReady } from '../../shared/component/component.ts';
 import { readBytes, readFileIfReadable, readText } from '../../shared/files/files.ts';
@@ -26,7 +25,7 @@ const certificatesEveryMs = 60_000;
 export function createLook({ processes, notReady, dataDir, certificatePaths }: LookOptions): ChannelOptions['look'] {
   let certificates = { readAtMs: Number.NEGATIVE_INFINITY, list: [] as ReturnType<typeof readCertificates> };
   return async () => {
-    const [memory, disk] = await Promise.all([mem(), statfs(dataDir)]);
+    const disk = await statfs(dataDir);
     if (performance.now() - certificates.readAtMs > certificatesEveryMs) {
       certificates = { readAtMs: performance.now(), list: readCertificates(certificatePaths()) };
     }
@@ -48,7 +47,7 @@ export function createLook({ processes, notReady, dataDir, certificatePaths }: L
           since: lastTransitionTime,
         })),
       ...(pressure !== undefined && { pressure }),
-      memory: { totalBytes: memory.total, availableBytes: memory.available },
+      memory: { totalBytes: totalmem(), availableBytes: freemem() }, // `MemAvailable`, in spite of its name
       disk: { path: dataDir, sizeBytes: disk.blocks * disk.bsize, freeBytes: disk.bavail * disk.bsize },
       load1: loadavg()[0] ?? 0,
       uptimeSeconds: Math.round(uptime()),

@@ -6,14 +6,16 @@
  *   kubelet ──▶ 127.0.0.1:6444 ──▶ the server that answered last; the next one when it does not
  */
 import { createServer } from 'node:net';
+import type { Agent } from 'node:https';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { conditionTracker } from '../../shared/component/component.ts';
 import type { Component, ComponentName, ConditionTracker } from '../../shared/component/component.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { listenOnPort } from '../../shared/listen/listen.ts';
-import { httpsAgent, httpRequest } from '../../shared/http/http.ts';
+import { httpsAgent, httpRequest, SteadyGet } from '../../shared/http/http.ts';
 import type { Log } from '../../shared/log/log.ts';
+import { untilNextRound } from '../../shared/rounds.ts';
 import { dial, joinStreams } from '../../shared/streams/streams.ts';
 import { Backends } from './backends.ts';
 import type { Backend } from './backends.ts';
@@ -128,7 +130,7 @@ class Balancing {
   }
 
   async #probeAll(signal: AbortSignal): Promise<void> {
-    const agent = httpsAgent({ ca: readText(this.#options.caPath()) });
+    const probes = new Probes(readText(this.#options.caPath()));
     try {
       while (!signal.aborted) {
         const all = this.#backends.inOrder();
@@ -136,19 +138,19 @@ class Balancing {
         await Promise.all(
           all.map(async (backend) => {
             try {
-              await httpRequest({ url: `${backend.url}/version`, agent, timeoutMs: withinMs }, signal);
+              await probes.answered(backend.url, withinMs, signal);
               this.#setAlive(backend, true, '');
             } catch (error) {
               if (!signal.aborted) this.#setAlive(backend, false, messageOf(error));
             }
           }),
         );
-        await delay(everyMs, undefined, { signal });
+        await delay(untilNextRound(everyMs, 0), undefined, { signal });
       }
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
-      agent.destroy();
+      probes.close();
     }
   }
 
@@ -162,6 +164,32 @@ class Balancing {
     if (isAlive) this.#fallback.end();
     if (this.#backends.isAnyAlive()) this.#condition.set('True', 'Serving', '');
     else this.#condition.set('False', 'NoServer', `no kube-apiserver answers: ${this.#backends.urls().join(', ')}`);
+  }
+}
+
+/** A connection to each server, kept from one probe to the next. */
+class Probes {
+  readonly #ca: string;
+  readonly #gets = new Map<string, SteadyGet>();
+  readonly #agent: Agent;
+
+  constructor(ca: string) {
+    this.#ca = ca;
+    this.#agent = httpsAgent({ ca });
+  }
+
+  /** Resolves with any answer. */
+  async answered(serverUrl: string, withinMs: number, signal: AbortSignal): Promise<void> {
+    const url = `${serverUrl}/version`;
+    const get = this.#gets.get(url) ?? new SteadyGet(url, { ca: this.#ca });
+    this.#gets.set(url, get);
+    const reply = await get.ask(AbortSignal.any([signal, AbortSignal.timeout(withinMs)]));
+    if (reply === undefined) await httpRequest({ url, agent: this.#agent, timeoutMs: withinMs }, signal);
+  }
+
+  close(): void {
+    this.#agent.destroy();
+    for (const get of this.#gets.values()) get.close();
   }
 }
 

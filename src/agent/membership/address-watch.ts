@@ -2,6 +2,7 @@ import { conditionTracker } from '../../shared/component/component.ts';
 import type { Component, ComponentName } from '../../shared/component/component.ts';
 import { messageOf, remedyOf } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
+import { rounds } from '../../shared/rounds.ts';
 import type { NodeAddress } from '../../host/checks/checks.ts';
 
 const everyMs = 5000;
@@ -21,8 +22,6 @@ export function addressWatch(options: {
   const condition = conditionTracker();
   let { present } = options;
   let seen = present;
-  let timer: NodeJS.Timeout | undefined;
-  let work = Promise.resolve();
 
   const check = async (): Promise<void> => {
     const now = await look().catch(() => present);
@@ -40,23 +39,15 @@ export function addressWatch(options: {
     }
   };
 
+  const looks = rounds(everyMs, check);
   return {
     name: 'address-watch',
     after,
     async start() {
       condition.set('True', 'Watching', '');
-      const again = () => {
-        work = check().finally(() => {
-          if (timer !== undefined) timer = setTimeout(again, everyMs).unref();
-        });
-      };
-      timer = setTimeout(again, everyMs).unref();
+      looks.start();
     },
-    async stop() {
-      clearTimeout(timer);
-      timer = undefined;
-      await work;
-    },
+    stop: () => looks.stop(),
     health: () => condition.current(),
   };
 }

@@ -3,6 +3,7 @@ import type { Component, ComponentName } from '../../shared/component/component.
 import { messageOf } from '../../shared/errors.ts';
 import { addressAt } from '../../shared/ipv4/ipv4.ts';
 import type { Log } from '../../shared/log/log.ts';
+import { rounds } from '../../shared/rounds.ts';
 import { hostRoot, isRouted, routesOf } from '../../host/checks/checks.ts';
 import type { HostRoot, Route } from '../../host/checks/checks.ts';
 import { run } from '../../host/run.ts';
@@ -27,8 +28,6 @@ export interface ServiceRouteOptions {
 export function serviceRoute(options: ServiceRouteOptions): Component {
   const { after, serviceCidr, log, root = hostRoot(), ip = (...args) => run('ip', args) } = options;
   const condition = conditionTracker();
-  let timer: NodeJS.Timeout | undefined;
-  let work = Promise.resolve();
 
   const check = async (): Promise<void> => {
     const cidr = serviceCidr();
@@ -51,23 +50,15 @@ export function serviceRoute(options: ServiceRouteOptions): Component {
       condition.set('False', 'RouteNotChanged', messageOf(error));
     }
   };
-  const again = (): void => {
-    work = check().finally(() => {
-      if (timer !== undefined) timer = setTimeout(again, everyMs).unref();
-    });
-  };
+  const looks = rounds(everyMs, check);
   return {
     name: 'service-route',
     after,
     async start() {
       await check();
-      timer = setTimeout(again, everyMs).unref();
+      looks.start();
     },
-    async stop() {
-      clearTimeout(timer);
-      timer = undefined;
-      await work; // the route stays, as Services' rules do
-    },
+    stop: () => looks.stop(), // the route stays, as Services' rules do
     health: () => condition.current(),
   };
 }

@@ -10,7 +10,7 @@ import type { Supervisor } from '../../host/process/process.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import type { HostFacts } from '../../host/checks/checks.ts';
 import { kubeProxyRules } from './argument-rules.ts';
-import { healthz } from './healthz.ts';
+import { healthz, staysHealthy } from './healthz.ts';
 import type { Asked } from './healthz.ts';
 import { guardLoopback } from './loopback-guard.ts';
 import type { ComponentName } from '../../shared/component/component.ts';
@@ -52,7 +52,7 @@ export function kubeProxyComponent(options: KubeProxyOptions) {
         env,
         ready: (signal) => healthz(healthAt, signal, { withinMs: 2000 }),
         // Its /healthz complains of a node that is to be deleted, too.
-        live: (signal) => healthz(healthAt, signal, { path: '/livez' }),
+        live: staysHealthy(healthAt, '/livez'),
         stopTimeoutMs: 5000,
         backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 10_000 },
       };

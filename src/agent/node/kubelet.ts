@@ -12,7 +12,7 @@ import { hostAt } from '../../host/service/service.ts';
 import { isGoingDown } from '../../host/checks/checks.ts';
 import type { HostFacts } from '../../host/checks/checks.ts';
 import { kubeletRules } from './argument-rules.ts';
-import { healthz } from './healthz.ts';
+import { healthz, staysHealthy } from './healthz.ts';
 import { dropInDir, kubeletHealthz } from './kubelet-drop-ins.ts';
 import { podsReported } from './own-node.ts';
 import type { NodeAccess } from '../../kube/kube.ts';
@@ -91,7 +91,7 @@ export function kubeletComponent(options: KubeletOptions) {
         ),
         env: childEnvironment('kubelet', { path: binDir, direct }),
         ready: (signal) => healthz(healthAt, signal, { withinMs: 2000 }),
-        live: (signal) => healthz(healthAt, signal),
+        live: staysHealthy(healthAt),
         stopTimeoutMs: 10_000,
         backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 10_000 },
       };

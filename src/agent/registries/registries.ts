@@ -22,6 +22,7 @@ import { hostsFile, hostsFileHead } from './hosts-file.ts';
 import { Relay } from './relay.ts';
 import { problemWith } from './tls.ts';
 import { pause } from '../../shared/pause.ts';
+import { untilNextRound } from '../../shared/rounds.ts';
 
 export interface RegistriesOptions {
   readonly path: string;
@@ -69,7 +70,7 @@ export function createRegistries(options: RegistriesOptions): Component {
   const follow = async () => {
     let seen = stampOf(path, inUse);
     while (!stopping.signal.aborted) {
-      await pause(lookEveryMs, stopping.signal);
+      await pause(untilNextRound(lookEveryMs), stopping.signal);
       const now = stampOf(path, inUse);
       if (stopping.signal.aborted || now === seen) continue;
       try {

@@ -2,7 +2,7 @@
 import { readFields, readTextEntry } from '../../shared/protobuf/protobuf.ts';
 import type { ProtoReader } from '../../shared/protobuf/protobuf.ts';
 import type { Write } from '../../shared/grpc/grpc.ts';
-import { unaryCall } from './grpc.ts';
+import { repeatedCall, unaryCall } from './grpc.ts';
 
 /** The namespace in which Kubernetes' containers and images are. */
 export const kubernetesNamespace = 'k8s.io';
@@ -17,9 +17,9 @@ export interface StoredImage {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** Resolves once the CRI service answers: the kubelet gives up on one that does not. */
-export async function pingCri(socketPath: string, signal: AbortSignal): Promise<void> {
-  await unaryCall({ socketPath, method: 'runtime.v1.RuntimeService/Version' }, () => {}, signal);
+/** What it returns resolves once the CRI service answers: the kubelet gives up on one that does not. */
+export function criPing(socketPath: string): (signal: AbortSignal) => Promise<void> {
+  return repeatedCall({ socketPath, method: 'runtime.v1.RuntimeService/Version' });
 }
 
 const imagesService = 'containerd.services.images.v1.Images';

@@ -10,7 +10,7 @@ import { hostAt } from '../../host/service/service.ts';
 import { isGoingDown, shutdownGrace } from '../../host/checks/checks.ts';
 import type { HostFacts } from '../../host/checks/checks.ts';
 import { containerdConfig } from './config.ts';
-import { pingCri } from './containerd-api.ts';
+import { criPing } from './containerd-api.ts';
 import { ContainerdTemplateError } from './errors.ts';
 import { shutDownPods } from './pod-shutdown.ts';
 import type { ComponentName } from '../../shared/component/component.ts';
@@ -67,6 +67,7 @@ export function containerdComponent(options: ContainerdOptions) {
         snapshotter: options.snapshotter,
       });
       writeFileIfChanged(configPath, config, 0o600);
+      const ping = criPing(socketPath);
       return {
         command: join(binDir, 'containerd'),
         args: ['--config', configPath, '--log-level', 'info'],
@@ -75,8 +76,8 @@ export function containerdComponent(options: ContainerdOptions) {
           direct: options.direct,
           from: containerdsOwn(process.env),
         }),
-        ready: (signal) => pingCri(socketPath, signal),
-        live: (signal) => pingCri(socketPath, signal),
+        ready: ping,
+        live: ping,
         stopTimeoutMs: 10_000,
         backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 10_000 },
         // Its grandchildren are containers, whose images decide for themselves.

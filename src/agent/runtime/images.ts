@@ -10,6 +10,7 @@ import { Importer } from './image-import.ts';
 import type { ImporterOptions } from './image-import.ts';
 import { pullList } from './image-list.ts';
 import { pause } from '../../shared/pause.ts';
+import { untilNextRound } from '../../shared/rounds.ts';
 
 export interface ImagesOptions extends ImporterOptions {
   /** What travels with kagent: a start fails without it. */
@@ -47,7 +48,7 @@ export function imagesComponent(
 
   const follow = async (folder: ImageFolder, onLook: () => void) => {
     while (!stopping.signal.aborted) {
-      await pause(lookEveryMs, stopping.signal);
+      await pause(untilNextRound(lookEveryMs), stopping.signal);
       await folder.takeSettled(stopping.signal);
       onLook();
     }

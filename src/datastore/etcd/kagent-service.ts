@@ -1,8 +1,8 @@
 /**
  * What kagent's own commands ask beyond etcd's API: one service, whose answers are JSON in a bytes field.
- * Spec: the shapes of `StoreStats` and `PrefixUsage`, and `UsageQuery` here.
+ * Spec: the shapes of `StoreStats` and `PrefixUsage`, and `UsageQuery` here. Checked by hand: a schema would bring zod into this thread,
+ * a megabyte for two numbers.
  */
-import * as z from 'zod';
 import type { Revision, Store } from '../store/store.ts';
 import { unary } from './methods.ts';
 import { GrpcError, newMessage } from '../../shared/grpc/grpc.ts';
@@ -11,7 +11,11 @@ import type { ProtoReader, ProtoWriter } from '../../shared/protobuf/protobuf.ts
 
 export const kagentService = '/kagent.datastore.v1.Datastore';
 
-const UsageQuery = z.object({ depth: z.int().min(1).max(20), sinceRevision: z.int().min(0) });
+interface UsageQuery {
+  /** 1 to 20. */
+  readonly depth: number;
+  readonly sinceRevision: Revision;
+}
 
 export function kagentMethods(store: Store): [string, GrpcMethod][] {
   return [
@@ -25,9 +29,18 @@ function alarmsOf(store: Store): readonly string[] {
 }
 
 async function usage(store: Store, request: ProtoReader) {
-  const query = UsageQuery.safeParse(question(request));
-  if (!query.success) throw new GrpcError('invalidArgument', z.prettifyError(query.error));
-  return store.usage(query.data.depth, query.data.sinceRevision as Revision);
+  const { depth, sinceRevision } = usageQuery(question(request));
+  return store.usage(depth, sinceRevision);
+}
+
+function usageQuery(asked: unknown): UsageQuery {
+  const { depth, sinceRevision } = (asked ?? {}) as Partial<Record<keyof UsageQuery, unknown>>;
+  const isWithin = (value: unknown, least: number, most: number): value is number =>
+    Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most;
+  if (!isWithin(depth, 1, 20)) throw new GrpcError('invalidArgument', 'depth is a whole number from 1 to 20');
+  if (!isWithin(sinceRevision, 0, Number.MAX_SAFE_INTEGER))
+    throw new GrpcError('invalidArgument', 'sinceRevision is a whole number from 0 on');
+  return { depth, sinceRevision: sinceRevision as Revision };
 }
 
 function question(request: ProtoReader): unknown {

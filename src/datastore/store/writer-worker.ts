@@ -10,6 +10,7 @@ import { forwardable } from './errors.ts';
 import { Reserve } from './reserve.ts';
 import { failureIn } from './failure.ts';
 import { SqliteFile } from './sqlite.ts';
+import { settleAfterStart } from '../../shared/settle.ts';
 import type { FromWriter, ToWriter } from './writer.ts';
 
 type CommitMessage = Extract<ToWriter, { readonly kind: 'commit' }>;
@@ -147,4 +148,5 @@ class WriterThread {
   }
 }
 
+settleAfterStart();
 void new WriterThread(workerData as WriterWorkerData);

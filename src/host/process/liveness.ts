@@ -10,11 +10,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../shared/clock.ts';
 import { messageOf, systemCode } from '../../shared/errors.ts';
+import { untilNextRound } from '../../shared/rounds.ts';
 import { starvationOf, wasStarved } from './starvation.ts';
 import { processStat } from './stat.ts';
 
 export interface LivenessTiming {
-  /** From one answer to the next question. */
+  /** From one answer to the next question, at most. */
   readonly everyMs: number;
   /** For one answer. */
   readonly withinMs: number;
@@ -59,7 +60,8 @@ export async function untilHung(watched: Watched, signal: AbortSignal): Promise<
   const silence = new Silence(timing);
   let complaints = 0;
   let closedAtMs: number | undefined;
-  for (let pauseMs = timing.everyMs; await waited(pauseMs, signal);) {
+  const untilNext = () => untilNextRound(timing.everyMs, 0, clock.monotonicMs());
+  for (let pauseMs = untilNext(); await waited(pauseMs, signal);) {
     const fromMs = clock.monotonicMs();
     const before = silence.isOn ? starvationOf(pid) : undefined;
     const said = await ask(watched, signal);
@@ -68,7 +70,7 @@ export async function untilHung(watched: Watched, signal: AbortSignal): Promise<
     if (said.state !== 'not-answering') silence.end();
     if (said.state !== 'not-ready') complaints = 0;
     if (said.state !== 'stopping') closedAtMs = undefined;
-    pauseMs = timing.everyMs;
+    pauseMs = untilNext();
     switch (said.state) {
       case 'ready':
         say(said);
@@ -143,22 +145,39 @@ function sayingChanges(onSaid: (said: Said) => void): (said: Said) => void {
   };
 }
 
-async function ask({ pid, live, timing }: Watched, signal: AbortSignal): Promise<Said> {
-  if (isStopped(pid)) {
-    await waited(timing.withinMs, signal);
-    return isStopped(pid) ? { state: 'not-answering', message: 'a signal has stopped it (SIGSTOP)' } : wellAgain;
-  }
-  if (live === undefined) return wellAgain;
+/** One timer and one signal for each question: there are many of them while nothing happens. */
+function ask({ pid, live, timing }: Watched, signal: AbortSignal): Promise<Said> {
+  if (live === undefined) return isStopped(pid) ? stillStopped(pid, timing, signal) : Promise.resolve(wellAgain);
+  const { promise, resolve } = Promise.withResolvers<Said>();
   const over = new AbortController();
-  const tooLong = waited(timing.withinMs, AbortSignal.any([signal, over.signal])).then((): Said => {
-    return { state: 'not-answering', message: 'it does not answer' };
-  });
-  const answer = live(AbortSignal.any([signal, over.signal])).then(() => wellAgain, saidBy);
-  try {
-    return await Promise.race([answer, tooLong]);
-  } finally {
+  const answer = (said: Said): void => {
+    clearTimeout(tooLong);
+    signal.removeEventListener('abort', ended);
+    resolve(said);
+  };
+  const ended = (): void => {
+    answer(silent(pid));
     over.abort();
-  }
+  };
+  const tooLong = setTimeout(ended, timing.withinMs);
+  signal.addEventListener('abort', ended, { once: true });
+  live(over.signal).then(
+    () => answer(wellAgain),
+    (error: unknown) => answer(saidBy(error)),
+  );
+  return promise;
+}
+
+async function stillStopped(pid: number, { withinMs }: LivenessTiming, signal: AbortSignal): Promise<Said> {
+  await waited(withinMs, signal);
+  return isStopped(pid) ? silent(pid) : wellAgain;
+}
+
+function silent(pid: number): Said {
+  return {
+    state: 'not-answering',
+    message: isStopped(pid) ? 'a signal has stopped it (SIGSTOP)' : 'it does not answer',
+  };
 }
 
 function saidBy(error: unknown): Said {

@@ -1,6 +1,6 @@
-import type { Agent } from 'node:https';
 import { messageOf } from '../../shared/errors.ts';
-import { httpsAgent, httpRequest } from '../../shared/http/http.ts';
+import { httpsAgent, httpRequest, SteadyGet } from '../../shared/http/http.ts';
+import type { SteadyReply, TlsCredentials } from '../../shared/http/http.ts';
 import { lookUntil } from '../../shared/look-until.ts';
 
 /** Start-up waits for the answer, so it is asked for often; over one connection that costs little, where there is one already. */
@@ -26,7 +26,7 @@ export interface Question {
 export function answersOk(question: Question): (signal: AbortSignal) => Promise<void> {
   return async (signal) => {
     // An agent of its own: a process that was replaced must not be asked over its predecessor's connection.
-    const agent = agentFor(question, shownBy(question));
+    const agent = httpsAgent(credentialsOf(question));
     try {
       const untilMs = performance.now() + looksForMs;
       const isOk = async () => {
@@ -44,42 +44,46 @@ export function answersOk(question: Question): (signal: AbortSignal) => Promise<
 
 /** For a program that was ready: resolves if it still says so. Over one connection, which costs next to nothing. */
 export function answers(question: Question): (signal: AbortSignal) => Promise<void> {
-  let known: { readonly agent: Agent; readonly cert: string | undefined; readonly ca: string } | undefined;
+  let known: { readonly get: SteadyGet; readonly credentials: TlsCredentials } | undefined;
   return async (signal) => {
-    const client = shownBy(question);
-    const ca = question.ca();
-    if (known === undefined || known.cert !== client?.cert || known.ca !== ca) {
-      known?.agent.destroy(); // a connection keeps what it was opened with, until its certificate expires
-      known = { agent: agentFor(question, client), cert: client?.cert, ca };
+    const credentials = credentialsOf(question);
+    if (known?.credentials.cert !== credentials.cert || known?.credentials.ca !== credentials.ca) {
+      known?.get.close(); // a connection keeps what it was opened with, until its certificate expires
+      known = undefined;
     }
-    const failure = await failureOf({ url: question.url, agent: known.agent, timeoutMs: answersWithinMs }, signal);
-    if (failure !== undefined) throw failure;
+    known ??= { get: new SteadyGet(question.url, credentials), credentials };
+    const reply = await known.get.ask(signal);
+    if (reply !== undefined) return checkOk(question.url, reply);
+    const agent = httpsAgent(credentials);
+    try {
+      checkOk(question.url, await httpRequest({ url: question.url, agent }, signal));
+    } finally {
+      agent.destroy();
+    }
   };
 }
 
-type Client = ReturnType<NonNullable<Question['client']>> | undefined;
-
 /** Without the system's code: a file of kagent's that is not there says nothing of the program that is asked. */
-function shownBy({ client }: Question): Client {
+function credentialsOf({ ca, servername, client }: Question): TlsCredentials {
   try {
-    return client?.();
+    return { ca: ca(), ...(servername !== undefined && { servername }), ...client?.() };
   } catch (error) {
     throw new Error(`kagent's own certificate cannot be read: ${messageOf(error)}`);
   }
 }
 
-function agentFor({ ca, servername }: Question, client: Client): Agent {
-  return httpsAgent({ ca: ca(), ...(servername !== undefined && { servername }), ...client });
-}
-
 async function failureOf(request: Parameters<typeof httpRequest>[0], signal: AbortSignal): Promise<Error | undefined> {
   try {
-    const { status, body } = await httpRequest(request, signal);
-    return status === 200 ? undefined : new Error(`${request.url} answers ${status}: ${failing(body)}`);
+    checkOk(request.url, await httpRequest(request, signal));
+    return undefined;
   } catch (error) {
     signal.throwIfAborted();
     return error instanceof Error ? error : new Error(String(error));
   }
+}
+
+function checkOk(url: string, { status, body }: SteadyReply): void {
+  if (status !== 200) throw new Error(`${url} answers ${status}: ${failing(body)}`);
 }
 
 /** Of a page with a line for each check those that fail; else its beginning. */

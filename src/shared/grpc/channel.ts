@@ -37,6 +37,8 @@ export interface GrpcChannelOptions {
   readonly targets: readonly [GrpcTarget, ...GrpcTarget[]];
   /** A call that did not succeed, as whoever makes it words that. */
   readonly toError: (status: GrpcStatus, path: string, cause: unknown) => Error;
+  /** The process may end while it is open, as with a timer that is. */
+  readonly unref?: boolean;
 }
 
 export class GrpcChannel {
@@ -100,6 +102,7 @@ export class GrpcChannel {
     });
     session.on('error', () => {}); // each call hears of it by itself
     session.once('close', () => (this.#turn += 1));
+    if (this.#options.unref === true) session.unref();
     this.#session = session;
     return session;
   }

@@ -17,7 +17,7 @@ export interface TlsCredentials {
 /** Without it, Node's environment (`NODE_TLS_REJECT_UNAUTHORIZED`) decides whether certificates are verified. */
 export const verified = { rejectUnauthorized: true } as const;
 
-const minVersion = 'TLSv1.2';
+export const minVersion = 'TLSv1.2';
 
 /** Connections that are verified against `credentials.ca` alone and used again. */
 export function httpsAgent(credentials: TlsCredentials): HttpsAgent {

@@ -10,3 +10,5 @@ export type { OutsideAgents, TlsCredentials } from './agents.ts';
 export { follow, isRedirect, mostRedirects, type Answer, type OutsideRequest } from './redirects.ts';
 export { discard, httpRequest, openHttp, SilentError, textOf } from './request.ts';
 export type { HttpReply, HttpRequest } from './request.ts';
+export { SteadyGet } from './steady-get.ts';
+export type { SteadyReply } from './steady-get.ts';
