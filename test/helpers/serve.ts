@@ -2,10 +2,19 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { build } from 'tsup';
-import { mainScript } from '../../tsup.config.ts';
+import type { Options } from 'tsup';
+import { scripts } from '../../tsup.config.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const workers = ['datastore/store/writer-worker', 'datastore/etcd/datastore-worker'];
+
+/** Modules: as in development a worker starts from a `.ts` file, which is one here. */
+const modules: Options = {
+  ...scripts,
+  format: 'esm',
+  outExtension: () => ({ js: '.mjs' }),
+  banner: { js: "const require = process.getBuiltinModule('node:module').createRequire(process.execPath);" },
+};
 
 /**
  * @param name of whoever asks: two at once do not share a folder
@@ -16,9 +25,9 @@ export async function buildServe(name: string): Promise<readonly string[]> {
   await mkdir(outDir, { recursive: true });
   // Beside each other as in src/, where one is found from the other: see host/assets/worker.ts.
   const script = 'host/assets/datastore-serve';
-  await build({ ...mainScript, outDir, entry: { [script]: join(root, 'test/helpers/datastore-serve.ts') } });
+  await build({ ...modules, outDir, entry: { [script]: join(root, 'test/helpers/datastore-serve.ts') } });
   const entry = Object.fromEntries(workers.map((worker) => [worker, join(root, 'src', `${worker}.ts`)]));
-  await build({ ...mainScript, outDir, entry, outExtension: () => ({ js: '.ts' }) });
+  await build({ ...modules, outDir, entry, outExtension: () => ({ js: '.ts' }) });
   const compileCache = `NODE_COMPILE_CACHE=${join(outDir, 'compile-cache')}`;
   return ['env', compileCache, process.execPath, join(outDir, `${script}.mjs`)];
 }
