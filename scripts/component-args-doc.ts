@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { kubeletRules, kubeProxyRules } from '../src/agent/node/node.ts';
 import { argumentRules } from '../src/server/control-plane/control-plane.ts';
+import { processWideFlag } from '../src/shared/arguments/arguments.ts';
 import type { FlagRule, FlagRules } from '../src/shared/arguments/arguments.ts';
 
 export const rulesOfPrograms: Readonly<Record<string, FlagRules>> = {
@@ -32,9 +33,19 @@ Flags that would do nothing, or break what kagent does beside them, are refused 
 every flag has one of these effects:
 
 ${table([['Program', 'passed as it is', 'passed, and more', 'refused'], ...programs.map(([program, rules]) => counts(program, rules))])}
+With one of these a program is a process of its own, since upstream keeps it in a variable of the process
+([operations](operations.md#processes)): ${processWide()}.
+
 \`--etcd-arg\` knows \`quota-backend-bytes=BYTES\` alone, since the datastore is kagent's own.
 
 ${programs.map(([program, rules]) => section(program, rules)).join('\n')}`;
+}
+
+function processWide(): string {
+  const all = new Set(Object.keys(rulesOfPrograms).flatMap((program) => flagsOfPrograms[program] ?? []));
+  const isRefused = (name: string) =>
+    Object.values(rulesOfPrograms).some((rules) => rules[name]?.becomes === 'refused');
+  return code([...all].filter((name) => processWideFlag([{ name }]) !== undefined && !isRefused(name)).toSorted());
 }
 
 function counts(program: string, rules: FlagRules): readonly string[] {

@@ -5,6 +5,9 @@
 // flanneld, each a link to this file. `hyperkube <name> args…` does the same
 // without a link. One file is smaller than seven, and processes that run the
 // same file share its pages in memory.
+//
+// kube-control-plane and kube-node run several of these programs as parts of
+// one process; see package group.
 package main
 
 import (
@@ -17,6 +20,7 @@ import (
 	_ "time/tzdata" // CronJobs name time zones; a small box may have no zone files
 
 	"github.com/spf13/cobra"
+	genericapiserver "k8s.io/apiserver/pkg/server"
 	_ "k8s.io/client-go/plugin/pkg/client/auth"
 	"k8s.io/component-base/cli"
 	"k8s.io/component-base/logs"
@@ -32,6 +36,7 @@ import (
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 
 	"kagent.sh/components/kubernetes/flanneld"
+	"kagent.sh/components/kubernetes/group"
 )
 
 // programs maps a name to what runs it. A program returns its exit code.
@@ -43,7 +48,24 @@ var programs = map[string]func() int{
 	"kubelet":                 run(func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) }),
 	"kubectl":                 runKubectl,
 	"flanneld":                flanneld.Run,
+	"kube-control-plane":      runGroup,
+	"kube-node":               runGroup,
 }
+
+// parts maps a name to what runs it in a group.
+var parts = map[string]group.Program{
+	"kube-apiserver":          group.Command(func() *cobra.Command { return apiserver.NewAPIServerCommand() }),
+	"kube-controller-manager": group.Command(func() *cobra.Command { return controllermanager.NewControllerManagerCommand() }),
+	"kube-scheduler":          group.Command(func() *cobra.Command { return scheduler.NewSchedulerCommand() }),
+	"kube-proxy":              group.Command(func() *cobra.Command { return proxy.NewProxyCommand() }),
+	"kubelet":                 group.Command(func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) }),
+	"flanneld": func(args []string) error {
+		return flanneld.RunUntil(genericapiserver.SetupSignalContext(), args)
+	},
+}
+
+// runGroup runs the programs that its arguments name, as parts of one process.
+func runGroup() int { return group.Run(os.Args[1:], parts) }
 
 // run makes a program of one of upstream's command constructors. The
 // constructor is called late: it reads the command line.

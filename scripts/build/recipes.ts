@@ -95,7 +95,9 @@ export const recipes: readonly Recipe[] = [
         links: [
           'flanneld',
           'kube-apiserver',
+          'kube-control-plane',
           'kube-controller-manager',
+          'kube-node',
           'kube-proxy',
           'kube-scheduler',
           'kubectl',

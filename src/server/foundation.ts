@@ -38,6 +38,8 @@ export async function openFoundation(plan: ServerPlan): Promise<Foundation> {
   });
   for (const [program, { isRootBecause }] of Object.entries(accounts))
     if (isRootBecause !== undefined) log.warn('a program runs as root', { component: program, reason: isRootBecause });
+  for (const [program, { isShared }] of Object.entries(accounts))
+    if (!isShared) log.info('a component is a process of its own', { component: program });
   const datastore = datastoreComponent({
     dir: paths.server.db,
     socketPath: runPaths.datastoreSocket,

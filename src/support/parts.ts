@@ -82,9 +82,9 @@ function ifThere(wanted: Part): Part {
 /** What kagent's children were told. */
 async function commandLines(timeoutMs: number): Promise<string> {
   const { components } = await askStatus(runPaths.statusSocket, timeoutMs);
-  const lines = components.flatMap(({ name, pid }) => {
+  const lines = components.flatMap(({ name, pid, args }) => {
     if (pid === undefined) return [];
-    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    const words = args ?? readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0'); // an earlier kagent's status has none
     return [`${name} (${pid})\n${words.map((word) => `  ${word}`).join('\n')}`];
   });
   return lines.join('\n');

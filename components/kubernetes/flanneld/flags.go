@@ -23,7 +23,10 @@ type options struct {
 	firewallResync time.Duration
 }
 
-var errVersion = errors.New("version asked for")
+var (
+	errVersion = errors.New("version asked for")
+	errFlags   = errors.New("wrong flags")
+)
 
 func parseFlags(args []string) (options, error) {
 	var o options

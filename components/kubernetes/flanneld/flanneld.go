@@ -44,18 +44,31 @@ const annotationPrefix = "flannel.alpha.coreos.com"
 // Run is the program. It returns its exit code: 0 after a signal, 1 when it
 // failed, 2 for wrong flags.
 func Run() int {
-	opts, err := parseFlags(os.Args[1:])
-	switch {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	switch err := RunUntil(ctx, os.Args[1:]); {
 	case errors.Is(err, errVersion):
 		fmt.Println(version.Version)
 		return 0
-	case errors.Is(err, flag.ErrHelp):
+	case err == nil, errors.Is(err, flag.ErrHelp):
 		return 0
-	case err != nil:
+	case errors.Is(err, errFlags):
 		return 2 // why is printed already
+	default:
+		klog.Errorf("flanneld failed: %v", err)
+		return 1
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+}
+
+// RunUntil runs it until ctx ends, which is no failure.
+func RunUntil(ctx context.Context, args []string) error {
+	opts, err := parseFlags(args)
+	switch {
+	case errors.Is(err, errVersion), errors.Is(err, flag.ErrHelp):
+		return err
+	case err != nil:
+		return fmt.Errorf("%w: %w", errFlags, err)
+	}
 	failed := make(chan error, 1)
 	go func() { failed <- serve(ctx, opts) }()
 	select {
@@ -64,10 +77,9 @@ func Run() int {
 	}
 	if ctx.Err() != nil {
 		klog.Info("stopping; the network stays as it is")
-		return 0
+		return nil
 	}
-	klog.Errorf("flanneld failed: %v", err)
-	return 1
+	return err
 }
 
 // serve sets the node's network up and follows the other nodes. It returns

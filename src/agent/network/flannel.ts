@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { makeFolder, writeFileIfChanged } from '../../shared/files/files.ts';
 import { runPaths } from '../../shared/paths.ts';
 import type { Paths } from '../../shared/paths.ts';
-import { childEnvironment, processComponent } from '../../host/process/process.ts';
+import { childEnvironment, nodeProcess, processComponent } from '../../host/process/process.ts';
 import type { Supervisor } from '../../host/process/process.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import type { HostFacts } from '../../host/checks/checks.ts';
@@ -37,6 +37,7 @@ export function flannelComponent(options: FlannelOptions) {
       makeFolder(dirname(subnetPath), 0o755);
       let earlier: string | undefined;
       return {
+        partOf: { process: nodeProcess, after: [] },
         command: join(binDir, 'flanneld'),
         args: [
           `--kubeconfig=${options.kubeconfigPath}`,
@@ -47,7 +48,7 @@ export function flannelComponent(options: FlannelOptions) {
           `--subnet-file=${subnetPath}`,
           '--ip-masq',
         ],
-        env: childEnvironment('flanneld', { path: binDir, direct: options.direct }),
+        env: childEnvironment(nodeProcess.name, { path: binDir, direct: options.direct }),
         // flanneld reads it, to take back rules for a subnet it no longer has: it stays where it is.
         prepare: () => (earlier = versionOf(subnetPath)),
         ready: () => subnetIsWritten(subnetPath, earlier),

@@ -1,11 +1,11 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { commandLine, flagsOf, valueOf } from '../../shared/arguments/arguments.ts';
+import { commandLine, flagsOf, processWideFlag, valueOf } from '../../shared/arguments/arguments.ts';
 import type { Flag, Flags } from '../../shared/arguments/arguments.ts';
 import { listeningAt } from '../../shared/listen/listen.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { Paths } from '../../shared/paths.ts';
-import { childEnvironment, processComponent } from '../../host/process/process.ts';
+import { childEnvironment, nodeProcess, processComponent } from '../../host/process/process.ts';
 import type { Supervisor } from '../../host/process/process.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import type { HostFacts } from '../../host/checks/checks.ts';
@@ -43,10 +43,14 @@ export function kubeProxyComponent(options: KubeProxyOptions) {
     specify: async () => {
       rmSync(join(options.paths.agent.etc, 'kube-proxy.json'), { force: true }); // of a kagent that wrote one
       const args = commandLine(kubeProxyFlags(options), theirs, kubeProxyRules);
-      const env = childEnvironment('kube-proxy', { path: binDir, direct });
+      const own = processWideFlag(theirs);
+      if (own !== undefined)
+        options.log.info('a component is a process of its own', { component: 'kube-proxy', because: own });
+      const env = childEnvironment(own === undefined ? nodeProcess.name : 'kube-proxy', { path: binDir, direct });
       await guardLoopback({ path: env['PATH'] ?? '', log: options.log });
       const healthAt = kubeProxyHealthz(flagsOf(args));
       return {
+        ...(own === undefined && { partOf: { process: nodeProcess, after: [] } }),
         command: join(binDir, 'kube-proxy'),
         args,
         env,

@@ -1,6 +1,11 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ComponentArgumentError, valueOf } from '../../shared/arguments/arguments.ts';
+import {
+  ComponentArgumentError,
+  processWideField,
+  processWideFlag,
+  valueOf,
+} from '../../shared/arguments/arguments.ts';
 import type { Flag } from '../../shared/arguments/arguments.ts';
 import { parseYaml } from '../../shared/config/config.ts';
 import { systemCode } from '../../shared/errors.ts';
@@ -45,6 +50,12 @@ export function kubeletHealthz(own: Asked, dropIns: string, theirs: readonly Fla
   }
   const address = valueOf(theirs, 'healthz-bind-address') ?? host;
   return { host: listeningAt(address), port: Number(valueOf(theirs, 'healthz-port') ?? port) };
+}
+
+/** The first setting of the operator's for which the kubelet has to be a process of its own. */
+export function kubeletsOwnSetting(dropIns: string, theirs: readonly Flag[]): string | undefined {
+  const fields = readAll(dropIns).map((text) => processWideField(configurationIn(text)));
+  return processWideFlag(theirs) ?? fields.find((field) => field !== undefined);
 }
 
 /** The kubelet looks into folders below, too. */

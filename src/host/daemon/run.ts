@@ -5,7 +5,7 @@ import { settleAfterStart } from '../../shared/settle.ts';
 import type { EventLog } from '../../shared/events/events.ts';
 import { version } from '../../shared/version/version.ts';
 import { cpuAndMemory } from '../process/process.ts';
-import type { Supervisor } from '../process/process.ts';
+import type { Supervisor, Usage } from '../process/process.ts';
 import { serveLocally } from './status.ts';
 import type { DaemonStatus } from './status.ts';
 import type { Timeline } from './timeline.ts';
@@ -86,13 +86,15 @@ export class Run {
   #components(): DaemonStatus['components'] {
     const { manager, supervisor, times } = this.#parts;
     const processes = new Map(supervisor.processes().map((one) => [one.name, one]));
+    const usages = new Usages();
     return [...manager.conditions()].map(([name, condition]) => {
       const child = processes.get(name);
-      const usage = child?.pid === undefined ? undefined : cpuAndMemory(child.pid);
+      const usage = usages.of(child?.pid);
       return {
         name,
         condition,
         pid: child?.pid,
+        args: child === undefined ? undefined : [...child.args],
         restarts: child?.restarts ?? 0,
         since: child?.since,
         cpuSeconds: usage?.cpuSeconds,
@@ -101,6 +103,17 @@ export class Run {
         ...times.of(name),
       };
     });
+  }
+}
+
+/** Of each process once: where it has several parts, what it uses stands with the first of them. */
+class Usages {
+  readonly #told = new Set<number>();
+
+  of(pid: number | undefined): Usage | undefined {
+    if (pid === undefined || this.#told.has(pid)) return undefined;
+    this.#told.add(pid);
+    return cpuAndMemory(pid);
   }
 }
 

@@ -36,6 +36,8 @@ export const DaemonStatus = z.object({
       name: z.string(),
       condition: Condition,
       pid: z.int().optional(),
+      /** Of a child: what it was told. */
+      args: z.array(z.string()).optional(),
       restarts: z.int(),
       since: z.string().optional(),
       cpuSeconds: z.number().optional(),

@@ -20,6 +20,8 @@ const collectors: Readonly<Record<string, Collector>> = {
   kubelet: { starting: 200, settled: 50 },
   'kube-proxy': { starting: 100, settled: 50 },
   flanneld: { starting: 100, settled: 50 },
+  'kube-control-plane': { starting: 50, settled: 25 },
+  'kube-node': { starting: 200, settled: 50 },
   containerd: { starting: 50, settled: 50 },
 };
 
@@ -71,6 +73,6 @@ function collectorVariables(name: string, { starting, settled }: Collector): Rea
     GOGC: String(starting),
     KAGENT_SETTLED_GOGC: String(settled),
     // Go wakes its threads to look for work: with few of them a program at rest does less of that.
-    ...(name === 'kube-apiserver' ? {} : { GOMAXPROCS: '2' }),
+    ...(name === 'kube-apiserver' || name === 'kube-control-plane' ? {} : { GOMAXPROCS: '2' }),
   };
 }

@@ -13,6 +13,8 @@ export type {
   SupervisorOptions,
   ProcessState,
   ProcessStatus,
+  PartOf,
+  SharedProcessSpec,
 } from './types.ts';
 export { createSupervisor } from './supervisor.ts';
 export { processComponent } from './process-component.ts';
@@ -22,5 +24,6 @@ export { childRegistry, endLeftOvers, processRun } from './children.ts';
 export { childCgroups, removeCgroupTree, removeCgroups } from './cgroup.ts';
 export { addTools, childEnvironment } from './environment.ts';
 export { isAlive, processStat, type ProcessStat } from './stat.ts';
-export { cpuAndMemory } from './usage.ts';
+export { controlPlaneProcess, nodeProcess } from './shared-processes.ts';
+export { cpuAndMemory, type Usage } from './usage.ts';
 export { NeverReadyError } from './errors.ts';

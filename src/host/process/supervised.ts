@@ -7,12 +7,22 @@ import { NeverReadyError } from './errors.ts';
 import { untilHung, usualTiming, waited } from './liveness.ts';
 import type { Said, Watched } from './liveness.ts';
 import { Patience } from './patience.ts';
-import { spawnChild } from './spawn.ts';
-import type { Ending, Life } from './spawn.ts';
-import type { ProcessSpec, ProcessState, ProcessStatus, SupervisedProcess, SupervisorOptions } from './types.ts';
+import { endsWithin, retried } from './waits.ts';
+import type { Launcher } from './launch.ts';
+import type {
+  Ending,
+  Life,
+  ProcessSpec,
+  ProcessState,
+  ProcessStatus,
+  SupervisedProcess,
+  SupervisorOptions,
+} from './types.ts';
 
 const lastLinesKept = 12;
 const firstStartAttempts = 3;
+/** Of a part that others of its process take along: each of them has its own attempts. */
+const othersAttempts = 10;
 /** A hung Go program writes the stacks of all its goroutines at SIGQUIT, and ends. */
 const hung = { signal: 'SIGQUIT', withinMs: 1500 } as const;
 /** The kernel keeps a killed process that waits for a disk. */
@@ -28,7 +38,7 @@ const reasons: Readonly<Record<ProcessState, string>> = {
   stopped: 'Stopped',
 };
 
-type Outcome = { readonly ready: true; readonly life: Life } | { readonly ready: false; readonly ending: Ending };
+type Outcome = { readonly ready: true; readonly life: Life } | { readonly ready: false; readonly ending: string };
 
 /**
  * One child: starting → ready → (ends, or hangs and is ended) → backing-off → starting → … → stopped.
@@ -38,6 +48,7 @@ export class Supervised implements SupervisedProcess {
   readonly #name: string;
   readonly #spec: ProcessSpec;
   readonly #options: SupervisorOptions;
+  readonly #launcher: Launcher;
   readonly #clock: Clock;
   readonly #condition;
   readonly #patience: Patience;
@@ -50,13 +61,14 @@ export class Supervised implements SupervisedProcess {
   #lastExit: string | undefined;
   #lastLines: string[] = [];
   #endedBecause: string | undefined;
-  #restartAsked = false;
+  #lastEnding: Ending | undefined;
   #loop: Promise<void> = Promise.resolve();
 
-  constructor(name: string, spec: ProcessSpec, options: SupervisorOptions) {
+  constructor(name: string, spec: ProcessSpec, options: SupervisorOptions, launcher: Launcher) {
     this.#name = name;
     this.#spec = spec;
     this.#options = options;
+    this.#launcher = launcher;
     this.#clock = options.clock ?? systemClock;
     this.#condition = conditionTracker(this.#clock);
     this.#patience = new Patience(options.liveness ?? usualTiming, this.#clock);
@@ -65,14 +77,14 @@ export class Supervised implements SupervisedProcess {
   /** Resolves at the first readiness, then keeps the child alive. */
   async start(signal: AbortSignal): Promise<void> {
     const cancelled = AbortSignal.any([signal, this.#stopping.signal]);
-    for (let attempt = 1; ; attempt++) {
+    for (let attempts = 1, others = 1; ;) {
       const outcome = await this.#live(cancelled);
       if (outcome.ready) {
         this.#loop = this.#keepAlive(outcome.life);
         return;
       }
       cancelled.throwIfAborted();
-      if (attempt === firstStartAttempts) {
+      if (this.#lastEnding?.isItsOwn === false ? others++ === othersAttempts : attempts++ === firstStartAttempts) {
         this.#become('stopped', outcome.ending);
         throw new NeverReadyError(this.#name, `did not become ready (${outcome.ending})`, this.#lastLines);
       }
@@ -83,6 +95,7 @@ export class Supervised implements SupervisedProcess {
   status(): ProcessStatus {
     return {
       name: this.#name,
+      args: this.#spec.args,
       state: this.#state,
       condition: this.#condition.current(),
       pid: this.#life?.pid,
@@ -95,8 +108,8 @@ export class Supervised implements SupervisedProcess {
   async restart(): Promise<void> {
     const life = this.#life;
     if (life === undefined) return;
-    this.#restartAsked = true;
-    await this.#end(life);
+    life.blame({ text: 'kagent starts it anew', isAsked: true });
+    await this.#end(life, { signal: 'SIGTERM' });
   }
 
   async stop(): Promise<void> {
@@ -116,12 +129,8 @@ export class Supervised implements SupervisedProcess {
       if (life !== undefined) this.#afterEnd(await this.#lived(life));
       if (signal.aborted) return;
       if (this.#clock.monotonicMs() - bornMs >= stableAfterMs) waitMs = minMs;
-      if (this.#restartAsked) this.#restartAsked = false;
-      else {
-        this.#become('backing-off', this.#lastExit);
-        const message = `${this.#name} ended (${this.#lastExit ?? 'unknown'}); it starts again in ${waitMs} ms`;
-        this.#record('Warning', 'Ended', message);
-        this.#options.log.warn('component ended', { component: this.#name, ending: this.#lastExit, waitMs });
+      if (this.#lastEnding?.isAsked !== true) {
+        this.#tellEnd(waitMs);
         if (!(await waited(waitMs, signal))) return;
         waitMs = Math.min(waitMs * 2, maxMs);
       }
@@ -141,21 +150,20 @@ export class Supervised implements SupervisedProcess {
   /** One life up to its readiness or its end, whichever comes first. */
   async #live(signal: AbortSignal): Promise<Outcome> {
     signal.throwIfAborted();
-    this.#become('starting');
+    const { after = [] } = this.#spec.partOf ?? {};
+    this.#become('starting', after.length === 0 ? '' : `it starts when ${after.join(', ')} is ready`);
     this.#lastLines = [];
+    this.#lastEnding = undefined;
     const file = this.#options.logs.open(this.#name);
     this.#spec.prepare?.();
-    const life = await spawnChild(this.#spec, {
-      cgroups: this.#options.cgroupsFor(this.#name),
-      onLine: (line) => {
-        file.line(line);
-        this.#lastLines.push(line);
-        if (this.#lastLines.length > lastLinesKept) this.#lastLines.shift();
-      },
-    });
+    const onLine = (line: string) => {
+      file.line(line);
+      this.#lastLines.push(line);
+      if (this.#lastLines.length > lastLinesKept) this.#lastLines.shift();
+    };
+    const life = await this.#launcher.launch({ name: this.#name, spec: this.#spec, onLine }, signal);
     this.#life = life;
     this.#since = rfc3339(this.#clock.now());
-    this.#options.registry.add(this.#name, life.pid);
     const over = new AbortController();
     const starting = AbortSignal.any([signal, over.signal]);
     let stopped = '';
@@ -168,9 +176,10 @@ export class Supervised implements SupervisedProcess {
       const ending = await Promise.race([ready.then(() => undefined), life.ended]);
       if (ending === undefined) {
         this.#become('ready');
+        life.tellReady();
         return { ready: true, life };
       }
-      const because = this.#endedBecause ?? ending;
+      const because = this.#endedBecause ?? ending.text;
       this.#afterEnd(ending);
       return { ready: false, ending: because };
     } catch (error) {
@@ -203,8 +212,10 @@ export class Supervised implements SupervisedProcess {
     };
     const reason = await untilHung(watched, signal);
     if (reason === undefined || this.#life !== life) return;
+    const text = `kagent has ended it: ${reason}`;
+    if (!life.blame({ text, isAsked: false })) return;
     this.#patience.used();
-    this.#endedBecause = `kagent has ended it: ${reason}`;
+    this.#endedBecause = text;
     this.#options.log.warn('a hung component is stopped', { component: this.#name, pid: life.pid, reason });
     await this.#end(life, hung);
   }
@@ -220,18 +231,34 @@ export class Supervised implements SupervisedProcess {
   }
 
   #afterEnd(ending: Ending): void {
-    if (this.#life !== undefined) this.#options.registry.remove(this.#life.pid);
+    const { text, isItsOwn } = ending;
     this.#life = undefined;
-    const said = this.#lastLines.length === 0 ? ending : `${ending}: ${this.#lastLines.at(-1)}`;
+    this.#lastEnding = ending;
+    const lastLine = isItsOwn ? this.#lastLines.at(-1) : undefined;
+    const said = lastLine === undefined || lastLine.endsWith(text) ? text : `${text}: ${lastLine}`;
     this.#lastExit = this.#endedBecause ?? said;
     this.#endedBecause = undefined;
   }
 
-  /** @returns whether it has ended */
-  async #end(life: Life, { signal, withinMs }: Ended = { signal: 'SIGTERM', withinMs: this.#spec.stopTimeoutMs }) {
+  /** Of what another part of its process has brought about that part tells, or the process. */
+  #tellEnd(waitMs: number): void {
+    this.#become('backing-off', this.#lastExit);
+    this.#options.log.warn('component ended', { component: this.#name, ending: this.#lastExit, waitMs });
+    if (this.#lastEnding?.isItsOwn === false) return;
+    const again = this.#spec.partOf?.process.name ?? 'it';
+    this.#record(
+      'Warning',
+      'Ended',
+      `${this.#name} ended (${this.#lastExit ?? 'unknown'}); ${again} starts again in ${waitMs} ms`,
+    );
+  }
+
+  /** By `stop` unless said. @returns whether it has ended */
+  async #end(life: Life, { signal, withinMs = this.#spec.stopTimeoutMs }: Ended = {}): Promise<boolean> {
     this.#watch.abort();
     this.#become('stopping', this.#endedBecause ?? 'kagent ends it');
-    life.signal(signal);
+    if (signal === undefined) life.stop();
+    else life.signal(signal);
     if (!(await endsWithin(life, withinMs))) life.signal('SIGKILL');
     const isOver = await endsWithin(life, killedWithinMs);
     life.signal('SIGKILL'); // what the child left in its group
@@ -253,34 +280,6 @@ export class Supervised implements SupervisedProcess {
 }
 
 interface Ended {
-  readonly signal: NodeJS.Signals;
-  readonly withinMs: number;
-}
-
-async function endsWithin(life: Life, ms: number): Promise<boolean> {
-  const over = new AbortController();
-  const tooLate = waited(ms, over.signal).then(() => false);
-  try {
-    return await Promise.race([life.ended.then(() => true), tooLate]);
-  } finally {
-    over.abort();
-  }
-}
-
-/** Calls `ready` until it resolves: at first often, since most children are up in a moment. */
-async function retried(
-  ready: ProcessSpec['ready'],
-  signal: AbortSignal,
-  onFailure: (reason: string) => void,
-): Promise<void> {
-  for (let waitMs = 20; ; waitMs = Math.min(waitMs * 1.5, 250)) {
-    signal.throwIfAborted();
-    try {
-      return await ready(signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      onFailure(messageOf(error));
-      await delay(waitMs, undefined, { signal });
-    }
-  }
+  readonly signal?: NodeJS.Signals;
+  readonly withinMs?: number;
 }

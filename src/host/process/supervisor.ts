@@ -1,11 +1,13 @@
+import { createLauncher } from './launch.ts';
 import type { Supervisor, SupervisorOptions } from './types.ts';
 import { Supervised } from './supervised.ts';
 
 export function createSupervisor(options: SupervisorOptions): Supervisor {
   const all = new Map<string, Supervised>();
+  const launcher = createLauncher(options);
   return {
     async supervise(name, spec, signal) {
-      const supervised = new Supervised(name, spec, options);
+      const supervised = new Supervised(name, spec, options, launcher);
       all.set(name, supervised);
       await supervised.start(signal);
       return supervised;

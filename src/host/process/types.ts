@@ -24,6 +24,55 @@ export interface ProcessSpec {
   readonly backoff: { readonly minMs: number; readonly maxMs: number; readonly stableAfterMs: number };
   /** Root that gains nothing by a program's mode, unless said. */
   readonly securityContext?: SecurityContext;
+  /** It is no process of its own, but a part of this one. */
+  readonly partOf?: PartOf;
+}
+
+/** Several programs in one executable, which can run in one process: the one that the others need comes first. */
+export interface SharedProcessSpec {
+  /** Of its executable, beside each part's own; of its log and its cgroup. */
+  readonly name: string;
+  readonly parts: readonly string[];
+}
+
+export interface PartOf {
+  readonly process: SharedProcessSpec;
+  /** Parts that are ready first, whenever the process starts. */
+  readonly after: readonly string[];
+}
+
+/** One run of a child, from its start to its end. */
+export interface Life {
+  readonly pid: number;
+  readonly ended: Promise<Ending>;
+  /** To the whole process group. */
+  signal(signal: NodeJS.Signals): void;
+  /** As SIGTERM does to a process of its own; a part's process ends with the last of its parts. */
+  stop(): void;
+  /** Others that wait for it may start. */
+  tellReady(): void;
+  /** Why the process is about to be ended. @returns false if it is ended already, because of another part */
+  blame(reason: Blame): boolean;
+}
+
+export interface Blame {
+  readonly text: string;
+  /** Somebody wants it to start anew. */
+  readonly isAsked: boolean;
+}
+
+export interface Ending {
+  /** `exit code 1`, `signal SIGKILL`; of a part: why its process ended. */
+  readonly text: string;
+  /** False of a part that others have taken along: they, or their process, have told of it. */
+  readonly isItsOwn: boolean;
+  readonly isAsked: boolean;
+}
+
+export interface Launched {
+  readonly name: string;
+  readonly spec: ProcessSpec;
+  readonly onLine: (line: string) => void;
 }
 
 /** As a container's: what the child may do at most. Where the host has no `setpriv` it is root's. */
@@ -68,6 +117,8 @@ export type ProcessState =
 
 export interface ProcessStatus {
   readonly name: string;
+  /** What it was told; a part's are not in the command line of its process. */
+  readonly args: readonly string[];
   readonly state: ProcessState;
   readonly condition: Condition;
   readonly pid: number | undefined;

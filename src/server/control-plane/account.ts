@@ -1,7 +1,8 @@
 /**
- * Which user each program of the control plane is, and how it gets its files.
+ * Which user each program of the control plane is, and how it gets its files. Those that are parts of one process are one user,
+ * the first one's.
  *
- *   data dir, root's alone ──copied──▶ /run/kagent/<program>/, which that user reads and root alone writes
+ *   data dir, root's alone ──copied──▶ /run/kagent/<process>/, which that user reads and root alone writes
  *
  * So nothing in the data dir has another owner than before: an upgrade changes no file, another version starts on it, a
  * data dir below a folder of root's alone will do, and what is in /run goes with kagent or the next boot.
@@ -39,10 +40,15 @@ export interface Account {
   readonly folder: string | undefined;
   /** Files that have changed since they were given are given again. */
   readonly refresh: () => void;
+  /** It is that of a process with others as its parts. */
+  readonly isShared: boolean;
 }
 
 export interface AccountOptions {
+  /** Whose user it is. */
   readonly program: ProgramName;
+  /** What it is a part of, if it is. */
+  readonly process?: string;
   /** What the operator adds; a file that it names has to be the program's to read. */
   readonly extraArgs: readonly string[];
   /** The lowest port it listens on. */
@@ -54,27 +60,25 @@ export interface AccountOptions {
 
 /** The account exists as soon as its folder does; root's where this host or an argument of the operator's needs that. */
 export function openAccount(options: AccountOptions): Account {
-  const { program, port } = options;
+  const { program, process, port } = options;
   const uid = users[program];
-  const folder = join(options.runDir ?? runDir, program);
+  const folder = join(options.runDir ?? runDir, process ?? program);
+  const isShared = process !== undefined;
   const securityContext: SecurityContext = {
     runAsUser: uid,
     allowPrivilegeEscalation: false,
     ...(port < 1024 && { addCapabilities: ['net_bind_service'] }),
   };
   rmSync(folder, { recursive: true, force: true }); // of an earlier start, which may have given it more
-  const reason =
-    whyNotAsUser(securityContext) ??
-    reasonInOwnDir(options, uid) ??
-    reasonInFiles(options, uid) ??
-    reasonInFolder(folder, uid);
-  if (reason !== undefined) return rootAccount(reason);
+  const reason = whyNotAsUser(securityContext) ?? reasonInArguments(options) ?? reasonInFolder(folder, uid);
+  if (reason !== undefined) return rootAccount(reason, isShared);
   const given = new Map<string, string>();
   return {
     securityContext,
     group: uid,
     isRootBecause: undefined,
     folder,
+    isShared,
     give(path) {
       const copy = join(folder, basename(path));
       const other = [...given].find(([from, to]) => to === copy && from !== path);
@@ -89,12 +93,19 @@ export function openAccount(options: AccountOptions): Account {
   };
 }
 
-function rootAccount(reason: string): Account {
+/** Why this program has to be root, whatever the others are. */
+export function reasonInArguments(options: AccountOptions): string | undefined {
+  const uid = users[options.program];
+  return reasonInOwnDir(options, uid) ?? reasonInFiles(options, uid);
+}
+
+function rootAccount(reason: string, isShared: boolean): Account {
   return {
     securityContext: { allowPrivilegeEscalation: false },
     group: undefined,
     isRootBecause: reason,
     folder: undefined,
+    isShared,
     give: (path) => path,
     refresh() {},
   };

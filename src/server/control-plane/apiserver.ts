@@ -48,9 +48,13 @@ export function apiserverComponent(options: ProgramOptions): Component {
       ca: () => pki.serverCa.trust.pem,
       client: () => ({ cert: readText(leaves.kagent.certFile), key: readText(leaves.kagent.keyFile) }),
     }),
-    // Requests in flight end in a moment; then it would only wait for pods to close their watches.
-    stopTimeoutMs: 1500 + askedToStopLaterMs(theirs),
+    stopTimeoutMs: apiserverStopTimeoutMs(options),
   });
+}
+
+/** Requests in flight end in a moment; then it would only wait for pods to close their watches. */
+export function apiserverStopTimeoutMs({ extraArgs }: Pick<ProgramOptions, 'extraArgs'>): number {
+  return 1500 + askedToStopLaterMs(flagsOf(extraArgs.apiserver));
 }
 
 function authenticationFlags({ paths, accounts }: ProgramOptions, fileText: string | undefined): Flags {

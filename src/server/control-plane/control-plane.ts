@@ -6,7 +6,6 @@
  * Spec: Kubernetes v1.37 command line references.
  */
 import { adminKubeconfig, runPaths } from '../../shared/paths.ts';
-import { openAccount } from './account.ts';
 import { openAuthorization } from './authorization.ts';
 import { apiserverComponent } from './apiserver.ts';
 import { keepLeaves, kubeconfigPath, writeAdminKubeconfig, writeProgramKubeconfig } from './certificates.ts';
@@ -14,41 +13,7 @@ import { controllerManagerComponent } from './controller-manager.ts';
 import { createKubeClient, readCredentials } from '../../kube/kube.ts';
 import { schedulerComponent } from './scheduler.ts';
 import { apiserverNames } from './serving-names.ts';
-import type { ControlPlaneOptions, Accounts, ControlPlane } from './types.ts';
-
-/** Which user each program is: known before the datastore and the tunnel listen, since their sockets are for one of them. */
-export function openAccounts(
-  options: Pick<ControlPlaneOptions, 'extraArgs' | 'securePort'> & {
-    readonly runDir?: string;
-    /** Where kube-apiserver writes its audit log. */
-    readonly auditDir?: string | undefined;
-  },
-): Accounts {
-  const { extraArgs, securePort, runDir } = options;
-  const shared = runDir === undefined ? {} : { runDir };
-  const unprivileged = 1024;
-  return {
-    'kube-apiserver': openAccount({
-      ...shared,
-      program: 'kube-apiserver',
-      extraArgs: extraArgs.apiserver.filter((arg) => !/^-*oidc[-_]ca/.test(arg)), // read by kagent
-      ownDir: options.auditDir,
-      port: securePort,
-    }),
-    'kube-controller-manager': openAccount({
-      ...shared,
-      program: 'kube-controller-manager',
-      extraArgs: extraArgs.controllerManager,
-      port: unprivileged,
-    }),
-    'kube-scheduler': openAccount({
-      ...shared,
-      program: 'kube-scheduler',
-      extraArgs: extraArgs.scheduler,
-      port: unprivileged,
-    }),
-  };
-}
+import type { ControlPlaneOptions, ControlPlane } from './types.ts';
 
 /** Makes certificates and kubeconfigs, so that everything is on disk before the first child starts. */
 export async function createControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
@@ -69,7 +34,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
         leaf: { ...leaf, certFile: give(leaf.certFile), keyFile: give(leaf.keyFile) },
       });
     }
-    for (const account of Object.values(accounts)) account.refresh();
+    for (const account of new Set(Object.values(accounts))) account.refresh();
     writeAdminKubeconfig({ ...admin, server: localUrl, caPem: pki.serverCa.trust.pem, leaf: leaves.admin });
     return leaves;
   };
@@ -112,6 +77,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
 
 export type { ControlPlaneOptions, Accounts, ExtraArgs, LocalPorts, ControlPlane, ProgramOptions } from './types.ts';
 export { kubeletClientUser } from './certificates.ts';
+export { openAccounts } from './accounts.ts';
 export { labelOwnNode } from './own-node.ts';
 export { auditDir } from './hardening.ts';
 export { revokedPath } from './authorization.ts';

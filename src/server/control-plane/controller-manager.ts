@@ -1,6 +1,7 @@
 import { checkArguments, flagsOf } from '../../shared/arguments/arguments.ts';
 import type { Flags } from '../../shared/arguments/arguments.ts';
 import type { Component } from '../../shared/component/component.ts';
+import { apiserverStopTimeoutMs } from './apiserver.ts';
 import { argumentRules } from './argument-rules.ts';
 import type { ProgramOptions } from './types.ts';
 import { askedHere, programComponent } from './program.ts';
@@ -25,7 +26,7 @@ export function controllerManagerComponent(options: ProgramOptions): Component {
     direct,
     account: options.accounts[name],
     question: askedHere('/healthz', pki.serverCa.trust),
-    stopTimeoutMs: 10_000,
+    stopTimeoutMs: options.accounts[name].isShared ? apiserverStopTimeoutMs(options) : 10_000,
   });
 }
 

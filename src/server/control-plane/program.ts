@@ -2,7 +2,7 @@ import { commandLine, flagsOf, valueOf } from '../../shared/arguments/arguments.
 import type { Flag, FlagRules, Flags } from '../../shared/arguments/arguments.ts';
 import type { Component, ComponentName } from '../../shared/component/component.ts';
 import { listeningAt } from '../../shared/listen/listen.ts';
-import { childEnvironment, processComponent } from '../../host/process/process.ts';
+import { childEnvironment, controlPlaneProcess, processComponent } from '../../host/process/process.ts';
 import type { ProcessSpec, Supervisor } from '../../host/process/process.ts';
 import type { TrustBundle } from '../pki/pki.ts';
 import type { Account } from './account.ts';
@@ -32,12 +32,18 @@ export function programComponent(program: Program): Component {
   const { name, after, supervisor, binDir, flags, theirs, rules, direct, account, stopTimeoutMs } = program;
   const args = commandLine(flags, theirs, rules);
   const question = program.question(args);
+  // When the process starts anew, the others come after kube-apiserver again.
+  const partOf = {
+    process: controlPlaneProcess,
+    after: after.filter((one) => controlPlaneProcess.parts.includes(one)),
+  };
   const spec: ProcessSpec = {
+    ...(account.isShared && { partOf }),
     // Found from its own folder, so that the folders above may be closed to the user that it is.
     command: `./${name}`,
     cwd: binDir,
     args,
-    env: childEnvironment(name, {
+    env: childEnvironment(account.isShared ? controlPlaneProcess.name : name, {
       path: binDir,
       direct,
       ...(account.folder !== undefined && { extra: { HOME: account.folder } }),

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { checkArguments, flagsOf } from '../../shared/arguments/arguments.ts';
 import type { Component } from '../../shared/component/component.ts';
+import { apiserverStopTimeoutMs } from './apiserver.ts';
 import { argumentRules } from './argument-rules.ts';
 import type { ProgramOptions } from './types.ts';
 import { askedHere, programComponent } from './program.ts';
@@ -43,6 +44,6 @@ export function schedulerComponent(options: ProgramOptions): Component {
     direct,
     account,
     question: askedHere('/readyz', pki.serverCa.trust),
-    stopTimeoutMs: 10_000,
+    stopTimeoutMs: account.isShared ? apiserverStopTimeoutMs(options) : 10_000,
   });
 }

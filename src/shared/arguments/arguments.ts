@@ -4,6 +4,7 @@
  * Knows: what becomes of a flag that both have. Leaves to others: which flags a program needs, and the rules of each
  * (server/control-plane, agent/node).
  */
+export { processWideField, processWideFlag } from './process-wide.ts';
 import { KagentError } from '../errors.ts';
 import { wrongUsageExitCode } from '../exit-codes.ts';
 

@@ -16,7 +16,17 @@ const components = [
   'kube-proxy',
   'flanneld',
 ];
+/** Which of them are one process. */
+const processes: Readonly<Record<string, readonly string[]>> = {
+  'kube-control-plane': ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler'],
+  containerd: ['containerd'],
+  'kube-node': ['kubelet', 'kube-proxy', 'flanneld'],
+};
 const backWithinMs = 30_000;
+/** From the end of a process to its first part being ready again, which the others of the control plane wait for. */
+const killedIsBackWithinMs = 5000;
+
+const logDir = '/var/lib/kagent/logs';
 
 let box: Box;
 let server: Running;
@@ -63,27 +73,77 @@ async function allIsBack(): Promise<void> {
   expect(await box.sh(`curl -s -m 2 http://${clusterIp}`)).toContain(' v1');
 }
 
-/** How often each component runs; anything but once is a fault. */
+/** How often each process runs; anything but once is a fault. */
 function counts(): Readonly<Record<string, number>> {
   const names = processesOf(box).map((process) => process.name);
-  return Object.fromEntries(components.map((name) => [name, names.filter((other) => other === name).length]));
+  return Object.fromEntries(
+    Object.keys(processes).map((name) => [name, names.filter((other) => other === name).length]),
+  );
 }
-const once = Object.fromEntries(components.map((name) => [name, 1]));
+const once = Object.fromEntries(Object.keys(processes).map((name) => [name, 1]));
 
-test.for(components)('%s is killed: it is back, once, and the pods have not noticed', async (name) => {
-  const pods = podProcessesOf(box);
-  expect(pods.length).toBeGreaterThanOrEqual(8); // three of web and the client, each with its pause
-  const pidOf = async () => (await box.status()).components.find((component) => component.name === name)?.pid;
-  const killed = await pidOf();
-  if (killed === undefined) throw new Error(`${name} has no pid`);
-  const from = performance.now();
-  await box.signal(killed, 'KILL');
-  await eventually(async () => ![undefined, killed].includes(await pidOf()), { withinMs: backWithinMs, what: name });
-  await allIsBack();
-  console.log(`${name}: all is back after ${Math.round(performance.now() - from)} ms`);
-  expect(counts()).toEqual(once);
-  expect(podProcessesOf(box)).toEqual(pods);
+test('the programs are parts of two processes, each a component with a log of its own', async () => {
+  const { components: all } = await box.status();
+  const pidOf = (name: string) => all.find((one) => one.name === name)?.pid;
+  for (const parts of Object.values(processes)) {
+    expect(new Set(parts.map(pidOf)).size).toBe(1);
+    for (const part of parts) expect(await box.sh(`wc -l <${logDir}/${part}.log`)).not.toBe('0\n');
+  }
+  expect(new Set(components.map(pidOf)).size).toBe(Object.keys(processes).length);
 });
+
+/** Families by the program that serves them. */
+async function metricsOf(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+  const skipsTls = ['--insecure-skip-tls-verify', '--server'];
+  const texts = {
+    'kube-apiserver': box.kubectl('get', '--raw', '/metrics'),
+    'kube-controller-manager': box.kubectl(...skipsTls, 'https://127.0.0.1:10257', 'get', '--raw', '/metrics'),
+    'kube-scheduler': box.kubectl(...skipsTls, 'https://127.0.0.1:10259', 'get', '--raw', '/metrics'),
+    kubelet: box.kubectl('get', '--raw', '/api/v1/nodes/s1/proxy/metrics'),
+    'kube-proxy': box.sh('curl -sf http://127.0.0.1:10249/metrics'),
+  };
+  const families = async ([name, text]: [string, Promise<string>]) =>
+    [name, new Set([...(await text).matchAll(/^# TYPE (\S+)/gm)].map(([, family = '']) => family))] as const;
+  return new Map(await Promise.all(Object.entries(texts).map(families)));
+}
+
+test('each program serves its own metrics, and what is its process’s the first of them alone', async () => {
+  const served = await metricsOf();
+  const whoServes = (family: string) => [...served].flatMap(([name, all]) => (all.has(family) ? [name] : []));
+  expect(whoServes('apiserver_request_total')).toEqual(['kube-apiserver']);
+  expect(whoServes('node_collector_zone_size')).toEqual(['kube-controller-manager']);
+  expect(whoServes('scheduler_schedule_attempts_total')).toEqual(['kube-scheduler']);
+  expect(whoServes('kubelet_running_pods')).toEqual(['kubelet']);
+  expect(whoServes('kubeproxy_sync_proxy_rules_duration_seconds')).toEqual(['kube-proxy']);
+  for (const family of ['go_goroutines', 'process_cpu_seconds_total', 'rest_client_requests_total'])
+    expect(whoServes(family)).toEqual(['kube-apiserver', 'kubelet']);
+  for (const parts of Object.values(processes)) {
+    const all = parts.flatMap((part) => [...(served.get(part) ?? [])]);
+    expect(all.filter((family, index) => all.indexOf(family) !== index)).toEqual([]);
+  }
+});
+
+test.for(Object.keys(processes))(
+  '%s is killed: it is back in time, once, and the pods have not noticed',
+  async (process) => {
+    const [name = ''] = processes[process] ?? [];
+    const pods = podProcessesOf(box);
+    expect(pods.length).toBeGreaterThanOrEqual(8); // three of web and the client, each with its pause
+    const pidOf = async () => (await box.status()).components.find((component) => component.name === name)?.pid;
+    const killed = await pidOf();
+    if (killed === undefined) throw new Error(`${name} has no pid`);
+    const from = performance.now();
+    await box.signal(killed, 'KILL');
+    await eventually(async () => ![undefined, killed].includes(await pidOf()), { withinMs: backWithinMs, what: name });
+    const isReady = async () => (await componentOf(name))?.condition.status === 'True';
+    await eventually(isReady, { withinMs: backWithinMs, what: process });
+    expect(performance.now() - from).toBeLessThan(killedIsBackWithinMs);
+    await allIsBack();
+    console.log(`${process}: all is back after ${Math.round(performance.now() - from)} ms`);
+    expect(counts()).toEqual(once);
+    expect(podProcessesOf(box)).toEqual(pods);
+  },
+);
 
 const componentOf = async (name: string) => (await box.status()).components.find((one) => one.name === name);
 
@@ -98,10 +158,10 @@ async function replaced(pids: ReadonlyMap<string, number>): Promise<void> {
 
 test('what hangs is not called ready, by status, exit code and node, and is replaced in time, with its reason', async () => {
   const pods = podProcessesOf(box);
-  const hanging = components.filter((name) => name !== 'kube-apiserver');
+  const hanging = components.filter((name) => !(processes['kube-control-plane'] ?? []).includes(name));
   const pids = new Map<string, number>();
   for (const name of hanging) pids.set(name, (await componentOf(name))?.pid ?? 0);
-  await Promise.all([...pids.values()].map((pid) => box.signal(pid, 'STOP')));
+  await Promise.all([...new Set(pids.values())].map((pid) => box.signal(pid, 'STOP')));
   const isOver = replaced(pids);
   const saysSo = async () => {
     for (const name of hanging) expect((await componentOf(name))?.condition.reason).toBe('NotAnswering');
@@ -120,7 +180,7 @@ test('what hangs is not called ready, by status, exit code and node, and is repl
   for (const name of hanging) expect((await componentOf(name))?.restarts).toBeGreaterThan(0);
   const { events } = await box.status();
   expect(events.map(({ message }) => message).join()).toMatch(
-    /kubelet ended \(kagent has ended it: a signal has stopped it/,
+    /(kubelet|kube-proxy|flanneld) ended \(kagent has ended it: a signal has stopped it/,
   );
   expect((await box.kagent(['status'])).code).toBe(0);
   expect(counts()).toEqual(once);
@@ -144,6 +204,30 @@ test('a kube-apiserver that somebody tells to end does not wait for its clients,
   await replaced(new Map([['kube-apiserver', pid]]));
   expect(performance.now() - from).toBeLessThan(15_000);
   await allIsBack();
+});
+
+test('a kubelet that cannot start does not keep kube-proxy and flanneld from their work, and is named', async () => {
+  const pods = podProcessesOf(box);
+  const file = '/var/lib/kagent/agent/etc/kubelet.conf.d/wrong.conf';
+  await box.sh(`echo 'apiVersion: kubelet.config.k8s.io/v1beta1\nkind: Nonsense' >${file}`);
+  await box.signal((await componentOf('kubelet'))?.pid ?? 0, 'KILL');
+  const told = async () =>
+    (await box.status()).events.map(({ regarding, message }) => `${regarding}: ${message}`).join('\n');
+  const separated = 'kubelet: kubelet has ended kube-node 2 times in ten minutes';
+  await eventually(async () => (await told()).includes(separated), {
+    withinMs: backWithinMs,
+    what: 'a kubelet of its own',
+  });
+  expect(await told()).toMatch(/^kubelet: kubelet ended \(.*Nonsense.*\); kube-node starts again in/m);
+  const othersAreReady = async () => {
+    const rest = await Promise.all(['kube-proxy', 'flanneld'].map(componentOf));
+    return rest.every((one) => one?.condition.status === 'True');
+  };
+  await eventually(othersAreReady, { withinMs: backWithinMs, what: 'kube-proxy and flanneld without the kubelet' });
+  expect((await componentOf('kubelet'))?.condition.status).toBe('False');
+  await box.sh(`rm ${file}`);
+  await allIsBack();
+  expect(podProcessesOf(box)).toEqual(pods);
 });
 
 test('kagent itself is killed: started again it takes over, with each child once and the pods as they were', async () => {

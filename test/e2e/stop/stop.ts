@@ -58,7 +58,7 @@ test('killall ends kagent and every pod, and leaves the data', async () => {
   server = await box.startServer();
   await box.kubectl('rollout', 'status', 'deployment/web', '--timeout=90s');
   expect(await answer()).toContain(' v1');
-  expect(names()).toContain('kubelet');
+  expect(names()).toContain('kube-node');
 });
 
 test('uninstall leaves the box as it was before', async () => {

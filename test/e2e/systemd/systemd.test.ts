@@ -101,7 +101,7 @@ describe('a server', () => {
   });
 
   test("has its components in cgroups below the unit's own, where systemd shows and bounds them", async () => {
-    for (const name of ['kube-apiserver', 'kubelet', 'containerd', 'kube-proxy']) {
+    for (const name of ['kube-control-plane', 'kube-node', 'containerd']) {
       const [path = ''] = await cgroupsOf(server, name);
       expect(path).toMatch(new RegExp(`/kagent\\.service/${name}$`));
     }

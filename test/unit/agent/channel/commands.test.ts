@@ -18,7 +18,16 @@ function commands() {
         return Promise.resolve(name === 'kubelet');
       },
       processes: () => [
-        { name: 'kubelet', state: 'ready', condition, pid: 1, restarts: 0, since: undefined, lastExit: undefined },
+        {
+          name: 'kubelet',
+          args: [],
+          state: 'ready',
+          condition,
+          pid: 1,
+          restarts: 0,
+          since: undefined,
+          lastExit: undefined,
+        },
       ],
     },
     logDir,

@@ -18,6 +18,7 @@ test('what is found of this box fits the message', async () => {
     processes: () => [
       {
         name: 'kubelet',
+        args: [],
         state: 'backing-off',
         condition: notReady('BackingOff', 0),
         pid: 7,
