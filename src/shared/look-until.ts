@@ -4,7 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 export interface LookPauses {
   readonly leastMs: number;
   readonly mostMs: number;
-  /** Times what the last look took: with 9, looking has a tenth of the time at most. */
+  /**
+   * Times what the last two looks took at least: with 9, looking has a tenth of the time at most. One that takes long alone may have
+   * waited itself, as for a program that listens and does not answer yet, and says nothing of what looking costs.
+   */
   readonly timesLook: number;
 }
 
@@ -14,11 +17,14 @@ export async function lookUntil<T>(
   { leastMs, mostMs, timesLook }: LookPauses,
   signal: AbortSignal,
 ): Promise<T> {
+  let beforeMs = 0;
   for (;;) {
     const startMs = performance.now();
     const answer = await look();
     if (answer !== undefined) return answer;
-    const pauseMs = Math.max((performance.now() - startMs) * timesLook, leastMs);
+    const tookMs = performance.now() - startMs;
+    const pauseMs = Math.max(Math.min(tookMs, beforeMs) * timesLook, leastMs);
+    beforeMs = tookMs;
     await delay(Math.min(pauseMs, mostMs), undefined, { signal });
   }
 }

@@ -141,25 +141,27 @@ func serve(ctx context.Context, opts options) error {
 }
 
 // newManager starts flannel's view of all nodes, and returns when it is in
-// step and this node has its pod CIDR. Both waits run side by side: each
-// costs about a second on a fresh node.
+// step and this node has its pod CIDR. Both waits run side by side.
 func newManager(ctx, lasting context.Context, opts options) (subnet.Manager, error) {
 	kubeconfig, err := clientcmd.BuildConfigFromFlags("", opts.kubeconfig)
 	if err != nil {
 		return nil, fmt.Errorf("kubeconfig: %w", err)
 	}
-	if err := os.Setenv("NODE_NAME", opts.nodeName); err != nil { // where flannel's package looks for it
-		return nil, err
-	}
-	hasCIDR := make(chan error, 1)
-	go func() { hasCIDR <- waitForPodCIDR(ctx, kubeconfig, opts.nodeName) }()
-	manager, err := kube.NewSubnetManager(lasting, "", opts.kubeconfig, annotationPrefix, opts.netConfigPath, true)
-	if err != nil {
-		return nil, fmt.Errorf("node %q: %w", opts.nodeName, err)
-	}
 	client, err := kubernetes.NewForConfig(kubeconfig)
 	if err != nil {
 		return nil, err
+	}
+	if err := os.Setenv("NODE_NAME", opts.nodeName); err != nil { // where flannel's package looks for it
+		return nil, err
+	}
+	if err := waitForRights(ctx, client); err != nil {
+		return nil, err
+	}
+	hasCIDR := make(chan error, 1)
+	go func() { hasCIDR <- waitForPodCIDR(ctx, client, opts.nodeName) }()
+	manager, err := kube.NewSubnetManager(lasting, "", opts.kubeconfig, annotationPrefix, opts.netConfigPath, true)
+	if err != nil {
+		return nil, fmt.Errorf("node %q: %w", opts.nodeName, err)
 	}
 	return restoring{Manager: manager, leases: leasesOf(client)}, <-hasCIDR
 }
