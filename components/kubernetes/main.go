@@ -1,8 +1,8 @@
 // Hyperkube is every Kubernetes program kagent runs, as one executable.
 //
 // The name it is called by chooses the program, as in busybox: kube-apiserver,
-// kube-controller-manager, kube-scheduler, kubelet, kube-proxy, kubectl or
-// flanneld, each a link to this file. `hyperkube <name> args…` does the same
+// kube-controller-manager, kube-scheduler, kubelet, kube-proxy, kubectl,
+// metrics-server or flanneld, each a link to this file. `hyperkube <name> args…` does the same
 // without a link. One file is smaller than seven, and processes that run the
 // same file share its pages in memory.
 //
@@ -37,6 +37,7 @@ import (
 
 	"kagent.sh/components/kubernetes/flanneld"
 	"kagent.sh/components/kubernetes/group"
+	"kagent.sh/components/kubernetes/metricsserver"
 )
 
 // programs maps a name to what runs it. A program returns its exit code.
@@ -46,6 +47,7 @@ var programs = map[string]func() int{
 	"kube-scheduler":          run(func() *cobra.Command { return scheduler.NewSchedulerCommand() }),
 	"kube-proxy":              run(func() *cobra.Command { return proxy.NewProxyCommand() }),
 	"kubelet":                 run(func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) }),
+	"metrics-server":          run(func() *cobra.Command { return metricsserver.NewCommand() }),
 	"kubectl":                 runKubectl,
 	"flanneld":                flanneld.Run,
 	"kube-control-plane":      runGroup,
@@ -59,6 +61,7 @@ var parts = map[string]group.Program{
 	"kube-scheduler":          group.Command(func() *cobra.Command { return scheduler.NewSchedulerCommand() }),
 	"kube-proxy":              group.Command(func() *cobra.Command { return proxy.NewProxyCommand() }),
 	"kubelet":                 group.Command(func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) }),
+	"metrics-server":          group.Command(func() *cobra.Command { return metricsserver.NewCommand() }),
 	"flanneld": func(args []string) error {
 		return flanneld.RunUntil(genericapiserver.SetupSignalContext(), args)
 	},

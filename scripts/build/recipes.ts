@@ -102,6 +102,7 @@ export const recipes: readonly Recipe[] = [
           'kube-scheduler',
           'kubectl',
           'kubelet',
+          'metrics-server',
         ],
       }),
     ],

@@ -1,7 +1,7 @@
 /** Who belongs to the cluster: which machine is which node, who is connected, and kube-apiserver's tunnel to them. */
 import { systemClock } from '../shared/clock.ts';
 import { runPaths } from '../shared/paths.ts';
-import { nodeCidrMaskSize } from './cluster/cluster.ts';
+import { metricsServer, nodeCidrMaskSize } from './cluster/cluster.ts';
 import type { ControlPlane } from './control-plane/control-plane.ts';
 import type { Foundation } from './foundation.ts';
 import { createNodeIdentities } from './identity/identity.ts';
@@ -50,6 +50,7 @@ export function membersOf(plan: ServerPlan, { datastore, accounts }: Foundation,
     addresses: identities.addresses,
     session: (name) => nodes.session(name),
     ownNode,
+    here: new Map([[`${plan.reached.advertiseAddress}:${metricsServer.port}`, metricsServer.port]]),
     log,
   });
   identities.onRevoked((revoked) => controlPlane.revoke(revoked));

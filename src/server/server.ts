@@ -17,6 +17,7 @@ import { ownNetworks } from '../shared/proxy/proxy.ts';
 import { version } from '../shared/version/version.ts';
 import { asksDatastore, snapshotDirOf, snapshotTimer } from '../datastore/datastore.ts';
 import { addonComponents, addonManifests } from './addons/addons.ts';
+import type { AddonSettings } from './addons/addons.ts';
 import { createApi, localRoutes } from './api/api.ts';
 import type { Api } from './api/api.ts';
 import { keepClusterSettings, nodeCidrMaskSize } from './cluster/cluster.ts';
@@ -85,6 +86,8 @@ function controlPlaneOf(plan: ServerPlan, { pki, accounts, extraArgs }: Foundati
     },
     egressSocket: runPaths.egressSocket,
     isHardened,
+    metricsServer: !config.disable.includes('metrics-server'),
+    ...(plan.ownNode !== undefined && { lastAfter: ['node-ready'] as const }),
     extraArgs,
     accounts,
     localUrl: local.apiserverUrl,
@@ -158,7 +161,7 @@ function componentsOf(plan: ServerPlan, rooms: Rooms): readonly Component[] {
       store: datastore.keys,
       nodeName,
       dir: paths.server.manifests,
-      packaged: [...policyManifests(settings), ...addonManifests({ ...settings, image: plan.image })],
+      packaged: [...policyManifests(settings), ...addonManifests(addonSettings(plan, rooms))],
       disabled: config.disable,
       log,
       events: plan.events,
@@ -168,6 +171,11 @@ function componentsOf(plan: ServerPlan, rooms: Rooms): readonly Component[] {
     ...(ownNode === undefined ? [] : [labelOwnNode({ kube, nodeName, log })]),
     certificates(plan, rooms),
   ];
+}
+
+function addonSettings(plan: ServerPlan, { pki }: Rooms): AddonSettings {
+  const { advertiseAddress } = plan.reached;
+  return { ...plan.settings, advertiseAddress, serverCaPem: pki.serverCa.caPem, image: plan.image };
 }
 
 const localStoragePath = ({ config, paths }: ServerPlan) =>

@@ -14,6 +14,10 @@ export interface PackagedManifest {
 export interface AddonSettings {
   readonly clusterDns: string;
   readonly clusterDomain: string;
+  /** Where kube-apiserver is reached, by the address that the cluster knows. */
+  readonly advertiseAddress: string;
+  /** PEM of the CA of the server's own certificates. */
+  readonly serverCaPem: string;
   /** The full name of an image in the bundle, by its short one. */
   readonly image: (name: string) => string;
 }

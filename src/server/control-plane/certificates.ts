@@ -4,6 +4,7 @@ import { InvalidSettingError } from '../../shared/config/config.ts';
 import { kubeconfigText } from '../../kube/kube.ts';
 import { letThrough, makeFolder, readText, writeFileIfChanged } from '../../shared/files/files.ts';
 import { configDir } from '../../shared/paths.ts';
+import { metricsServer } from '../cluster/cluster.ts';
 import type { CertificateAuthority, Leaf, LeafSpec, Pki } from '../pki/pki.ts';
 
 /** The names by which pods and people reach kube-apiserver, besides this host's own. */
@@ -21,6 +22,8 @@ export interface ControlPlaneLeaves {
   readonly controllerManagerServing: Leaf;
   readonly scheduler: Leaf;
   readonly schedulerServing: Leaf;
+  readonly metricsServer: Leaf;
+  readonly metricsServerServing: Leaf;
   readonly admin: Leaf;
   readonly kagent: Leaf;
 }
@@ -29,11 +32,11 @@ export interface ControlPlaneLeaves {
 export async function keepLeaves(pki: Pki, names: ServingNames): Promise<ControlPlaneLeaves> {
   const client = (name: string, commonName: string, organizations: readonly string[] = []) =>
     keep(pki.clientCa, { name, commonName, organizations, usages: ['client'] });
-  const local = (name: string) =>
+  const local = (name: string, dnsNames: readonly string[] = []) =>
     keep(pki.serverCa, {
       name: `${name}-serving`,
       commonName: name,
-      dnsNames: ['localhost'],
+      dnsNames: ['localhost', ...dnsNames],
       ipAddresses: ['127.0.0.1', '::1'],
       usages: ['server'],
     });
@@ -56,6 +59,8 @@ export async function keepLeaves(pki: Pki, names: ServingNames): Promise<Control
     controllerManagerServing: local('kube-controller-manager'),
     scheduler: client('kube-scheduler', 'system:kube-scheduler'),
     schedulerServing: local('kube-scheduler'),
+    metricsServer: client('metrics-server', metricsServer.user),
+    metricsServerServing: local('metrics-server', ['metrics-server.kube-system.svc']),
     admin: client('admin', 'system:admin', ['system:masters']),
     kagent: client('kagent', 'system:kagent', ['system:masters']),
   };
@@ -68,6 +73,8 @@ export async function keepLeaves(pki: Pki, names: ServingNames): Promise<Control
     controllerManagerServing: await leaves.controllerManagerServing,
     scheduler: await leaves.scheduler,
     schedulerServing: await leaves.schedulerServing,
+    metricsServer: await leaves.metricsServer,
+    metricsServerServing: await leaves.metricsServerServing,
     admin: await leaves.admin,
     kagent: await leaves.kagent,
   };

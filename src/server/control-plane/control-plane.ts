@@ -11,9 +11,10 @@ import { apiserverComponent } from './apiserver.ts';
 import { keepLeaves, kubeconfigPath, writeAdminKubeconfig, writeProgramKubeconfig } from './certificates.ts';
 import { controllerManagerComponent } from './controller-manager.ts';
 import { createKubeClient, readCredentials } from '../../kube/kube.ts';
+import { metricsServerComponent } from './metrics-server.ts';
 import { schedulerComponent } from './scheduler.ts';
 import { apiserverNames } from './serving-names.ts';
-import type { ControlPlaneOptions, ControlPlane } from './types.ts';
+import type { ControlPlaneOptions, ControlPlane, ProgramOptions } from './types.ts';
 
 /** Makes certificates and kubeconfigs, so that everything is on disk before the first child starts. */
 export async function createControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
@@ -24,8 +25,9 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     for (const [name, leaf] of [
       ['kube-controller-manager', leaves.controllerManager],
       ['kube-scheduler', leaves.scheduler],
+      ['metrics-server', leaves.metricsServer],
     ] as const) {
-      const { give } = accounts[name];
+      const { give } = accounts[accountNames[name]];
       writeProgramKubeconfig({
         path: kubeconfigPath(paths.server.cred, name),
         server: localUrl,
@@ -39,12 +41,6 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     return leaves;
   };
   const leaves = await keep();
-  const kubeconfigOf = (name: 'kube-controller-manager' | 'kube-scheduler') =>
-    accounts[name].give(kubeconfigPath(paths.server.cred, name));
-  const kubeconfigs = {
-    'kube-controller-manager': kubeconfigOf('kube-controller-manager'),
-    'kube-scheduler': kubeconfigOf('kube-scheduler'),
-  };
   const kube = createKubeClient({
     url: localUrl,
     credentials: () =>
@@ -62,9 +58,14 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     trust: pki.serverCa.trust,
     account: accounts['kube-apiserver'],
   });
-  const shared = { ...options, etcdServers, leaves, kubeconfigs, kube, ports, authorization };
+  const shared = { ...options, etcdServers, leaves, kubeconfigs: kubeconfigsOf(options), kube, ports, authorization };
   return {
-    components: [apiserverComponent(shared), controllerManagerComponent(shared), schedulerComponent(shared)],
+    components: [
+      apiserverComponent(shared),
+      controllerManagerComponent(shared),
+      schedulerComponent(shared),
+      ...(options.metricsServer === true ? [metricsServerComponent(shared)] : []),
+    ],
     kube,
     revoke: (revoked) => authorization.revoke(revoked),
     async keepCertificates() {
@@ -74,6 +75,24 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     },
   };
 }
+
+/** Where each program finds its own. */
+function kubeconfigsOf({ accounts, paths }: ControlPlaneOptions): ProgramOptions['kubeconfigs'] {
+  const given = (name: keyof typeof accountNames) =>
+    accounts[accountNames[name]].give(kubeconfigPath(paths.server.cred, name));
+  return {
+    'kube-controller-manager': given('kube-controller-manager'),
+    'kube-scheduler': given('kube-scheduler'),
+    'metrics-server': given('metrics-server'),
+  };
+}
+
+/** Whose user each program is that has a kubeconfig. */
+const accountNames = {
+  'kube-controller-manager': 'kube-controller-manager',
+  'kube-scheduler': 'kube-scheduler',
+  'metrics-server': 'kube-apiserver',
+} as const;
 
 export type { ControlPlaneOptions, Accounts, ExtraArgs, LocalPorts, ControlPlane, ProgramOptions } from './types.ts';
 export { kubeletClientUser } from './certificates.ts';

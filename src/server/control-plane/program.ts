@@ -58,7 +58,7 @@ export function programComponent(program: Program): Component {
 }
 
 /** Of a program that has a port on this host alone: asked where its command line says. @param ca of its serving certificate */
-export function askedHere(path: '/healthz' | '/readyz', trust: TrustBundle): Program['question'] {
+export function askedHere(path: '/healthz' | '/livez' | '/readyz', trust: TrustBundle): Program['question'] {
   return (args) => {
     const flags = flagsOf(args);
     const host = listeningAt(valueOf(flags, 'bind-address') ?? '');

@@ -32,6 +32,9 @@ export interface ControlPlaneOptions {
   /** Of the tunnel, through which kube-apiserver reaches nodes and pods; directly without one. */
   readonly egressSocket?: string;
   readonly extraArgs: ExtraArgs;
+  readonly metricsServer?: boolean;
+  /** Components that are ready before what may wait. */
+  readonly lastAfter?: readonly ComponentName[];
   /** `--profile cis` */
   readonly isHardened?: boolean;
   readonly accounts: Accounts;
@@ -76,7 +79,7 @@ export interface ControlPlane {
 export interface ProgramOptions extends ControlPlaneOptions {
   readonly etcdServers: string;
   readonly leaves: Awaited<ReturnType<typeof keepLeaves>>;
-  readonly kubeconfigs: Readonly<Record<'kube-controller-manager' | 'kube-scheduler', string>>;
+  readonly kubeconfigs: Readonly<Record<'kube-controller-manager' | 'kube-scheduler' | 'metrics-server', string>>;
   readonly kube: KubeClient;
   readonly ports: LocalPorts;
   readonly authorization: Authorization;

@@ -34,6 +34,8 @@ export interface TunnelOptions {
   readonly session: (nodeName: string) => AgentLink | undefined;
   /** The node on this box: its addresses are reached without a detour. */
   readonly ownNode: string | undefined;
+  /** Programs of this server that listen on loopback alone: their port there, by the authority that is asked for. */
+  readonly here?: ReadonlyMap<string, number>;
   readonly log: Log;
 }
 
@@ -47,7 +49,7 @@ export interface Tunnel extends Component {
 const dialWithinMs = 10_000;
 
 export function createTunnel(options: TunnelOptions): Tunnel {
-  const { socketPath, nodes, addresses, session, ownNode, log } = options;
+  const { socketPath, nodes, addresses, session, ownNode, here, log } = options;
   const condition = conditionTracker();
   const awaited = new AwaitedStreams();
   const open = new Set<Duplex>();
@@ -65,7 +67,8 @@ export function createTunnel(options: TunnelOptions): Tunnel {
     open.add(client);
     client.on('close', () => open.delete(client));
     client.on('error', () => {}); // its close says the same
-    const target = targetOf(authority);
+    const ownPort = here?.get(authority);
+    const target = ownPort === undefined ? targetOf(authority) : { host: '127.0.0.1', port: ownPort };
     if (target === undefined) return void client.end(`HTTP/1.1 400 ${STATUS_CODES[400]}\r\n\r\n`);
     try {
       const stream = await dial(target);

@@ -22,6 +22,7 @@ export type ComponentName =
   | 'load-balancer'
   | 'local-storage'
   | 'manifests'
+  | 'metrics-server'
   | 'node-certificates'
   | 'node-identities'
   | 'node-ready'

@@ -7,6 +7,7 @@ import { listNodes, podsOf } from '../../helpers/nodes.ts';
 import type { ListedPod } from '../../helpers/nodes.ts';
 import { eventually } from '../../helpers/wait.ts';
 import { loadBalancerStories } from './load-balancer.ts';
+import { metricsStories } from './metrics.ts';
 import { tunnelStories } from './tunnel.ts';
 
 let nodes: Nodes;
@@ -139,6 +140,10 @@ describe('two agents that joined at once', () => {
       expect(answer?.code).not.toBe(0);
     }
   });
+});
+
+describe('what is used', () => {
+  metricsStories(() => nodes);
 });
 
 describe('a load balancer without pods', () => {

@@ -5,7 +5,12 @@ import { addonManifests, addons } from '../../../../src/server/addons/addons.ts'
 import { objectsOf } from '../../../../src/server/manifests/parse.ts';
 
 const folder = join(import.meta.dirname, '../../../../src/server/addons');
-const settings = { clusterDns: '10.43.0.10', clusterDomain: 'cluster.local' };
+const settings = {
+  clusterDns: '10.43.0.10',
+  clusterDomain: 'cluster.local',
+  advertiseAddress: '10.0.0.1',
+  serverCaPem: 'PEM',
+};
 
 test('each add-on is a folder of its own name, and each such folder an add-on', () => {
   const folders = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());

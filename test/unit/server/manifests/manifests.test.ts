@@ -22,6 +22,8 @@ const settings = {
   serviceCidr: '10.43.0.0/16',
   clusterDns: '10.43.0.10',
   clusterDomain: 'cluster.local',
+  advertiseAddress: '10.0.0.1',
+  serverCaPem: 'PEM',
   image: (name: string) => `example/${name}:1`,
 };
 const packaged = [...policyManifests(settings), ...addonManifests(settings)];
@@ -43,6 +45,8 @@ function world(): World {
   kinds('/api/v1', 'ServiceAccount', 'Service');
   kinds('/apis/apps/v1', 'Deployment');
   kinds('/apis/storage.k8s.io/v1', 'StorageClass');
+  kinds('/apis/discovery.k8s.io/v1', 'EndpointSlice');
+  kinds('/apis/apiregistration.k8s.io/v1', 'APIService');
   kinds('/apis/rbac.authorization.k8s.io/v1', 'ClusterRole', 'ClusterRoleBinding');
   kinds('/apis/admissionregistration.k8s.io/v1', 'ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding');
   const dir = join(temporaryDir(), 'manifests');
@@ -95,6 +99,7 @@ test('a start writes the packaged files and applies them, rights first', async (
     '02-kagent-node-addresses.yaml',
     'coredns.yaml',
     'local-storage.yaml',
+    'metrics-server.yaml',
   ]);
   expect(names()[0]).toBe('kagent:kube-apiserver-kubelet-client');
   const service = kube.applied.find(({ path }) => path.endsWith('/kube-dns'))?.object;
