@@ -37,6 +37,9 @@ import { addExamples, manCommand } from './cli/manual/manual.ts';
 import { createNotifier, giveUp, hostAt, journalPrefix } from './host/service/service.ts';
 import { supportCommand } from './support/support.ts';
 
+/** Else it writes and compiles a program for each schema, which pays where much is read, and is half a megabyte where little is. */
+z.config({ jitless: true });
+
 /** A server's own settings and those of the node it runs. */
 const ServerConfig = z.strictObject({ ...serverSettings, ...nodeSettings });
 type ServerConfig = Readonly<z.infer<typeof ServerConfig>>;

@@ -22,6 +22,7 @@ import { buildBundle, distOf, kagentVersion } from './bundle.ts';
 import { defaultCacheDir, hashOfFile, openCache } from './cache.ts';
 import { dateOfCommit } from './commit.ts';
 import { fitLargePages } from './elf.ts';
+import { fromExecutable, libraryEntries, libraryScripts } from './libraries.ts';
 import { nodeFor } from './node.ts';
 import { concatenate } from './pack.ts';
 import { run } from './run.ts';
@@ -63,6 +64,7 @@ export async function buildExecutable(options: ExecutableOptions): Promise<void>
     const assets: Record<string, string> = { [addonAsset]: options.addon, [neededAsset]: 'bundle.json' };
     assets[fileAsset(installer)] = join(root, 'scripts', installer);
     for (const worker of bundled.workers) assets[workerAsset(worker)] = join('js', `${worker}.cjs`);
+    for (const library of libraryScripts) assets[library] = join('js', `${library}.cjs`);
     for (const file of bundled.files) assets[fileAsset(file)] = join(options.sources, file);
     const config = {
       main: join('js', 'main.cjs'), // the path ends up in the executable: no folder of this machine in it
@@ -108,8 +110,9 @@ async function bundleJavaScript({ sources, version, buildDate }: ExecutableOptio
   const entries = (names: readonly string[]) =>
     Object.fromEntries(names.map((name) => [name, join(sources, `${name}.ts`)]));
   const define = { KAGENT_VERSION: JSON.stringify(version), KAGENT_BUILD_DATE: JSON.stringify(buildDate) };
-  await build({ ...scripts, entry: entries(['main', ...workers]), outDir, define });
-  for (const name of ['main', ...workers]) await checkAscii(join(outDir, `${name}.cjs`));
+  await build({ ...scripts, esbuildPlugins: [fromExecutable], entry: entries(['main', ...workers]), outDir, define });
+  await build({ ...scripts, entry: libraryEntries(), outDir });
+  for (const name of ['main', ...workers, ...libraryScripts]) await checkAscii(join(outDir, `${name}.cjs`));
   return { workers: workers.toSorted(), files: paths.filter((path) => !path.endsWith('.ts')).toSorted() };
 }
 

@@ -47,7 +47,12 @@ test(
     await mkdir(runtimeDir, { mode: 0o700 });
     const env = { PATH: '/usr/bin:/bin', XDG_RUNTIME_DIR: runtimeDir };
     const slim = await run(first, [], { env, cwd: '/' });
-    expect(JSON.parse(slim.stdout)).toEqual({ square: 49, row: { answer: 42 }, text: 'a file of the room' });
+    expect(JSON.parse(slim.stdout)).toEqual({
+      square: 49,
+      row: { answer: 42 },
+      text: 'a file of the room',
+      matches: true,
+    });
     expect(slim.stderr).toBe(''); // a refused code cache would be a warning
     expect(readdirSync(join(runtimeDir, 'kagent'))).toHaveLength(1);
 

@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { connectKeys } from '../../../src/datastore/client/client.ts';
+import { connectDatastore, connectKeys } from '../../../src/datastore/client/client.ts';
 import { startDatastore } from '../../../src/datastore/threads.ts';
 import { openPki } from '../../../src/server/pki/pki.ts';
 import { createKeyPem } from '../../../src/shared/certificates/certificates.ts';
@@ -61,4 +61,16 @@ test('a server whose certificate another CA signed is not spoken to', async () =
   const keys = connectKeys({ addresses: [address], tls: client });
   onTestFinished(() => keys.close());
   await expect(keys.get('/kagent/a')).rejects.toMatchObject({ code: 'DATASTORE_CALL', isConnectionLost: true });
+});
+
+test('what takes how much room is asked for a depth and a revision that there can be', async () => {
+  const address = `unix://${join(temporaryDir(), 's')}`;
+  const datastore = await startDatastore({ dir: join(temporaryDir(), 'db'), listen: [address], onFatal: () => {} });
+  onTestFinished(() => datastore.stop());
+  const client = connectDatastore(address);
+  onTestFinished(() => client.close());
+  await expect(client.usage(2, 0)).resolves.toEqual([]);
+  for (const depth of [0, 21, 1.5, Number.NaN])
+    await expect(client.usage(depth, 0)).rejects.toThrow('depth is a whole number from 1 to 20');
+  for (const revision of [-1, 0.5]) await expect(client.usage(1, revision)).rejects.toThrow('sinceRevision is a whole');
 });
