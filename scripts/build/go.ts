@@ -1,10 +1,11 @@
 /**
  * Builds one folder of `components/` with Go.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hashOf, hashOfFolder } from './cache.ts';
 import { modulesOf } from './modules.ts';
+import { patchedSources } from './patched.ts';
 import type { Program, Recipe, Upstream } from './recipes.ts';
 import { run } from './run.ts';
 import type { Target } from './target.ts';
@@ -41,13 +42,17 @@ export async function goKey(build: GoBuild, versions: { readonly go: string; rea
 export async function buildGo(build: GoBuild, libraries: Readonly<Record<string, string>>, dir: string): Promise<void> {
   const { recipe, folder } = build;
   const upstream = await upstreamOf(build);
+  const workplace = join(dir, 'sources');
+  await mkdir(workplace);
+  const sources = await patchedSources(folder, workplace);
   for (const program of recipe.programs) {
     const args = goArguments(program, recipe, upstream);
     const env = { ...environment(build), ...libraries };
-    await run('go', ['build', '-o', join(dir, program.name), ...args], { cwd: folder, env });
+    await run('go', ['build', '-o', join(dir, program.name), ...args], { cwd: sources.folder, env });
   }
-  const parts = await modulesOf(recipe.programs.map((program) => join(dir, program.name)));
-  await writeFile(join(dir, 'modules.json'), JSON.stringify(parts, null, 2));
+  await rm(workplace, { recursive: true });
+  const programs = recipe.programs.map((program) => join(dir, program.name));
+  await writeFile(join(dir, 'modules.json'), JSON.stringify(await modulesOf(programs, sources.patches), null, 2));
 }
 
 /** What go.mod pins. */

@@ -14,10 +14,15 @@ export interface Part {
   readonly licence: string;
   /** The licence and notice files as they are. */
   readonly texts: readonly string[];
+  /** What we changed in it: names of patches. */
+  readonly patches?: readonly string[];
 }
 
-/** The modules inside the given programs, sorted, each once. */
-export async function modulesOf(programs: readonly string[]): Promise<Part[]> {
+/** @param patches module → what it was built with. @returns the modules inside the given programs, sorted, each once */
+export async function modulesOf(
+  programs: readonly string[],
+  patches: ReadonlyMap<string, readonly string[]>,
+): Promise<Part[]> {
   const lines = (await run('go', ['version', '-m', ...programs])).split('\n');
   const cache = (await run('go', ['env', 'GOMODCACHE'])).trim();
   const found = new Map<string, { readonly name: string; readonly version: string }>();
@@ -26,14 +31,17 @@ export async function modulesOf(programs: readonly string[]): Promise<Part[]> {
     const replacement = (lines[index + 1] ?? '').split('\t'); // `=>` on the next line
     if ((kind !== 'mod' && kind !== 'dep') || name === undefined || version === undefined || version === '(devel)')
       continue;
-    const actual = replacement[1] === '=>' ? (replacement[3] ?? version) : version;
+    const isPatched = patches.has(name); // then it is replaced by a folder, which has no version
+    const actual = replacement[1] === '=>' && !isPatched ? (replacement[3] ?? version) : version;
     found.set(`${name}@${actual}`, { name, version: actual });
   }
   const sorted = [...found.values()].toSorted((a, b) => (`${a.name}@${a.version}` < `${b.name}@${b.version}` ? -1 : 1));
   return Promise.all(
     sorted.map(async ({ name, version }) => {
       const texts = await licenceTexts(join(cache, `${escaped(name)}@${escaped(version)}`));
-      return { name, version, purl: `pkg:golang/${name}@${version}`, licence: licenceOf(texts), texts };
+      const changes = patches.get(name);
+      const part = { name, version, purl: `pkg:golang/${name}@${version}`, licence: licenceOf(texts), texts };
+      return changes === undefined ? part : { ...part, patches: changes };
     }),
   );
 }

@@ -18,6 +18,11 @@ export interface Document {
   }[];
 }
 
+interface Listed extends Pick<Part, 'name' | 'version' | 'licence' | 'patches'> {
+  readonly id: string;
+  readonly purl?: string;
+}
+
 export function sbom(document: Document): string {
   const root = { id: 'SPDXRef-kagent', name: 'kagent', version: document.kagent, licence: 'Apache-2.0' };
   const components = document.components.map((component) => ({
@@ -26,9 +31,9 @@ export function sbom(document: Document): string {
   }));
   const parts = unique(components.flatMap((component) => component.parts)).map((part) => ({
     ...part,
-    id: idOf('part', part.purl),
+    id: idOf('part', keyOf(part)),
   }));
-  const packages = [root, ...components, ...parts].map((part) => ({
+  const packages = [root, ...components, ...parts].map((part: Listed) => ({
     SPDXID: part.id,
     name: part.name,
     versionInfo: part.version,
@@ -37,9 +42,10 @@ export function sbom(document: Document): string {
     licenseConcluded: part.licence,
     licenseDeclared: part.licence,
     copyrightText: 'NOASSERTION',
-    ...('purl' in part
+    ...(part.purl !== undefined
       ? { externalRefs: [{ referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: part.purl }] }
       : {}),
+    ...(part.patches !== undefined ? { sourceInfo: `changed by ${part.patches.join(', ')}` } : {}),
   }));
   const relation = (from: string, relationshipType: string, to: string) => ({
     spdxElementId: from,
@@ -50,7 +56,7 @@ export function sbom(document: Document): string {
     relation('SPDXRef-DOCUMENT', 'DESCRIBES', root.id),
     ...components.map((component) => relation(root.id, 'CONTAINS', component.id)),
     ...components.flatMap((component) =>
-      component.parts.map((part) => relation(component.id, 'CONTAINS', idOf('part', part.purl))),
+      component.parts.map((part) => relation(component.id, 'CONTAINS', idOf('part', keyOf(part)))),
     ),
   ];
   const content = { packages, relationships };
@@ -74,7 +80,9 @@ export function sbom(document: Document): string {
 export function notices(document: Document): string {
   const owners = new Map<string, string[]>();
   for (const part of unique(document.components.flatMap((component) => component.parts))) {
-    for (const text of part.texts) owners.set(text, [...(owners.get(text) ?? []), `${part.name} ${part.version}`]);
+    const changed = part.patches === undefined ? '' : ` (changed by ${part.patches.join(', ')})`;
+    const owner = `${part.name} ${part.version}${changed}`;
+    for (const text of part.texts) owners.set(text, [...(owners.get(text) ?? []), owner]);
   }
   const sections = [...owners].map(([text, names]) => `${names.join('\n')}\n\n${text}\n`);
   const line = `${'-'.repeat(80)}\n`;
@@ -85,8 +93,13 @@ export function notices(document: Document): string {
 }
 
 function unique(parts: readonly Part[]): Part[] {
-  const byUrl = new Map(parts.map((part) => [part.purl, part]));
-  return [...byUrl].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, part]) => part);
+  const byKey = new Map(parts.map((part) => [keyOf(part), part]));
+  return [...byKey].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, part]) => part);
+}
+
+/** A module that one component has as it is and another one changed are two parts. */
+function keyOf({ purl, patches = [] }: Part): string {
+  return [purl, ...patches].join(' ');
 }
 
 function idOf(...words: readonly string[]): string {
