@@ -75,7 +75,7 @@ function controlPlaneOf(plan: ServerPlan, { pki, accounts, extraArgs }: Foundati
     pki,
     paths,
     binDir,
-    after: ['node-identities', ...plan.after.assets],
+    after: ['node-identities', ...plan.after.kubernetes],
     nodeCidrMaskSize: nodeCidrMaskSize(config),
     securePort: config.httpsListenPort,
     adminKubeconfig: {
