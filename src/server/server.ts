@@ -121,6 +121,7 @@ async function apiOf(plan: ServerPlan, foundation: Foundation, { identities, nod
       executable: ownExecutable(),
       extraDir: paths.server.release,
       componentsDir: plan.currentDir,
+      workDir: paths.data,
       trust: pki.serverCa.trust,
       log,
     }),
