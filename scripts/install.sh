@@ -17,7 +17,7 @@
 # INSTALL_KAGENT_TIMEOUT         seconds that a slow box may take to be Ready (300)
 # INSTALL_KAGENT_SYMLINK         kubectl, crictl, ctr as links: "" where the name is free, "force", "skip"
 # INSTALL_KAGENT_SKIP_DOWNLOAD   true: take the executable that is in INSTALL_KAGENT_BIN_DIR already
-# INSTALL_KAGENT_ARTIFACT_PATH   a folder with kagent-ARCH and sha256sum-ARCH.txt, instead of a download
+# INSTALL_KAGENT_ARTIFACT_PATH   a folder with kagent-ARCH (or .gz, .zst) and sha256sum-ARCH.txt, instead of a download
 # INSTALL_KAGENT_MIRROR          address of a release, instead of the one this script is from
 # INSTALL_KAGENT_VERSION         of the release (default: what the channel names)
 # INSTALL_KAGENT_CHANNEL         of the release (stable)
@@ -285,33 +285,87 @@ download() {
 	fi
 	# Beside its place, so that putting it there is one rename; named by its sum, so that the next attempt can continue.
 	NEW=$BIN_DIR/.kagent-$wanted
-	size=$(size_of "$MIRROR/$version/kagent-$arch" || true)
-	[ -e "$NEW" ] || room_for "${size:-0}" "$BIN_DIR"
-	make_bin_dir
-	note "$MIRROR/$version/kagent-$arch"
-	[ -e "$NEW" ] && [ "$(sha256_of "$NEW")" = "$wanted" ] ||
-		fetch_to "$NEW" "$MIRROR/$version/kagent-$arch" ||
-		fail "the download broke off; run this again and it continues from there"
-	actual=$(sha256_of "$NEW")
-	if [ "$actual" != "$wanted" ]; then
-		rm -f "$NEW"
-		fail "wrong checksum of $MIRROR/$version/kagent-$arch: it is $actual, and should be $wanted. Nothing was installed."
-	fi
+	is_whole "$NEW" "$wanted" || download_executable
 	chmod 755 "$NEW"
 }
 
-# The same from a folder on this box.
+# In the smallest form that the sums name and this box can unpack.
+download_executable() {
+	form=
+	for one in zst gz; do
+		if [ -z "$form" ] && [ -n "$(sum_in "$sums" "kagent-$arch.$one")" ] && has "$(unpacker $one)"; then form=$one; fi
+	done
+	address=$MIRROR/$version/kagent-$arch${form:+.$form}
+	sum=$(sum_in "$sums" "kagent-$arch${form:+.$form}")
+	fetched=$BIN_DIR/.kagent-$sum
+	size=$(size_of "$address" || true)
+	[ -z "$form" ] || whole_size=$(size_of "$MIRROR/$version/kagent-$arch" || true)
+	[ -e "$fetched" ] || room_for $((${size:-0} + ${whole_size:-0})) "$BIN_DIR"
+	make_bin_dir
+	note "$address"
+	is_whole "$fetched" "$sum" || fetch_to "$fetched" "$address" || fail "the download broke off; run this again and it continues from there"
+	actual=$(sha256_of "$fetched")
+	if [ "$actual" != "$sum" ]; then
+		rm -f "$fetched"
+		fail "wrong checksum of $address: it is $actual, and should be $sum. Nothing was installed."
+	fi
+	[ -z "$form" ] || unpack "$form" "$fetched" "$address"
+	[ -z "$form" ] || rm -f "$fetched"
+}
+
+# is_whole FILE SUM
+is_whole() { [ -e "$1" ] && [ "$(sha256_of "$1")" = "$2" ]; }
+
+# unpacker FORM: the command that undoes it.
+unpacker() {
+	case $1 in
+	zst) echo zstd ;;
+	gz) echo gzip ;;
+	esac
+}
+
+# unpack FORM FILE NAME: $NEW, which is what the sums say, or nothing.
+unpack() {
+	if ! "$(unpacker "$1")" -dc <"$2" >"$NEW"; then
+		rm -f "$NEW" "$BIN_DIR/.kagent-$sum"
+		fail "$3 could not be unpacked to $BIN_DIR: see above. Nothing was installed."
+	fi
+	actual=$(sha256_of "$NEW")
+	[ "$actual" != "$wanted" ] || return 0
+	rm -f "$NEW" "$BIN_DIR/.kagent-$sum"
+	fail "wrong checksum of what is in $3: it is $actual, and should be $wanted. Nothing was installed."
+}
+
+# The same from a folder on this box: as it is, or else compressed.
 artifact() {
 	arch=$(architecture)
-	NEW=$INSTALL_KAGENT_ARTIFACT_PATH/kagent-$arch
 	sums_file=$INSTALL_KAGENT_ARTIFACT_PATH/sha256sum-$arch.txt
-	for file in "$NEW" "$sums_file"; do [ -r "$file" ] || fail "INSTALL_KAGENT_ARTIFACT_PATH is set, but there is no $file"; done
+	file=$INSTALL_KAGENT_ARTIFACT_PATH/kagent-$arch
+	form=
+	for one in gz zst; do
+		if [ ! -e "$file" ] && [ -r "$file.$one" ] && has "$(unpacker $one)"; then form=$one; fi
+	done
+	file=$file${form:+.$form}
+	[ -r "$file" ] || fail "INSTALL_KAGENT_ARTIFACT_PATH is set, but there is no $file that can be read, and no $file.gz or $file.zst that this box can unpack (with gzip, or zstd)"
+	[ -r "$sums_file" ] || fail "INSTALL_KAGENT_ARTIFACT_PATH is set, but there is no $sums_file"
 	sums=$(cat "$sums_file")
 	wanted=$(sum_in "$sums" "kagent-$arch")
-	actual=$(sha256_of "$NEW")
-	[ "$actual" = "$wanted" ] || fail "wrong checksum of $NEW: it is $actual, and should be ${wanted:-in $sums_file}. Nothing was installed."
-	note "$NEW"
-	room_for "$(wc -c <"$NEW")" "$BIN_DIR"
+	sum=$(sum_in "$sums" "${file##*/}")
+	actual=$(sha256_of "$file")
+	[ "$actual" = "$sum" ] || fail "wrong checksum of $file: it is $actual, and should be ${sum:-in $sums_file}. Nothing was installed."
+	note "$file"
+	if [ -z "$form" ]; then
+		NEW=$file
+		room_for "$(wc -c <"$file")" "$BIN_DIR"
+		return
+	fi
+	[ ${#wanted} = 64 ] || fail "$sums_file has no sum for kagent-$arch"
+	room_for "$("$(unpacker $form)" -dc <"$file" | wc -c)" "$BIN_DIR"
+	NEW=$BIN_DIR/.kagent-$wanted
+	LITTER="$LITTER $NEW"
+	make_bin_dir
+	unpack "$form" "$file" "$file"
+	chmod 755 "$NEW"
 }
 
 runs_here() {

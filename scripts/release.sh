@@ -10,7 +10,7 @@
 #
 #   OUT_DIR/install.sh
 #   OUT_DIR/channels/stable                   the version
-#   OUT_DIR/v1.2.3/kagent-amd64               with its components inside
+#   OUT_DIR/v1.2.3/kagent-amd64               with its components inside; .gz and .zst: what is downloaded
 #   OUT_DIR/v1.2.3/kagent-slim-amd64          fetches its components:
 #   OUT_DIR/v1.2.3/bundle-amd64
 #   OUT_DIR/v1.2.3/libatomic.so.1-amd64       for boxes that lack it
@@ -106,7 +106,8 @@ collect() {
 		libatomic.so.1:libatomic.so.1-$1; do
 		cp "$built/${pair%%:*}" "$WORK/${pair#*:}"
 	done
-	(cd "$WORK" && sha256sum "NOTICES-$1.txt" "bundle-$1" "kagent-$1" "kagent-slim-$1" "libatomic.so.1-$1" "sbom-$1.spdx.json" >"sha256sum-$1.txt")
+	"$NODE" "$ROOT/scripts/build/compress.ts" "$WORK/kagent-$1" "$1" || fail "the executable cannot be compressed: nothing was released"
+	(cd "$WORK" && sha256sum "NOTICES-$1.txt" "bundle-$1" "kagent-$1" "kagent-$1.gz" "kagent-$1.zst" "kagent-slim-$1" "libatomic.so.1-$1" "sbom-$1.spdx.json" >"sha256sum-$1.txt")
 	chmod 755 "$WORK/kagent-$1" "$WORK/kagent-slim-$1"
 }
 

@@ -69,7 +69,7 @@ tools_for_tests() {
 	missing=
 	scripts/build/go.sh --any || missing=golang-go
 	for pair in gcc:gcc cc:libc6-dev pkg-config:pkg-config iptables:iptables ip:iproute2 nft:nftables conntrack:conntrack \
-		setpriv:util-linux modprobe:kmod ps:procps curl:curl wget:wget shellcheck:shellcheck python3:python3 \
+		setpriv:util-linux modprobe:kmod ps:procps curl:curl wget:wget zstd:zstd shellcheck:shellcheck python3:python3 \
 		socat:socat zsh:zsh fish:fish systemd-notify:systemd mandoc:mandoc mmdebstrap:mmdebstrap \
 		aarch64-linux-gnu-strip:binutils-aarch64-linux-gnu qemu-aarch64-static:qemu-user-static; do
 		command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"

@@ -98,6 +98,14 @@ function oneSentence(text: string): string {
     .replaceAll(/\s*\n\s*/g, ' ')}\n`;
 }
 
+/** What of its server a server's own node waits for. */
+const ownNodeAfter = {
+  containerd: ['assets-containerd'],
+  assets: ['assets'],
+  server: ['supervisor-api'],
+  apiserver: ['kube-apiserver'],
+} as const;
+
 async function runServer(config: ServerConfig): Promise<void> {
   checkNetworks({ ...config, nodeIp: config.nodeIp });
   // Loaded here alone: other commands have no use for them, and start in half the time without.
@@ -124,7 +132,7 @@ async function runServer(config: ServerConfig): Promise<void> {
     nodeName: facts.nodeName,
     nodeIp: facts.nodeIp,
     addresses: () => hostAddresses(hostRoot()).map(({ nodeIp }) => nodeIp),
-    after: { assets: ['assets'] },
+    after: { kubernetes: ['assets-kubernetes'] },
     onFatal: daemon.fail,
   });
   const node = runsNode
@@ -145,11 +153,11 @@ async function runServer(config: ServerConfig): Promise<void> {
           isOwnServer: true,
         },
         settings: server.settings,
-        after: { assets: ['assets'], server: ['supervisor-api'], apiserver: ['kube-apiserver'] },
+        after: ownNodeAfter,
       })
     : [];
   const notes = () => [...hostNotes(facts, config), ...server.notes()];
-  await daemon.run([host.assets, ...server.components, ...node], {
+  await daemon.run([...host.assets, ...server.components, ...node], {
     signal: foreground.signal,
     onProgress: foreground.onProgress,
     onReady: () => foreground.say(readyScreen(facts.nodeName, notes())),

@@ -1,4 +1,5 @@
-// The CNI plugins a kagent node uses, as upstream builds them.
+// The CNI plugins a kagent node uses. Upstream has programs alone: they are imported as packages with patches/, and the tools
+// below are for "go mod", which knows the module as it is.
 module kagent.sh/components/cni
 
 go 1.26.0

@@ -3,13 +3,13 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { open, rename } from 'node:fs/promises';
+import { open, readFile, rename } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { constants, zstdCompress } from 'node:zlib';
 import { encodeTrailer, trailerBytes } from '../../src/host/assets/format.ts';
-import type { BundleManifest } from '../../src/host/assets/format.ts';
+import type { BundledFile, BundleManifest } from '../../src/host/assets/format.ts';
 
 const compress = promisify(zstdCompress);
 
@@ -39,6 +39,7 @@ export interface Blob {
   readonly blob: string;
   readonly sizeBytes: number;
   readonly sha256: string;
+  /** The length of each. */
   readonly frames: readonly number[];
 }
 
@@ -100,9 +101,11 @@ export interface BundleContent {
 export async function writeBundle(path: string, content: BundleContent): Promise<string> {
   const files = content.files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
   let offset = 0;
-  const listed = files.map((file) => {
-    const compressedBytes = file.frames.reduce((sum, length) => sum + length, 0);
-    const entry = {
+  const listed: BundledFile[] = [];
+  for (const file of files) {
+    const frames = await framesOf(file);
+    const compressedBytes = frames.reduce((sum, frame) => sum + frame.compressedBytes, 0);
+    listed.push({
       name: basename(file.path),
       path: file.path,
       component: file.component,
@@ -113,14 +116,13 @@ export async function writeBundle(path: string, content: BundleContent): Promise
       sha256: file.sha256,
       offset,
       compressedBytes,
-      frames: [...file.frames],
+      frames,
       ...(file.image === undefined ? {} : { image: file.image }),
-    };
+    });
     offset += compressedBytes;
-    return entry;
-  });
+  }
   const manifest: BundleManifest = {
-    format: 1,
+    format: 2,
     kagent: content.kagent,
     arch: content.arch,
     frameSizeBytes: content.frameSizeBytes,
@@ -134,6 +136,15 @@ export async function writeBundle(path: string, content: BundleContent): Promise
   const trailer = encodeTrailer({ bundleBytes, manifestOffset: offset, manifestBytes: json.length, manifestSha256 });
   await concatenate(path, 0o644, [...files.map((file) => file.blob), json, trailer]);
   return manifestSha256;
+}
+
+async function framesOf({ blob, frames }: Blob): Promise<BundledFile['frames']> {
+  const content = await readFile(blob);
+  let from = 0;
+  return frames.map((compressedBytes) => {
+    const frame = content.subarray(from, (from += compressedBytes));
+    return { compressedBytes, sha256: createHash('sha256').update(frame).digest('hex') };
+  });
 }
 
 /** Writes the parts, files by path or bytes as they are, one behind another. */

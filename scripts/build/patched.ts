@@ -56,11 +56,13 @@ export async function patchesOf(folder: string): Promise<ReadonlyMap<string, rea
 async function copyPatched(module: string, copy: string, patches: readonly Patch[]): Promise<void> {
   const changed = await applied(module, patches);
   await mkdir(copy, { recursive: true });
-  // A folder is listed before what is in it. Modes are not copied: in the module cache nobody may write.
+  // A folder is listed before what is in it. Modes are not copied: in the module cache nobody may write. Tests are not built, and
+  // would be of another package than what a patch makes of a program.
   for (const entry of await readdir(module, { recursive: true, withFileTypes: true })) {
     const from = join(entry.parentPath, entry.name);
     const path = relative(module, from);
     const content = changed.get(path);
+    if (entry.name.endsWith('_test.go')) continue;
     if (entry.isDirectory()) await mkdir(join(copy, path), { recursive: true });
     else if (content !== undefined) await writeFile(join(copy, path), content);
     else await copyFile(from, join(copy, path), constants.COPYFILE_FICLONE);

@@ -70,9 +70,6 @@ const cniStamps = ({ version }: Upstream) => ({
   'github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion': version,
 });
 
-const cniPlugin = (name: string, kind: 'main' | 'ipam' | 'meta') =>
-  program(name, { package: `github.com/containernetworking/plugins/plugins/${kind}/${name}`, stamps: cniStamps });
-
 const etcdStamps = ({ version }: Upstream) => ({ 'go.etcd.io/etcd/api/v3/version.GitSHA': version });
 
 // grpcnotrace leaves out grpc's trace pages, and with them templates and reflection that keep dead code alive.
@@ -150,12 +147,11 @@ export const recipes: readonly Recipe[] = [
     place: 'cni',
     estimateMs: 12_000,
     programs: [
-      cniPlugin('bandwidth', 'meta'),
-      cniPlugin('bridge', 'main'),
-      cniPlugin('firewall', 'meta'),
-      cniPlugin('host-local', 'ipam'),
-      cniPlugin('loopback', 'main'),
-      cniPlugin('portmap', 'meta'),
+      program('cni-plugins', {
+        package: '.',
+        stamps: cniStamps,
+        links: ['bandwidth', 'bridge', 'firewall', 'host-local', 'loopback', 'portmap'],
+      }),
     ],
   },
   {

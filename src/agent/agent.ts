@@ -63,7 +63,7 @@ export function createAgent(options: AgentOptions): readonly Component[] {
       after: { ...after, balancer: balancer.map((component) => component.name) },
     }),
     podProbes,
-    serviceRoute({ after: ['join'], serviceCidr: () => membership.settings.serviceCidr, log }),
+    serviceRoute({ after: ['join', ...after.assets], serviceCidr: () => membership.settings.serviceCidr, log }),
     channel,
     task('node-ready', ['kubelet', 'cni', 'images', 'kube-proxy', 'flanneld'], async (signal, saysWait) => {
       // Without a network the node is Ready when somebody has brought one, which needs a cluster that runs.
@@ -143,8 +143,8 @@ function registriesOf({ config, paths, events, log }: AgentOptions, direct: () =
   });
 }
 
-function imagesOf({ config, paths, currentDir, events, log }: AgentOptions): Component {
-  return imagesComponent('images', ['containerd', 'registries'], {
+function imagesOf({ config, paths, currentDir, after, events, log }: AgentOptions): Component {
+  return imagesComponent('images', ['containerd', 'registries', ...after.assets], {
     socketPath: runPaths.containerdSocket,
     binDir: joinPath(currentDir, 'bin'),
     bundledDir: joinPath(currentDir, 'images'),

@@ -60,11 +60,11 @@ async function runAgent(config: AgentConfig): Promise<void> {
     given: config,
     remembers: !config.disableOfflineBoot,
     ...(!config.disableApiserverLb && { balancerPort: config.lbServerPort }),
-    after: { assets: ['assets'], server: [], apiserver: [] },
+    after: { containerd: ['assets-containerd'], assets: ['assets'], server: [], apiserver: [] },
     onJoined: (settings) => void (cluster = clusterText(settings)),
     onFatal: host.daemon.fail,
   });
-  await host.daemon.run([host.assets, ...components], {
+  await host.daemon.run([...host.assets, ...components], {
     signal: host.foreground.signal,
     onProgress: host.foreground.onProgress,
     onReady: () =>

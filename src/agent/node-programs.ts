@@ -54,7 +54,7 @@ function containerdProgram(options: NodeProgramsOptions) {
     options.settings?.flannelBackend ?? (membership.isJoined ? membership.settings.flannelBackend : 'vxlan');
   // With a proxy it has to be told what is the cluster's own.
   const knowsCluster: readonly ComponentName[] = usesProxy(containerdsOwn(process.env)) ? ['join'] : [];
-  const containerd = deferred('containerd', [...after.assets, ...knowsCluster], () => {
+  const containerd = deferred('containerd', [...after.containerd, ...knowsCluster], () => {
     madeFor = guessed();
     return containerdComponent({
       ...shared(options),
@@ -72,7 +72,8 @@ function containerdProgram(options: NodeProgramsOptions) {
 
 function kubeletProgram(options: NodeProgramsOptions): Component {
   const { config, membership, after, log } = options;
-  return deferred('kubelet', ['join', 'containerd', 'registries', 'resolv-conf', ...after.balancer], () => {
+  const before = [...after.assets, ...after.balancer];
+  return deferred('kubelet', ['join', 'containerd', 'registries', 'resolv-conf', ...before], () => {
     const { files } = membership.identity;
     return kubeletComponent({
       ...inCluster(options),

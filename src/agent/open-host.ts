@@ -1,7 +1,6 @@
 /** What every long-running kagent does first on its box: check whether it is fit, take the data dir, prepare. */
-import { findBundle, unpack } from '../host/assets/assets.ts';
+import { assetComponents, findBundle } from '../host/assets/assets.ts';
 import type { Bundle } from '../host/assets/assets.ts';
-import { task } from '../shared/component/component.ts';
 import type { Component } from '../shared/component/component.ts';
 import { foreground } from '../cli/cli.ts';
 import type { Foreground } from '../cli/cli.ts';
@@ -73,8 +72,8 @@ export interface OpenedHost {
   readonly facts: HostFacts;
   /** What decides about its address, now and later. */
   readonly wantedAddress: WantedAddress;
-  /** Unpacks the components; done at once if they are there. */
-  readonly assets: Component;
+  /** Unpack what is in the bundle; done at once if it is there. */
+  readonly assets: readonly Component[];
   /** Where they are then: the path stays, what it leads to changes with the version. */
   readonly currentDir: string;
   /** Of the components: `v1.37.1`. */
@@ -130,7 +129,12 @@ export async function openHost(options: HostOptions): Promise<OpenedHost> {
     daemon,
     facts,
     wantedAddress: plan.node,
-    assets: unpacking(bundle, paths),
+    assets: assetComponents({
+      bundle,
+      dataDir: paths.dataDir,
+      first: mode === 'server' ? 'kubernetes' : 'containerd', // kube-apiserver takes longest to start; a node brings in images
+      log: fore.log,
+    }),
     currentDir: paths.components,
     kubernetesVersion: bundle.manifest.components.find((one) => one.name === 'kubernetes')?.version ?? '',
     image: (name) => imageNamed(bundle, name),
@@ -148,13 +152,6 @@ function bundleFor(config: NodeConfig, { dataDir }: Paths, { log, signal }: Fore
     dataDir,
     onFetch: ({ sizeBytes }, url) => log.info('fetching the components', { url, sizeBytes }),
     signal,
-  });
-}
-
-function unpacking(bundle: Bundle, { data, dataDir }: Paths): Component {
-  return task('assets', [], async (signal, saysWait) => {
-    saysWait('Unpacking', `unpacks the components into ${data}; this takes longer on a slow disk`);
-    await unpack({ bundle, dataDir, signal });
   });
 }
 

@@ -25,6 +25,9 @@ export interface AgentOptions extends Omit<MembershipOptions, 'externalIps'> {
   readonly image: (name: string) => string;
   /** Names of components outside that come first. */
   readonly after: {
+    /** containerd's programs are there. */
+    readonly containerd: readonly ComponentName[];
+    /** Everything in the bundle is. */
     readonly assets: readonly ComponentName[];
     readonly server: readonly ComponentName[];
     readonly apiserver: readonly ComponentName[];

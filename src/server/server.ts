@@ -76,7 +76,7 @@ function controlPlaneOf(plan: ServerPlan, { pki, accounts, extraArgs }: Foundati
     pki,
     paths,
     binDir,
-    after: ['node-identities', ...plan.after.assets],
+    after: ['node-identities', ...plan.after.kubernetes],
     nodeCidrMaskSize: nodeCidrMaskSize(config),
     securePort: config.httpsListenPort,
     adminKubeconfig: {
@@ -124,6 +124,7 @@ async function apiOf(plan: ServerPlan, foundation: Foundation, { identities, nod
       executable: ownExecutable(),
       extraDir: paths.server.release,
       componentsDir: plan.currentDir,
+      workDir: paths.data,
       trust: pki.serverCa.trust,
       log,
     }),

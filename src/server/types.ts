@@ -31,7 +31,10 @@ export interface ServerOptions {
   /** Where the unpacked components are: the path stays, what it leads to changes with the version. */
   readonly currentDir: string;
   /** Names of components outside that come first. */
-  readonly after: { readonly assets: readonly ComponentName[] };
+  readonly after: {
+    /** Kubernetes' programs are there. */
+    readonly kubernetes: readonly ComponentName[];
+  };
   /** Told of what no restart heals: a datastore that cannot write. */
   readonly onFatal: (error: unknown) => void;
 }

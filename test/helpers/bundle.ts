@@ -12,6 +12,8 @@ export interface FakeFile {
   readonly path: string;
   readonly content: string | Uint8Array;
   readonly image?: string;
+  /** `fake` otherwise. */
+  readonly component?: string;
 }
 
 /** Writes a bundle of the given files into `dir`. @returns its path */
@@ -36,7 +38,7 @@ export async function fakeBundle(
       const blob = join(work, `${basename(file.path)}.zst`);
       const mode = file.path.startsWith('bin/') ? 0o755 : 0o644;
       const image = file.image === undefined ? {} : { image: file.image };
-      const about = { component: 'fake', version: '1.0', licence: 'MIT', mode, ...image };
+      const about = { component: file.component ?? 'fake', version: '1.0', licence: 'MIT', mode, ...image };
       return { source, path: file.path, ...about, blob, ...(await compressFile(source, blob, quick)) };
     }),
   );

@@ -125,6 +125,7 @@ export async function joinServer(
     executable: options.executable,
     extraDir: options.extraDir ?? '/nonexistent',
     componentsDir: options.componentsDir ?? '/nonexistent',
+    workDir: temporaryDir(),
     trust: pki.serverCa.trust,
     log: silentLog,
   });

@@ -38,7 +38,8 @@ export async function releaseDrive(arch: Arch): Promise<string> {
     // Of an earlier run's sources: a release is never changed, so it has to go.
     await rm(join(laidOut, `v${version}`), { recursive: true, force: true });
     await run(join(repository, 'scripts/release.sh'), flags, { maxBuffer: 64 * 1024 * 1024 });
-    for (const name of [`kagent-${arch}`, `libatomic.so.1-${arch}`, `sha256sum-${arch}.txt`]) {
+    const form = version === versions.new ? '.gz' : '';
+    for (const name of [`kagent-${arch}${form}`, `libatomic.so.1-${arch}`, `sha256sum-${arch}.txt`]) {
       const place = join(folder, `v${version}`, name);
       await mkdir(dirname(place), { recursive: true });
       await copyFile(join(laidOut, `v${version}`, name), place);

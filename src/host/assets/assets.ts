@@ -6,6 +6,7 @@
  * Leaves to others: building bundles (scripts/build/), running what is unpacked (process/), importing images (agent/runtime).
  */
 export { bundlePath, openBundle, type Bundle } from './bundle.ts';
+export { assetComponents } from './components.ts';
 export { readEmbedded } from './embedded.ts';
 export * from './errors.ts';
 export { findBundle } from './find.ts';

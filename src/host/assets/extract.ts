@@ -1,9 +1,8 @@
 /**
- * Blobs → files, several frames at a time: reading, zstd and writing happen in Node's thread pool, hashing here.
+ * Blobs → files, several frames at a time: reading, hashing, zstd and writing happen in Node's thread pool.
  * Never more than a few frames are in memory, however large a file is.
  */
-import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { open, rename } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -22,33 +21,43 @@ export interface ExtractOptions {
   readonly bundle: Bundle;
   /** Has the folders the files belong in, and none of the files. */
   readonly dir: string;
+  /** In the order in which they are wanted. */
+  readonly files: readonly BundledFile[];
   readonly onBytes: (written: number) => void;
+  /** Told of each that has its name; what it throws is thrown here. */
+  readonly onFile: (file: BundledFile) => void;
   readonly signal: AbortSignal;
 }
 
 /**
- * Writes every file of the bundle below `dir`, with its mode, its checksum verified, and synced to the disk.
+ * Writes the files below `dir`, with their modes. A file gets its name when it is whole and verified; nothing is synced yet.
  * Rejects when nothing is being written any more. @throws {AssetsCorruptError}
  */
 export async function extractFiles(options: ExtractOptions): Promise<void> {
-  const { bundle } = options;
+  const { bundle, dir, files, onFile } = options;
   const failure = new AbortController();
   const stop = AbortSignal.any([options.signal, failure.signal]);
   const source = await open(bundle.path);
   const limit = limiter(framesAtOnce);
   try {
     await settled(
-      bundle.manifest.files.map((file) =>
-        extractFile({ ...options, signal: stop }, file, source, limit).catch((error: unknown) => {
+      files.map(async (file) => {
+        try {
+          await extractFile({ ...options, signal: stop }, file, source, limit);
+          await rename(partOf(dir, file), join(dir, file.path));
+          onFile(file);
+        } catch (error) {
           failure.abort(error); // the other files need not be finished
           throw error;
-        }),
-      ),
+        }
+      }),
     );
   } finally {
     await source.close();
   }
 }
+
+const partOf = (dir: string, { path }: BundledFile) => join(dir, `${path}.part`);
 
 async function extractFile(
   options: ExtractOptions,
@@ -58,52 +67,45 @@ async function extractFile(
 ): Promise<void> {
   const { bundle, dir, onBytes, signal } = options;
   const { frameSizeBytes } = bundle.manifest;
-  const path = join(dir, file.path);
-  const target = await open(path, 'wx', file.mode);
+  const path = partOf(dir, file);
+  // Called at once, in the order of the files: whose frames come first is decided before anything is opened.
+  const opened = open(path, 'wx', file.mode);
+  opened.catch(() => {}); // each frame hears of it, and frames wait
+  let position = bundle.start + file.offset;
+  const frames = file.frames.map((frame, index) => {
+    const from = position;
+    position += frame.compressedBytes;
+    return limit(async () => {
+      signal.throwIfAborted();
+      const at = index * frameSizeBytes;
+      const sizeBytes = Math.min(frameSizeBytes, file.sizeBytes - at);
+      const content = await readFrame(bundle.path, file, source, { ...frame, from, sizeBytes });
+      await writeAt(await opened, content, at);
+      onBytes(content.length);
+    });
+  });
   try {
-    const hash = createHash('sha256');
-    let position = bundle.start + file.offset;
-    let before = Promise.resolve();
-    const frames: Promise<void>[] = [];
-    for (const [index, length] of file.frames.entries()) {
-      const previous = before;
-      const from = position;
-      before = limit(async () => {
-        signal.throwIfAborted();
-        const at = index * frameSizeBytes;
-        const content = await readFrame(bundle.path, file, source, {
-          from,
-          length,
-          sizeBytes: Math.min(frameSizeBytes, file.sizeBytes - at),
-        });
-        await writeAt(target, content, at);
-        await previous; // hashes are made in order
-        hash.update(content);
-        onBytes(content.length);
-      });
-      frames.push(before);
-      position += length;
-    }
     await settled(frames);
-    if (hash.digest('hex') !== file.sha256)
-      throw new AssetsCorruptError(bundle.path, `${file.path} has a wrong checksum`);
-    await target.chmod(file.mode); // whatever the umask made of it
-    await target.sync();
+    await (await opened).chmod(file.mode); // whatever the umask made of it
   } catch (error) {
     throw nameFile(error, path);
   } finally {
-    await target.close();
+    await (await opened).close();
   }
 }
+
+type Frame = BundledFile['frames'][number];
 
 async function readFrame(
   path: string,
   file: BundledFile,
   source: FileHandle,
-  frame: { readonly from: number; readonly length: number; readonly sizeBytes: number },
+  frame: Frame & { readonly from: number; readonly sizeBytes: number },
 ): Promise<Buffer> {
-  const packed = await readAt(source, frame.from, frame.length);
-  const sized = { chunkSize: Math.max(64, frame.sizeBytes), maxOutputLength: Math.max(64, frame.sizeBytes) };
+  const packed = await readAt(source, frame.from, frame.compressedBytes);
+  const sum = Buffer.from(await crypto.subtle.digest('SHA-256', packed)).toString('hex');
+  if (sum !== frame.sha256) throw new AssetsCorruptError(path, `${file.path} has a wrong checksum`);
+  const sized = { chunkSize: frame.sizeBytes + 64, maxOutputLength: frame.sizeBytes + 64 }; // one that is filled asks for a second
   const content = await decompress(packed, sized).catch((cause: unknown) => {
     throw new AssetsCorruptError(path, `${file.path} cannot be unpacked`, { cause });
   });

@@ -6,7 +6,8 @@
  *
  * A blob is one file as zstd frames of `frameSizeBytes` each, so that they can be packed and unpacked side by side.
  * The trailer is of fixed size, at the very end: magic, length of the whole bundle, offset and length of bundle.json,
- * and its sha256, which is the bundle's identity. bundle.json has the sha256 of each file, so one hash vouches for all.
+ * and its sha256, which is the bundle's identity. bundle.json has the sha256 of each frame and of each file, so one hash
+ * vouches for all.
  */
 import * as z from 'zod';
 
@@ -26,19 +27,20 @@ export const BundledFile = z.object({
   licence: z.string().describe('SPDX expression'),
   mode: z.int().min(0).max(0o777),
   sizeBytes: z.int().nonnegative(),
+  /** Of the unpacked file. */
   sha256,
   /** Of the first frame, from the bundle's start. */
   offset: z.int().nonnegative(),
   compressedBytes: z.int().nonnegative(),
-  /** Compressed length of each frame; each but the last gives `frameSizeBytes`. */
-  frames: z.array(z.int().positive()),
+  /** Each but the last gives `frameSizeBytes`. The sha256 is of the frame as it is in the bundle: nothing unverified is decompressed. */
+  frames: z.array(z.object({ compressedBytes: z.int().positive(), sha256 })),
   /** The name containerd imports it under, if it is an image. */
   image: z.string().optional(),
 });
 export type BundledFile = Readonly<z.infer<typeof BundledFile>>;
 
 export const BundleManifest = z.object({
-  format: z.literal(1),
+  format: z.literal(2),
   kagent: z.string(),
   arch: z.string().describe("Node's name: x64, arm64"),
   frameSizeBytes: z.int().positive(),

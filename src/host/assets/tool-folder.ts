@@ -4,6 +4,7 @@ import { isExecutable, isWritable } from '../../shared/files/files.ts';
 import { pathsOf } from '../../shared/paths.ts';
 import { findBundle } from './find.ts';
 import { unpack } from './unpack.ts';
+import { leadsToFinished } from './versions.ts';
 
 /**
  * The folder of a bundled tool: the data dir's, where kagent runs or the caller may write there. A command that only calls a
@@ -15,8 +16,8 @@ export async function toolFolder(
   env: Readonly<NodeJS.ProcessEnv>,
 ): Promise<string> {
   const isOwn = isWritable(dataDir);
-  const { bin } = pathsOf(dataDir);
-  if (isRunning || (!isOwn && isExecutable(join(bin, tool)))) return bin;
+  const { bin, components } = pathsOf(dataDir);
+  if (isRunning || (!isOwn && leadsToFinished(components) && isExecutable(join(bin, tool)))) return bin;
   const parent = isOwn ? dataDir : toolCache(env);
   const signal = new AbortController().signal; // Ctrl-C ends this process, and its next run continues
   const bundle = await findBundle({ asked: undefined, env, dataDir: parent, signal });

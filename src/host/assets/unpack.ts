@@ -1,13 +1,14 @@
-import { lstat, readdir, readlink, rename, rm, stat, symlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { makeFolder, removeIfPossible, syncFolder, sha256OfFile } from '../../shared/files/files.ts';
+import { readlink, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeFolder, removeIfPossible, sha256OfFile } from '../../shared/files/files.ts';
 import { systemCode } from '../../shared/errors.ts';
 import type { Bundle } from './bundle.ts';
 import { AssetsNoSpaceError } from './errors.ts';
 import { extractFiles } from './extract.ts';
-import type { BundleManifest } from './format.ts';
-import { isAlive } from '../process/process.ts';
+import type { BundledFile, BundleManifest } from './format.ts';
 import { checkSpace } from './space.ts';
+import { linkedCopy, makeTree, putInPlace, syncTree } from './tree.ts';
+import { endUse, removeLeftovers, removeOldVersions, switchTo, temporaryName, useUnfinished } from './versions.ts';
 
 export interface UnpackOptions {
   readonly bundle: Bundle;
@@ -16,6 +17,20 @@ export interface UnpackOptions {
   readonly onProgress?: (progress: UnpackProgress) => void;
   /** Read every file again and compare its checksum, instead of its size alone. */
   readonly verify?: boolean;
+  readonly early?: EarlyUse;
+}
+
+/** For a caller that begins with what is there while the rest is unpacked. */
+export interface EarlyUse {
+  /** Whose files come first, in this order: components, by the names that bundle.json has. */
+  readonly first: readonly string[];
+  /**
+   * From now on this file, with its links, is below `data/current`: whole and verified, not yet synced. Not called where a finished
+   * version is in use, by pods of it as well, until the next one is finished.
+   */
+  readonly onUsable: (file: BundledFile) => void;
+  /** Waited for with all files usable, before they are synced: until then the disk is left to those that use them. */
+  readonly settled: Promise<unknown>;
 }
 
 export interface UnpackProgress {
@@ -41,8 +56,11 @@ export interface Unpacked {
  *
  *     nothing ─▶ <identity>.tmp-<pid> (extracted, verified, synced) ─rename─▶ <identity> ◀─ current
  *
- * Only a finished folder has the name without `.tmp-`. Does next to nothing when that is there already. Keeps the
- * version before (`data/previous`), removes older ones and what a killed run left.
+ * Only a finished folder has the name without `.tmp-`. With `early`, and no version in use, `current` leads to the folder that is
+ * being made from its beginning; what gets the name in the end is a second folder of the same files, so that no path fails in
+ * between. The first one is a leftover then, which the next process removes, as it does after a crash.
+ * Does next to nothing when the finished folder is there already. Keeps the version before (`data/previous`), removes older
+ * ones and what a killed run left.
  * @throws {AssetsNoSpaceError} @throws {AssetsCorruptError}
  */
 export async function unpack(options: UnpackOptions): Promise<Unpacked> {
@@ -81,96 +99,56 @@ async function isComplete(dir: string, manifest: BundleManifest, verify: boolean
 }
 
 async function unpackBeside(options: UnpackOptions, data: string, finished: string): Promise<void> {
-  const { bundle, onProgress, signal } = options;
-  const totalBytes = bundle.manifest.files.reduce((sum, file) => sum + file.sizeBytes, 0);
-  await checkSpace(data, totalBytes);
-  const temporary = `${finished}.tmp-${process.pid}`;
+  const { bundle, early } = options;
+  const { manifest } = bundle;
+  const neededBytes = sizeOf(manifest);
+  await checkSpace(data, neededBytes);
+  const temporary = temporaryName(finished);
+  let isUsed = false;
   try {
-    await makeFolders(temporary, bundle.manifest);
-    let doneBytes = 0;
-    const onBytes = (written: number) => {
-      doneBytes += written;
-      onProgress?.({ doneBytes, totalBytes });
-    };
-    await extractFiles({ bundle, dir: temporary, onBytes, signal });
-    for (const { path, target } of bundle.manifest.links) await symlink(target, join(temporary, path));
-    for (const dir of foldersOf(bundle.manifest)) await syncFolder(join(temporary, dir));
-    await putInPlace(temporary, finished);
-    await syncFolder(data);
+    await makeTree(temporary, manifest);
+    isUsed = early !== undefined && (await useUnfinished(data, temporary));
+    await extract(options, temporary, (file) => void (isUsed && early?.onUsable(file)));
   } catch (error) {
+    if (isUsed) await endUse(data);
     await removeIfPossible(temporary);
-    const code = systemCode(error);
-    if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
-      throw new AssetsNoSpaceError(data, totalBytes, undefined, { cause: error });
-    }
-    throw error;
-  }
-}
-
-function foldersOf(manifest: BundleManifest): readonly string[] {
-  const folders = new Set(['.']);
-  for (const { path } of [...manifest.files, ...manifest.links]) {
-    for (let dir = dirname(path); dir !== '.'; dir = dirname(dir)) folders.add(dir);
-  }
-  return [...folders].toSorted();
-}
-
-async function makeFolders(dir: string, manifest: BundleManifest): Promise<void> {
-  await rm(dir, { recursive: true, force: true }); // an earlier process of the same pid
-  for (const folder of foldersOf(manifest)) makeFolder(join(dir, folder), 0o755);
-}
-
-/** Renames `temporary` to `finished`; one that is there and damaged, which is why we are here, makes way first. */
-async function putInPlace(temporary: string, finished: string): Promise<void> {
-  const aside = `${finished}.tmp-${process.pid}-damaged`;
-  try {
-    await rename(finished, aside);
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error;
+    throw withSpace(error, data, neededBytes);
   }
   try {
-    await rename(temporary, finished);
+    if (isUsed) await early?.settled;
+    await syncTree(temporary, manifest);
+    await putInPlace(isUsed ? await linkedCopy(temporary, manifest) : temporary, finished);
   } catch (error) {
-    if (systemCode(error) !== 'ENOTEMPTY' && systemCode(error) !== 'EEXIST') throw error;
-    await rm(temporary, { recursive: true, force: true }); // another kagent was faster, with the same bytes
-  }
-  await rm(aside, { recursive: true, force: true }); // processes that run from it keep their files
-}
-
-/** `current` points to one version or the other at every moment; `previous` to the one before. */
-async function switchTo(data: string, identity: string): Promise<void> {
-  const before = await linkTarget(join(data, 'current'));
-  if (before === identity) return;
-  if (before !== undefined) await replaceLink(data, 'previous', before);
-  await replaceLink(data, 'current', identity);
-  await syncFolder(data);
-}
-
-async function replaceLink(data: string, name: string, target: string): Promise<void> {
-  const temporary = join(data, `${name}.tmp-${process.pid}`);
-  await rm(temporary, { force: true });
-  await symlink(target, temporary);
-  await rename(temporary, join(data, name));
-}
-
-async function linkTarget(path: string): Promise<string | undefined> {
-  const info = await lstat(path).catch(() => undefined);
-  return info?.isSymbolicLink() === true ? readlink(path) : undefined;
-}
-
-async function removeOldVersions(data: string): Promise<void> {
-  const kept = await Promise.all(['current', 'previous'].map((name) => linkTarget(join(data, name))));
-  for (const name of await readdir(data)) {
-    if (/^[0-9a-f]{64}$/.test(name) && !kept.includes(name)) await removeIfPossible(join(data, name));
+    if (!isUsed) await removeIfPossible(temporary);
+    throw withSpace(error, data, neededBytes);
   }
 }
 
-/** Half-unpacked folders of processes that are gone. */
-async function removeLeftovers(data: string): Promise<void> {
-  for (const name of await readdir(data)) {
-    const pid = /\.tmp-(\d+)/.exec(name)?.[1];
-    if (pid === undefined) continue;
-    if (Number(pid) !== process.pid && isAlive(Number(pid))) continue; // ours begins after this
-    await removeIfPossible(join(data, name));
-  }
+async function extract(
+  { bundle, early, onProgress, signal }: UnpackOptions,
+  dir: string,
+  onFile: (file: BundledFile) => void,
+): Promise<void> {
+  const totalBytes = sizeOf(bundle.manifest);
+  let doneBytes = 0;
+  const onBytes = (written: number) => {
+    doneBytes += written;
+    onProgress?.({ doneBytes, totalBytes });
+  };
+  await extractFiles({ bundle, dir, files: inOrder(bundle.manifest, early?.first ?? []), onBytes, onFile, signal });
+}
+
+function sizeOf({ files }: BundleManifest): number {
+  return files.reduce((sum, file) => sum + file.sizeBytes, 0);
+}
+
+function withSpace(error: unknown, data: string, neededBytes: number): unknown {
+  const code = systemCode(error);
+  if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'EFBIG') return error;
+  return new AssetsNoSpaceError(data, neededBytes, undefined, { cause: error });
+}
+
+function inOrder({ files }: BundleManifest, first: readonly string[]): readonly BundledFile[] {
+  const rank = ({ component }: BundledFile) => (first.includes(component) ? first.indexOf(component) : first.length);
+  return files.toSorted((a, b) => rank(a) - rank(b));
 }

@@ -1,6 +1,6 @@
-import type { ReadStream } from 'node:fs';
 import type { Socket } from 'node:net';
 import { finished } from 'node:stream';
+import type { ReleaseStream } from '../release/release.ts';
 import { Shares } from './shares.ts';
 
 export interface DownloadLimits {
@@ -20,7 +20,7 @@ export const downloadLimits: DownloadLimits = {
 };
 
 export interface Download {
-  readonly stream: ReadStream;
+  readonly stream: ReleaseStream;
   readonly socket: Socket;
 }
 

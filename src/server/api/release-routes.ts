@@ -19,7 +19,7 @@ const smallBytes = 256 * 1024;
  *     /install.sh                                      knows this server and its CA
  *     /release/channels/stable                         the layout of a release, as scripts/release.sh makes it
  *     /release/v0.1.0/sha256sum-amd64.txt
- *     /release/v0.1.0/kagent-amd64
+ *     /release/v0.1.0/kagent-amd64  /release/v0.1.0/kagent-amd64.gz
  *     /v1/files  /v1/files/<sha256>                    the same files, and images, by content
  */
 export function releaseRoutes(release: Release, limits: DownloadLimits): Hono<Bindings> {
@@ -60,11 +60,15 @@ export function releaseRoutes(release: Release, limits: DownloadLimits): Hono<Bi
   app.get('/release/:version/:name', async (context) => {
     const { version, name } = context.req.param();
     if (version !== release.version) return context.notFound();
-    const arch = /^sha256sum-(\w+)\.txt$/.exec(name)?.[1];
+    const [, of] = /^kagent-(\w+)\.gz$/.exec(name) ?? [];
+    if (of !== undefined) return await send(context, await release.compressed(of));
+    const [, arch] = /^sha256sum-(\w+)\.txt$/.exec(name) ?? [];
     if (arch === undefined) return await send(context, await find((file) => file.name === name));
     const files = (await release.files()).filter((file) => file.name.endsWith(`-${arch}`));
     if (files.length === 0) return context.notFound();
-    return context.text(files.map((file) => `${file.sha256}  ${file.name}\n`).join(''));
+    const compressed = await release.compressed(arch);
+    const listed = compressed === undefined ? files : [...files, compressed];
+    return context.text(listed.map((file) => `${file.sha256}  ${file.name}\n`).join(''));
   });
   app.get('/v1/files', async (context) =>
     context.json({

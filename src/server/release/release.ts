@@ -4,32 +4,23 @@
  * release has, and by content.
  * Knows: which files there are, their checksums, the installer's text. Leaves to others: HTTP, ranges (api/).
  */
-import { createHash } from 'node:crypto';
-import { createReadStream, open as openFile, read as readFile } from 'node:fs';
-import type { ReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { isSea } from 'node:sea';
 import { join } from 'node:path';
 import { openBundle, readEmbedded } from '../../host/assets/assets.ts';
-import type { Bundle } from '../../host/assets/assets.ts';
 import { systemCode } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
+import { compressed } from './compressed.ts';
+import type { Executable } from './compressed.ts';
 import { ExecutableOfOtherVersionError } from './errors.ts';
 import { installerFor } from './installer.ts';
+import { partOf } from './served-file.ts';
+import type { ReleaseFile } from './served-file.ts';
 import type { TrustBundle } from '../pki/pki.ts';
 import { namesIfReadable } from '../../shared/files/files.ts';
 
-/** A file, or a part of one, as it is served. */
-export interface ReleaseFile {
-  /** `kagent-amd64`, `bundle-amd64`, `pause.tar` */
-  readonly name: string;
-  /** Lower-case hex. */
-  readonly sha256: string;
-  readonly sizeBytes: number;
-  /** Bytes `start` to `end`, both included. */
-  read(start: number, end: number): ReadStream;
-}
+export type { ReleaseFile, ReleaseStream } from './served-file.ts';
 
 export interface Release {
   /** As a release's folder is called: `v0.1.0`. */
@@ -38,6 +29,8 @@ export interface Release {
   installer(host: string): string;
   /** All there is now. Checksums are computed when somebody first asks. */
   files(): Promise<readonly ReleaseFile[]>;
+  /** `kagent-amd64.gz`, made when somebody first asks; undefined where it cannot be, and the executable travels as it is. */
+  compressed(arch: string): Promise<ReleaseFile | undefined>;
   close(): Promise<void>;
 }
 
@@ -50,6 +43,8 @@ export interface ReleaseOptions {
   readonly extraDir: string;
   /** The unpacked bundle. */
   readonly componentsDir: string;
+  /** On a disk with room for a compressed executable. */
+  readonly workDir: string;
   /** Whom the installer believes. */
   readonly trust: TrustBundle;
   readonly log: Log;
@@ -67,7 +62,7 @@ export function ownExecutable(): string | undefined {
 
 /** Keeps what it serves open: an upgrade puts another file in its place, and that one is not what runs here. */
 export async function openRelease(options: ReleaseOptions): Promise<Release> {
-  const { version, trust, executable } = options;
+  const { version, trust, executable, workDir, log } = options;
   const held: FileHandle[] = [];
   const hold = async (path: string) => {
     const file = await open(path);
@@ -75,85 +70,104 @@ export async function openRelease(options: ReleaseOptions): Promise<Release> {
     return file;
   };
   const own = executable === undefined ? undefined : { path: executable, file: await hold(executable) };
-  let known: Promise<readonly ReleaseFile[]> | undefined;
-
-  const collect = async (): Promise<readonly ReleaseFile[]> => {
-    const files = own === undefined ? [] : await executableFiles(process.arch, own.file, await bundleIn(own.path));
-    for (const arch of Object.keys(archs).filter((one) => one !== process.arch)) {
-      files.push(...(await otherExecutable(arch, options, hold)));
+  const executables = once(() => findExecutables(own, options, hold));
+  const files = once(async () => await describeFiles(await executables(), options, hold));
+  const compress = async (arch: string, found: Executable): Promise<ReleaseFile | undefined> => {
+    try {
+      return await compressed(found, { name: `kagent-${arch}`, workDir, hold: (file) => held.push(file) });
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+      log.warn('executable not compressed', { arch, error });
+      return undefined; // and not tried again: whoever asks need not be known here
     }
-    const { componentsDir, extraDir } = options;
-    const libraries: readonly (readonly [string, string])[] = [
-      [join(componentsDir, 'aux', library), process.arch],
-      ...Object.entries(archs).map(([arch, name]) => [join(extraDir, `${library}-${name}`), arch] as const),
-    ];
-    for (const [path, arch] of libraries) {
-      const file = await hold(path).catch(() => undefined);
-      if (file !== undefined) files.push(await partOf(file, `${library}-${archs[arch]}`));
-    }
-    const archives = namesIfReadable(join(componentsDir, 'images')).filter((name) => name.endsWith('.tar'));
-    for (const name of archives.toSorted()) {
-      files.push(await partOf(await hold(join(componentsDir, 'images', name)), name));
-    }
-    return files;
   };
+  const compressing = new Map<string, Promise<ReleaseFile | undefined>>();
   return {
     version: `v${version}`,
     installer: (host) => installerFor({ script: readEmbedded('install.sh').toString('utf8'), host, caPem: trust.pem }),
-    files: () => {
-      known ??= collect().catch((error: unknown) => {
-        known = undefined; // whoever asks next tries again
-        throw error;
-      });
-      return known;
+    files,
+    async compressed(arch) {
+      const found = (await executables()).get(arch);
+      if (found === undefined) return undefined;
+      const making = compressing.get(arch) ?? compress(arch, found);
+      compressing.set(arch, making);
+      return await making;
     },
     close: async () => void (await Promise.all(held.map((file) => file.close()))),
   };
+}
+
+/** One result for all who ask; after a failure whoever asks next tries again. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let known: Promise<T> | undefined;
+  return () => {
+    known ??= make().catch((error: unknown) => {
+      known = undefined;
+      throw error;
+    });
+    return known;
+  };
+}
+
+type Hold = (path: string) => Promise<FileHandle>;
+/** By a release's names of processors. */
+type Executables = ReadonlyMap<string, Executable>;
+
+async function findExecutables(
+  own: { readonly path: string; readonly file: FileHandle } | undefined,
+  options: ReleaseOptions,
+  hold: Hold,
+): Promise<Executables> {
+  const found = new Map<string, Executable>();
+  for (const [arch, name] of Object.entries(archs)) {
+    const executable =
+      arch !== process.arch
+        ? await otherExecutable(arch, options, hold)
+        : own && { file: own.file, bundleStart: (await openBundle(own.path).catch(() => undefined))?.start };
+    if (executable !== undefined) found.set(name, executable);
+  }
+  return found;
 }
 
 /** An executable for another processor, if it is there and of this version. */
 async function otherExecutable(
   arch: string,
   { extraDir, version, log }: ReleaseOptions,
-  hold: (path: string) => Promise<FileHandle>,
-): Promise<readonly ReleaseFile[]> {
+  hold: Hold,
+): Promise<Executable | undefined> {
   const path = join(extraDir, `kagent-${archs[arch]}`);
   try {
-    const bundle = await openBundle(path, arch);
-    if (bundle.manifest.kagent !== version) {
-      throw new ExecutableOfOtherVersionError(path, bundle.manifest.kagent, version);
-    }
-    return await executableFiles(arch, await hold(path), bundle);
+    const { manifest, start } = await openBundle(path, arch);
+    if (manifest.kagent !== version) throw new ExecutableOfOtherVersionError(path, manifest.kagent, version);
+    return { file: await hold(path), bundleStart: start };
   } catch (error) {
     if (systemCode((error as Error).cause) !== 'ENOENT') log.warn('executable not served', { path, error });
-    return [];
+    return undefined;
   }
 }
 
-async function executableFiles(arch: string, file: FileHandle, bundle: Bundle | undefined): Promise<ReleaseFile[]> {
-  const whole = await partOf(file, `kagent-${archs[arch]}`);
-  return bundle === undefined ? [whole] : [whole, await partOf(file, `bundle-${archs[arch]}`, bundle.start)];
-}
-
-/** undefined: a slim executable. */
-async function bundleIn(path: string): Promise<Bundle | undefined> {
-  return await openBundle(path).catch(() => undefined);
-}
-
-/**
- * A stream that is destroyed closes its file, `autoClose` or not: the next download would read whatever else the process
- * has opened under that number.
- */
-const keptOpen = { open: openFile, read: readFile, close: (_: number, done: (error: null) => void) => done(null) };
-
-/** From `offset` to the file's end. */
-async function partOf(file: FileHandle, name: string, offset = 0): Promise<ReleaseFile> {
-  const { size } = await file.stat();
-  const read = (start: number, end: number): ReadStream =>
-    createReadStream('', { fd: file.fd, start: offset + start, end: offset + end, autoClose: false, fs: keptOpen });
-  const hash = createHash('sha256');
-  for await (const chunk of read(0, size - offset - 1)) hash.update(chunk as Buffer);
-  return { name, sha256: hash.digest('hex'), sizeBytes: size - offset, read };
+async function describeFiles(
+  executables: Executables,
+  { componentsDir, extraDir }: ReleaseOptions,
+  hold: Hold,
+): Promise<readonly ReleaseFile[]> {
+  const files: ReleaseFile[] = [];
+  for (const [arch, { file, bundleStart }] of executables) {
+    files.push(await partOf(file, `kagent-${arch}`));
+    if (bundleStart !== undefined) files.push(await partOf(file, `bundle-${arch}`, bundleStart));
+  }
+  const libraries: readonly (readonly [string, string | undefined])[] = [
+    [join(componentsDir, 'aux', library), archs[process.arch]],
+    ...Object.values(archs).map((arch) => [join(extraDir, `${library}-${arch}`), arch] as const),
+  ];
+  for (const [path, arch] of libraries) {
+    const file = await hold(path).catch(() => undefined);
+    if (file !== undefined) files.push(await partOf(file, `${library}-${arch}`));
+  }
+  const archives = namesIfReadable(join(componentsDir, 'images')).filter((name) => name.endsWith('.tar'));
+  for (const name of archives.toSorted())
+    files.push(await partOf(await hold(join(componentsDir, 'images', name)), name));
+  return files;
 }
 
 export { joinLine } from './installer.ts';

@@ -2,6 +2,8 @@
 export type ComponentName =
   | 'address-watch'
   | 'assets'
+  | 'assets-containerd'
+  | 'assets-kubernetes'
   | 'certificates'
   | 'channel'
   | 'cluster-dns'

@@ -11,7 +11,7 @@ export async function writeAt(file: FileHandle, bytes: Uint8Array, position: num
 }
 
 /** @returns fewer than `length` bytes only where the file ends */
-export async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
+export async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer<ArrayBuffer>> {
   const buffer = Buffer.allocUnsafe(length);
   let filled = 0;
   while (filled < length) {

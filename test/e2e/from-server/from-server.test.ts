@@ -24,7 +24,7 @@ let agents: readonly Box[];
 let release: string;
 
 /** Deletes what a small box has not: everything but a shell, coreutils, and what is named here. */
-async function strip(box: Box): Promise<void> {
+async function strip(box: Box, ...more: readonly string[]): Promise<void> {
   const kept = [
     'sh',
     'dash',
@@ -39,6 +39,7 @@ async function strip(box: Box): Promise<void> {
     'nsenter',
     'mount',
     'umount',
+    ...more,
   ];
   await box.sh(`
     keep=" ${kept.join(' ')} $(dpkg -L coreutils | sed -n 's#^/\\(usr/\\)\\{0,1\\}s\\{0,1\\}bin/##p' | tr '\\n' ' ')"
@@ -72,7 +73,7 @@ beforeAll(async () => {
   await run(join(repository, 'scripts/release.sh'), ['--arch', arch, '--address', address(), release]);
   web.run(['python3', '-m', 'http.server', '8000', '--directory', release]);
   for (const box of [server, ...agents]) {
-    await strip(box);
+    await strip(box, ...(box === agents[1] ? [] : ['gzip']));
     // As hardened boxes have it: packets whose sender is reached by another device are dropped.
     await box.sh('for file in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 1 >$file; done');
   }
@@ -101,7 +102,7 @@ describe('a server from a release', () => {
 
   test('is Ready with one command', async () => {
     const said = await installOn(server);
-    expect(said).toMatch(/kagent is Ready[^]*What next:/);
+    expect(said).toMatch(/\/kagent-\w+\.gz\n[^]*kagent is Ready[^]*What next:/);
     expect(said).toContain('wrote /usr/local/lib/libatomic-kagent.so.1, which this box lacked');
     expect((await listNodes(server)).map(({ name, status }) => [name, status])).toEqual([['s1', 'Ready']]);
   });
@@ -150,6 +151,9 @@ s.serve_forever()"`,
     const { stdout: line } = await server.kagent(['token', 'join-command', '--ttl', '5m']);
     const said = await Promise.all(agents.map((agent) => agent.sh(`{ ${line.trim()}; } 2>&1`)));
     for (const text of said) expect(text).toMatch(/Download[^]*is Ready[^]*kagent-agent-uninstall.sh/);
+    expect(said.map((text) => /\/(kagent-\S+)\n/.exec(text)?.[1])).toEqual([`kagent-${arch}.gz`, `kagent-${arch}`]);
+    const sums = await Promise.all([server, ...agents].map((box) => box.sh('sha256sum </usr/local/bin/kagent')));
+    expect(new Set(sums).size).toBe(1);
     const nodes = await listNodes(server);
     expect(nodes.map(({ name, status }) => [name, status])).toEqual([
       ['a1', 'Ready'],

@@ -125,12 +125,26 @@ async function unpacking(work: string): Promise<readonly Operation[]> {
       ok(isWhole(joinPath(data, 'current'), known[readlinkSync(joinPath(data, 'current'))] ?? ''));
   };
   const run = async (dir: string) => void (await unpack({ bundle: after, dataDir: dir, signal }));
+  /** What could be used has to be whole at that moment, whatever the disk does to it later. */
+  const runUsing = async (dir: string) => {
+    const onUsable = ({ path }: { readonly path: string }) => {
+      const wanted = files('2').find((file) => file.path === path)?.content ?? '';
+      ok(readFileSync(joinPath(dir, 'data/current', path)).equals(Buffer.from(wanted)), `${path} is not whole`);
+    };
+    await unpack({ bundle: after, dataDir: dir, signal, early: { first: [], onUsable, settled: Promise.resolve() } });
+  };
   return [
     {
       name: 'components are unpacked',
       isChecked: true,
       prepare: async () => {},
       run,
+      check: async (dir, isDone) => check(dir, isDone, { [after.identity]: '2' }),
+    },
+    {
+      name: 'components are used while they are unpacked',
+      prepare: async () => {},
+      run: runUsing,
       check: async (dir, isDone) => check(dir, isDone, { [after.identity]: '2' }),
     },
     {

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   cpSync,
@@ -10,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { onTestFinished } from 'vitest';
 import { stopDaemon } from '../../../src/host/service/service.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
@@ -54,12 +56,15 @@ export function makeBox() {
 
 export type Box = ReturnType<typeof makeBox>;
 
-/** A box on whose PATH only one of the two downloaders is found. */
-export function boxWith(downloader: string): { readonly box: Box; readonly env: Readonly<Record<string, string>> } {
+/** A box on whose PATH only one of the two downloaders is found, and none of the programs that it is to be `without`. */
+export function boxWith(
+  downloader: string,
+  without: readonly string[] = [],
+): { readonly box: Box; readonly env: Readonly<Record<string, string>> } {
   const box = makeBox();
   for (const dir of ['/bin', '/usr/bin']) {
     for (const name of readdirSync(dir)) {
-      if (['curl', 'wget'].includes(name) && name !== downloader) continue;
+      if (['curl', 'wget', ...without].includes(name) && name !== downloader) continue;
       if (!existsSync(box.path('commands', name))) link(join(dir, name), box.path('commands', name));
     }
   }
@@ -118,3 +123,20 @@ function run(command: string, args: readonly string[], env: Readonly<Record<stri
     child.stdin?.end();
   });
 }
+
+/** The script alone, as a pipe or a download has it: no checkout around it. */
+export function loneScript(box: Box): string {
+  cpSync(join(project, 'scripts/install.sh'), box.path('get.sh'));
+  return box.path('get.sh');
+}
+
+/** For a test that is about files alone. */
+export const noStart = { INSTALL_KAGENT_SKIP_START: 'true', INSTALL_KAGENT_SYMLINK: 'skip' };
+
+export const filesIn = (dir: string) => (existsSync(dir) ? readdirSync(dir) : []);
+
+export const sumOf = (content: string | Uint8Array) => createHash('sha256').update(content).digest('hex');
+
+/** What the compressed forms of an executable are made by. */
+export const compressors = { gz: gzipSync, zst: zstdCompressSync } as const;
+export type Form = keyof typeof compressors;

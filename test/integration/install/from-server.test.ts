@@ -1,6 +1,8 @@
 /** A box that has a shell and curl or wget joins by the one line that a server prints. */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { joinLine } from '../../../src/server/release/release.ts';
 import { fakeBundle } from '../../helpers/bundle.ts';
@@ -10,15 +12,30 @@ import { boxWith, makeBox, writeExecutable } from './box.ts';
 import type { Box } from './box.ts';
 
 const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
+const sumOf = (content: Buffer) => createHash('sha256').update(content).digest('hex');
 const noStart = { INSTALL_KAGENT_SKIP_START: 'true', INSTALL_KAGENT_SYMLINK: 'skip' };
 
-/** A server whose executable is the stand-in, made so large that it takes several packets. */
+/** Text of which little can be left out, in lines that a shell skips. */
+const noise = (lines: number) =>
+  Array.from({ length: lines }, (_, index) => `# ${sumOf(Buffer.from(`${index}`))}\n`).join('');
+
+/** A server whose executable is the stand-in with a bundle, made so large that each of the two takes several packets. */
 async function serverOf(box: Box) {
   const path = box.path('server/kagent');
   writeExecutable(path, 'of the server');
-  const executable = Buffer.concat([readFileSync(path), Buffer.alloc(3_000_000, '#\n')]);
+  const bundle = await fakeBundle(box.path('server'), [{ path: 'bin/a', content: noise(50_000) }]);
+  const program = Buffer.concat([readFileSync(path), Buffer.from(noise(20_000))]);
+  const executable = Buffer.concat([program, readFileSync(bundle)]);
   writeFileSync(path, executable);
-  return { executable, server: await joinServer({ executable: path }) };
+  const server = await joinServer({ executable: path });
+  /** What it sends, as it announces it. */
+  const compressed = async () => {
+    const sums = await box.run('curl', '-sk', `${server.url}/release/v1.2.3/sha256sum-${arch}.txt`);
+    const sum = new RegExp(`^([0-9a-f]{64})  kagent-${arch}\\.gz$`, 'm').exec(sums.output)?.[1] ?? '';
+    await box.run('curl', '-sk', '-o', box.path('gz'), `${server.url}/release/v1.2.3/kagent-${arch}.gz`);
+    return { sum, content: readFileSync(box.path('gz')) };
+  };
+  return { executable, program, server, compressed };
 }
 
 async function lineOf(server: JoinServer, url = server.url): Promise<string> {
@@ -90,12 +107,15 @@ describe.each(['curl', 'wget'])('with %s alone', (downloader) => {
 
 test('a download that broke off continues where it was, and five boxes at once all get the same bytes', async () => {
   const boxes = Array.from({ length: 5 }, () => makeBox());
-  const { server, executable } = await serverOf(makeBox());
-  const sum = createHash('sha256').update(executable).digest('hex');
+  const { server, executable, compressed } = await serverOf(makeBox());
+  const { sum, content } = await compressed();
   for (const [index, box] of boxes.entries()) {
     mkdirSync(box.path('usr/local/bin'), { recursive: true });
-    // What an earlier attempt got: each box another part.
-    writeFileSync(box.path('usr/local/bin', `.kagent-${sum}`), executable.subarray(0, index * 600_000));
+    // What an earlier attempt got: each box another part, of the program and of the bundle.
+    writeFileSync(
+      box.path('usr/local/bin', `.kagent-${sum}`),
+      content.subarray(0, Math.floor((index * content.length) / 5)),
+    );
   }
   const line = await lineOf(server);
   const ran = await Promise.all(boxes.map((box) => type(box, line)));
@@ -108,8 +128,8 @@ test('a download that broke off continues where it was, and five boxes at once a
 
 test('bytes that are not the announced ones install nothing', async () => {
   const box = makeBox();
-  const { server, executable } = await serverOf(makeBox());
-  const sum = createHash('sha256').update(executable).digest('hex');
+  const { server, compressed } = await serverOf(makeBox());
+  const { sum } = await compressed();
   mkdirSync(box.path('usr/local/bin'), { recursive: true });
   writeFileSync(box.path('usr/local/bin', `.kagent-${sum}`), Buffer.alloc(1000, 'x')); // the rest is fetched behind it
   const ran = await type(box, await lineOf(server));
@@ -125,7 +145,7 @@ test('a server hands out parts by content hash: whole, in ranges, and only what 
   writeFileSync(ca, server.pki.serverCa.caPem);
   const curl = async (...args: readonly string[]) => (await box.run('curl', '-s', '--cacert', ca, ...args)).output;
   const { files } = JSON.parse(await curl(`${server.url}/v1/files`)) as { files: { name: string; sha256: string }[] };
-  expect(files.map(({ name }) => name)).toEqual([`kagent-${arch}`]);
+  expect(files.map(({ name }) => name)).toEqual([`kagent-${arch}`, `bundle-${arch}`]);
   const address = `${server.url}/v1/files/${files[0]?.sha256}`;
   const status = ['-o', '/dev/null', '-w', '%{http_code} %{size_download}'];
   expect(await curl(...status, address)).toBe(`200 ${executable.length}`);
@@ -136,6 +156,42 @@ test('a server hands out parts by content hash: whole, in ranges, and only what 
   expect(await curl(...status, `${server.url}/v1/files/${'0'.repeat(64)}`)).toMatch(/^404 /);
   expect(await curl(...status, `${server.url}/release/v9.9.9/kagent-${arch}`)).toMatch(/^404 /);
 });
+
+test('what travels is smaller by what can be left out of the program, in any parts that are asked for', async () => {
+  const box = makeBox();
+  const { server, executable, program, compressed } = await serverOf(box);
+  const { sum, content } = await compressed();
+  expect(sumOf(content)).toBe(sum);
+  expect(gunzipSync(content).equals(executable)).toBe(true);
+  expect(content.length).toBeLessThan(executable.length - program.length / 3);
+  const address = `${server.url}/release/v1.2.3/kagent-${arch}.gz`;
+  const part = async (range: string) => {
+    await box.run('curl', '-sk', '-r', range, '-o', box.path('part'), address);
+    return readFileSync(box.path('part'));
+  };
+  for (const [start, end] of randomParts(content.length)) {
+    expect((await part(`${start}-${end}`)).equals(content.subarray(start, end + 1))).toBe(true);
+  }
+  expect((await part('-9')).equals(content.subarray(-9))).toBe(true);
+  expect((await box.run('curl', '-skI', address)).output).toContain(`content-length: ${content.length}`);
+  const unknown = (await box.run('curl', '-sk', `${server.url}/release/v1.2.3/kagent-riscv64.gz`)).output;
+  expect(unknown).toBe('not found');
+});
+
+test('a box without gzip gets the executable as it is', async () => {
+  const { box, env } = boxWith('curl', ['gzip']);
+  const { server, executable } = await serverOf(makeBox());
+  const ran = await type(box, await lineOf(server), env);
+  expect(ran.output).toMatch(/kagent-\w+\n/);
+  expect(readFileSync(installed(box)).equals(executable)).toBe(true);
+});
+
+function randomParts(length: number): readonly (readonly [number, number])[] {
+  const range = fc
+    .tuple(fc.nat(length - 1), fc.nat(length - 1))
+    .map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const);
+  return fc.sample(range, 20);
+}
 
 test('a host name that a shell would read as more than a name gets no installer', async () => {
   const box = makeBox();
@@ -156,12 +212,20 @@ describe('an executable for another processor, put there by the operator', () =>
     writeFileSync(box.path('release', `kagent-${other}`), executable);
     const server = await joinServer({ extraDir: box.path('release') }); // 1.2.3
     const { output } = await box.run('curl', '-sk', `${server.url}/release/v1.2.3/sha256sum-${other}.txt`);
-    return { output, sum: (content: Buffer) => createHash('sha256').update(content).digest('hex'), executable, bundle };
+    return { output, box, server, executable, bundle };
   }
 
   test('is handed out, and its bundle apart', async () => {
-    const { output, sum, executable, bundle } = await handedOut('1.2.3');
-    expect(output).toBe(`${sum(executable)}  kagent-${other}\n${sum(readFileSync(bundle))}  bundle-${other}\n`);
+    const { output, box, server, executable, bundle } = await handedOut('1.2.3');
+    const path = box.path('gz');
+    await box.run('curl', '-sk', '-o', path, `${server.url}/release/v1.2.3/kagent-${other}.gz`);
+    const all = [
+      { name: `kagent-${other}`, content: executable },
+      { name: `bundle-${other}`, content: readFileSync(bundle) },
+      { name: `kagent-${other}.gz`, content: readFileSync(path) },
+    ];
+    expect(output).toBe(all.map(({ name, content }) => `${sumOf(content)}  ${name}\n`).join(''));
+    expect(gunzipSync(readFileSync(path))).toEqual(executable);
   });
 
   test('is not, if it is of another version than the server', async () => {

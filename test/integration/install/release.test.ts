@@ -26,6 +26,15 @@ for (const name of ['kagent', 'kagent-slim']) writeFileSync(out + '/' + name, pr
 for (const name of ['bundle', 'sbom.spdx.json', 'NOTICES.txt', 'libatomic.so.1']) writeFileSync(out + '/' + name, name + text);
 `;
 
+/** As scripts/build/compress.ts does with what has a bundle in it. */
+const fakeCompress = `
+import { readFileSync, writeFileSync } from 'node:fs';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+const path = process.argv[2];
+writeFileSync(path + '.gz', gzipSync(readFileSync(path)));
+writeFileSync(path + '.zst', zstdCompressSync(readFileSync(path)));
+`;
+
 function makeProject(box: Box) {
   const dir = box.path('project');
   mkdirSync(join(dir, 'scripts/build'), { recursive: true });
@@ -36,6 +45,7 @@ function makeProject(box: Box) {
   }
   writeFileSync(join(dir, 'package.json'), '{\n  "name": "kagent",\n  "version": "1.2.3",\n  "type": "module"\n}\n');
   writeFileSync(join(dir, 'scripts/build/build.ts'), fakeBuild);
+  writeFileSync(join(dir, 'scripts/build/compress.ts'), fakeCompress);
   writeFileSync(join(dir, 'source.txt'), 'one');
   return {
     dir,
@@ -76,6 +86,8 @@ test('a release has both architectures, slim too, with sums, notices, installer 
       `NOTICES-${name}.txt`,
       `bundle-${name}`,
       `kagent-${name}`,
+      `kagent-${name}.gz`,
+      `kagent-${name}.zst`,
       `kagent-slim-${name}`,
       `libatomic.so.1-${name}`,
       `sbom-${name}.spdx.json`,

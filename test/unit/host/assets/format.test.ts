@@ -36,7 +36,7 @@ test.each(['/bin/sh', '../bin/sh', 'bin/../../sh', 'bin//sh', '', 'bin/.', 'a\nb
       frames: [],
     };
     const manifest = {
-      format: 1,
+      format: 2,
       kagent: '1',
       arch: 'x64',
       frameSizeBytes: 1,

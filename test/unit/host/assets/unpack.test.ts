@@ -1,11 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, readlink, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { openBundle, unpack } from '../../../../src/host/assets/assets.ts';
 import type { Bundle } from '../../../../src/host/assets/assets.ts';
+import { leadsToFinished } from '../../../../src/host/assets/versions.ts';
 import { fakeBundle, quick } from '../../../helpers/bundle.ts';
 import type { FakeFile } from '../../../helpers/bundle.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
@@ -19,6 +20,8 @@ const files: readonly FakeFile[] = [
 ];
 const links = [{ path: 'bin/kubelet', target: 'hyperkube' }];
 const signal = new AbortController().signal;
+/** Early use in no particular order. */
+const atOnce = { first: [], settled: Promise.resolve() };
 const unpackChild = join(import.meta.dirname, '../../../fixtures/unpack-child.ts');
 
 async function bundleIn(dir: string, name = 'bundle', content = files): Promise<Bundle> {
@@ -148,6 +151,106 @@ test('a file that may not grow is an error about space, with what is needed, and
   expect(stdout).toMatch(/needs \d+ MiB in .*--data-dir/);
   expect(status).toBe(1);
   expect(await namesIn(dir)).toEqual([]);
+});
+
+describe('on a host where no version is in use', () => {
+  /** Unpacks, and notes each file that can be used and what its path below `current` has then. */
+  async function useEarly(bundle: Bundle, dir: string) {
+    const usable = new Map<string, Buffer | undefined>();
+    const onUsable = ({ path }: { readonly path: string }) => {
+      const there = join(dir, 'data/current', path);
+      usable.set(path, existsSync(there) ? readFileSync(there) : undefined);
+    };
+    const result = await unpack({ bundle, dataDir: dir, signal, early: { ...atOnce, first: ['late'], onUsable } });
+    return { usable, result };
+  }
+
+  const named = [...files, { path: 'bin/zebra', content: large.toReversed(), component: 'late' }];
+
+  test('each file can be used as soon as it is whole, those that are wanted first before the others', async () => {
+    const dir = temporaryDir();
+    const bundle = await bundleIn(dir, 'bundle', named);
+    const { usable, result } = await useEarly(bundle, dir);
+    const order = [...usable.keys()];
+    expect(order.indexOf('bin/zebra')).toBeLessThan(order.indexOf('bin/hyperkube')); // as large
+    expect(order.toSorted()).toEqual(named.map(({ path }) => path).toSorted());
+    for (const { path, content } of named) expect(usable.get(path)).toEqual(Buffer.from(content));
+    expect(await readlink(join(dir, 'data/current'))).toBe(bundle.identity);
+    expect(await readFile(join(result.binDir, 'kubelet'))).toEqual(large);
+  });
+
+  test('no path below `current` ever fails once it could be used, until the version is finished and after', async () => {
+    const dir = temporaryDir();
+    const bundle = await bundleIn(dir, 'bundle', named);
+    const found: boolean[] = [];
+    let isOver = false;
+    const lookOn = () => {
+      found.push(existsSync(join(dir, 'data/current/bin/zebra')));
+      if (!isOver) setImmediate(lookOn);
+    };
+    const onUsable = ({ path }: { readonly path: string }) => void (path === 'bin/zebra' && lookOn());
+    await unpack({ bundle, dataDir: dir, signal, early: { ...atOnce, first: ['late'], onUsable } });
+    isOver = true;
+    lookOn();
+    expect(found.length).toBeGreaterThan(2);
+    expect(found).not.toContain(false);
+  });
+
+  test('what was used of it then is a leftover of the next process', async () => {
+    const dir = temporaryDir();
+    const bundle = await bundleIn(dir);
+    await useEarly(bundle, dir);
+    expect(await namesIn(dir)).toEqual([bundle.identity, `${bundle.identity}.tmp-${process.pid}`, 'current']);
+    const [before, again] = [await stat(join(dir, 'data/current/bin/hyperkube')), await useEarly(bundle, dir)];
+    expect([...again.usable.keys()]).toEqual([]);
+    expect((await stat(join(dir, 'data/current/bin/hyperkube'))).ino).toBe(before.ino);
+    expect(await namesIn(dir)).toEqual([bundle.identity, 'current']);
+  });
+
+  test('a process killed while something of it was used leaves a folder that is never used, and removed by the next', async () => {
+    const dir = temporaryDir();
+    const bundle = await bundleIn(dir);
+    const child = spawn(process.execPath, [unpackChild, bundle.path, dir, 'use'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(child.stdout, 'data');
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const left = `${bundle.identity}.tmp-${child.pid}`;
+    expect(await readlink(join(dir, 'data/current'))).toBe(left);
+    expect(leadsToFinished(join(dir, 'data/current'))).toBe(false);
+    await unpack({ bundle, dataDir: dir, signal });
+    expect(await readFile(join(dir, 'data/current/bin/hyperkube'))).toEqual(large);
+    expect(await namesIn(dir)).toEqual([bundle.identity, 'current']);
+  });
+
+  test('a failure takes away what could be used already, and leaves nothing behind', async () => {
+    const dir = temporaryDir();
+    const bundle = await bundleIn(dir, 'bundle', named);
+    const bytes = await readFile(bundle.path);
+    const { offset = 0 } = bundle.manifest.files.find(({ path }) => path === 'cni/bridge') ?? {};
+    bytes.writeUInt8(bytes.readUInt8(offset) ^ 1, offset);
+    await writeFile(bundle.path, bytes);
+    await expect(useEarly(await openBundle(bundle.path), dir)).rejects.toMatchObject({ code: 'ASSETS_CORRUPT' });
+    expect(await namesIn(dir)).toEqual([]);
+  });
+});
+
+test('where a version is in use, nothing of the next one is before all of it is finished', async () => {
+  const dir = temporaryDir();
+  const [first, second] = [
+    await bundleIn(dir, 'one', [{ path: 'bin/x', content: '1' }]),
+    await bundleIn(dir, 'two', [{ path: 'bin/x', content: '2' }, ...files]),
+  ];
+  await unpack({ bundle: first, dataDir: dir, signal });
+  const usable: string[] = [];
+  const onUsable = ({ path }: { readonly path: string }) => void usable.push(path);
+  const inUse = new Set<string>();
+  const onProgress = () => void inUse.add(readFileSync(join(dir, 'data/current/bin/x'), 'utf8'));
+  await unpack({ bundle: second, dataDir: dir, signal, onProgress, early: { ...atOnce, onUsable } });
+  expect(usable).toEqual([]);
+  expect([...inUse]).toEqual(['1']);
+  expect(await readFile(join(dir, 'data/current/bin/x'), 'utf8')).toBe('2');
 });
 
 async function namesIn(dir: string): Promise<string[]> {
