@@ -19,10 +19,12 @@ export function examineCis(host: CisHost): readonly CisResult[] {
 /** This box, as its children run and as its files are. */
 export async function cisHost(paths: Paths): Promise<CisHost> {
   const running = await askStatus(runPaths.statusSocket).catch(() => undefined);
-  const words = new Map(
-    (running?.components ?? []).flatMap(({ name, pid }) => {
-      const cmdline = pid === undefined ? undefined : readFileIfExists(`/proc/${pid}/cmdline`);
-      return cmdline === undefined ? [] : [[name, cmdline.split('\0')] as const];
+  const wordsOf = new Map(
+    (running?.components ?? []).flatMap(({ name, args, pid }) => {
+      // Of a kagent that does not say: its children were processes with flags of their own.
+      const cmdline = args === undefined && pid !== undefined ? readFileIfExists(`/proc/${pid}/cmdline`) : undefined;
+      const words = args ?? cmdline?.split('\0');
+      return words === undefined ? [] : [[name, words] as const];
     }),
   );
   const kubelet = JSON.parse(readFileIfExists(join(paths.agent.etc, 'kubelet.json')) ?? '{}') as Record<
@@ -30,13 +32,13 @@ export async function cisHost(paths: Paths): Promise<CisHost> {
     unknown
   >;
   const flag: CisHost['flag'] = (component, name) => {
-    const word = words.get(component)?.findLast((one) => one.startsWith(`--${name}=`));
+    const word = wordsOf.get(component)?.findLast((one) => one.startsWith(`--${name}=`));
     if (word !== undefined) return word.slice(name.length + 3);
     return name === 'authorization-mode' ? modesIn(flag(component, 'authorization-config')) : undefined;
   };
   return {
     paths,
-    isRunning: (component) => words.has(component),
+    isRunning: (component) => wordsOf.has(component),
     flag,
     kubelet: (key) => kubelet[key],
     files: (wanted) =>
