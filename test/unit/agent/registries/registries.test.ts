@@ -48,7 +48,7 @@ test('a changed file is reloaded while it runs, a file that is removed takes its
   await eventually(() => hosts('a.example').includes('two.example'), { what: 'the new mirror' });
   remove();
   await eventually(() => !existsSync(path('a.example')), { what: 'the end of the mirror' });
-});
+}, 15_000); // two looks at the file, of which each may be four seconds away
 
 test('an unsound change is an event with its line; what was sound stays in use, and a sound one comes through', async () => {
   const { start, write, hosts, events, registries } = box();
@@ -65,7 +65,7 @@ test('an unsound change is an event with its line; what was sound stays in use, 
   write(mirror('two.example'));
   await eventually(() => registries.health().status === 'True', { what: 'the sound file' });
   expect(events.recent(10)).toHaveLength(1);
-});
+}, 15_000);
 
 test('a start with an unsound file fails', async () => {
   const { start, write } = box();
