@@ -172,7 +172,7 @@ test('files that are added, repaired or linked to anew while it runs are taken',
   writeFileSync(join(dir, 'later.tar'), await tarOf(dir, 'kagent.test/later:1'));
   writeFileSync(path('bad.tar'), await tarOf(dir, 'kagent.test/repaired:1'));
   writeFileSync(path('new.tar'), await tarOf(dir, 'kagent.test/new:1'));
-  const all = ['later', 'repaired', 'new'].map((word) => `kagent.test/${word}:1 pinned`);
+  const all = ['later', 'new', 'repaired'].map((word) => `kagent.test/${word}:1 pinned`);
   await eventually(async () => (await names(containerd)).join() === all.join(), {
     what: 'the images',
     withinMs: 30_000,
