@@ -30,6 +30,11 @@ export function isNotFound(error: unknown): boolean {
   return error instanceof KubeError && error.status === 404;
 }
 
+/** It is there already, or is another one by now. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 409;
+}
+
 /** Paths are those of the API: `/api/v1/nodes/box`. */
 export interface KubeClient {
   /** @throws {KubeError} */

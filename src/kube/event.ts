@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { rfc3339 } from '../shared/clock.ts';
 import type { Clock } from '../shared/clock.ts';
+import type { Log } from '../shared/log/log.ts';
+import type { KubeClient } from './client.ts';
 
 export interface EventFacts {
   readonly type: 'Normal' | 'Warning';
@@ -20,8 +22,7 @@ export function uniqueName(prefix: string): string {
   return `${prefix}.${randomBytes(8).toString('hex')}`;
 }
 
-/** Kubernetes' Event about `involvedObject`, to be created in its namespace. */
-export function kubeEvent(options: {
+export interface KubeEventOptions {
   readonly facts: EventFacts;
   readonly involvedObject: Readonly<Record<string, string>>;
   /** Of the event itself; one that is there already is not made twice. */
@@ -29,7 +30,10 @@ export function kubeEvent(options: {
   readonly namespace: string;
   readonly host: string;
   readonly clock: Clock;
-}): unknown {
+}
+
+/** Kubernetes' Event about `involvedObject`, to be created in its namespace. */
+export function kubeEvent(options: KubeEventOptions): unknown {
   const { facts, involvedObject, name, namespace, host, clock } = options;
   const time = wholeSeconds(clock);
   return {
@@ -44,4 +48,16 @@ export function kubeEvent(options: {
     lastTimestamp: time,
     count: 1,
   };
+}
+
+/** Nobody waits for it; one that cannot be written is logged. */
+export function writeEvent(
+  { kube, log, signal }: { readonly kube: KubeClient; readonly log: Log; readonly signal?: AbortSignal },
+  event: KubeEventOptions,
+): void {
+  const { namespace, facts, involvedObject } = event;
+  const { reason } = facts;
+  kube
+    .create(`/api/v1/namespaces/${namespace}/events`, kubeEvent(event), signal)
+    .catch((error: unknown) => log.debug('event not written', { regarding: involvedObject['name'], reason, error }));
 }

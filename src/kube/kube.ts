@@ -8,9 +8,9 @@
 import { readText } from '../shared/files/files.ts';
 import type { TlsCredentials } from '../shared/http/http.ts';
 
-export { createKubeClient, isNotFound, KubeError } from './client.ts';
+export { createKubeClient, isConflict, isNotFound, KubeError } from './client.ts';
 export type { KubeClient, KubeClientOptions, WatchEvent } from './client.ts';
-export { kubeEvent, uniqueName, wholeSeconds } from './event.ts';
+export { kubeEvent, uniqueName, wholeSeconds, writeEvent } from './event.ts';
 export type { EventFacts } from './event.ts';
 export { kubeconfigText } from './kubeconfig.ts';
 export type { FileOrText, KubeconfigOptions } from './kubeconfig.ts';

@@ -4,7 +4,7 @@ import { conditionTracker } from '../shared/component/component.ts';
 import type { Component } from '../shared/component/component.ts';
 import type { Log } from '../shared/log/log.ts';
 import { untilStopped } from '../shared/until-stopped.ts';
-import { KubeError, kubeEvent } from '../kube/kube.ts';
+import { isConflict, kubeEvent } from '../kube/kube.ts';
 import type { KubeClient, KubeObject } from '../kube/kube.ts';
 
 /** @see https://docs.kernel.org/filesystems/idmappings.html; tmpfs has it from this version on */
@@ -58,7 +58,7 @@ export function userNamespaceEvents(options: {
       clock,
     });
     await kube.create(`/api/v1/namespaces/${namespace}/events`, body, stopping.signal).catch((error: unknown) => {
-      if (!(error instanceof KubeError && error.status === 409)) throw error;
+      if (!isConflict(error)) throw error;
     });
   };
   const follow = async (signal: AbortSignal): Promise<void> => {

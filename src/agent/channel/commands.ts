@@ -5,10 +5,11 @@ import { lastLines } from '../../shared/plain-text/plain-text.ts';
 import type { Supervisor } from '../../host/process/process.ts';
 import type {
   Command,
+  HostPort,
   HostPortOwner,
-  HostPortQuestion,
   PodProbeResult,
   PodProbeTarget,
+  VolumeFolder,
 } from '../../shared/protocol/channel.ts';
 import { ComponentUnknownError } from './errors.ts';
 
@@ -21,16 +22,11 @@ export interface CommandsOptions {
   readonly leave: () => void;
   /** Asks other nodes for an answer through the pods' network. */
   readonly probe: (targets: readonly PodProbeTarget[]) => Promise<readonly PodProbeResult[]>;
-  readonly portsInUse: (ports: readonly HostPortQuestion[]) => readonly HostPortOwner[];
+  readonly portsInUse: (ports: readonly HostPort[]) => readonly HostPortOwner[];
   readonly volumes: {
     readonly make: (volume: VolumeFolder) => void;
     readonly remove: (volume: VolumeFolder) => Promise<void>;
   };
-}
-
-interface VolumeFolder {
-  readonly root: string;
-  readonly path: string;
 }
 
 /** Of each log; the channel's messages are bounded too. */

@@ -1,11 +1,11 @@
 import { hostRoot, listeningOwner } from '../../host/checks/checks.ts';
 import type { HostRoot } from '../../host/checks/checks.ts';
-import type { HostPortOwner, HostPortQuestion } from '../../shared/protocol/channel.ts';
+import type { HostPortOwner, HostPort } from '../../shared/protocol/channel.ts';
 import { podHostPorts } from './cni-results.ts';
 
 /** Of these ports of the node's addresses those that a program listens at, or that a pod has as its `hostPort`. */
 export function portsInUse(
-  ports: readonly HostPortQuestion[],
+  ports: readonly HostPort[],
   addresses: readonly string[],
   root: HostRoot = hostRoot(),
   resultsDir?: string,

@@ -5,13 +5,14 @@ import type { Flag, Flags } from '../../shared/arguments/arguments.ts';
 import { listeningAt } from '../../shared/listen/listen.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { Paths } from '../../shared/paths.ts';
-import { childEnvironment, nodeProcess, processComponent } from '../../host/process/process.ts';
+import { childEnvironment, processComponent } from '../../host/process/process.ts';
 import type { Supervisor } from '../../host/process/process.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import type { HostFacts } from '../../host/checks/checks.ts';
 import { kubeProxyRules } from './argument-rules.ts';
 import { healthz, staysHealthy } from './healthz.ts';
 import type { Asked } from './healthz.ts';
+import { processOf } from './node-process.ts';
 import { guardLoopback } from './loopback-guard.ts';
 import type { ComponentName } from '../../shared/component/component.ts';
 
@@ -43,14 +44,12 @@ export function kubeProxyComponent(options: KubeProxyOptions) {
     specify: async () => {
       rmSync(join(options.paths.agent.etc, 'kube-proxy.json'), { force: true }); // of a kagent that wrote one
       const args = commandLine(kubeProxyFlags(options), theirs, kubeProxyRules);
-      const own = processWideFlag(theirs);
-      if (own !== undefined)
-        options.log.info('a component is a process of its own', { component: 'kube-proxy', because: own });
-      const env = childEnvironment(own === undefined ? nodeProcess.name : 'kube-proxy', { path: binDir, direct });
+      const process = processOf('kube-proxy', processWideFlag(theirs), options.log);
+      const env = childEnvironment(process.name, { path: binDir, direct });
       await guardLoopback({ path: env['PATH'] ?? '', log: options.log });
       const healthAt = kubeProxyHealthz(flagsOf(args));
       return {
-        ...(own === undefined && { partOf: { process: nodeProcess, after: [] } }),
+        ...process.spec,
         command: join(binDir, 'kube-proxy'),
         args,
         env,

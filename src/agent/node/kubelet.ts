@@ -5,7 +5,7 @@ import { makeFolderIfPossible, writeFileIfChanged } from '../../shared/files/fil
 import type { Log } from '../../shared/log/log.ts';
 import { runPaths } from '../../shared/paths.ts';
 import type { Paths } from '../../shared/paths.ts';
-import { childEnvironment, nodeProcess, processComponent } from '../../host/process/process.ts';
+import { childEnvironment, processComponent } from '../../host/process/process.ts';
 import type { Supervisor } from '../../host/process/process.ts';
 import type { ClusterSettings } from '../../shared/protocol/join.ts';
 import { hostAt } from '../../host/service/service.ts';
@@ -14,6 +14,7 @@ import type { HostFacts } from '../../host/checks/checks.ts';
 import { kubeletRules } from './argument-rules.ts';
 import { healthz, staysHealthy } from './healthz.ts';
 import { dropInDir, kubeletHealthz, kubeletsOwnSetting } from './kubelet-drop-ins.ts';
+import { processOf } from './node-process.ts';
 import { podsReported } from './own-node.ts';
 import type { NodeAccess } from '../../kube/kube.ts';
 import { kubeletConfiguration } from './kubelet-config.ts';
@@ -82,18 +83,16 @@ export function kubeletComponent(options: KubeletOptions) {
         dropIns,
         passed,
       );
-      const own = kubeletsOwnSetting(dropIns, passed);
-      if (own !== undefined)
-        options.log.info('a component is a process of its own', { component: 'kubelet', because: own });
+      const process = processOf('kubelet', kubeletsOwnSetting(dropIns, passed), options.log);
       return {
-        ...(own === undefined && { partOf: { process: nodeProcess, after: [] } }),
+        ...process.spec,
         command: join(binDir, 'kubelet'),
         args: commandLine(
           { config: configPath, 'config-dir': dropIns, ...kubeletFlags(options) },
           passed,
           kubeletRules,
         ),
-        env: childEnvironment(own === undefined ? nodeProcess.name : 'kubelet', { path: binDir, direct }),
+        env: childEnvironment(process.name, { path: binDir, direct }),
         ready: (signal) => healthz(healthAt, signal, { withinMs: 2000 }),
         live: staysHealthy(healthAt),
         stopTimeoutMs: 10_000,

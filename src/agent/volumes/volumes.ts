@@ -10,15 +10,10 @@ import { rm } from 'node:fs/promises';
 import { isAbsolute, join, normalize } from 'node:path';
 import { messageOf } from '../../shared/errors.ts';
 import { makeFolder } from '../../shared/files/files.ts';
+import type { VolumeFolder } from '../../shared/protocol/channel.ts';
 import { isBelow, readMounts } from '../../host/mounts/mounts.ts';
 import type { Mount } from '../../host/mounts/mounts.ts';
 import { VolumeBusyError, VolumeFailedError, VolumePathError } from './errors.ts';
-
-/** A folder below `root`, which an operator has chosen for volumes. */
-export interface VolumePlace {
-  readonly root: string;
-  readonly path: string;
-}
 
 export interface VolumesOptions {
   /** How long the answer waits for a volume that takes long to remove. */
@@ -39,11 +34,11 @@ export class Volumes {
   }
 
   /** Makes the folder, which everybody may write to; what is there already stays as it is. @throws {VolumePathError} @throws {VolumeFailedError} */
-  make(place: VolumePlace): void {
+  make(place: VolumeFolder): void {
     const path = within(place);
     try {
       makeFolder(place.root, 0o755);
-      // Whoever a pod is, it may write to its volume.
+      // Any user of a pod may write to its volume.
       for (const folder of foldersOf(place)) if (!isFolder(folder)) makeFolder(folder, folder === path ? 0o777 : 0o755);
     } catch (error) {
       throw failed(path, error);
@@ -51,7 +46,7 @@ export class Volumes {
   }
 
   /** Removes the folder with all that is in it; one that is gone is no error. @throws {VolumePathError} @throws {VolumeBusyError} @throws {VolumeFailedError} */
-  async remove(place: VolumePlace): Promise<void> {
+  async remove(place: VolumeFolder): Promise<void> {
     const path = within(place);
     const removal = this.#removals.get(path) ?? this.#begin(place, path);
     const timer = Promise.withResolvers<'late'>();
@@ -66,7 +61,7 @@ export class Volumes {
     }
   }
 
-  #begin(place: VolumePlace, path: string): Promise<void> {
+  #begin(place: VolumeFolder, path: string): Promise<void> {
     for (const folder of foldersOf(place)) if (!isFolder(folder)) return Promise.resolve();
     const real = realpathSync(path);
     const mounted = this.#mounts().find(({ point }) => point === real || isBelow(point, real));
@@ -79,7 +74,7 @@ export class Volumes {
 }
 
 /** @throws {VolumePathError} for a path that may not be a volume's */
-function within({ root, path }: VolumePlace): string {
+function within({ root, path }: VolumeFolder): string {
   for (const one of [root, path])
     if (!isAbsolute(one) || normalize(one) !== one)
       throw new VolumePathError(path, `${one} is not a plain absolute path`);
@@ -89,7 +84,7 @@ function within({ root, path }: VolumePlace): string {
 }
 
 /** From below the root to the volume itself. */
-function foldersOf({ root, path }: VolumePlace): readonly string[] {
+function foldersOf({ root, path }: VolumeFolder): readonly string[] {
   const names = path
     .slice(root.length)
     .split('/')

@@ -1,8 +1,8 @@
 /** The folder of one version: what is in it besides the content of its files. */
-import { link, open, rename, rm, symlink } from 'node:fs/promises';
+import { link, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { nameFile, systemCode } from '../../shared/errors.ts';
-import { makeFolder, syncFolder } from '../../shared/files/files.ts';
+import { systemCode } from '../../shared/errors.ts';
+import { makeFolder, syncFile, syncFolder } from '../../shared/files/files.ts';
 import type { BundleManifest } from './format.ts';
 
 /** Folders and links; a link leads to nothing until its file is there. */
@@ -24,17 +24,6 @@ function foldersOf(manifest: BundleManifest): readonly string[] {
 export async function syncTree(dir: string, manifest: BundleManifest): Promise<void> {
   for (const { path } of manifest.files) await syncFile(join(dir, path));
   for (const folder of foldersOf(manifest)) await syncFolder(join(dir, folder));
-}
-
-async function syncFile(path: string): Promise<void> {
-  const file = await open(path);
-  try {
-    await file.sync();
-  } catch (error) {
-    throw nameFile(error, path);
-  } finally {
-    await file.close();
-  }
 }
 
 /** The same files under a second name, which takes no room. @returns the other folder, synced */

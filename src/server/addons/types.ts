@@ -1,6 +1,6 @@
 import type { Component } from '../../shared/component/component.ts';
 import type { Log } from '../../shared/log/log.ts';
-import type { HostPortOwner, HostPortQuestion } from '../../shared/protocol/channel.ts';
+import type { HostPort, HostPortOwner, VolumeFolder } from '../../shared/protocol/channel.ts';
 import type { KubeClient, KubeObject } from '../../kube/kube.ts';
 
 /** A file that kagent writes into the folder of manifests. */
@@ -30,12 +30,6 @@ export interface ClusterNode extends KubeObject {
   };
 }
 
-/** A folder of a node, and the folder of all volumes that it is below. */
-export interface VolumeFolder {
-  readonly root: string;
-  readonly path: string;
-}
-
 export interface ClusterNodes {
   objects(): readonly ClusterNode[];
   /** One of them has changed, came or went. */
@@ -44,7 +38,7 @@ export interface ClusterNodes {
    * Who has these ports on that node. Undefined for a node that cannot be asked: an agent of an earlier version.
    * @throws {NodeNotConnectedError} @throws {NodeCommandError}
    */
-  portsInUse(nodeName: string, ports: readonly HostPortQuestion[]): Promise<readonly HostPortOwner[] | undefined>;
+  portsInUse(nodeName: string, ports: readonly HostPort[]): Promise<readonly HostPortOwner[] | undefined>;
   /** Makes the folder of a volume on that node; one that is there is no error. @throws {NodeNotConnectedError} @throws {NodeCommandError} */
   makeVolume(nodeName: string, volume: VolumeFolder): Promise<void>;
   /** Removes it; one that is gone is no error. @throws {NodeNotConnectedError} @throws {NodeCommandError} */

@@ -51,24 +51,23 @@ function wantedAccounts({
   securePort,
   auditDir,
   runDir,
-}: Parameters<typeof openAccounts>[0]): Readonly<Record<ProgramName, AccountOptions>> {
-  const shared = runDir === undefined ? {} : { runDir };
+}: Parameters<typeof openAccounts>[0] & { readonly runDir: string }): Readonly<Record<ProgramName, AccountOptions>> {
   return {
     'kube-apiserver': {
-      ...shared,
+      runDir,
       program: 'kube-apiserver',
       extraArgs: extraArgs.apiserver.filter((arg) => !/^-*oidc[-_]ca/.test(arg)), // read by kagent
       ownDir: auditDir,
       port: securePort,
     },
     'kube-controller-manager': {
-      ...shared,
+      runDir,
       program: 'kube-controller-manager',
       extraArgs: extraArgs.controllerManager,
       port: unprivileged,
     },
     'kube-scheduler': {
-      ...shared,
+      runDir,
       program: 'kube-scheduler',
       extraArgs: extraArgs.scheduler,
       port: unprivileged,

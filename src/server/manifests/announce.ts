@@ -2,7 +2,7 @@ import { systemClock } from '../../shared/clock.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { EventLog } from '../../shared/events/events.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { kubeEvent, uniqueName } from '../../kube/kube.ts';
+import { uniqueName, writeEvent } from '../../kube/kube.ts';
 import type { EventFacts, KubeClient } from '../../kube/kube.ts';
 
 /** Of the events here; of Kubernetes' own kube-apiserver allows 1024. */
@@ -25,12 +25,12 @@ export function createAnnouncer(options: {
   readonly events: EventLog;
   readonly signal: AbortSignal;
 }): Announcer {
-  const { kube, nodeName, log, events, signal } = options;
+  const { nodeName, log, events } = options;
   const told = new Map<string, string>();
 
   const tell = (file: string, facts: EventFacts) => {
     events.record({ ...facts, message: facts.message.slice(0, maxMessage), regarding: file });
-    const body = kubeEvent({
+    writeEvent(options, {
       facts,
       involvedObject: { apiVersion: 'kagent.sh/v1', kind: 'Manifest', namespace: 'kube-system', name: file },
       name: uniqueName('kagent-manifest'),
@@ -38,9 +38,6 @@ export function createAnnouncer(options: {
       host: nodeName,
       clock: systemClock,
     });
-    kube
-      .create('/api/v1/namespaces/kube-system/events', body, signal)
-      .catch((error: unknown) => log.debug('event not written', { file, reason: facts.reason, error }));
   };
 
   return {

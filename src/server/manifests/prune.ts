@@ -1,6 +1,6 @@
 import type { Clock } from '../../shared/clock.ts';
 import { messageOf } from '../../shared/errors.ts';
-import { KubeError } from '../../kube/kube.ts';
+import { isConflict, isNotFound } from '../../kube/kube.ts';
 import type { KubeClient } from '../../kube/kube.ts';
 import type { Announcer } from './announce.ts';
 import type { AppliedObject } from './apply.ts';
@@ -96,7 +96,7 @@ async function remove(kube: KubeClient, { path, uid }: AppliedObject, signal: Ab
     await kube.delete(path, { uid }, signal);
     return true;
   } catch (error) {
-    if (error instanceof KubeError && (error.status === 404 || error.status === 409)) return false; // another by now
+    if (isNotFound(error) || isConflict(error)) return false; // another by now
     signal.throwIfAborted();
     throw new PruneError(path, messageOf(error), { cause: error });
   }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../shared/clock.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { Rate } from '../../shared/rate/rate.ts';
-import { kubeEvent, uniqueName } from '../../kube/kube.ts';
+import { uniqueName, writeEvent } from '../../kube/kube.ts';
 import type { EventFacts, KubeClient } from '../../kube/kube.ts';
 
 /** The same sentence is not told again within this time. */
@@ -30,13 +30,13 @@ export class EventWriter {
   }
 
   write(nodeName: string, event: EventFacts): void {
-    const { kube, clock, log, signal } = this.#options;
+    const { clock } = this.#options;
     const key = `${nodeName} ${event.reason} ${event.message}`;
     const nowMs = clock.monotonicMs();
     if ((this.#told.get(key) ?? -repeatMs) + repeatMs > nowMs) return;
     if (!this.#rate.take(nodeName)) return;
     this.#keep(key, nowMs);
-    const body = kubeEvent({
+    writeEvent(this.#options, {
       facts: event,
       involvedObject: { kind: 'Node', name: nodeName, uid: nodeName },
       name: uniqueName(nodeName),
@@ -44,9 +44,6 @@ export class EventWriter {
       host: nodeName,
       clock,
     });
-    kube
-      .create('/api/v1/namespaces/default/events', body, signal)
-      .catch((error: unknown) => log.debug('event not written', { node: nodeName, reason: event.reason, error }));
   }
 
   #keep(key: string, nowMs: number): void {

@@ -1,8 +1,7 @@
 import { PortsInUse, readMessage } from '../../shared/protocol/channel.ts';
-import type { HostPortOwner, HostPortQuestion } from '../../shared/protocol/channel.ts';
+import type { HostPort, HostPortOwner, VolumeFolder } from '../../shared/protocol/channel.ts';
 import { NodeCommandError, NodeNotConnectedError } from './errors.ts';
 import type { NodeSession } from './session.ts';
-import type { VolumeFolder } from './types.ts';
 
 /**
  * Who has these ports on a node. Undefined for an agent of an earlier version, which does not know the question.
@@ -11,7 +10,7 @@ import type { VolumeFolder } from './types.ts';
 export async function askPortsInUse(
   session: NodeSession | undefined,
   nodeName: string,
-  ports: readonly HostPortQuestion[],
+  ports: readonly HostPort[],
 ): Promise<readonly HostPortOwner[] | undefined> {
   if (session === undefined) throw new NodeNotConnectedError(nodeName);
   if (session.hello.tellsPortsInUse !== true) return undefined;

@@ -2,7 +2,7 @@ import type { Clock } from '../../shared/clock.ts';
 import type { Component } from '../../shared/component/component.ts';
 import type { KeyValue } from '../../shared/key-value/key-value.ts';
 import type { Log } from '../../shared/log/log.ts';
-import type { Hello, HostPortOwner, HostPortQuestion } from '../../shared/protocol/channel.ts';
+import type { Hello, HostPort, HostPortOwner, VolumeFolder } from '../../shared/protocol/channel.ts';
 import type { DrainRequest, DrainResponse } from '../../shared/protocol/drain.ts';
 import type { HistoryEntry } from '../../shared/protocol/local.ts';
 import type { KubeClient } from '../../kube/kube.ts';
@@ -49,7 +49,7 @@ export interface Nodes extends Component {
    * Who has these ports on that node. Undefined for a node that cannot be asked: an agent of an earlier version.
    * @throws {NodeNotConnectedError} @throws {NodeCommandError}
    */
-  portsInUse(nodeName: string, ports: readonly HostPortQuestion[]): Promise<readonly HostPortOwner[] | undefined>;
+  portsInUse(nodeName: string, ports: readonly HostPort[]): Promise<readonly HostPortOwner[] | undefined>;
   /** Makes the folder of a volume on that node; one that is there is no error. @throws {NodeNotConnectedError} @throws {NodeCommandError} */
   makeVolume(nodeName: string, volume: VolumeFolder): Promise<void>;
   /** Removes it; one that is gone is no error. @throws {NodeNotConnectedError} @throws {NodeCommandError} */
@@ -62,12 +62,6 @@ export interface Nodes extends Component {
    * @throws {NodeUnknownError} @throws {NodeIsServerError} @throws {NodeStillReadyError} unless `force`
    */
   remove(nodeName: string, options: { readonly force: boolean }): Promise<void>;
-}
-
-/** A folder of a node, and the folder of all volumes that it is below. */
-export interface VolumeFolder {
-  readonly root: string;
-  readonly path: string;
 }
 
 export interface StreamFailed {

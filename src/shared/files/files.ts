@@ -104,14 +104,17 @@ export function removeIfPossibleSync(path: string): void {
 }
 
 /** What was renamed or made in a folder is there after a power cut. */
-export async function syncFolder(dir: string): Promise<void> {
-  const folder = await open(dir);
+export const syncFolder = (dir: string): Promise<void> => syncFile(dir);
+
+/** What was written to it is there after a power cut. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path);
   try {
-    await folder.sync();
+    await file.sync();
   } catch (error) {
-    throw nameFile(error, dir);
+    throw nameFile(error, path);
   } finally {
-    await folder.close();
+    await file.close();
   }
 }
 

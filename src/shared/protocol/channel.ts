@@ -135,7 +135,7 @@ export const PodProbeResults = z.array(ProbeResult).max(64);
 
 const HostPort = z.object({ protocol: word(), port: z.int().min(1).max(65_535) });
 /** A port of a node's own addresses. */
-export type HostPortQuestion = Readonly<z.infer<typeof HostPort>>;
+export type HostPort = Readonly<z.infer<typeof HostPort>>;
 
 /** Of the ports asked for those that somebody has; `owner` is a phrase: `sshd (pid 812)`, `the Pod default/web`. */
 const PortInUse = HostPort.extend({ owner: sentence(256) });
@@ -144,7 +144,8 @@ export type HostPortOwner = Readonly<z.infer<typeof PortInUse>>;
 export const PortsInUse = z.array(PortInUse).max(1024);
 
 /** A folder of the node, and the folder of all volumes that it is below: absolute and plain. */
-const Volume = { root: word(4096), path: word(4096) };
+const VolumeFolder = z.object({ root: word(4096), path: word(4096) });
+export type VolumeFolder = Readonly<z.infer<typeof VolumeFolder>>;
 
 /** What an operator or the server has a node do. */
 export const Command = z.discriminatedUnion('kind', [
@@ -157,8 +158,8 @@ export const Command = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('probe'), targets: z.array(ProbeTarget).max(8) }),
   /** Say who has these ports: programs that listen, pods with a `hostPort`. */
   z.object({ kind: z.literal('ports-in-use'), ports: z.array(HostPort).max(1024) }),
-  z.object({ kind: z.literal('make-volume'), ...Volume }),
-  z.object({ kind: z.literal('remove-volume'), ...Volume }),
+  z.object({ kind: z.literal('make-volume'), ...VolumeFolder.shape }),
+  z.object({ kind: z.literal('remove-volume'), ...VolumeFolder.shape }),
 ]);
 export type Command = Readonly<z.infer<typeof Command>>;
 

@@ -1,6 +1,6 @@
 import { systemClock } from '../../../shared/clock.ts';
 import { messageOf } from '../../../shared/errors.ts';
-import { keyOf, kubeEvent, KubeError, Reflector, uniqueName, WorkQueue } from '../../../kube/kube.ts';
+import { isConflict, isNotFound, keyOf, Reflector, uniqueName, WorkQueue, writeEvent } from '../../../kube/kube.ts';
 import type { EventFacts, KubeObject } from '../../../kube/kube.ts';
 import type { AddonContext, ClusterNode } from '../types.ts';
 import { configName, isShared, readConfig } from './config.ts';
@@ -159,19 +159,14 @@ export class Controller {
   }
 
   #tell({ metadata }: KubeObject, facts: EventFacts): void {
-    const { kube, nodeName, log } = this.#context;
+    const { nodeName } = this.#context;
     const { name, uid = '', namespace } = metadata;
     const involvedObject =
       namespace === undefined
         ? { apiVersion: 'v1', kind: 'PersistentVolume', name, uid }
         : { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name, uid };
     const place = { namespace: namespace ?? 'default', host: nodeName, clock: systemClock };
-    kube
-      .create(
-        `/api/v1/namespaces/${place.namespace}/events`,
-        kubeEvent({ facts, involvedObject, name: uniqueName(name), ...place }),
-      )
-      .catch((error: unknown) => log.debug('event not written', { reason: facts.reason, error }));
+    writeEvent(this.#context, { facts, involvedObject, name: uniqueName(name), ...place });
   }
 }
 
@@ -183,10 +178,10 @@ const immediate = [
 const classPath = ({ spec }: ClaimObject) => `/apis/storage.k8s.io/v1/storageclasses/${spec?.storageClassName ?? ''}`;
 
 function unlessThere(error: unknown): void {
-  if (!(error instanceof KubeError && error.status === 409)) throw error;
+  if (!isConflict(error)) throw error;
 }
 
 /** Gone, or another one of its name. */
 function unlessGone(error: unknown): void {
-  if (!(error instanceof KubeError && (error.status === 404 || error.status === 409))) throw error;
+  if (!isNotFound(error) && !isConflict(error)) throw error;
 }

@@ -3,7 +3,7 @@
  * decides, the node's agent makes and removes the folder: no helper pod, no image.
  */
 import type { Component } from '../../../shared/component/component.ts';
-import { isNotFound, KubeError } from '../../../kube/kube.ts';
+import { isConflict, isNotFound } from '../../../kube/kube.ts';
 import { backgroundComponent } from '../background.ts';
 import type { Addon, AddonContext } from '../types.ts';
 import { configName, configText } from './config.ts';
@@ -56,7 +56,7 @@ async function applyConfig({ kube, localStoragePath }: AddonContext, signal: Abo
   const metadata = { name: configName, namespace: 'kube-system' };
   const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data };
   await kube.apply(configPath, object, { force: false }, signal).catch((error: unknown) => {
-    if (!(error instanceof KubeError && error.status === 409)) throw error;
+    if (!isConflict(error)) throw error;
   });
 }
 

@@ -1,8 +1,5 @@
 /** Which Service has which port of which node. Knows no API: names, numbers and who came first. */
-export interface HostPort {
-  readonly protocol: string;
-  readonly port: number;
-}
+import type { HostPort } from '../../../shared/protocol/channel.ts';
 
 /** A Service that wants its ports on nodes. */
 export interface Claim {
@@ -64,13 +61,11 @@ export function hostPortText({ protocol, port }: HostPort): string {
 const placeOf = (node: string, hostPort: HostPort) => `${node} ${hostPortText(hostPort)}`;
 
 function byPrecedence(a: Claim, b: Claim): number {
-  const isHolder = ({ holds }: Claim) => (holds.size > 0 ? 0 : 1);
-  return isHolder(a) - isHolder(b) || compare(a.createdAt, b.createdAt) || compare(a.key, b.key);
+  return rankOf(a) < rankOf(b) ? -1 : 1;
 }
 
-function compare(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
+function rankOf({ holds, createdAt, key }: Claim): string {
+  return `${holds.size > 0 ? 0 : 1} ${createdAt} ${key}`;
 }
 
 class Refusals {

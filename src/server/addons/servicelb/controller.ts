@@ -1,9 +1,10 @@
 import { systemClock } from '../../../shared/clock.ts';
-import { isNotFound, keyOf, kubeEvent, Reflector, uniqueName } from '../../../kube/kube.ts';
+import { isNotFound, keyOf, Reflector, uniqueName, writeEvent } from '../../../kube/kube.ts';
 import type { EventFacts } from '../../../kube/kube.ts';
+import type { HostPort } from '../../../shared/protocol/channel.ts';
 import type { AddonContext, ClusterNode } from '../types.ts';
 import { assign, hostPortText } from './assign.ts';
-import type { Assignment, Claim, HostPort, Refusal } from './assign.ts';
+import type { Assignment, Claim, Refusal } from './assign.ts';
 import { Endpoints } from './endpoints.ts';
 import { addressesOf, fieldManager, ingressOf, isOurs, isWrittenByAnother, nodesFor, portsOf } from './objects.ts';
 import type { ServiceObject } from './objects.ts';
@@ -68,7 +69,7 @@ export class Controller {
       ({ metadata: { name } }) => assignment.nodes.includes(name) && (answering?.has(name) ?? true),
     );
     const addresses = addressesOf(given);
-    if (!isSame(addresses, ingressOf(service)) && (await this.#write(service, addresses, signal))) {
+    if (addresses.join() !== ingressOf(service).join() && (await this.#write(service, addresses, signal))) {
       const message = `LoadBalancer Ingress IP addresses updated: ${addresses.join(', ') || 'none'}`;
       this.#tell(service, { type: 'Normal', reason: 'UpdatedIngressIP', message }, signal);
     }
@@ -93,13 +94,11 @@ export class Controller {
   }
 
   #tell({ metadata }: ServiceObject, facts: EventFacts, signal: AbortSignal): void {
-    const { kube, nodeName, log } = this.#context;
+    const { nodeName } = this.#context;
     const { namespace, name } = placeOf(metadata);
     const involvedObject = { apiVersion: 'v1', kind: 'Service', namespace, name, uid: metadata.uid ?? '' };
     const event = { facts, involvedObject, name: uniqueName(name), namespace, host: nodeName, clock: systemClock };
-    kube
-      .create(`/api/v1/namespaces/${namespace}/events`, kubeEvent(event), signal)
-      .catch((error: unknown) => log.debug('event not written', { reason: facts.reason, error }));
+    writeEvent({ ...this.#context, signal }, event);
   }
 }
 
@@ -136,10 +135,6 @@ function askedOf(claims: readonly Claim[]): ReadonlyMap<string, readonly HostPor
   return new Map(
     [...nodes].map((node) => [node, claims.flatMap((claim) => (claim.nodes.includes(node) ? claim.ports : []))]),
   );
-}
-
-function isSame(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((one, index) => one === b[index]);
 }
 
 /** Nodes named in one sentence. */

@@ -1,8 +1,8 @@
 /** Services, Nodes and EndpointSlices as far as a load balancer looks at them. */
 import { isIPv4 } from 'node:net';
 import type { KubeObject } from '../../../kube/kube.ts';
+import type { HostPort } from '../../../shared/protocol/channel.ts';
 import type { ClusterNode } from '../types.ts';
-import type { HostPort } from './assign.ts';
 
 export interface ServiceObject extends KubeObject {
   readonly spec?: {

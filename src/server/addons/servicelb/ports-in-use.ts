@@ -1,7 +1,6 @@
-import type { HostPortOwner } from '../../../shared/protocol/channel.ts';
+import type { HostPort, HostPortOwner } from '../../../shared/protocol/channel.ts';
 import type { ClusterNodes } from '../types.ts';
 import { hostPortText } from './assign.ts';
-import type { HostPort } from './assign.ts';
 
 const freshForMs = 30_000;
 
