@@ -121,7 +121,9 @@ export function loadBalancerStories(nodes: () => Nodes): void {
     await kubectl('wait', 'pod/with-host-port', '--for=condition=Ready', '--timeout=60s');
     await server().apply(loadBalancer('same-port', { ports: [{ port: 8083, targetPort: 80 }] }));
     await untilAt('same-port', 'a2', 's1');
-    const said = await eventually(() => eventsOf('same-port', 'PortInUse'), { what: 'the event that names the pod' });
+    const said = await eventually(async () => (await eventsOf('same-port', 'PortInUse')) || undefined, {
+      what: 'the event that names the pod',
+    });
     expect(said).toContain('belongs to the Pod default/with-host-port (hostPort)');
   });
 

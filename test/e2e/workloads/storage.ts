@@ -41,12 +41,13 @@ export function storageStories(box: () => Box): void {
   });
 
   test('what a folder cannot be is refused with an event that says what to take instead', async () => {
-    await box().apply(sharedClaim, '-n', namespace);
-    const said = await eventually(
-      () =>
-        kubectl('get', 'events', '--field-selector', 'reason=ProvisioningFailed', '-o', 'jsonpath={.items[*].message}'),
-      { withinMs: 30_000, what: 'the event' },
-    );
+    await box().kubectl('create', 'namespace', 'refused');
+    await box().apply(sharedClaim, '-n', 'refused');
+    const failures = ['events', '--field-selector', 'reason=ProvisioningFailed', '-o', 'jsonpath={.items[*].message}'];
+    const said = await eventually(async () => (await box().kubectl('-n', 'refused', 'get', ...failures)) || undefined, {
+      withinMs: 30_000,
+      what: 'the event',
+    });
     expect(said).toContain('access mode ReadWriteMany needs a file system that all nodes share');
   });
 }
