@@ -24,7 +24,7 @@ import { openPki } from '../../../src/server/pki/pki.ts';
 import { decodeRecord, verifySnapshot } from '../../../src/datastore/store/store.ts';
 import type { Revision, Store } from '../../../src/datastore/store/store.ts';
 import { openBundle, unpack } from '../../../src/host/assets/assets.ts';
-import { writeFileAtomicSync } from '../../../src/shared/files/files.ts';
+import { readBytes, writeFileAtomicSync } from '../../../src/shared/files/files.ts';
 import { openUndoLog } from '../../../src/host/undo-log/undo-log.ts';
 import { silentLog } from '../../../src/shared/log/log.ts';
 import { pathsOf } from '../../../src/shared/paths.ts';
@@ -129,7 +129,7 @@ async function unpacking(work: string): Promise<readonly Operation[]> {
   const runUsing = async (dir: string) => {
     const onUsable = ({ path }: { readonly path: string }) => {
       const wanted = files('2').find((file) => file.path === path)?.content ?? '';
-      ok(readFileSync(joinPath(dir, 'data/current', path)).equals(Buffer.from(wanted)), `${path} is not whole`);
+      ok(readBytes(joinPath(dir, 'data/current', path)).equals(Buffer.from(wanted)), `${path} is not whole`);
     };
     await unpack({ bundle: after, dataDir: dir, signal, early: { first: [], onUsable, settled: Promise.resolve() } });
   };
