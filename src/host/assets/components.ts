@@ -21,7 +21,7 @@ const parts = {
 
 /**
  * So long after it was unpacked all of it is synced to the disk: a start is over by then on most hosts, and the kernel has
- * written most of it on its own. After a power cut before that the next start unpacks it again.
+ * written most of it on its own. After a power cut before that the next start unpacks it again; a kill alone loses nothing.
  */
 const syncedAfterMs = 30_000;
 

@@ -19,7 +19,7 @@ const framesAtOnce = 4;
 
 export interface ExtractOptions {
   readonly bundle: Bundle;
-  /** Has the folders the files belong in, and none of the files. */
+  /** Has the folders the files belong in. */
   readonly dir: string;
   /** In the order in which they are wanted. */
   readonly files: readonly BundledFile[];
@@ -69,7 +69,7 @@ async function extractFile(
   const { frameSizeBytes } = bundle.manifest;
   const path = partOf(dir, file);
   // Called at once, in the order of the files: whose frames come first is decided before anything is opened.
-  const opened = open(path, 'wx', file.mode);
+  const opened = open(path, 'w', file.mode);
   opened.catch(() => {}); // each frame hears of it, and frames wait
   let position = bundle.start + file.offset;
   const frames = file.frames.map((frame, index) => {

@@ -8,7 +8,8 @@ import { extractFiles } from './extract.ts';
 import type { BundledFile, BundleManifest } from './format.ts';
 import { checkSpace } from './space.ts';
 import { linkedCopy, makeTree, putInPlace, syncTree } from './tree.ts';
-import { endUse, removeLeftovers, removeOldVersions, switchTo, temporaryName, useUnfinished } from './versions.ts';
+import { endUse, findBegun, forgetBegun, removeLeftovers, removeOldVersions } from './versions.ts';
+import { switchTo, temporaryName, useUnfinished } from './versions.ts';
 
 export interface UnpackOptions {
   readonly bundle: Bundle;
@@ -58,7 +59,8 @@ export interface Unpacked {
  *
  * Only a finished folder has the name without `.tmp-`. With `early`, and no version in use, `current` leads to the folder that is
  * being made from its beginning; what gets the name in the end is a second folder of the same files, so that no path fails in
- * between. The first one is a leftover then, which the next process removes, as it does after a crash.
+ * between. The first one is a leftover then, which the next process removes. A process that was killed while it made such a
+ * folder is continued by the next one with `early`, unless the host was started again in between.
  * Does next to nothing when the finished folder is there already. Keeps the version before (`data/previous`), removes older
  * ones and what a killed run left.
  * @throws {AssetsNoSpaceError} @throws {AssetsCorruptError}
@@ -68,9 +70,10 @@ export async function unpack(options: UnpackOptions): Promise<Unpacked> {
   const data = join(options.dataDir, 'data');
   const finished = join(data, bundle.identity);
   makeFolder(data, 0o755);
-  await removeLeftovers(data);
-  if (!(await isComplete(finished, bundle.manifest, options.verify ?? false)))
-    await unpackBeside(options, data, finished);
+  const isThere = await isComplete(finished, bundle.manifest, options.verify ?? false);
+  const begun = isThere || options.early === undefined ? undefined : await findBegun(data, bundle.identity);
+  await removeLeftovers(data, begun);
+  if (!isThere) await unpackBeside(options, data, begun);
   await switchTo(data, bundle.identity);
   await removeOldVersions(data);
   return describe(finished, bundle);
@@ -98,17 +101,23 @@ async function isComplete(dir: string, manifest: BundleManifest, verify: boolean
   }
 }
 
-async function unpackBeside(options: UnpackOptions, data: string, finished: string): Promise<void> {
+/** @param begun what an earlier process has made of it */
+async function unpackBeside(options: UnpackOptions, data: string, begun: string | undefined): Promise<void> {
   const { bundle, early } = options;
-  const { manifest } = bundle;
-  const neededBytes = sizeOf(manifest);
+  const { manifest, identity } = bundle;
+  const finished = join(data, identity);
+  const temporary = begun ?? temporaryName(finished);
+  const there = begun === undefined ? new Set<BundledFile>() : await wholeFiles(begun, manifest);
+  const missing = inOrder(manifest, early?.first ?? []).filter((file) => !there.has(file));
+  const neededBytes = sizeOf(missing);
   await checkSpace(data, neededBytes);
-  const temporary = temporaryName(finished);
   let isUsed = false;
   try {
-    await makeTree(temporary, manifest);
+    if (begun === undefined) await makeTree(temporary, manifest);
     isUsed = early !== undefined && (await useUnfinished(data, temporary));
-    await extract(options, temporary, (file) => void (isUsed && early?.onUsable(file)));
+    const onFile = (file: BundledFile) => void (isUsed && early?.onUsable(file));
+    there.forEach(onFile);
+    await extract(options, temporary, missing, onFile);
   } catch (error) {
     if (isUsed) await endUse(data);
     await removeIfPossible(temporary);
@@ -119,26 +128,40 @@ async function unpackBeside(options: UnpackOptions, data: string, finished: stri
     await syncTree(temporary, manifest);
     await putInPlace(isUsed ? await linkedCopy(temporary, manifest) : temporary, finished);
   } catch (error) {
-    if (!isUsed) await removeIfPossible(temporary);
+    // After a sync that failed what is on disk may be less than what was written.
+    if (isUsed) await forgetBegun(temporary);
+    else await removeIfPossible(temporary);
     throw withSpace(error, data, neededBytes);
   }
 }
 
+/** A file has its name only when it is whole and verified. */
+async function wholeFiles(dir: string, { files }: BundleManifest): Promise<ReadonlySet<BundledFile>> {
+  const isThere = await Promise.all(
+    files.map(async ({ path, sizeBytes }) => {
+      const info = await stat(join(dir, path)).catch(() => undefined);
+      return info?.size === sizeBytes;
+    }),
+  );
+  return new Set(files.filter((_, index) => isThere[index]));
+}
+
 async function extract(
-  { bundle, early, onProgress, signal }: UnpackOptions,
+  { bundle, onProgress, signal }: UnpackOptions,
   dir: string,
+  files: readonly BundledFile[],
   onFile: (file: BundledFile) => void,
 ): Promise<void> {
-  const totalBytes = sizeOf(bundle.manifest);
+  const totalBytes = sizeOf(files);
   let doneBytes = 0;
   const onBytes = (written: number) => {
     doneBytes += written;
     onProgress?.({ doneBytes, totalBytes });
   };
-  await extractFiles({ bundle, dir, files: inOrder(bundle.manifest, early?.first ?? []), onBytes, onFile, signal });
+  await extractFiles({ bundle, dir, files, onBytes, onFile, signal });
 }
 
-function sizeOf({ files }: BundleManifest): number {
+function sizeOf(files: readonly BundledFile[]): number {
   return files.reduce((sum, file) => sum + file.sizeBytes, 0);
 }
 

@@ -2,7 +2,7 @@
  * `<data-dir>/data`: a folder for each version, and the links to those in use.
  *
  *     <identity>             finished: whole, verified, synced
- *     <identity>.tmp-<pid>   what a process is making, or has left behind
+ *     <identity>.tmp-<pid>   what a process is making, or has left behind; the next one may continue it
  *     current ─▶             the version in use; on a host's first start a folder that is being made, until it is finished
  *     previous ─▶            the finished version before
  */
@@ -10,7 +10,7 @@ import { lstat, readdir, readlink, rename, rm, symlink } from 'node:fs/promises'
 import { lstatSync, readlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { removeIfPossible, syncFolder } from '../../shared/files/files.ts';
-import { isAlive } from '../process/process.ts';
+import { bootId, isAlive } from '../process/process.ts';
 
 const finishedName = /^[0-9a-f]{64}$/;
 
@@ -26,8 +26,27 @@ export function leadsToFinished(link: string): boolean {
 /** `current` leads to what is being made, where no finished version is in use. @returns whether it does */
 export async function useUnfinished(data: string, temporary: string): Promise<boolean> {
   if (finishedName.test((await linkTarget(join(data, 'current'))) ?? '')) return false;
+  await replaceLink(temporary, bootLink, bootId());
   await replaceLink(data, 'current', basename(temporary));
   return true;
+}
+
+/**
+ * In a folder that is being made and used: names the boot in which it was begun. What was written since then can be read whether
+ * it is on the disk or only in memory.
+ */
+const bootLink = 'boot-id';
+
+/** What `current` leads to of this version, if a process that is gone has begun it since the host was started. */
+export async function findBegun(data: string, identity: string): Promise<string | undefined> {
+  const name = (await linkTarget(join(data, 'current'))) ?? '';
+  if (!name.startsWith(`${identity}.tmp-`) || !isLeftover(name)) return undefined;
+  return (await linkTarget(join(data, name, bootLink))) === bootId() ? join(data, name) : undefined;
+}
+
+/** No process continues it. */
+export async function forgetBegun(temporary: string): Promise<void> {
+  await removeIfPossible(join(temporary, bootLink));
 }
 
 /** Undoes that after a failure. */
@@ -44,11 +63,11 @@ export async function switchTo(data: string, identity: string): Promise<void> {
   await syncFolder(data);
 }
 
-async function replaceLink(data: string, name: string, target: string): Promise<void> {
-  const temporary = join(data, temporaryName(name));
+async function replaceLink(dir: string, name: string, target: string): Promise<void> {
+  const temporary = join(dir, temporaryName(name));
   await rm(temporary, { force: true });
   await symlink(target, temporary);
-  await rename(temporary, join(data, name));
+  await rename(temporary, join(dir, name));
 }
 
 async function linkTarget(path: string): Promise<string | undefined> {
@@ -63,12 +82,14 @@ export async function removeOldVersions(data: string): Promise<void> {
   }
 }
 
-/** Folders that processes which are gone have not finished. */
-export async function removeLeftovers(data: string): Promise<void> {
+/** Folders that processes which are gone have not finished. @param kept one that is continued */
+export async function removeLeftovers(data: string, kept: string | undefined): Promise<void> {
   for (const name of await readdir(data)) {
-    const pid = /\.tmp-(\d+)/.exec(name)?.[1];
-    if (pid === undefined) continue;
-    if (Number(pid) !== process.pid && isAlive(Number(pid))) continue; // ours begins after this
-    await removeIfPossible(join(data, name));
+    if (isLeftover(name) && join(data, name) !== kept) await removeIfPossible(join(data, name));
   }
+}
+
+function isLeftover(name: string): boolean {
+  const pid = /\.tmp-(\d+)/.exec(name)?.[1];
+  return pid !== undefined && (Number(pid) === process.pid || !isAlive(Number(pid))); // ours begins after this
 }

@@ -92,6 +92,7 @@ export function processRun(pid: number): string {
   return `${bootId()} ${pid} ${startTimeOf(pid) ?? ''}`;
 }
 
-function bootId(): string {
+/** Another one each time the host is started. */
+export function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }

@@ -20,7 +20,7 @@ export { createSupervisor } from './supervisor.ts';
 export { processComponent } from './process-component.ts';
 export { childLogs, type ChildLog } from './child-log.ts';
 export { whyNotAsUser } from './privileges.ts';
-export { childRegistry, endLeftOvers, processRun } from './children.ts';
+export { bootId, childRegistry, endLeftOvers, processRun } from './children.ts';
 export { childCgroups, removeCgroupTree, removeCgroups } from './cgroup.ts';
 export { addTools, childEnvironment } from './environment.ts';
 export { isAlive, processStat, type ProcessStat } from './stat.ts';

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, readlink, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -207,16 +207,67 @@ describe('on a host where no version is in use', () => {
     expect(await namesIn(dir)).toEqual([bundle.identity, 'current']);
   });
 
-  test('a process killed while something of it was used leaves a folder that is never used, and removed by the next', async () => {
-    const dir = temporaryDir();
-    const bundle = await bundleIn(dir);
+  /** @returns the name of the folder that it leaves */
+  async function killedInUse(bundle: Bundle, dir: string): Promise<string> {
     const child = spawn(process.execPath, [unpackChild, bundle.path, dir, 'use'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     await once(child.stdout, 'data');
     child.kill('SIGKILL');
     await once(child, 'exit');
-    const left = `${bundle.identity}.tmp-${child.pid}`;
+    return `${bundle.identity}.tmp-${child.pid}`;
+  }
+
+  test('what a killed process has made of it is used at once by the next, which makes the rest', async () => {
+    const dir = temporaryDir();
+    const bundle = await bundleIn(dir, 'bundle', named);
+    const left = join(dir, 'data', await killedInUse(bundle, dir));
+    const there = named.filter(({ path }) => existsSync(join(left, path)));
+    expect(there.length).toBeGreaterThan(0);
+    expect(there.length).toBeLessThan(named.length);
+    const inodes = there.map(({ path }) => statSync(join(left, path)).ino);
+    const { usable } = await useEarly(bundle, dir);
+    expect([...usable.keys()].slice(0, there.length).toSorted()).toEqual(there.map(({ path }) => path).toSorted());
+    for (const { path, content } of named) expect(usable.get(path)).toEqual(Buffer.from(content));
+    expect(there.map(({ path }) => statSync(join(dir, 'data/current', path)).ino)).toEqual(inodes);
+    expect(await readlink(join(dir, 'data/current'))).toBe(bundle.identity);
+  });
+
+  test('what a killed process has made of it is not used after the host was started again', async () => {
+    const dir = temporaryDir();
+    const bundle = await bundleIn(dir, 'bundle', named);
+    const left = join(dir, 'data', await killedInUse(bundle, dir));
+    await rm(join(left, 'boot-id'));
+    await symlink('another boot', join(left, 'boot-id'));
+    await writeFile(join(left, 'cni/bridge'), 'damage'); // as long
+    await useEarly(bundle, dir);
+    expect(await readFile(join(dir, 'data/current/cni/bridge'), 'utf8')).toBe('bridge');
+  });
+
+  test('what could not be synced is not used by the next process', async () => {
+    const dir = temporaryDir();
+    const bundle = await bundleIn(dir);
+    const unfinished = join(dir, 'data', `${bundle.identity}.tmp-${process.pid}`);
+    const settled = Promise.withResolvers<void>();
+    const rest = bundle.manifest.files.map(({ path }) => path);
+    const onUsable = ({ path }: { readonly path: string }) => {
+      rest.splice(rest.indexOf(path), 1);
+      if (rest.length > 0) return;
+      rmSync(join(unfinished, 'images/pause.tar')); // so that it cannot be synced
+      writeFileSync(join(unfinished, 'cni/bridge'), 'damage');
+      settled.resolve();
+    };
+    await expect(
+      unpack({ bundle, dataDir: dir, signal, early: { first: [], onUsable, settled: settled.promise } }),
+    ).rejects.toMatchObject({ code: 'ENOENT' });
+    await useEarly(bundle, dir);
+    expect(await readFile(join(dir, 'data/current/cni/bridge'), 'utf8')).toBe('bridge');
+  });
+
+  test('a process that uses nothing before all is whole removes what a killed one has left', async () => {
+    const dir = temporaryDir();
+    const bundle = await bundleIn(dir);
+    const left = await killedInUse(bundle, dir);
     expect(await readlink(join(dir, 'data/current'))).toBe(left);
     expect(leadsToFinished(join(dir, 'data/current'))).toBe(false);
     await unpack({ bundle, dataDir: dir, signal });
