@@ -66,7 +66,7 @@ test('parts are one process on record, in one cgroup, each with a log of its own
   expect(right.status().pid).toBe(left.status().pid);
   expect(asked).toEqual(['pair']);
   expect(JSON.parse(readFileSync(join(dir, 'children.json'), 'utf8'))).toMatchObject([{ name: 'pair' }]);
-  expect(logOf('left')).toBe('left starts: run\n');
+  await eventually(() => logOf('left') === 'left starts: run\n');
   await eventually(() => logOf('right') === 'right starts: run\n');
   await eventually(() => logOf('pair') === 'a line of the process\n');
 });
