@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { openBundle } from '../../src/host/assets/assets.ts';
 import { askStatus, hasStarted } from '../../src/host/daemon/daemon.ts';
 import type { DaemonStatus } from '../../src/host/daemon/daemon.ts';
+import { allocatorVariables } from '../../src/host/service/allocator.ts';
 import { defaultDataDir, runPaths } from '../../src/shared/paths.ts';
 import { createLab } from './lab.ts';
 import type { CommandResult, Lab, LabHost, LabOptions } from './lab.ts';
@@ -212,11 +213,12 @@ export function boxOn(host: LabHost): Box {
 
   const status = () => askStatus(path(runPaths.statusSocket));
 
+  const asService = Object.entries(allocatorVariables).map(([name, value]) => `${name}=${value}`);
   let started: Running | undefined;
   const disk = join(host.dir, 'disk/var/lib');
 
   const start = async (mode: 'server' | 'agent', flags: readonly string[]): Promise<Running> => {
-    const running = run([installed, mode, ...flags]);
+    const running = run(['env', ...asService, installed, mode, ...flags]);
     started = running;
     const ended = running.exited.then((code) => {
       throw new Error(`kagent ${mode} ended with ${code}:\n${running.output()}`);
