@@ -26,6 +26,9 @@ export interface GoProgram {
   readonly needsC?: boolean;
 }
 
+/** For a hook that builds: on a new machine Go downloads and compiles first. */
+export const goBuildTimeoutMs = 600_000;
+
 /** Go's own cache makes a second build quick. @returns the program's path, in `dist/test/bin` */
 export async function buildGoProgram(program: GoProgram): Promise<string> {
   const name = program.name ?? basename(program.module);

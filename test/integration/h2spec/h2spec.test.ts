@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildGoProgram } from '../../helpers/go.ts';
+import { buildGoProgram, goBuildTimeoutMs } from '../../helpers/go.ts';
 import { startHttp2Server } from '../../helpers/http2-server.ts';
 import type { TestHttp2Server } from '../../helpers/http2-server.ts';
 
@@ -20,7 +20,7 @@ beforeAll(async () => {
   ]);
   h2spec = program;
   server = started;
-}, 600_000);
+}, goBuildTimeoutMs);
 afterAll(() => server.stop());
 
 test('every case of h2spec passes, the strict ones too, and none is left out', async () => {

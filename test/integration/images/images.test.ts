@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { extract, pack } from 'tar-stream';
-import { expect, onTestFinished, test } from 'vitest';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { writeImage } from '../../../scripts/build/oci.ts';
 import { imagesComponent } from '../../../src/agent/runtime/runtime.ts';
 import { listImages } from '../../../src/agent/runtime/containerd-api.ts';
@@ -13,7 +13,7 @@ import { createEventLog } from '../../../src/shared/events/events.ts';
 import { silentLog } from '../../../src/shared/log/log.ts';
 import { startContainerd } from '../../helpers/containerd.ts';
 import type { TestContainerd } from '../../helpers/containerd.ts';
-import { buildGoProgram } from '../../helpers/go.ts';
+import { buildGoProgram, goBuildTimeoutMs } from '../../helpers/go.ts';
 import { serveImages } from '../../helpers/registry.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
 import { eventually } from '../../helpers/wait.ts';
@@ -190,10 +190,14 @@ test('files that are added, repaired or linked to anew while it runs are taken',
   await eventually(async () => (await names(containerd)).includes('kagent.test/more:1 pinned'), { withinMs: 30_000 });
 });
 
+let registryProgram = '';
+beforeAll(async () => {
+  registryProgram = await buildGoProgram({ module: 'test/fixtures/registry' });
+}, goBuildTimeoutMs);
+
 test('images of a list are pulled and stay; what is not to be had is named, and holds up nothing else', async () => {
   const { dir, containerd, path, start } = await box();
-  const program = await buildGoProgram({ module: 'test/fixtures/registry' });
-  const registry = await serveImages(join(dir, 'registry'), program, { one: 'first', 'team/two': 'second' });
+  const registry = await serveImages(join(dir, 'registry'), registryProgram, { one: 'first', 'team/two': 'second' });
   writeFileSync(path('list.TXT'), `# images\r\n\n${registry}/one:1 \n  not an image\n${registry}/three:1\n`);
   writeFileSync(path('binary.txt'), Buffer.from([1, 0, 2]));
   const { warnings } = await start();

@@ -5,12 +5,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { createRegistries } from '../../../src/agent/registries/registries.ts';
 import { createEventLog } from '../../../src/shared/events/events.ts';
 import { silentLog } from '../../../src/shared/log/log.ts';
 import { freePort } from '../../helpers/etcd-servers.ts';
-import { buildGoProgram } from '../../helpers/go.ts';
+import { buildGoProgram, goBuildTimeoutMs } from '../../helpers/go.ts';
 import { pushImages } from '../../helpers/registry.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
 import { eventually } from '../../helpers/wait.ts';
@@ -83,9 +83,13 @@ async function tokenRegistry(dir: string, program: string, realm: string): Promi
   return address;
 }
 
+let program = '';
+beforeAll(async () => {
+  program = await buildGoProgram({ module: 'test/fixtures/registry' });
+}, goBuildTimeoutMs);
+
 test('a registry that wants tokens gives its image to who knows the password, under the name it has there', async () => {
   const dir = temporaryDir();
-  const program = await buildGoProgram({ module: 'test/fixtures/registry' });
   await pushImages(dir, program, { 'mirror/one': 'first' });
   const { realm, scopes } = await tokenServer('spring');
   const address = await tokenRegistry(dir, program, realm);

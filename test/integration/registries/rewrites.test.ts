@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
 import { compileRewrite } from '../../../src/agent/registries/rewrite.ts';
-import { buildGoProgram } from '../../helpers/go.ts';
+import { buildGoProgram, goBuildTimeoutMs } from '../../helpers/go.ts';
 import { anyRewrite, refusedPatterns, rewriteTable, unknownPatterns } from '../../helpers/rewrites.ts';
 
 type Case = readonly [pattern: string, replacement: string, repository: string];
@@ -11,7 +11,7 @@ type Case = readonly [pattern: string, replacement: string, repository: string];
 let program = '';
 beforeAll(async () => {
   program = await buildGoProgram({ module: 'test/fixtures/rewrites' });
-});
+}, goBuildTimeoutMs);
 
 /** @returns of each case what Go makes of it, or else its error */
 async function askGo(cases: readonly Case[]): Promise<readonly (readonly [result: string, error: string])[]> {
