@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	ctr "github.com/containerd/containerd/v2/cmd/ctr/app"
 	"kagent.sh/components/containerd/importer"
@@ -16,6 +17,7 @@ import (
 
 func main() {
 	name, run := "containerd", command.App().Run
+	time.AfterFunc(startTime, giveUpProgramPages) // ctr and the importer end sooner
 	switch filepath.Base(os.Args[0]) {
 	case "ctr":
 		name, run = "ctr", ctr.New().Run

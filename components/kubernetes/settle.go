@@ -7,10 +7,6 @@ import (
 	"time"
 )
 
-// startTime is how long a start takes at most, in which memory is allocated
-// fast and for a moment only.
-const startTime = 15 * time.Second
-
 // settleAfterStart lets the collector be lazy while the program starts, as
 // GOGC says, and thrifty from then on, as KAGENT_SETTLED_GOGC says (both are
 // percentages). What the start has left behind goes back to the system.
@@ -22,5 +18,6 @@ func settleAfterStart() {
 	time.AfterFunc(startTime, func() {
 		debug.SetGCPercent(percent)
 		debug.FreeOSMemory()
+		giveUpProgramPages()
 	})
 }

@@ -34,7 +34,7 @@ import { onPath } from './tools.ts';
  * A small young generation for a process that mostly rests (workers set their own), and shared/settle.ts's means. The code
  * cache is made with the same, or it would be refused.
  */
-const v8Flags = ['--max-semi-space-size=2', '--expose-gc'];
+const v8Flags = ['--max-semi-space-size=2', '--expose-gc', '--disable-warning=ExperimentalWarning'];
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 

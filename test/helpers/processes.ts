@@ -53,6 +53,12 @@ function processAt(dir: string): readonly BoxProcess[] {
   }
 }
 
+/** KiB of files that a process has mapped and holds in memory. */
+export function fileMemory(box: Box, pid: number): number {
+  const status = readFileSync(join(box.path('/proc'), String(pid), 'status'), 'utf8');
+  return Number(/^RssFile:\s+(\d+) kB$/m.exec(status)?.[1]);
+}
+
 /** Of the box's kagent itself: now, and the most it ever held in all. */
 export function kagentMemory(box: Box): {
   readonly anonymousMiB: number;

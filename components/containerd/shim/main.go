@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/manager"
 	_ "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/task/plugin"
@@ -11,5 +12,6 @@ import (
 )
 
 func main() {
+	time.AfterFunc(startTime, giveUpProgramPages)
 	shim.RunShim(context.Background(), manager.NewShimManager("io.containerd.runc.v2"))
 }

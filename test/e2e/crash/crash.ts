@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { adminKubeconfig } from '../../../src/shared/paths.ts';
 import type { Box, Running } from '../../helpers/cluster.ts';
-import { podProcessesOf, processesOf } from '../../helpers/processes.ts';
+import { fileMemory, podProcessesOf, processesOf } from '../../helpers/processes.ts';
 import { eventually } from '../../helpers/wait.ts';
 import { putToUse, theBox } from '../server-in-use.ts';
 
@@ -123,6 +123,9 @@ test('each program serves its own metrics, and what is its process’s the first
   }
 });
 
+/** KiB of its program's file that a process held when it was ready, by pid. */
+const heldOfFile = new Map<number, number>();
+
 test.for(Object.keys(processes))(
   '%s is killed: it is back in time, once, and the pods have not noticed',
   async (process) => {
@@ -138,12 +141,19 @@ test.for(Object.keys(processes))(
     const isReady = async () => (await componentOf(name))?.condition.status === 'True';
     await eventually(isReady, { withinMs: backWithinMs, what: process });
     expect(performance.now() - from).toBeLessThan(killedIsBackWithinMs);
+    const pid = (await pidOf()) ?? 0;
+    heldOfFile.set(pid, fileMemory(box, pid));
     await allIsBack();
     console.log(`${process}: all is back after ${Math.round(performance.now() - from)} ms`);
     expect(counts()).toEqual(once);
     expect(podProcessesOf(box)).toEqual(pods);
   },
 );
+
+test('a while after its start a process holds less of its program’s file', async () => {
+  for (const [pid, held] of heldOfFile)
+    await eventually(() => fileMemory(box, pid) < 0.8 * held, { withinMs: 40_000, what: `less than ${held} KiB` });
+});
 
 const componentOf = async (name: string) => (await box.status()).components.find((one) => one.name === name);
 
