@@ -195,9 +195,9 @@ export function boxOn(host: LabHost): Box {
 
   const putManifest: Box['putManifest'] = async (manifest) => {
     const content = manifest.includes('\n') ? manifest : await readFile(manifest, 'utf8');
-    image ??= busyboxImage();
     const name = `/tmp/manifest-${++manifests}.yaml`;
-    await writeFile(join(host.dir, 'disk', name), content.replaceAll('IMAGE', await image));
+    if (content.includes('IMAGE')) image ??= busyboxImage();
+    await writeFile(join(host.dir, 'disk', name), content.replaceAll('IMAGE', (await image) ?? ''));
     return name;
   };
 

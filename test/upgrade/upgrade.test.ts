@@ -25,7 +25,7 @@ beforeAll(async () => {
   a1 = first;
   const { server } = nodes;
   await server.sh(`printf '%s' '${configMap}' >/var/lib/kagent/server/manifests/mine.yaml`);
-  await server.apply(webOnEachNode);
+  await server.apply(webOnEachNode.replaceAll('IMAGE', await busyboxOn(server)));
   await server.kubectl('rollout', 'status', 'daemonset/web', '--timeout=120s');
   await server.kubectl('wait', '--for=jsonpath={.data.id}=1', 'configmap/mine', '--timeout=60s');
   token = (await server.kagent(['token', 'create', '--ttl', '1h'])).stdout.trim();
@@ -33,6 +33,15 @@ beforeAll(async () => {
   before = await pods();
 }, 400_000);
 afterAll(() => nodes?.wipe());
+
+/** By its name there: of an earlier version's executable only that version can tell. */
+async function busyboxOn(box: Box): Promise<string> {
+  const { stdout } = await box.kagent(['crictl', 'images', '-o', 'json']);
+  const { images } = JSON.parse(stdout) as { readonly images: readonly { readonly repoTags: readonly string[] }[] };
+  const name = images.flatMap(({ repoTags }) => repoTags).find((tag) => tag.includes('busybox'));
+  if (name === undefined) throw new Error(`there is no busybox among ${stdout}`);
+  return name;
+}
 
 const configMap =
   '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"mine","namespace":"default"},"data":{"id":"1"}}';
