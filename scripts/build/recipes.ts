@@ -91,6 +91,8 @@ export const recipes: readonly Recipe[] = [
         }),
         links: [
           'flanneld',
+          'helm',
+          'helm-release',
           'kube-apiserver',
           'kube-control-plane',
           'kube-controller-manager',

@@ -45,6 +45,8 @@ export function pathsOf(dataDir: string) {
       /** The address of a server that runs no node, whose identity would have it. */
       address: join(server, 'address'),
       manifests: join(server, 'manifests'),
+      /** What everybody may read: `charts/*.tgz`. */
+      static: join(server, 'static'),
       etc: join(server, 'etc'),
       /** Executables for boxes with another processor, put there by the operator. */
       release: join(server, 'release'),
@@ -84,6 +86,8 @@ export const runPaths = {
   /** `kagent status` asks here; root only. */
   statusSocket: join(runDir, 'kagent.sock'),
   pidFile: join(runDir, 'kagent.pid'),
+  /** What helm downloads, while it works. */
+  helm: join(runDir, 'helm'),
   flannelSubnet: join(runDir, 'flannel', 'subnet.env'),
 } as const;
 

@@ -12,8 +12,12 @@ export interface ObjectServer {
   readonly events: string[];
 }
 
-/** An API server that keeps objects by list (`/api/v1/persistentvolumes`) and name, and tells watches; selectors are overlooked. */
-export async function objectServer(): Promise<ObjectServer> {
+/**
+ * An API server that keeps objects by list (`/api/v1/persistentvolumes`) and name, and tells watches; selectors are overlooked.
+ * What has a namespace is in a list of that, and in the one of all where the test has made it. Merge patches are kept in
+ * `patched`, and with `mergesPatches` take effect.
+ */
+export async function objectServer(options: { readonly mergesPatches?: boolean } = {}): Promise<ObjectServer> {
   const lists = new Map<string, Map<string, KubeObject>>();
   const watches: { readonly list: string; readonly response: ServerResponse }[] = [];
   const patched: ObjectServer['patched'] = [];
@@ -49,6 +53,15 @@ export async function objectServer(): Promise<ObjectServer> {
       answer(made);
     } else if (method === 'PATCH') {
       patched.push({ path: pathname, body: JSON.parse(body) });
+      const [, list = '', of = ''] = /^(.*)\/([^/]+)$/.exec(pathname.replace(/\/status$/, '')) ?? [];
+      const before = lists.get(list)?.get(of);
+      if (options.mergesPatches === true && before !== undefined) {
+        const after = merged(before, JSON.parse(body)) as KubeObject;
+        const finalizers = after.metadata['finalizers'] as readonly string[] | undefined;
+        const isGone = after.metadata['deletionTimestamp'] !== undefined && finalizers?.length === 0;
+        const all = list.replace(/\/namespaces\/[^/]+/, '');
+        for (const one of new Set([list, all])) if (lists.has(one)) set(one, of, isGone ? undefined : after);
+      }
       answer({ metadata: {} });
     } else if (method === 'DELETE') {
       set(parent, name, undefined);
@@ -61,4 +74,12 @@ export async function objectServer(): Promise<ObjectServer> {
     }
   });
   return { kube, set, get: (list, name) => listOf(list).get(name), patched, events };
+}
+
+/** RFC 7386. */
+function merged(before: unknown, patch: unknown): unknown {
+  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
+  const known = (typeof before === 'object' && before !== null ? before : {}) as Readonly<Record<string, unknown>>;
+  const changes = Object.entries(patch).map(([key, value]) => [key, merged(known[key], value)] as const);
+  return Object.fromEntries([...Object.entries(known), ...changes].filter(([, value]) => value !== null));
 }

@@ -45,6 +45,16 @@ export interface ClusterNodes {
   removeVolume(nodeName: string, volume: VolumeFolder): Promise<void>;
 }
 
+/** Carries out one thing about one release of helm's. */
+export interface HelmProgram {
+  /** `onLine` is told of each line that it writes. @returns why it has not done it; undefined after a good end */
+  run(
+    request: object,
+    options: { readonly timeoutMs: number; readonly onLine: (line: string) => void },
+    signal: AbortSignal,
+  ): Promise<{ readonly reason: string | undefined }>;
+}
+
 /** What an add-on works with that runs in the server itself. */
 export interface AddonContext {
   readonly kube: KubeClient;
@@ -53,6 +63,11 @@ export interface AddonContext {
   readonly nodeName: string;
   /** Of nodes for which nothing else is said: where volumes are. */
   readonly localStoragePath: string;
+  readonly helm: HelmProgram;
+  /** `server/static`: what this server serves to everybody. */
+  readonly staticDir: string;
+  /** Where that is, on this host, and whom to believe there. */
+  readonly supervisor: { readonly url: string; readonly caPem: string };
   readonly log: Log;
 }
 

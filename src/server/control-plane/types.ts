@@ -48,7 +48,7 @@ export interface ControlPlaneOptions {
   readonly localPorts?: LocalPorts;
 }
 
-export type Accounts = Readonly<Record<ProgramName, Account>>;
+export type Accounts = Readonly<Record<Exclude<ProgramName, 'helm'>, Account>>;
 
 /** What the operator adds, `flag=value`. */
 export interface ExtraArgs {
@@ -64,6 +64,8 @@ export interface LocalPorts {
 
 export interface ControlPlane {
   readonly components: readonly Component[];
+  /** Runs helm for one thing about one release. */
+  readonly helm: Helm;
   /** Speaks to kube-apiserver as kagent itself. */
   readonly kube: KubeClient;
   /**
@@ -73,6 +75,16 @@ export interface ControlPlane {
   keepCertificates(): Promise<readonly string[]>;
   /** Whoever shows a certificate of these is refused from now on; nobody else is. */
   revoke(revoked: readonly RevokedIdentity[]): void;
+}
+
+/** The bundle's `helm-release`, which carries out one thing about one release and ends. */
+export interface Helm {
+  /** `onLine` is told of each line that it writes. @returns why it has not done it; undefined after a good end */
+  run(
+    request: object,
+    options: { readonly timeoutMs: number; readonly onLine: (line: string) => void },
+    signal: AbortSignal,
+  ): Promise<{ readonly reason: string | undefined }>;
 }
 
 /** What each program's file is given. */
