@@ -337,7 +337,7 @@ test('what kagent brought and people fill stays when it is disabled: it says so'
   await first.manifests.start(signal);
   await first.manifests.stop();
   const paths = (part: string) => [...here.kube.present.keys()].filter((path) => path.includes(part));
-  const [definitions, binding] = ['helm.cattle.io', 'kagent:helm-controller'];
+  const [definitions, binding] = ['helm.cattle.io', encodeURIComponent('kagent:helm-controller')];
   expect([paths(definitions).length, paths(binding).length]).toEqual([2, 1]);
   const second = room({ in: here, disabled: ['helm-controller'] });
   await second.manifests.start(signal);
