@@ -90,6 +90,7 @@ function controlPlaneOf(plan: ServerPlan, { pki, accounts, extraArgs }: Foundati
     ...(plan.ownNode !== undefined && { lastAfter: ['node-ready'] as const }),
     extraArgs,
     accounts,
+    log: plan.log,
     localUrl: local.apiserverUrl,
     direct: ownNetworks({ ...config, hosts: [nodeName, nodeIp, advertiseAddress] }),
     supervisorUrl: local.supervisorUrl,

@@ -86,8 +86,6 @@ export const runPaths = {
   /** `kagent status` asks here; root only. */
   statusSocket: join(runDir, 'kagent.sock'),
   pidFile: join(runDir, 'kagent.pid'),
-  /** What helm downloads, while it works. */
-  helm: join(runDir, 'helm'),
   flannelSubnet: join(runDir, 'flannel', 'subnet.env'),
 } as const;
 

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { runDir, runPaths } from '../../shared/paths.ts';
+import { letThrough, makeFolder } from '../../shared/files/files.ts';
+import { runDir as usualRunDir } from '../../shared/paths.ts';
 import { childEnvironment, runAs } from '../../host/process/process.ts';
 import { helmUser } from '../cluster/cluster.ts';
 import { openAccount } from './account.ts';
@@ -10,47 +11,40 @@ import type { ControlPlaneOptions, Helm } from './types.ts';
 
 const name = 'helm-controller';
 
+type HelmOptions = Pick<ControlPlaneOptions, 'binDir' | 'pki' | 'paths' | 'localUrl' | 'direct' | 'log'> & {
+  readonly runDir?: string;
+};
+
 /** Its user, its folders and its certificate are made when it is first needed: a cluster without HelmCharts has none of them. */
-export function createHelm(
-  options: Pick<ControlPlaneOptions, 'binDir' | 'pki' | 'paths' | 'localUrl' | 'direct'>,
-): Helm {
-  const { binDir, direct } = options;
+export function createHelm(options: HelmOptions): Helm {
+  const { binDir, direct, log, runDir = usualRunDir } = options;
+  /** For what it downloads; in memory, as all of /run. */
+  const workDir = join(runDir, 'helm');
   let opened: Account | undefined;
+  const open = () => {
+    makeFolder(runDir, 0o755);
+    letThrough(runDir);
+    rmSync(workDir, { recursive: true, force: true }); // what a run that was killed has left
+    const account = openAccount({ program: 'helm', process: name, extraArgs: [], port: 1024, ownDir: workDir, runDir });
+    const { isRootBecause } = account;
+    if (isRootBecause !== undefined) log?.warn('a program runs as root', { component: name, reason: isRootBecause });
+    return account;
+  };
   return {
     async run(request, { timeoutMs, onLine }, signal) {
-      opened ??= openHelmAccount();
-      const account = opened;
-      const kubeconfig = await giveKubeconfig(account, options);
-      const env = childEnvironment(name, {
-        path: binDir,
-        direct,
-        extra: { KUBECONFIG: kubeconfig, HOME: runPaths.helm },
-      });
-      const input = JSON.stringify({ ...request, workDir: runPaths.helm });
+      opened ??= open();
+      const kubeconfig = await giveKubeconfig(opened, options);
+      const env = childEnvironment(name, { path: binDir, direct, extra: { KUBECONFIG: kubeconfig, HOME: workDir } });
+      const input = JSON.stringify({ ...request, workDir });
+      const { securityContext } = opened;
       // Found from its own folder, so that the folders above may be closed to the user that it is.
-      return await runAs(account.securityContext, ['./helm-release'], {
-        cwd: binDir,
-        env,
-        input,
-        timeoutMs,
-        onLine,
-        signal,
-      });
+      return await runAs(securityContext, ['./helm-release'], { cwd: binDir, env, input, timeoutMs, onLine, signal });
     },
   };
 }
 
-function openHelmAccount(): Account {
-  rmSync(runPaths.helm, { recursive: true, force: true }); // what a run that was killed has left
-  const ownDir = runPaths.helm;
-  return openAccount({ program: 'helm', process: name, extraArgs: [], port: 1024, ownDir, runDir });
-}
-
 /** As it is now: certificates are renewed. */
-async function giveKubeconfig(
-  account: Account,
-  { pki, paths, localUrl }: Pick<ControlPlaneOptions, 'pki' | 'paths' | 'localUrl'>,
-): Promise<string> {
+async function giveKubeconfig(account: Account, { pki, paths, localUrl }: HelmOptions): Promise<string> {
   const leaf = await pki.keepLeaf(pki.clientCa, { name, commonName: helmUser, usages: ['client'] });
   const path = kubeconfigPath(paths.server.cred, name);
   writeProgramKubeconfig({
@@ -60,5 +54,5 @@ async function giveKubeconfig(
     caFile: account.give(pki.serverCa.certFile),
     leaf: { ...leaf, certFile: account.give(leaf.certFile), keyFile: account.give(leaf.keyFile) },
   });
-  return account.give(join(path));
+  return account.give(path);
 }

@@ -1,4 +1,5 @@
 import type { Component, ComponentName } from '../../shared/component/component.ts';
+import type { Log } from '../../shared/log/log.ts';
 import type { Paths } from '../../shared/paths.ts';
 import type { Supervisor } from '../../host/process/process.ts';
 import type { Pki } from '../pki/pki.ts';
@@ -42,6 +43,7 @@ export interface ControlPlaneOptions {
   readonly localUrl: string;
   /** What the programs reach without a proxy, as `NO_PROXY` has it. */
   readonly direct: readonly string[];
+  readonly log?: Log;
   /** Of kagent's own API on this host, which is asked about revoked identities. */
   readonly supervisorUrl: string;
   /** Ports of the controller manager and scheduler on loopback; Kubernetes' own unless said. */
