@@ -26,12 +26,4 @@ export function addonComponents(context: AddonContext, disabled: readonly string
   });
 }
 
-export type {
-  Addon,
-  AddonContext,
-  HelmProgram,
-  AddonSettings,
-  ClusterNode,
-  ClusterNodes,
-  PackagedManifest,
-} from './types.ts';
+export type { Addon, AddonContext, AddonSettings, ClusterNode, ClusterNodes, PackagedManifest } from './types.ts';

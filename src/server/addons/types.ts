@@ -2,6 +2,7 @@ import type { Component } from '../../shared/component/component.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { HostPort, HostPortOwner, VolumeFolder } from '../../shared/protocol/channel.ts';
 import type { KubeClient, KubeObject } from '../../kube/kube.ts';
+import type { HelmProgram } from '../cluster/cluster.ts';
 
 /** A file that kagent writes into the folder of manifests. */
 export interface PackagedManifest {
@@ -43,16 +44,6 @@ export interface ClusterNodes {
   makeVolume(nodeName: string, volume: VolumeFolder): Promise<void>;
   /** Removes it; one that is gone is no error. @throws {NodeNotConnectedError} @throws {NodeCommandError} */
   removeVolume(nodeName: string, volume: VolumeFolder): Promise<void>;
-}
-
-/** Carries out one thing about one release of helm's. */
-export interface HelmProgram {
-  /** `onLine` is told of each line that it writes. @returns why it has not done it; undefined after a good end */
-  run(
-    request: object,
-    options: { readonly timeoutMs: number; readonly onLine: (line: string) => void },
-    signal: AbortSignal,
-  ): Promise<{ readonly reason: string | undefined }>;
 }
 
 /** What an add-on works with that runs in the server itself. */

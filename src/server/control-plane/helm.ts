@@ -4,10 +4,11 @@ import { letThrough, makeFolder } from '../../shared/files/files.ts';
 import { runDir as usualRunDir } from '../../shared/paths.ts';
 import { childEnvironment, runAs } from '../../host/process/process.ts';
 import { helmUser } from '../cluster/cluster.ts';
+import type { HelmProgram } from '../cluster/cluster.ts';
 import { openAccount } from './account.ts';
 import type { Account } from './account.ts';
 import { kubeconfigPath, writeProgramKubeconfig } from './certificates.ts';
-import type { ControlPlaneOptions, Helm } from './types.ts';
+import type { ControlPlaneOptions } from './types.ts';
 
 const name = 'helm-controller';
 
@@ -16,7 +17,7 @@ type HelmOptions = Pick<ControlPlaneOptions, 'binDir' | 'pki' | 'paths' | 'local
 };
 
 /** Its user, its folders and its certificate are made when it is first needed: a cluster without HelmCharts has none of them. */
-export function createHelm(options: HelmOptions): Helm {
+export function createHelm(options: HelmOptions): HelmProgram {
   const { binDir, direct, log, runDir = usualRunDir } = options;
   /** For what it downloads; in memory, as all of /run. */
   const workDir = join(runDir, 'helm');

@@ -2,6 +2,7 @@ import type { Component, ComponentName } from '../../shared/component/component.
 import type { Log } from '../../shared/log/log.ts';
 import type { Paths } from '../../shared/paths.ts';
 import type { Supervisor } from '../../host/process/process.ts';
+import type { HelmProgram } from '../cluster/cluster.ts';
 import type { Pki } from '../pki/pki.ts';
 import type { Account, ProgramName } from './account.ts';
 import type { Authorization } from './authorization.ts';
@@ -67,7 +68,7 @@ export interface LocalPorts {
 export interface ControlPlane {
   readonly components: readonly Component[];
   /** Runs helm for one thing about one release. */
-  readonly helm: Helm;
+  readonly helm: HelmProgram;
   /** Speaks to kube-apiserver as kagent itself. */
   readonly kube: KubeClient;
   /**
@@ -77,16 +78,6 @@ export interface ControlPlane {
   keepCertificates(): Promise<readonly string[]>;
   /** Whoever shows a certificate of these is refused from now on; nobody else is. */
   revoke(revoked: readonly RevokedIdentity[]): void;
-}
-
-/** The bundle's `helm-release`, which carries out one thing about one release and ends. */
-export interface Helm {
-  /** `onLine` is told of each line that it writes. @returns why it has not done it; undefined after a good end */
-  run(
-    request: object,
-    options: { readonly timeoutMs: number; readonly onLine: (line: string) => void },
-    signal: AbortSignal,
-  ): Promise<{ readonly reason: string | undefined }>;
 }
 
 /** What each program's file is given. */

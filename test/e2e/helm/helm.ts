@@ -176,6 +176,7 @@ test('a chart comes from a registry', async () => {
   await helm(box, 'push', '/tmp/charts/toy-1.0.0.tgz', 'oci://127.0.0.1:5000/charts', '--plain-http');
   await apply('from-oci', { chart: 'oci://127.0.0.1:5000/charts/toy', version: '1.0.0', plainHTTP: true });
   await ready('from-oci', 1);
+  expect(await wordOf('from-oci')).toMatchObject({ word: 'default' });
   const [{ pid } = { pid: 0 }] = processesOf(box).filter(({ commandLine }) => commandLine.includes('registry.json'));
   await box.signal(pid, 'KILL');
   await registry.exited;

@@ -1,7 +1,7 @@
 /** One run of helm: what it says on its way, and what came of it. */
 import * as z from 'zod';
 import { jsonIfValid } from '../../../shared/json/json.ts';
-import type { HelmProgram } from '../types.ts';
+import type { HelmProgram } from '../../cluster/cluster.ts';
 import { HelmReleaseError } from './errors.ts';
 import type { HelmRequest } from './wanted.ts';
 

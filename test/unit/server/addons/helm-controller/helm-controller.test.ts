@@ -200,6 +200,7 @@ test('a repository that is away is asked again with the policy abort too', async
   await eventually(() => readyOf(now())?.reason === 'ChartUnavailable');
   answer = installed;
   await eventually(() => isReady(now()), { withinMs: 10_000 });
+  expect(now()?.status?.gaveUp).toBe(false);
 });
 
 test('a HelmChart that is deleted goes when its release is gone, and not before', async () => {
