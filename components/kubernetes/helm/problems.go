@@ -2,7 +2,9 @@ package helm
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"slices"
 )
 
 // problems keeps the errors that helm logs: some it tells nobody else. It is
@@ -39,20 +41,14 @@ func (p *problems) last() error {
 }
 
 func (p *problems) has(is func(error) bool) bool {
-	for _, one := range p.all {
-		for err := one; err != nil; err = unwrapped(err) {
-			if is(err) {
-				return true
-			}
+	return slices.ContainsFunc(p.all, func(one error) bool { return isInChain(one, is) })
+}
+
+func isInChain(err error, is func(error) bool) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if is(err) {
+			return true
 		}
 	}
 	return false
-}
-
-func unwrapped(err error) error {
-	wrapping, wraps := err.(interface{ Unwrap() error })
-	if !wraps {
-		return nil
-	}
-	return wrapping.Unwrap()
 }

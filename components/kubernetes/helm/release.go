@@ -1,9 +1,11 @@
 package helm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -211,17 +213,13 @@ func (o *operation) asUninstallFailure(err error) error {
 
 func (o *operation) forgetUnknownKinds(last *release.Release) {
 	var kept []string
-	manifests := releaseutil.SplitManifests(last.Manifest)
-	names := make([]string, 0, len(manifests))
-	for name := range manifests {
-		names = append(names, name)
-	}
-	slices.SortFunc(names, func(a, b string) int { return len(a) - len(b) + strings.Compare(a, b)/2 })
-	for _, name := range names {
-		if _, err := o.config.KubeClient.Build(strings.NewReader(manifests[name]), false); meta.IsNoMatchError(errors.Unwrap(err)) || meta.IsNoMatchError(err) {
-			continue
+	manifests := releaseutil.SplitManifests(last.Manifest) // manifest-0, manifest-1, …
+	inOrder := func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) }
+	for _, name := range slices.SortedFunc(maps.Keys(manifests), inOrder) {
+		_, err := o.config.KubeClient.Build(strings.NewReader(manifests[name]), false)
+		if !isInChain(err, meta.IsNoMatchError) {
+			kept = append(kept, manifests[name])
 		}
-		kept = append(kept, manifests[name])
 	}
 	last.Manifest = strings.Join(kept, "\n---\n")
 }

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { letThrough, makeFolder } from '../../shared/files/files.ts';
+import { letThrough, makeFolder, namesIfReadable } from '../../shared/files/files.ts';
 import { runDir as usualRunDir } from '../../shared/paths.ts';
 import { childEnvironment, runAs } from '../../host/process/process.ts';
 import { helmUser } from '../cluster/cluster.ts';
@@ -22,6 +22,7 @@ export function createHelm(options: HelmOptions): HelmProgram {
   /** For what it downloads; in memory, as all of /run. */
   const workDir = join(runDir, 'helm');
   let opened: Account | undefined;
+  let running = 0;
   const open = () => {
     makeFolder(runDir, 0o755);
     letThrough(runDir);
@@ -34,14 +35,25 @@ export function createHelm(options: HelmOptions): HelmProgram {
   return {
     async run(request, { timeoutMs, onLine }, signal) {
       opened ??= open();
+      const { securityContext } = opened;
       const kubeconfig = await giveKubeconfig(opened, options);
       const env = childEnvironment(name, { path: binDir, direct, extra: { KUBECONFIG: kubeconfig, HOME: workDir } });
       const input = JSON.stringify({ ...request, workDir });
-      const { securityContext } = opened;
-      // Found from its own folder, so that the folders above may be closed to the user that it is.
-      return await runAs(securityContext, ['./helm-release'], { cwd: binDir, env, input, timeoutMs, onLine, signal });
+      running += 1;
+      try {
+        // Found from its own folder, so that the folders above may be closed to the user that it is.
+        const command = { cwd: binDir, env, input, timeoutMs, onLine, signal };
+        return await runAs(securityContext, ['./helm-release'], command);
+      } finally {
+        running -= 1;
+        if (running === 0) empty(workDir); // one that was killed has left something
+      }
     },
   };
+}
+
+function empty(dir: string): void {
+  for (const name of namesIfReadable(dir)) rmSync(join(dir, name), { recursive: true, force: true });
 }
 
 /** As it is now: certificates are renewed. */

@@ -96,11 +96,20 @@ export class Controller {
     let wanted: Wanted | undefined;
     try {
       wanted = await wantedOf(this.#context, chart, config, signal);
-      if (!isTried(chart, wanted.configHash)) await this.#apply(key, chart, wanted, signal);
+      if (isTried(chart, wanted.configHash)) await this.#seen(key, chart, signal);
+      else await this.#apply(key, chart, wanted, signal);
     } catch (error) {
       signal.throwIfAborted();
       await this.#failed(key, chart, { error, wanted }, signal);
     }
+  }
+
+  /** What a person has changed needs nothing. */
+  async #seen(key: string, { metadata, status }: HelmChart, signal: AbortSignal): Promise<void> {
+    const observedGeneration = metadata['generation'];
+    if (status?.observedGeneration === observedGeneration) return;
+    const patch = { status: { observedGeneration } };
+    await this.#context.kube.mergePatch(`${pathOf(chartsPath, key)}/status`, patch, signal);
   }
 
   #forget(key: string): void {
