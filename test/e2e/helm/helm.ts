@@ -243,7 +243,8 @@ test('a chart whose kind is defined later is installed then, and nothing is inst
   expect((await releasesOf(box, namespace)).map(({ name }) => name)).not.toContain('early');
   await box.apply(toyKind);
   await ready('early', 1);
-  expect(await eventsOf('early')).toEqual(['InstallFailed', 'Installed']);
+  await eventually(async () => (await eventsOf('early')).includes('Installed'));
+  expect((await eventsOf('early')).toSorted()).toEqual(['InstallFailed', 'Installed']);
 });
 
 test('kagent killed in the middle of an installation, an upgrade and a removal: each is put right by the next', async () => {
@@ -328,6 +329,9 @@ test('where the controller is disabled releases keep running, and a HelmChart go
   const isBound = async () => (await box.tryKubectl('get', 'clusterrolebinding', 'kagent:helm-controller')).code === 0;
   await eventually(async () => !(await isBound()), { withinMs: 60_000, what: 'the end of its rights' });
   await restartServer(box);
+  const left = (await kubectl('get', 'helmcharts', '-o', 'name')).trim().split('\n').length;
+  const kept = async () => (await finalizers()).match(/on-helm-chart-remove/g)?.length === left;
+  await eventually(kept, { withinMs: 30_000, what: 'finalizers' });
   await helm(box, 'uninstall', 'inline', '-n', namespace);
   await kubectl('delete', 'helmcharts', '--all', '--timeout=90s');
   expect(await releasesOf(box, namespace)).toEqual([]);

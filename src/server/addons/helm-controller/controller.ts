@@ -96,6 +96,7 @@ export class Controller {
     let wanted: Wanted | undefined;
     try {
       wanted = await wantedOf(this.#context, chart, config, signal);
+      await this.#keepFinalizer(key, chart, signal);
       if (isTried(chart, wanted.configHash)) await this.#seen(key, chart, signal);
       else await this.#apply(key, chart, wanted, signal);
     } catch (error) {
@@ -119,7 +120,6 @@ export class Controller {
   }
 
   async #apply(key: string, chart: HelmChart, wanted: Wanted, signal: AbortSignal): Promise<void> {
-    await this.#keepFinalizer(key, chart, signal);
     const ignored = ignoredFields(chart.spec ?? {});
     if (ignored.length > 0)
       this.#tellOnce(key, chart, {
@@ -139,7 +139,7 @@ export class Controller {
     if (done.reason !== 'Unchanged') this.#tell(chart, { type: 'Normal', reason: done.reason, message: done.message });
   }
 
-  /** Before anything is installed: what is deleted then is uninstalled first. */
+  /** Before anything is installed: what is deleted then is uninstalled first. It may also be missing after a time without controller. */
   async #keepFinalizer(key: string, chart: HelmChart, signal: AbortSignal): Promise<void> {
     const finalizers = finalizersOf(chart);
     if (!finalizers.includes(finalizer)) await this.#writeFinalizers(key, chart, [...finalizers, finalizer], signal);

@@ -140,10 +140,12 @@ test('what is installed as it is wanted is left alone by the next start', async 
   const { put, asked, chart: now } = await controller();
   put(all, chart(spec));
   const before = await eventually(() => (isReady(now()) ? now() : undefined));
-  const other = await controller({ charts: [before] });
+  const { finalizers: _, ...metadata } = before.metadata; // as a time without the controller leaves it
+  const other = await controller({ charts: [{ ...before, metadata }] });
   other.put(all, chart({ chartContent: 'AA==' }, { name: 'second' }));
   await eventually(() => isReady(other.chart('second')));
   expect(other.asked.map(({ name }) => name)).toEqual(['second']);
+  expect(other.chart()?.metadata['finalizers']).toEqual([finalizer]);
   expect(asked).toHaveLength(1);
 });
 
