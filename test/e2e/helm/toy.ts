@@ -79,5 +79,5 @@ interface Release {
 
 /** The releases of a namespace, whatever their state. */
 export async function releasesOf(box: Box, namespace: string): Promise<readonly Release[]> {
-  return JSON.parse(await helm(box, 'ls', '-n', namespace, '-a', '-o', 'json')) as readonly Release[];
+  return JSON.parse(await helm(box, 'ls', '-n', namespace, '-o', 'json')) as readonly Release[];
 }
