@@ -1,6 +1,7 @@
 /** HelmCharts from every place a chart can be in, in good days and bad ones, by helm's own SDK on a real cluster. */
 import { writeFile } from 'node:fs/promises';
 import { beforeAll, expect, test } from 'vitest';
+import { readFileIfExists } from '../../../src/shared/files/files.ts';
 import { busyboxImage } from '../../helpers/cluster.ts';
 import type { Box } from '../../helpers/cluster.ts';
 import { buildGoProgram } from '../../helpers/go.ts';
@@ -100,12 +101,23 @@ async function eventsOf(name: string): Promise<readonly string[]> {
 
 const helms = () => processesOf(box).filter(({ commandLine }) => commandLine.includes('helm-release'));
 
+/** Of a process of the box; 0 of one that has ended. */
+function anonymousKiB(pid: number): number {
+  const status = readFileIfExists(box.path(`/proc/${pid}/status`)) ?? '';
+  return Number(/^RssAnon:\s+(\d+)/m.exec(status)?.[1] ?? 0);
+}
+
 test('a chart in the object itself is installed at once, as an ordinary release of helm, and nothing keeps running', async () => {
   expect(helms()).toEqual([]);
   const from = performance.now();
   await apply('inline', { chartContent: toy, valuesContent: 'word: hello', values: { number: 2 } });
+  const peaks: number[] = [];
+  const sampling = setInterval(() => peaks.push(...helms().map(({ pid }) => anonymousKiB(pid))), 10);
   await ready('inline', 1);
-  console.log(`installed after ${Math.round(performance.now() - from)} ms`);
+  clearInterval(sampling);
+  console.log(
+    `installed after ${Math.round(performance.now() - from)} ms; helm held ${Math.max(...peaks)} KiB at most`,
+  );
   expect(await wordOf('inline')).toMatchObject({ word: 'hello', number: '2' });
   expect(await releasesOf(box, namespace)).toMatchObject([
     { name: 'inline', revision: '1', status: 'deployed', chart: 'toy-1.0.0' },
