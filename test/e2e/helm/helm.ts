@@ -223,7 +223,7 @@ test('what is wrong with values or chart is said once, in the object and as an e
       /valuesContent of the HelmChart: .*line 1/,
     ],
     'bad-base64': [{ chartContent: '%%%' }, 'ChartInvalid', /chartContent is not base64/],
-    'no-archive': [{ chartContent: 'aGVsbG8=' }, 'ChartInvalid', /does not appear to be a valid chart|gzip/],
+    'no-archive': [{ chartContent: 'aGVsbG8=' }, 'ChartInvalid', /the chart cannot be read/],
     'a-file': [{ chart: '/etc/kagent' }, 'SpecInvalid', /is no https:\/\/ or oci:\/\/ address/],
     'too-large': [
       { chart: 'https://%{KUBERNETES_API}%/static/charts/toy-9.0.0.tgz' },
@@ -262,10 +262,10 @@ test('a chart whose kind is defined later is installed then, and nothing is inst
 test('kagent killed in the middle of an installation, an upgrade and a removal: each is put right by the next', async () => {
   const spec = (word: string, seconds: number) => ({ chartContent: toy, values: { word, seconds } });
   await apply('upgraded', { chartContent: toy, values: { word: 'before' } });
-  await apply('removed', spec('gone', 3));
+  await apply('removed', spec('gone', 2));
   await Promise.all([ready('upgraded', 1), ready('removed', 1)]);
-  await apply('installed', spec('new', 5));
-  await apply('upgraded', spec('after', 5));
+  await apply('installed', spec('new', 3));
+  await apply('upgraded', spec('after', 3));
   const pending = (...states: readonly string[]) =>
     eventually(
       async () => {
