@@ -54,6 +54,8 @@ type Data = Readonly<Record<string, string>>;
 const usualTimeoutMs = 300_000;
 const apiPlaceholder = '%{KUBERNETES_API}%';
 const hashLength = 32;
+/** What leads to no other object than one of this name. */
+const objectName = /^[a-z0-9](?:[-.a-z0-9]*[a-z0-9])?$/;
 
 export function referencesOf(chart: HelmChart, config: HelmChartConfig | undefined): readonly Reference[] {
   const { namespace = 'default' } = chart.metadata;
@@ -61,7 +63,7 @@ export function referencesOf(chart: HelmChart, config: HelmChartConfig | undefin
   const values = [chart.spec, config?.spec].flatMap((spec) => spec?.valuesSecrets ?? []);
   const secrets = [authSecret, dockerRegistrySecret, ...values.filter(({ ignoreUpdates }) => ignoreUpdates !== true)];
   const named = (kind: Reference['kind'], ones: readonly ({ readonly name?: string } | undefined)[]) =>
-    ones.flatMap((one) => ((one?.name ?? '') === '' ? [] : [{ kind, namespace, name: one?.name ?? '' }]));
+    ones.flatMap(({ name = '' } = {}) => (objectName.test(name) ? [{ kind, namespace, name }] : []));
   return [...named('secrets', secrets), ...named('configmaps', [repoCAConfigMap])];
 }
 
@@ -189,6 +191,7 @@ function referencesReader(
     async read(kind, named, mayMiss = false) {
       const name = named?.name ?? '';
       if (name === '') return undefined;
+      if (!objectName.test(name)) throw new HelmChartInvalidError(`${name} is the name of no Secret and no ConfigMap`);
       const found = await kube.find(referencePath({ kind, namespace, name }), signal);
       if (found === undefined && mayMiss) return undefined;
       if (found === undefined) {

@@ -273,6 +273,10 @@ test('a Secret that is missing is told, and the chart is installed when it is th
 
 test.each([
   [{}, 'there is neither chart nor chartContent; name one of them'],
+  [
+    { chart: 'x', authSecret: { name: '../../kube-system/secrets/a' } },
+    '../../kube-system/secrets/a is the name of no Secret and no ConfigMap',
+  ],
   [{ chartContent: 'AA==', timeout: 'soon' }, 'timeout soon is no time span; write it as 90s, 5m or 1h30m'],
 ])('a spec that cannot be carried out is one event: %j', async (spec, message) => {
   const { put, asked, events, chart: now } = await controller();
