@@ -113,10 +113,14 @@ export class Controller {
     await this.#context.kube.mergePatch(`${pathOf(chartsPath, key)}/status`, patch, signal);
   }
 
+  #forgetFailures(key: string): void {
+    for (const type of ['Normal', 'Warning']) this.#told.delete(`${key} ${type}`);
+    this.#failures.delete(key);
+  }
+
   #forget(key: string): void {
     this.#references.follow(key, []);
-    this.#told.delete(key);
-    this.#failures.delete(key);
+    this.#forgetFailures(key);
   }
 
   async #apply(key: string, chart: HelmChart, wanted: Wanted, signal: AbortSignal): Promise<void> {
@@ -133,8 +137,7 @@ export class Controller {
     const { configHash } = wanted;
     const release = done.release && { name: wanted.name, namespace: wanted.namespace, ...done.release };
     await this.#write(key, chart, { ...done, isReady: true, configHash, release }, signal);
-    this.#told.delete(key);
-    this.#failures.delete(key);
+    this.#forgetFailures(key);
     this.#context.log.info('helm release', { chart: key, change: done.reason, ...release });
     if (done.reason !== 'Unchanged') this.#tell(chart, { type: 'Normal', reason: done.reason, message: done.message });
   }
@@ -240,8 +243,8 @@ export class Controller {
 
   #tellOnce(key: string, chart: HelmChart, facts: EventFacts): void {
     const said = `${facts.reason} ${facts.message}`;
-    if (this.#told.get(key) === said) return;
-    this.#told.set(key, said);
+    if (this.#told.get(`${key} ${facts.type}`) === said) return;
+    this.#told.set(`${key} ${facts.type}`, said);
     if (facts.type === 'Warning')
       this.#context.log.warn('helm chart', { chart: key, reason: facts.reason, problem: facts.message });
     this.#tell(chart, facts);
