@@ -20,6 +20,8 @@ export interface ObjectServer {
 export async function objectServer(options: { readonly mergesPatches?: boolean } = {}): Promise<ObjectServer> {
   const lists = new Map<string, Map<string, KubeObject>>();
   const watches: { readonly list: string; readonly response: ServerResponse }[] = [];
+  /** In their order: the resourceVersion of a list is how many there were then, and a watch begins after that one. */
+  const changes: { readonly list: string; readonly line: string }[] = [];
   const patched: ObjectServer['patched'] = [];
   const events: string[] = [];
   const listOf = (list: string) => {
@@ -33,6 +35,7 @@ export async function objectServer(options: { readonly mergesPatches?: boolean }
     else listOf(list).set(name, object);
     const type = object === undefined ? 'DELETED' : before === undefined ? 'ADDED' : 'MODIFIED';
     const line = `${JSON.stringify({ type, object: object ?? before })}\n`;
+    changes.push({ list, line });
     for (const watch of watches) if (watch.list === list) watch.response.write(line);
   };
   const { kube } = await kubeServer(({ method, url, body }, response) => {
@@ -42,6 +45,8 @@ export async function objectServer(options: { readonly mergesPatches?: boolean }
     const object = lists.get(parent)?.get(name);
     if (searchParams.has('watch')) {
       response.writeHead(200).flushHeaders();
+      const since = changes.slice(Number(searchParams.get('resourceVersion') ?? changes.length));
+      for (const { list, line } of since) if (list === pathname) response.write(line);
       watches.push({ list: pathname, response });
     } else if (method === 'POST' && pathname.endsWith('/events')) {
       const { reason, message } = JSON.parse(body) as { readonly reason: string; readonly message: string };
@@ -67,7 +72,8 @@ export async function objectServer(options: { readonly mergesPatches?: boolean }
       set(parent, name, undefined);
       answer({});
     } else if (object !== undefined) answer(object);
-    else if (lists.has(pathname)) answer({ metadata: { resourceVersion: '1' }, items: [...listOf(pathname).values()] });
+    else if (lists.has(pathname))
+      answer({ metadata: { resourceVersion: String(changes.length) }, items: [...listOf(pathname).values()] });
     else {
       response.statusCode = 404;
       answer({ message: 'not found' });

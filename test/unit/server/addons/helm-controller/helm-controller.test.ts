@@ -5,6 +5,7 @@ import type { AddonContext } from '../../../../../src/server/addons/addons.ts';
 import { helmController } from '../../../../../src/server/addons/helm-controller/helm-controller.ts';
 import type { HelmChart } from '../../../../../src/server/addons/helm-controller/objects.ts';
 import type { HelmRequest } from '../../../../../src/server/addons/helm-controller/wanted.ts';
+import { jsonInteger } from '../../../../../src/shared/json/json.ts';
 import { silentLog } from '../../../../../src/shared/log/log.ts';
 import { objectServer } from '../../../../helpers/object-server.ts';
 import { temporaryDir } from '../../../../helpers/temporary.ts';
@@ -150,12 +151,9 @@ test('what is installed as it is wanted is left alone by the next start', async 
 });
 
 test('integers of 64 bits reach helm with every digit', async () => {
-  const { put, set, texts, kube } = await controller();
-  const values =
-    (await kube.find('/nothing')) ??
-    (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON('9223372036854775807');
-  set(inShop(all), 'web', chart({ chartContent: 'AA==', values: { big: values } }));
-  put(all, chart({ chartContent: 'AA==', values: { big: values } }));
+  const { put, texts } = await controller();
+  const big = jsonInteger(9_223_372_036_854_775_807n);
+  put(all, chart({ chartContent: 'AA==', values: { big } }));
   await eventually(() => texts[0]);
   expect(texts[0]).toContain(String.raw`{\"big\":9223372036854775807}`);
 });
