@@ -277,7 +277,7 @@ test('kagent killed in the middle of an installation, an upgrade and a removal: 
   await pending('pending-install', 'pending-upgrade');
   await box.signal((await box.status()).pid, 'KILL');
   await box.running().exited;
-  expect(helms()).toEqual([]);
+  await eventually(() => helms().length === 0, { withinMs: 2000, what: 'the end of helm' });
   await box.startServer();
   await Promise.all([
     ready('installed', 1),
