@@ -1,6 +1,6 @@
 /** HelmCharts from every place a chart can be in, in good days and bad ones, by helm's own SDK on a real cluster. */
 import { writeFile } from 'node:fs/promises';
-import { beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readFileIfExists } from '../../../src/shared/files/files.ts';
 import { busyboxImage } from '../../helpers/cluster.ts';
 import type { Box } from '../../helpers/cluster.ts';
@@ -24,6 +24,9 @@ beforeAll(async () => {
   image = await busyboxImage();
   toy = await contentOf(box, await packToy(box, '1.0.0', image));
 });
+
+// The stories that follow wait for every pod to be Ready.
+afterAll(() => box.tryKubectl('delete', 'namespace', namespace, 'made', '--timeout=60s'));
 
 const kubectl = (...args: readonly string[]) => box.kubectl('-n', namespace, ...args);
 

@@ -30,7 +30,7 @@ apiVersion: batch/v1
 kind: Job
 metadata:
   name: {{ .Release.Name }}-slow
-  annotations: {helm.sh/hook: "pre-install,pre-upgrade,pre-delete"}
+  annotations: {helm.sh/hook: "pre-install,pre-upgrade,pre-delete", helm.sh/hook-delete-policy: "before-hook-creation,hook-succeeded"}
 spec:
   backoffLimit: 0
   template:
