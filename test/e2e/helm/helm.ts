@@ -1,4 +1,4 @@
-/** HelmCharts from every place a chart can be in, in good days and bad ones, by helm's own SDK on a real cluster. */
+/** HelmCharts from every place a chart can be in, in good days and bad ones, by helm's own SDK on a real cluster: more than a minute. */
 import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readFileIfExists } from '../../../src/shared/files/files.ts';
