@@ -25,8 +25,11 @@ beforeAll(async () => {
   toy = await contentOf(box, await packToy(box, '1.0.0', image));
 });
 
-// The stories that follow wait for every pod to be Ready.
-afterAll(() => box.tryKubectl('delete', 'namespace', namespace, 'made', '--timeout=60s'));
+// The stories that follow wait for every pod to be Ready, and look for what is left on the box.
+afterAll(async () => {
+  await box.tryKubectl('delete', 'namespace', namespace, 'made', '--timeout=60s');
+  await box.sh('rm -rf /tmp/charts /tmp/registry /tmp/registry.json');
+});
 
 const kubectl = (...args: readonly string[]) => box.kubectl('-n', namespace, ...args);
 
