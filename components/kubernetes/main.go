@@ -2,9 +2,9 @@
 //
 // The name it is called by chooses the program, as in busybox: kube-apiserver,
 // kube-controller-manager, kube-scheduler, kubelet, kube-proxy, kubectl,
-// metrics-server or flanneld, each a link to this file. `hyperkube <name> args…` does the same
-// without a link. One file is smaller than seven, and processes that run the
-// same file share its pages in memory.
+// metrics-server, flanneld, helm or helm-release, each a link to this file. `hyperkube <name> args…` does
+// the same without a link. One file is smaller than nine, and processes that
+// run the same file share its pages in memory.
 //
 // kube-control-plane and kube-node run several of these programs as parts of
 // one process; see package group.
@@ -37,6 +37,7 @@ import (
 
 	"kagent.sh/components/kubernetes/flanneld"
 	"kagent.sh/components/kubernetes/group"
+	"kagent.sh/components/kubernetes/helm"
 	"kagent.sh/components/kubernetes/metricsserver"
 )
 
@@ -50,6 +51,8 @@ var programs = map[string]func() int{
 	"metrics-server":          run(func() *cobra.Command { return metricsserver.NewCommand() }),
 	"kubectl":                 runKubectl,
 	"flanneld":                flanneld.Run,
+	"helm":                    helm.Run,
+	"helm-release":            helm.RunRelease,
 	"kube-control-plane":      runGroup,
 	"kube-node":               runGroup,
 }

@@ -88,9 +88,12 @@ export const recipes: readonly Recipe[] = [
         stamps: (upstream) => ({
           ...kubernetesStamps(upstream),
           'github.com/flannel-io/flannel/pkg/version.Version': upstream.versionOf('github.com/flannel-io/flannel'),
+          'helm.sh/helm/v4/internal/version.version': upstream.versionOf('helm.sh/helm/v4'),
         }),
         links: [
           'flanneld',
+          'helm',
+          'helm-release',
           'kube-apiserver',
           'kube-control-plane',
           'kube-controller-manager',

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { runPaths } from '../shared/paths.ts';
 import { proxyVariables } from '../shared/proxy/proxy.ts';
 
-export const passedThrough = ['kubectl', 'crictl', 'ctr'] as const;
+export const passedThrough = ['kubectl', 'crictl', 'ctr', 'helm'] as const;
 export type PassedThrough = (typeof passedThrough)[number];
 
 /** Becomes the bundled tool, with what it needs to find this box's cluster unless the caller says otherwise. Never returns. */
@@ -15,11 +15,12 @@ export function becomeTool(
   const socket = runPaths.containerdSocket;
   const defaults: Record<PassedThrough, Record<string, string>> = {
     kubectl: { KUBECONFIG: kubeconfig },
+    helm: { KUBECONFIG: kubeconfig },
     crictl: { CONTAINER_RUNTIME_ENDPOINT: `unix://${socket}`, IMAGE_SERVICE_ENDPOINT: `unix://${socket}` },
     ctr: { CONTAINERD_ADDRESS: socket, CONTAINERD_NAMESPACE: 'k8s.io' },
   };
   if (process.execve === undefined) throw new TypeError('this Node cannot replace its process'); // Windows alone
-  const direct = tool === 'kubectl' ? proxyVariables(process.env, serversOf(kubeconfig)) : {};
+  const direct = tool === 'kubectl' || tool === 'helm' ? proxyVariables(process.env, serversOf(kubeconfig)) : {};
   return process.execve(join(binDir, tool), [tool, ...args], { ...defaults[tool], ...process.env, ...direct });
 }
 

@@ -16,6 +16,7 @@ import { lastLines } from '../shared/plain-text/plain-text.ts';
 export interface RunOptions {
   /** Complete; this process's own unless said. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly cwd?: string;
   /** Its stdin, which is empty unless said. */
   readonly input?: string;
   /** It is killed then. */
@@ -73,10 +74,11 @@ export async function run(command: string, args: readonly string[] = [], options
 
 /** Whatever code it ends with: never rejects. */
 export async function runToEnd(command: string, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
-  const { env = process.env, input, signal, ownSession = false } = options;
+  const { env = process.env, cwd, input, signal, ownSession = false } = options;
   if (signal?.aborted === true) return notStarted(128 + constants.signals.SIGTERM, 'cancelled before it was started');
   const child = spawn(command, [...args], {
     env,
+    cwd,
     detached: ownSession, // setsid
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   }) as Child;

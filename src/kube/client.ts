@@ -69,6 +69,9 @@ export interface KubeClientOptions {
 
 export function createKubeClient({ url, credentials, timeoutMs = 30_000 }: KubeClientOptions): KubeClient {
   let agent = httpsAgent(credentials());
+  // A watch holds its connection: among those of requests, some watches would leave none for the others.
+  const agentOfWatches = () => httpsAgent(credentials(), { maxSockets: Number.POSITIVE_INFINITY });
+  let watchAgent = agentOfWatches();
 
   const send = async (
     method: string,
@@ -109,12 +112,13 @@ export function createKubeClient({ url, credentials, timeoutMs = 30_000 }: KubeC
       const body = { propagationPolicy: 'Background', ...(uid !== undefined && { preconditions: { uid } }) };
       await send('DELETE', path, { type: 'application/json', body }, signal);
     },
-    watch: <T>(path: string, signal: AbortSignal) => watchLines<T>({ url, path, agent }, signal),
+    watch: <T>(path: string, signal: AbortSignal) => watchLines<T>({ url, path, agent: watchAgent }, signal),
     reconnect() {
-      agent.destroy();
+      for (const one of [agent, watchAgent]) one.destroy();
       agent = httpsAgent(credentials());
+      watchAgent = agentOfWatches();
     },
-    close: () => agent.destroy(),
+    close: () => [agent, watchAgent].forEach((one) => one.destroy()),
   };
 }
 

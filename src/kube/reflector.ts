@@ -12,12 +12,14 @@ export interface ObjectChange<T> {
 /** The objects of one list of the API, kept in step with it by a watch. */
 export class Reflector<T extends KubeObject> {
   readonly #path: string;
+  readonly #kept: (object: T) => T;
   readonly #objects = new Map<string, T>();
   readonly #changed = new Listeners<ObjectChange<T>>();
 
-  /** @param path as of `KubeClient.watch`, with its query */
-  constructor(path: string) {
+  /** @param path as of `KubeClient.watch`, with its query @param kept what is kept of each object; all of it unless said */
+  constructor(path: string, kept: (object: T) => T = (object) => object) {
     this.#path = path;
+    this.#kept = kept;
   }
 
   onChange(listener: (change: ObjectChange<T>) => void): void {
@@ -55,7 +57,8 @@ export class Reflector<T extends KubeObject> {
     }
   }
 
-  #set(object: T): void {
+  #set(whole: T): void {
+    const object = this.#kept(whole);
     const before = this.#objects.get(keyOf(object));
     this.#objects.set(keyOf(object), object);
     this.#changed.tell({ before, after: object });

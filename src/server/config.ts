@@ -70,6 +70,10 @@ export const serverSettings = {
     .describe(
       'Where volumes of the StorageClass local-path are on nodes that the ConfigMap local-path-config does not list (storage in the data dir)',
     ),
+  disableHelmController: z
+    .boolean()
+    .default(false)
+    .describe('Carry out no HelmChart objects, as --disable helm-controller; what they have installed keeps running'),
   disableKubeProxy: z
     .boolean()
     .default(false)
@@ -107,6 +111,11 @@ export const serverSettings = {
 /** The server's part alone; `main.ts` adds the node's settings, which belong to the agent. */
 export const ServerOnlyConfig = z.strictObject(serverSettings);
 export type ServerOnlyConfig = Readonly<z.infer<typeof ServerOnlyConfig>>;
+
+/** Names of packaged components that are left out. */
+export function disabledOf(config: Pick<ServerOnlyConfig, 'disable' | 'disableHelmController'>): readonly string[] {
+  return config.disableHelmController ? [...config.disable, 'helm-controller'] : config.disable;
+}
 
 /** Of `write-kubeconfig-mode`: `640`, `0640` and `0o640` are one. */
 export function fileMode(octal: string): number {

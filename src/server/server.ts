@@ -17,11 +17,11 @@ import { ownNetworks } from '../shared/proxy/proxy.ts';
 import { version } from '../shared/version/version.ts';
 import { asksDatastore, snapshotDirOf, snapshotTimer } from '../datastore/datastore.ts';
 import { addonComponents, addonManifests } from './addons/addons.ts';
-import type { AddonSettings } from './addons/addons.ts';
+import type { AddonContext, AddonSettings } from './addons/addons.ts';
 import { createApi, localRoutes } from './api/api.ts';
 import type { Api } from './api/api.ts';
 import { keepClusterSettings, nodeCidrMaskSize } from './cluster/cluster.ts';
-import { fileMode } from './config.ts';
+import { disabledOf, fileMode } from './config.ts';
 import { createControlPlane, labelOwnNode } from './control-plane/control-plane.ts';
 import type { ControlPlane } from './control-plane/control-plane.ts';
 import { openFoundation } from './foundation.ts';
@@ -90,6 +90,7 @@ function controlPlaneOf(plan: ServerPlan, { pki, accounts, extraArgs }: Foundati
     ...(plan.ownNode !== undefined && { lastAfter: ['node-ready'] as const }),
     extraArgs,
     accounts,
+    log: plan.log,
     localUrl: local.apiserverUrl,
     direct: ownNetworks({ ...config, hosts: [nodeName, nodeIp, advertiseAddress] }),
     supervisorUrl: local.supervisorUrl,
@@ -129,6 +130,7 @@ async function apiOf(plan: ServerPlan, foundation: Foundation, { identities, nod
       log,
     }),
     joinService,
+    staticDir: paths.server.static,
     probes: createProbes({ version, servers, settings }),
     isReady: () => datastore.health().status === 'True',
     after: ['node-identities'],
@@ -163,11 +165,11 @@ function componentsOf(plan: ServerPlan, rooms: Rooms): readonly Component[] {
       nodeName,
       dir: paths.server.manifests,
       packaged: [...policyManifests(settings), ...addonManifests(addonSettings(plan, rooms))],
-      disabled: config.disable,
+      disabled: disabledOf(config),
       log,
       events: plan.events,
     }),
-    ...addonComponents({ kube, nodes, nodeName, localStoragePath: localStoragePath(plan), log }, config.disable),
+    ...addonComponents(addonContext(plan, rooms), disabledOf(config)),
     userNamespaceEvents({ kube, nodeName, log }),
     ...(ownNode === undefined ? [] : [labelOwnNode({ kube, nodeName, log })]),
     certificates(plan, rooms),
@@ -177,6 +179,21 @@ function componentsOf(plan: ServerPlan, rooms: Rooms): readonly Component[] {
 function addonSettings(plan: ServerPlan, { pki }: Rooms): AddonSettings {
   const { advertiseAddress } = plan.reached;
   return { ...plan.settings, advertiseAddress, serverCaPem: pki.serverCa.caPem, image: plan.image };
+}
+
+function addonContext(plan: ServerPlan, { nodes, controlPlane, pki }: Rooms): AddonContext {
+  const { nodeName, paths, reached, log } = plan;
+  const { kube, helm } = controlPlane;
+  return {
+    kube,
+    nodes,
+    nodeName,
+    localStoragePath: localStoragePath(plan),
+    helm,
+    staticDir: paths.server.static,
+    supervisor: { url: reached.local.supervisorUrl, caPem: pki.serverCa.trust.pem },
+    log,
+  };
 }
 
 const localStoragePath = ({ config, paths }: ServerPlan) =>

@@ -45,6 +45,8 @@ export function pathsOf(dataDir: string) {
       /** The address of a server that runs no node, whose identity would have it. */
       address: join(server, 'address'),
       manifests: join(server, 'manifests'),
+      /** What everybody may read: `charts/*.tgz`. */
+      static: join(server, 'static'),
       etc: join(server, 'etc'),
       /** Executables for boxes with another processor, put there by the operator. */
       release: join(server, 'release'),

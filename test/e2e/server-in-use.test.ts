@@ -3,4 +3,5 @@ import { describe } from 'vitest';
 import './server-in-use.ts';
 
 describe('crash', async () => void (await import('./crash/crash.ts')));
+describe('helm', async () => void (await import('./helm/helm.ts')));
 describe('stop', async () => void (await import('./stop/stop.ts')));

@@ -142,6 +142,7 @@ export async function joinServer(
     },
     tunnel: { accept: () => false },
     release,
+    staticDir: '/nonexistent',
     probes: createProbes({ version: '1', servers: { current: () => [serverAddress] }, settings: clusterSettings }),
     isReady: () => true,
     after: [],

@@ -12,10 +12,16 @@ export interface ObjectServer {
   readonly events: string[];
 }
 
-/** An API server that keeps objects by list (`/api/v1/persistentvolumes`) and name, and tells watches; selectors are overlooked. */
-export async function objectServer(): Promise<ObjectServer> {
+/**
+ * An API server that keeps objects by list (`/api/v1/persistentvolumes`) and name, and tells watches; selectors are overlooked.
+ * What has a namespace is in a list of that, and in the one of all where the test has made it. Merge patches are kept in
+ * `patched`, and with `mergesPatches` take effect.
+ */
+export async function objectServer(options: { readonly mergesPatches?: boolean } = {}): Promise<ObjectServer> {
   const lists = new Map<string, Map<string, KubeObject>>();
   const watches: { readonly list: string; readonly response: ServerResponse }[] = [];
+  /** In their order: the resourceVersion of a list is how many there were then, and a watch begins after that one. */
+  const changes: { readonly list: string; readonly line: string }[] = [];
   const patched: ObjectServer['patched'] = [];
   const events: string[] = [];
   const listOf = (list: string) => {
@@ -29,6 +35,7 @@ export async function objectServer(): Promise<ObjectServer> {
     else listOf(list).set(name, object);
     const type = object === undefined ? 'DELETED' : before === undefined ? 'ADDED' : 'MODIFIED';
     const line = `${JSON.stringify({ type, object: object ?? before })}\n`;
+    changes.push({ list, line });
     for (const watch of watches) if (watch.list === list) watch.response.write(line);
   };
   const { kube } = await kubeServer(({ method, url, body }, response) => {
@@ -38,6 +45,8 @@ export async function objectServer(): Promise<ObjectServer> {
     const object = lists.get(parent)?.get(name);
     if (searchParams.has('watch')) {
       response.writeHead(200).flushHeaders();
+      const since = changes.slice(Number(searchParams.get('resourceVersion') ?? changes.length));
+      for (const { list, line } of since) if (list === pathname) response.write(line);
       watches.push({ list: pathname, response });
     } else if (method === 'POST' && pathname.endsWith('/events')) {
       const { reason, message } = JSON.parse(body) as { readonly reason: string; readonly message: string };
@@ -49,16 +58,34 @@ export async function objectServer(): Promise<ObjectServer> {
       answer(made);
     } else if (method === 'PATCH') {
       patched.push({ path: pathname, body: JSON.parse(body) });
+      const [, list = '', of = ''] = /^(.*)\/([^/]+)$/.exec(pathname.replace(/\/status$/, '')) ?? [];
+      const before = lists.get(list)?.get(of);
+      if (options.mergesPatches === true && before !== undefined) {
+        const after = merged(before, JSON.parse(body)) as KubeObject;
+        const finalizers = after.metadata['finalizers'] as readonly string[] | undefined;
+        const isGone = after.metadata['deletionTimestamp'] !== undefined && finalizers?.length === 0;
+        const all = list.replace(/\/namespaces\/[^/]+/, '');
+        for (const one of new Set([list, all])) if (lists.has(one)) set(one, of, isGone ? undefined : after);
+      }
       answer({ metadata: {} });
     } else if (method === 'DELETE') {
       set(parent, name, undefined);
       answer({});
     } else if (object !== undefined) answer(object);
-    else if (lists.has(pathname)) answer({ metadata: { resourceVersion: '1' }, items: [...listOf(pathname).values()] });
+    else if (lists.has(pathname))
+      answer({ metadata: { resourceVersion: String(changes.length) }, items: [...listOf(pathname).values()] });
     else {
       response.statusCode = 404;
       answer({ message: 'not found' });
     }
   });
   return { kube, set, get: (list, name) => listOf(list).get(name), patched, events };
+}
+
+/** RFC 7386. */
+function merged(before: unknown, patch: unknown): unknown {
+  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
+  const known = (typeof before === 'object' && before !== null ? before : {}) as Readonly<Record<string, unknown>>;
+  const changes = Object.entries(patch).map(([key, value]) => [key, merged(known[key], value)] as const);
+  return Object.fromEntries([...Object.entries(known), ...changes].filter(([, value]) => value !== null));
 }

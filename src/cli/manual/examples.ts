@@ -69,6 +69,7 @@ export const examples: Readonly<Record<string, readonly [Example, ...Example[]]>
   kubectl: [['kagent kubectl get nodes', "as the cluster's administrator"]],
   crictl: [['kagent crictl ps', 'the containers of this node']],
   ctr: [['kagent ctr images ls', 'the images of this node']],
+  helm: [['kagent helm ls -A', 'the releases of the cluster']],
   'service install': [['kagent service install -- server --disable coredns', 'what install.sh does at the end']],
   'service print': [['kagent service print -- agent', 'the unit, to look at']],
   version: [['kagent version', 'of kagent and of every component']],

@@ -19,6 +19,7 @@ export type {
 export { createSupervisor } from './supervisor.ts';
 export { processComponent } from './process-component.ts';
 export { childLogs, type ChildLog } from './child-log.ts';
+export { runAs } from './run-as.ts';
 export { whyNotAsUser } from './privileges.ts';
 export { bootId, childRegistry, endLeftOvers, processRun } from './children.ts';
 export { childCgroups, removeCgroupTree, removeCgroups } from './cgroup.ts';

@@ -5,12 +5,13 @@
  */
 import type { Component } from '../../shared/component/component.ts';
 import { coredns } from './coredns/coredns.ts';
+import { helmController } from './helm-controller/helm-controller.ts';
 import { localStorage } from './local-storage/local-storage.ts';
 import { metricsServer } from './metrics-server/metrics-server.ts';
 import { servicelb } from './servicelb/servicelb.ts';
 import type { Addon, AddonContext, AddonSettings, PackagedManifest } from './types.ts';
 
-export const addons: readonly [Addon, ...Addon[]] = [coredns, localStorage, metricsServer, servicelb];
+export const addons: readonly [Addon, ...Addon[]] = [coredns, helmController, localStorage, metricsServer, servicelb];
 
 /** Files in the order in which they are applied. */
 export function addonManifests(settings: AddonSettings): readonly PackagedManifest[] {

@@ -18,9 +18,10 @@ export interface Works {
 
 /** A component of the cluster that is up at once: nobody's start waits for it. */
 export function backgroundComponent(
-  { name, log }: { readonly name: ComponentName; readonly log: Log },
+  options: { readonly name: ComponentName; readonly log: Log; readonly after?: readonly ComponentName[] },
   begin: (works: Works) => void,
 ): Component {
+  const { name, log, after = ['kube-apiserver'] } = options;
   const condition = conditionTracker();
   const stopping = new AbortController();
   const works: Promise<void>[] = [];
@@ -48,7 +49,7 @@ export function backgroundComponent(
   };
   return {
     name,
-    after: ['kube-apiserver'],
+    after,
     async start() {
       tell();
       begin({

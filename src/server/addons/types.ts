@@ -2,6 +2,7 @@ import type { Component } from '../../shared/component/component.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { HostPort, HostPortOwner, VolumeFolder } from '../../shared/protocol/channel.ts';
 import type { KubeClient, KubeObject } from '../../kube/kube.ts';
+import type { HelmProgram } from '../cluster/cluster.ts';
 
 /** A file that kagent writes into the folder of manifests. */
 export interface PackagedManifest {
@@ -53,6 +54,11 @@ export interface AddonContext {
   readonly nodeName: string;
   /** Of nodes for which nothing else is said: where volumes are. */
   readonly localStoragePath: string;
+  readonly helm: HelmProgram;
+  /** `server/static`: what this server serves to everybody. */
+  readonly staticDir: string;
+  /** Where that is, on this host, and whom to believe there. */
+  readonly supervisor: { readonly url: string; readonly caPem: string };
   readonly log: Log;
 }
 

@@ -51,6 +51,8 @@ export interface ApiOptions {
   readonly nodes: Pick<Nodes, 'connect' | 'drain'>;
   readonly tunnel: Pick<Tunnel, 'accept'>;
   readonly release: Release;
+  /** What everybody may read. */
+  readonly staticDir: string;
   readonly downloads?: DownloadLimits;
   /** Whether this server can serve joiners: the datastore is up. */
   readonly isReady: () => boolean;

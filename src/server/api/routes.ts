@@ -32,6 +32,7 @@ import { peerNode, peerNodeOrExpired, plainAddress } from './peer.ts';
 import { problemResponse } from './problem.ts';
 import type { Asker } from './problem.ts';
 import { releaseRoutes } from './release-routes.ts';
+import { staticRoutes } from './static-routes.ts';
 
 /** Four signing requests and some names take 3 KiB. */
 const maxJoinBytes = 64 * 1024;
@@ -41,6 +42,7 @@ export interface ApiRoutesOptions {
   readonly clientTrust: TrustBundle;
   readonly joinService: JoinService;
   readonly release: Release;
+  readonly staticDir: string;
   readonly downloads: DownloadLimits;
   readonly probes: Probes;
   readonly nodes: Pick<Nodes, 'drain'>;
@@ -65,6 +67,7 @@ export function apiRoutes(options: ApiRoutesOptions): Api {
   app.get('/readyz', (context) => (isReady() ? context.text('ok') : context.text('not ready', 503)));
   joinRoutes(app, options);
   app.route('/', releaseRoutes(options.release, options.downloads));
+  app.route('/', staticRoutes(options.staticDir));
   drainRoute(app, options);
 
   // What kube-apiserver asks about those alone who have lost their identity: the answer is always no.

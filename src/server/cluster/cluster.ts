@@ -7,6 +7,8 @@
 export { keepClusterSettings } from './cluster-settings.ts';
 export { checkBindAddress, checkNetworks, clusterDnsOf, nodeCidrMaskSize } from './networks.ts';
 export { ServerDirectory } from './directory.ts';
+export { helmUser } from './helm.ts';
+export type { HelmProgram } from './helm.ts';
 export { metricsServer } from './metrics-server.ts';
 export { ofOneServer } from './one-server.ts';
 export { ownAddresses } from './server-addresses.ts';

@@ -24,6 +24,7 @@ const users = {
   'kube-apiserver': 2_109_345_001,
   'kube-controller-manager': 2_109_345_002,
   'kube-scheduler': 2_109_345_003,
+  helm: 2_109_345_004,
 } as const;
 
 export type ProgramName = keyof typeof users;

@@ -4,8 +4,10 @@ import { flagsOf, processWideFlag } from '../../shared/arguments/arguments.ts';
 import { runDir as usualRunDir } from '../../shared/paths.ts';
 import { controlPlaneProcess } from '../../host/process/process.ts';
 import { openAccount, reasonInArguments } from './account.ts';
-import type { AccountOptions, ProgramName } from './account.ts';
+import type { AccountOptions } from './account.ts';
 import type { Accounts, ControlPlaneOptions } from './types.ts';
+
+type ProgramName = keyof Accounts;
 
 const unprivileged = 1024;
 const programs: readonly ProgramName[] = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler'];

@@ -1,6 +1,6 @@
 import { both, endingFlags } from '../../shared/arguments/arguments.ts';
 import type { FlagRule, FlagRules } from '../../shared/arguments/arguments.ts';
-import type { ProgramName } from './account.ts';
+import type { Accounts } from './types.ts';
 
 const refused = (instead: string): FlagRule => ({ becomes: 'refused', instead });
 
@@ -124,7 +124,7 @@ const scheduler: FlagRules = {
   'kube-api-burst': intoSchedulerConfig,
 };
 
-export const argumentRules: Readonly<Record<ProgramName, FlagRules>> = {
+export const argumentRules: Readonly<Record<keyof Accounts, FlagRules>> = {
   'kube-apiserver': { ...endingFlags, ...apiserver },
   'kube-controller-manager': { ...endingFlags, ...controllerManager },
   'kube-scheduler': { ...endingFlags, ...scheduler },

@@ -11,6 +11,7 @@ import { apiserverComponent } from './apiserver.ts';
 import { keepLeaves, kubeconfigPath, writeAdminKubeconfig, writeProgramKubeconfig } from './certificates.ts';
 import { controllerManagerComponent } from './controller-manager.ts';
 import { createKubeClient, readCredentials } from '../../kube/kube.ts';
+import { createHelm } from './helm.ts';
 import { metricsServerComponent } from './metrics-server.ts';
 import { schedulerComponent } from './scheduler.ts';
 import { apiserverNames } from './serving-names.ts';
@@ -67,6 +68,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       ...(options.metricsServer === true ? [metricsServerComponent(shared)] : []),
     ],
     kube,
+    helm: createHelm(options),
     revoke: (revoked) => authorization.revoke(revoked),
     async keepCertificates() {
       const renewed = Object.entries(await keep()).filter(([, leaf]) => leaf.changed);

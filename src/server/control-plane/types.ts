@@ -1,6 +1,8 @@
 import type { Component, ComponentName } from '../../shared/component/component.ts';
+import type { Log } from '../../shared/log/log.ts';
 import type { Paths } from '../../shared/paths.ts';
 import type { Supervisor } from '../../host/process/process.ts';
+import type { HelmProgram } from '../cluster/cluster.ts';
 import type { Pki } from '../pki/pki.ts';
 import type { Account, ProgramName } from './account.ts';
 import type { Authorization } from './authorization.ts';
@@ -42,13 +44,14 @@ export interface ControlPlaneOptions {
   readonly localUrl: string;
   /** What the programs reach without a proxy, as `NO_PROXY` has it. */
   readonly direct: readonly string[];
+  readonly log?: Log;
   /** Of kagent's own API on this host, which is asked about revoked identities. */
   readonly supervisorUrl: string;
   /** Ports of the controller manager and scheduler on loopback; Kubernetes' own unless said. */
   readonly localPorts?: LocalPorts;
 }
 
-export type Accounts = Readonly<Record<ProgramName, Account>>;
+export type Accounts = Readonly<Record<Exclude<ProgramName, 'helm'>, Account>>;
 
 /** What the operator adds, `flag=value`. */
 export interface ExtraArgs {
@@ -64,6 +67,8 @@ export interface LocalPorts {
 
 export interface ControlPlane {
   readonly components: readonly Component[];
+  /** Runs helm for one thing about one release. */
+  readonly helm: HelmProgram;
   /** Speaks to kube-apiserver as kagent itself. */
   readonly kube: KubeClient;
   /**

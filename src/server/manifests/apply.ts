@@ -13,8 +13,8 @@ export interface AppliedObject {
 }
 
 export interface Outcome {
-  /** In the order in which they were applied, with whether they say that they go with their file. */
-  readonly applied: readonly (AppliedObject & { readonly prune: boolean })[];
+  /** In the order in which they were applied, with whether they say that they go with their file, if they say anything of it. */
+  readonly applied: readonly (AppliedObject & { readonly prune: boolean | undefined })[];
   readonly failures: readonly ManifestRefusedError[];
   /** What other field managers had set and this file has set anew, in kube-apiserver's words. */
   readonly takenOver: readonly string[];
@@ -42,7 +42,7 @@ export function createApplier(kube: KubeClient): Applier {
     const path = `${resource.root}${namespace}/${resource.name}/${encodeURIComponent(metadata.name)}`;
     try {
       const { takenOver, uid } = await applyAt(kube, path, wanted(object), signal);
-      return { applied: { path, uid, prune: metadata.annotations?.[pruneAnnotation] === 'true' }, takenOver };
+      return { applied: { path, uid, prune: pruneOf(object) }, takenOver };
     } catch (error) {
       if (isNotFound(error)) discovery.forget(apiVersion);
       throw error;
@@ -80,6 +80,11 @@ export function createApplier(kube: KubeClient): Applier {
       return { ...done, takenOver };
     },
   };
+}
+
+function pruneOf({ metadata }: Manifest): boolean | undefined {
+  const said = metadata.annotations?.[pruneAnnotation];
+  return said === undefined ? undefined : said === 'true';
 }
 
 /** What the file says counts, also where somebody else has said otherwise; that is told. */

@@ -125,7 +125,7 @@ export class ManifestFolder {
     const { applied, failures, takenOver } = await applier.apply(objects, signal);
     if (takenOver.length > 0) announcer.tookOver(name, takenOver);
     const uids = new Set(applied.map(({ uid }) => uid));
-    const kept = applied.filter(({ prune }) => prune || isPackaged(name)).map(({ path, uid }) => ({ path, uid }));
+    const kept = applied.filter(({ prune }) => prune ?? isPackaged(name)).map(({ path, uid }) => ({ path, uid }));
     const record = records.all().get(name);
     // What it had before and has no more is for the pruner to see to.
     const gone = record?.objects.filter(({ uid }) => !uids.has(uid)) ?? [];

@@ -14,6 +14,7 @@ export type ComponentName =
   | 'datastore'
   | 'flanneld'
   | 'heartbeats'
+  | 'helm-controller'
   | 'images'
   | 'join'
   | 'kube-apiserver'

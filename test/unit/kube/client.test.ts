@@ -88,3 +88,17 @@ async function collected<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
   for await (const item of items) all.push(item);
   return all;
 }
+
+test('however many watches there are, a request is answered', async () => {
+  const { kube } = await kubeServer(({ url }, response) => {
+    if (url.includes('watch=true')) response.writeHead(200).flushHeaders();
+    else response.end('{"metadata":{"name":"a"}}');
+  });
+  const stopping = new AbortController();
+  const watches = Array.from({ length: 20 }, async () => {
+    for await (const _ of kube.watch('/api/v1/nodes', stopping.signal)) break;
+  });
+  expect(await kube.get('/api/v1/nodes/a')).toEqual({ metadata: { name: 'a' } });
+  stopping.abort();
+  await Promise.allSettled(watches);
+});

@@ -114,6 +114,6 @@ test.each([
 
 test('a component that does not exist cannot be left out', () => {
   expect(() => fromFile(serverSchema, 'disable: [traffic]\n')).toThrow(
-    'each must be one of coredns, local-storage, metrics-server, servicelb',
+    'each must be one of coredns, helm-controller, local-storage, metrics-server, servicelb',
   );
 });

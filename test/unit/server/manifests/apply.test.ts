@@ -29,7 +29,7 @@ test('only an annotation of its own says that an object goes with its file', asy
     fakeKube(),
     [annotated('"true"'), annotated('"false"'), configMap('b')].join('---\n'),
   );
-  expect(applied.map(({ prune }) => prune)).toEqual([true, false, false]);
+  expect(applied.map(({ prune }) => prune)).toEqual([true, false, undefined]);
 });
 
 test('what kubectl writes of an object that is there is left out', async () => {

@@ -47,6 +47,7 @@ function world(): World {
   kinds('/apis/storage.k8s.io/v1', 'StorageClass');
   kinds('/apis/discovery.k8s.io/v1', 'EndpointSlice');
   kinds('/apis/apiregistration.k8s.io/v1', 'APIService');
+  kinds('/apis/apiextensions.k8s.io/v1', 'CustomResourceDefinition');
   kinds('/apis/rbac.authorization.k8s.io/v1', 'ClusterRole', 'ClusterRoleBinding');
   kinds('/apis/admissionregistration.k8s.io/v1', 'ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding');
   const dir = join(temporaryDir(), 'manifests');
@@ -98,6 +99,7 @@ test('a start writes the packaged files and applies them, rights first', async (
     '01-kagent-node-routing.yaml',
     '02-kagent-node-addresses.yaml',
     'coredns.yaml',
+    'helm-controller.yaml',
     'local-storage.yaml',
     'metrics-server.yaml',
   ]);
@@ -327,6 +329,20 @@ test("what kagent brought goes when it is disabled, what a person made under its
   await third.manifests.start(signal);
   await third.until('next');
   expect(here.kube.present.has(path)).toBe(true);
+});
+
+test('what kagent brought and people fill stays when it is disabled: it says so', async () => {
+  const here = world();
+  const first = room({ in: here });
+  await first.manifests.start(signal);
+  await first.manifests.stop();
+  const paths = (part: string) => [...here.kube.present.keys()].filter((path) => path.includes(part));
+  const [definitions, binding] = ['helm.cattle.io', encodeURIComponent('kagent:helm-controller')];
+  expect([paths(definitions).length, paths(binding).length]).toEqual([2, 1]);
+  const second = room({ in: here, disabled: ['helm-controller'] });
+  await second.manifests.start(signal);
+  await eventually(() => paths(binding).length === 0, { what: 'the binding to go' });
+  expect(paths(definitions)).toHaveLength(2);
 });
 
 test('a packaged file that somebody deletes keeps its objects, and is back at the next start', async () => {

@@ -4,6 +4,7 @@ import { localStorage } from '../../../../../src/server/addons/local-storage/loc
 import { Listeners } from '../../../../../src/shared/listeners.ts';
 import { silentLog } from '../../../../../src/shared/log/log.ts';
 import { objectServer } from '../../../../helpers/object-server.ts';
+import { noHelm } from '../../../../helpers/no-helm.ts';
 import { eventually } from '../../../../helpers/wait.ts';
 
 const claims = '/api/v1/persistentvolumeclaims';
@@ -79,6 +80,7 @@ async function storage(
     kube: server.kube,
     nodeName: 'n1',
     localStoragePath: '/storage',
+    ...noHelm,
     log: silentLog,
     nodes: {
       objects: () => options.nodes ?? [node('n1')],

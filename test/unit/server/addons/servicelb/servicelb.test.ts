@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { servicelb } from '../../../../../src/server/addons/servicelb/servicelb.ts';
 import type { AddonContext, ClusterNode } from '../../../../../src/server/addons/addons.ts';
 import { Listeners } from '../../../../../src/shared/listeners.ts';
+import { noHelm } from '../../../../helpers/no-helm.ts';
 import { silentLog } from '../../../../../src/shared/log/log.ts';
 import { kubeServer } from '../../../../helpers/kube-server.ts';
 import { eventually } from '../../../../helpers/wait.ts';
@@ -61,6 +62,7 @@ async function cluster(options: {
     kube,
     nodeName: 's1',
     localStoragePath: '/storage',
+    ...noHelm,
     log: silentLog,
     nodes: {
       objects: () => present,

@@ -1,0 +1,83 @@
+/** A chart of the tests' own, packed by helm itself. */
+import type { Box } from '../../helpers/cluster.ts';
+
+/** What it makes: a ConfigMap with its values and, where values ask for them, a slow hook and objects that are refused. */
+const templates: Readonly<Record<string, string>> = {
+  'word.yaml': `apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ .Release.Name }}-word}
+data:
+  word: {{ .Values.word | quote }}
+  number: "{{ .Values.number }}"
+  revision: "{{ .Release.Revision }}"
+`,
+  // Kinds are applied in helm's order: when this is refused, the ConfigMap has changed already.
+  'refused.yaml': `{{ if .Values.refused }}
+apiVersion: v1
+kind: Service
+metadata: {name: {{ .Release.Name }}-refused}
+spec: {ports: [{port: 1234567}]}
+{{ end }}
+`,
+  'toy.yaml': `{{ if .Values.toy }}
+apiVersion: example.com/v1
+kind: HelmToy
+metadata: {name: {{ .Release.Name }}}
+{{ end }}
+`,
+  'slow.yaml': `{{ if .Values.seconds }}
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ .Release.Name }}-slow
+  annotations: {helm.sh/hook: "pre-install,pre-upgrade,pre-delete", helm.sh/hook-delete-policy: "before-hook-creation,hook-succeeded"}
+spec:
+  backoffLimit: 0
+  template:
+    spec:
+      restartPolicy: Never
+      terminationGracePeriodSeconds: 0
+      containers: [{name: slow, image: IMAGE, command: [sleep, "{{ .Values.seconds }}"]}]
+{{ end }}
+`,
+};
+
+const chartOf = (version: string) => `apiVersion: v2\nname: toy\nversion: ${version}\nappVersion: "1.2"\n`;
+const usualValues = 'word: default\nnumber: 1\n';
+
+/** @returns the archive's path in the box: `/tmp/charts/toy-<version>.tgz` */
+export async function packToy(box: Box, version: string, image: string, files: Readonly<Record<string, string>> = {}) {
+  const dir = `/tmp/charts/${version}/toy`;
+  await box.sh(`mkdir -p ${dir}/templates ${dir}/files`);
+  const write = (name: string, text: string) => box.sh(`cat >${dir}/${name} <<'END'\n${text}\nEND`);
+  await write('Chart.yaml', chartOf(version));
+  await write('values.yaml', usualValues);
+  for (const [name, text] of Object.entries({ ...templates, ...files }))
+    await write(`templates/${name}`, text.replaceAll('IMAGE', image));
+  await helm(box, 'package', dir, '-d', '/tmp/charts');
+  return `/tmp/charts/toy-${version}.tgz`;
+}
+
+/** `kagent helm …`. @returns stdout @throws with what helm wrote */
+export async function helm(box: Box, ...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await box.kagent(['helm', ...args], { timeoutMs: 120_000 });
+  if (code !== 0) throw new Error(`helm ${args.join(' ')} ended with ${code}:\n${stdout}${stderr}`);
+  return stdout;
+}
+
+/** In base64, as `chartContent` has it. */
+export async function contentOf(box: Box, archive: string): Promise<string> {
+  return (await box.sh(`base64 -w0 ${archive}`)).trim();
+}
+
+interface Release {
+  readonly name: string;
+  readonly revision: string;
+  readonly status: string;
+  readonly chart: string;
+}
+
+/** The releases of a namespace, whatever their state. */
+export async function releasesOf(box: Box, namespace: string): Promise<readonly Release[]> {
+  return JSON.parse(await helm(box, 'ls', '-n', namespace, '-o', 'json')) as readonly Release[];
+}
