@@ -2,7 +2,7 @@
 //
 // The name it is called by chooses the program, as in busybox: kube-apiserver,
 // kube-controller-manager, kube-scheduler, kubelet, kube-proxy, kubectl,
-// metrics-server or flanneld, each a link to this file. `hyperkube <name> args…` does the same
+// metrics-server, flanneld or network-policies, each a link to this file. `hyperkube <name> args…` does the same
 // without a link. One file is smaller than seven, and processes that run the
 // same file share its pages in memory.
 //
@@ -38,6 +38,7 @@ import (
 	"kagent.sh/components/kubernetes/flanneld"
 	"kagent.sh/components/kubernetes/group"
 	"kagent.sh/components/kubernetes/metricsserver"
+	"kagent.sh/components/kubernetes/networkpolicies"
 )
 
 // programs maps a name to what runs it. A program returns its exit code.
@@ -50,6 +51,7 @@ var programs = map[string]func() int{
 	"metrics-server":          run(func() *cobra.Command { return metricsserver.NewCommand() }),
 	"kubectl":                 runKubectl,
 	"flanneld":                flanneld.Run,
+	"network-policies":        networkpolicies.Run,
 	"kube-control-plane":      runGroup,
 	"kube-node":               runGroup,
 }
@@ -64,6 +66,9 @@ var parts = map[string]group.Program{
 	"metrics-server":          group.Command(func() *cobra.Command { return metricsserver.NewCommand() }),
 	"flanneld": func(args []string) error {
 		return flanneld.RunUntil(genericapiserver.SetupSignalContext(), args)
+	},
+	"network-policies": func(args []string) error {
+		return networkpolicies.RunUntil(genericapiserver.SetupSignalContext(), args)
 	},
 }
 

@@ -100,6 +100,7 @@ export const recipes: readonly Recipe[] = [
           'kubectl',
           'kubelet',
           'metrics-server',
+          'network-policies',
         ],
       }),
     ],
@@ -150,7 +151,7 @@ export const recipes: readonly Recipe[] = [
       program('cni-plugins', {
         package: '.',
         stamps: cniStamps,
-        links: ['bandwidth', 'bridge', 'firewall', 'host-local', 'loopback', 'portmap'],
+        links: ['bandwidth', 'bridge', 'firewall', 'host-local', 'loopback', 'network-policies', 'portmap'],
       }),
     ],
   },
