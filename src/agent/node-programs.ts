@@ -5,7 +5,15 @@ import type { Component, ComponentName } from '../shared/component/component.ts'
 import type { ClusterSettings } from '../shared/protocol/join.ts';
 import { usesProxy } from '../shared/proxy/proxy.ts';
 import type { Membership } from './membership/membership.ts';
-import { cniBinDirs, cniComponent, cniConfDir, flannelComponent } from './network/network.ts';
+import {
+  cniBinDirs,
+  cniComponent,
+  cniConfDir,
+  flannelComponent,
+  networkPoliciesComponent,
+  networkPoliciesSocket,
+  noNetworkPolicies,
+} from './network/network.ts';
 import { kubeletComponent, kubeProxyComponent, podCidr } from './node/node.ts';
 import { containerdComponent, containerdsOwn } from './runtime/runtime.ts';
 import type { AgentOptions } from './types.ts';
@@ -26,6 +34,7 @@ export function nodePrograms(options: NodeProgramsOptions): readonly Component[]
     kubeletProgram(options),
     kubeProxyProgram(options),
     flannelProgram(options),
+    networkPoliciesProgram(options),
     cniProgram(options, isMadeFor),
   ];
 }
@@ -39,6 +48,7 @@ function shared({ supervisor, paths, membership, currentDir, direct }: NodeProgr
 
 const inCluster = (options: NodeProgramsOptions) => ({ ...shared(options), settings: options.membership.settings });
 const bringsOwnNetwork = ({ membership }: NodeProgramsOptions) => membership.settings.flannelBackend === 'none';
+const enforcesPolicies = ({ membership }: NodeProgramsOptions) => membership.settings.networkPolicies === true;
 const afterApiserver = ({ after }: NodeProgramsOptions): readonly ComponentName[] => [
   'join',
   ...after.assets,
@@ -121,6 +131,15 @@ function flannelProgram(options: NodeProgramsOptions): Component {
   });
 }
 
+/** By kube-proxy's certificate: what both are told is where packets of the whole cluster may go. */
+function networkPoliciesProgram(options: NodeProgramsOptions): Component {
+  return deferred('network-policies', afterApiserver(options), () => {
+    if (!enforcesPolicies(options)) return noNetworkPolicies(shared(options).binDir);
+    const kubeconfigPath = options.membership.identity.files.kubeProxyKubeconfig;
+    return networkPoliciesComponent({ ...inCluster(options), kubeconfigPath });
+  });
+}
+
 /** Not before the images are there: a pod that does not find its own waits ten seconds to look again. */
 function cniProgram(options: NodeProgramsOptions, containerdIsMadeFor: (backend: Backend) => boolean): Component {
   const { paths, membership, restart } = options;
@@ -134,6 +153,7 @@ function cniProgram(options: NodeProgramsOptions, containerdIsMadeFor: (backend:
       paths,
       backend: membership.settings.flannelBackend,
       interfaceName: membership.facts.defaultInterface,
+      policiesSocket: enforcesPolicies(options) ? networkPoliciesSocket : undefined,
       podCidr: (signal, saysWait) =>
         podCidr({ ...membership.ownNode, clusterCidr: membership.settings.clusterCidr }, saysWait, signal),
     });

@@ -63,7 +63,6 @@ export const k3sServerSettings = {
   disableControllerManager: unsupported(always),
   disableEtcd: unsupported(always),
   disableCloudController: unsupported('kagent runs no cloud controller', ['true']),
-  disableNetworkPolicy: unsupported('kagent brings no controller of network policies', ['true']),
   disableHelmController: unsupported('kagent brings no Helm controller', ['true']),
   supervisorMetrics: unsupported('what the supervisor counts is shown by kagent status and kagent node ls'),
   noDeploy: unsupported('its name is disable'),

@@ -43,6 +43,7 @@ function settingsOf({ config }: ServerOptions): ClusterSettings {
     clusterDns: clusterDnsOf(config),
     clusterDomain: config.clusterDomain,
     flannelBackend: config.flannelBackend,
+    networkPolicies: !config.disableNetworkPolicy,
     ...(config.disableKubeProxy && { disableKubeProxy: true }),
     ...(config.disable.includes('coredns') && { disableCoredns: true }),
   };

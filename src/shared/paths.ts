@@ -85,6 +85,8 @@ export const runPaths = {
   statusSocket: join(runDir, 'kagent.sock'),
   pidFile: join(runDir, 'kagent.pid'),
   flannelSubnet: join(runDir, 'flannel', 'subnet.env'),
+  /** Of what enforces network policies: its socket, and which pod has which address. There as long as it has rules. */
+  networkPolicies: join(runDir, 'network-policies'),
 } as const;
 
 /** Mirrors, passwords and certificates of registries. */

@@ -91,6 +91,7 @@ func RunUntil(ctx context.Context, args []string) error {
 		klog.Errorf("NetworkPolicies are not enforced on this node: %s", c.cannot)
 	} else {
 		c.enforcer = k
+		klog.Infof("NetworkPolicies are enforced on node %s by the nftables table ip %s", opts.nodeName, tableName)
 	}
 	listener, err := listen(filepath.Join(opts.stateDir, socketName))
 	if err != nil {

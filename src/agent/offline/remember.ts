@@ -137,6 +137,8 @@ async function readAfterChange(options: RememberOptions, reader: Reader): Promis
   await readPods(options, reader, 'new');
   await readList(options, reader, resources.services);
   await readList(options, reader, resources.endpointslices);
+  await readList(options, reader, resources.networkpolicies);
+  await readList(options, reader, resources.namespaces);
 }
 
 async function readList(options: RememberOptions, reader: Reader, resource: Resource): Promise<void> {

@@ -25,6 +25,7 @@ export type ComponentName =
   | 'local-storage'
   | 'manifests'
   | 'metrics-server'
+  | 'network-policies'
   | 'node-certificates'
   | 'node-identities'
   | 'node-ready'
