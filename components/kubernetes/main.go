@@ -2,9 +2,9 @@
 //
 // The name it is called by chooses the program, as in busybox: kube-apiserver,
 // kube-controller-manager, kube-scheduler, kubelet, kube-proxy, kubectl,
-// metrics-server, flanneld or network-policies, each a link to this file. `hyperkube <name> args…` does the same
-// without a link. One file is smaller than seven, and processes that run the
-// same file share its pages in memory.
+// metrics-server, flanneld or network-policies, each a link to this file.
+// `hyperkube <name> args…` does the same without a link. One file is smaller
+// than eight, and processes that run the same file share its pages in memory.
 //
 // kube-control-plane and kube-node run several of these programs as parts of
 // one process; see package group.
@@ -51,7 +51,7 @@ var programs = map[string]func() int{
 	"metrics-server":          run(func() *cobra.Command { return metricsserver.NewCommand() }),
 	"kubectl":                 runKubectl,
 	"flanneld":                flanneld.Run,
-	"network-policies":        networkpolicies.Run,
+	"network-policies":        runNetworkPolicies,
 	"kube-control-plane":      runGroup,
 	"kube-node":               runGroup,
 }
@@ -74,6 +74,11 @@ var parts = map[string]group.Program{
 
 // runGroup runs the programs that its arguments name, as parts of one process.
 func runGroup() int { return group.Run(os.Args[1:], parts) }
+
+// runNetworkPolicies ends with a signal.
+func runNetworkPolicies() int {
+	return networkpolicies.Run(genericapiserver.SetupSignalContext(), os.Args[1:])
+}
 
 // run makes a program of one of upstream's command constructors. The
 // constructor is called late: it reads the command line.

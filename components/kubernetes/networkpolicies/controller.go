@@ -191,6 +191,7 @@ func (c *controller) wake() {
 func (c *controller) work(ctx context.Context) {
 	looks := time.NewTicker(betweenLooks)
 	defer looks.Stop()
+	isLooking := true
 	c.soon()
 	for {
 		select {
@@ -210,6 +211,15 @@ func (c *controller) work(ctx context.Context) {
 			klog.Errorf("network policies are not in force as they should be: %v", err)
 			sleep(ctx, retryTime)
 			c.wake()
+		}
+		// Without rules there is nothing to look at.
+		switch _, err := os.Stat(c.marker); {
+		case err == nil && !isLooking:
+			looks.Reset(betweenLooks)
+			isLooking = true
+		case err != nil && isLooking:
+			looks.Stop()
+			isLooking = false
 		}
 	}
 }

@@ -18,9 +18,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
@@ -44,12 +42,10 @@ type options struct {
 
 var errFlags = errors.New("wrong flags")
 
-// Run is the program. It returns its exit code: 0 after a signal, 1 when it
+// Run is the program. It returns its exit code: 0 when ctx has ended, 1 when it
 // failed, 2 for wrong flags.
-func Run() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	switch err := RunUntil(ctx, os.Args[1:]); {
+func Run(ctx context.Context, args []string) int {
+	switch err := RunUntil(ctx, args); {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return 0
 	case errors.Is(err, errFlags):
