@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -203,10 +204,27 @@ func TestWhatAnEarlierLifeHasLeftIsReplacedAndRemoved(t *testing.T) {
 func TestAThousandPodsAndTwoHundredPolicies(t *testing.T) {
 	k := newTestKernel(t)
 	in := large(t, 1000, 200)
-	if err := k.apply(compile(in)); err != nil {
-		t.Fatal(err)
+	took := func(what string, work func()) {
+		began := time.Now()
+		work()
+		t.Logf("%s: %s", what, time.Since(began))
 	}
-	if intact, err := k.isIntact(); !intact || err != nil {
-		t.Errorf("what is written is not found: %v", err)
+	var wanted ruleset
+	write := func() {
+		if err := k.apply(wanted); err != nil {
+			t.Fatal(err)
+		}
 	}
+	took("worked out", func() { wanted = compile(in) })
+	took("written", write)
+	took("looked at", func() {
+		if intact, err := k.isIntact(); !intact || err != nil {
+			t.Errorf("what is written is not found: %v", err)
+		}
+	})
+	in.pods[0].Status.PodIP = "10.42.9.9"
+	took("worked out after a change", func() { wanted = compile(in) })
+	took("the change written", write)
+	chains, rules, elements := wanted.count()
+	t.Logf("%d chains, %d rules, %d elements", chains, rules, elements)
 }
