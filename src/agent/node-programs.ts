@@ -12,7 +12,6 @@ import {
   flannelComponent,
   networkPoliciesComponent,
   networkPoliciesSocket,
-  noNetworkPolicies,
 } from './network/network.ts';
 import { kubeletComponent, kubeProxyComponent, podCidr } from './node/node.ts';
 import { containerdComponent, containerdsOwn } from './runtime/runtime.ts';
@@ -48,7 +47,6 @@ function shared({ supervisor, paths, membership, currentDir, direct }: NodeProgr
 
 const inCluster = (options: NodeProgramsOptions) => ({ ...shared(options), settings: options.membership.settings });
 const bringsOwnNetwork = ({ membership }: NodeProgramsOptions) => membership.settings.flannelBackend === 'none';
-const enforcesPolicies = ({ membership }: NodeProgramsOptions) => membership.settings.networkPolicies === true;
 const afterApiserver = ({ after }: NodeProgramsOptions): readonly ComponentName[] => [
   'join',
   ...after.assets,
@@ -134,7 +132,6 @@ function flannelProgram(options: NodeProgramsOptions): Component {
 /** By kube-proxy's certificate: what both are told is where packets of the whole cluster may go. */
 function networkPoliciesProgram(options: NodeProgramsOptions): Component {
   return deferred('network-policies', afterApiserver(options), () => {
-    if (!enforcesPolicies(options)) return noNetworkPolicies(shared(options).binDir);
     const kubeconfigPath = options.membership.identity.files.kubeProxyKubeconfig;
     return networkPoliciesComponent({ ...inCluster(options), kubeconfigPath });
   });
@@ -153,7 +150,7 @@ function cniProgram(options: NodeProgramsOptions, containerdIsMadeFor: (backend:
       paths,
       backend: membership.settings.flannelBackend,
       interfaceName: membership.facts.defaultInterface,
-      policiesSocket: enforcesPolicies(options) ? networkPoliciesSocket : undefined,
+      policiesSocket: networkPoliciesSocket,
       podCidr: (signal, saysWait) =>
         podCidr({ ...membership.ownNode, clusterCidr: membership.settings.clusterCidr }, saysWait, signal),
     });

@@ -43,7 +43,6 @@ function settingsOf({ config }: ServerOptions): ClusterSettings {
     clusterDns: clusterDnsOf(config),
     clusterDomain: config.clusterDomain,
     flannelBackend: config.flannelBackend,
-    networkPolicies: !config.disableNetworkPolicy,
     ...(config.disableKubeProxy && { disableKubeProxy: true }),
     ...(config.disable.includes('coredns') && { disableCoredns: true }),
   };

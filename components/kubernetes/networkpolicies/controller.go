@@ -15,6 +15,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/informers"
@@ -35,6 +36,11 @@ const (
 	retryTime = time.Second
 	// addTime is what a new pod waits for its rules at most; the kubelet tries again.
 	addTime = 30 * time.Second
+	// askTime is from one question whether policies are to be enforced to the next.
+	askTime = time.Minute
+	// refusedTime is how long an API server that refuses everything is taken
+	// for one that starts, and not for one that knows of no such rights.
+	refusedTime = 20 * time.Second
 	// strangerTime is what it waits for the API to show it. It starts closed then.
 	strangerTime = 5 * time.Second
 )
@@ -55,7 +61,6 @@ type controller struct {
 	enforcer enforcer
 	cannot   string
 
-	policies cache.Indexer
 	// objects are watched while there is a policy.
 	objects *objects
 
@@ -64,6 +69,8 @@ type controller struct {
 	mutex sync.Mutex
 	// changed is closed, and made anew, whenever one of these changes.
 	changed chan struct{}
+	// policies are nil while the cluster enforces none.
+	policies cache.Indexer
 	// isSynced: the policies are known, and what they ask for is in force.
 	isSynced bool
 	// asked and done count: what was asked for before a working-out began is
@@ -100,9 +107,72 @@ func (c *controller) run(ctx context.Context) error {
 		c.recorded[one.Address] = one
 	}
 	c.mutex.Unlock()
-	if err := waitForRights(ctx, c.client); err != nil {
-		return nil // ctx has ended
+	pause := newPause()
+	refusedSince := time.Now()
+	for said := ""; ctx.Err() == nil; {
+		answer, err := c.ask(ctx)
+		if answer != refused {
+			refusedSince = time.Now()
+		}
+		switch {
+		case answer == enforce:
+			c.enforceWhileAllowed(ctx)
+			pause = newPause()
+		case answer == enforceNone, answer == refused && time.Since(refusedSince) > refusedTime:
+			c.enforceNothing()
+			sleep(ctx, askTime)
+		default:
+			if err.Error() != said {
+				said = err.Error()
+				klog.Infof("waiting for the API server to show the network policies: %v", err)
+			}
+			sleep(ctx, pause.Step())
+		}
 	}
+	return nil
+}
+
+func newPause() *wait.Backoff {
+	return &wait.Backoff{Duration: 20 * time.Millisecond, Factor: 1.5, Steps: math.MaxInt, Cap: time.Second}
+}
+
+type answer int
+
+const (
+	away answer = iota
+	refused
+	enforce
+	enforceNone
+)
+
+// ask finds out whether this cluster enforces policies: its server grants the
+// right to read them in any case, and the right to read namespaces if it does.
+// A server that has just started refuses both for a moment, one of an earlier
+// version always.
+func (c *controller) ask(ctx context.Context) (answer, error) {
+	first := metav1.ListOptions{Limit: 1}
+	_, err := c.client.NetworkingV1().NetworkPolicies(metav1.NamespaceAll).List(ctx, first)
+	switch {
+	case apierrors.IsForbidden(err):
+		return refused, err
+	case err != nil:
+		return away, err
+	}
+	_, err = c.client.CoreV1().Namespaces().List(ctx, first)
+	switch {
+	case apierrors.IsForbidden(err):
+		return enforceNone, nil
+	case err != nil:
+		return away, err
+	}
+	return enforce, nil
+}
+
+// enforceWhileAllowed returns when ctx ends, or when the cluster enforces none
+// any more.
+func (c *controller) enforceWhileAllowed(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	factory := informers.NewSharedInformerFactoryWithOptions(c.client, 0, informers.WithTransform(withoutManagedFields))
 	policies := factory.Networking().V1().NetworkPolicies().Informer()
 	if c.enforcer == nil {
@@ -110,34 +180,43 @@ func (c *controller) run(ctx context.Context) error {
 	}
 	c.onChange(policies)
 	factory.Start(ctx.Done())
+	defer factory.Shutdown()
+	defer cancel()
 	if !cache.WaitForCacheSync(ctx.Done(), policies.HasSynced) {
-		return nil
+		return
 	}
+	c.mutex.Lock()
 	c.policies = policies.GetIndexer()
+	c.mutex.Unlock()
+	go func() {
+		for ctx.Err() == nil {
+			sleep(ctx, askTime)
+			if answer, _ := c.ask(ctx); answer == enforceNone {
+				cancel()
+			}
+		}
+	}()
 	c.work(ctx)
 	c.stopObjects()
-	return nil
 }
 
-// waitForRights returns when the API server shows the policies. In a new
-// cluster it refuses for a moment, until kagent has applied the rights.
-func waitForRights(ctx context.Context, client kubernetes.Interface) error {
-	pause := wait.Backoff{Duration: 20 * time.Millisecond, Factor: 1.5, Steps: math.MaxInt, Cap: time.Second}
-	said := ""
-	for {
-		_, err := client.NetworkingV1().NetworkPolicies(metav1.NamespaceAll).List(ctx, metav1.ListOptions{Limit: 1})
-		if err == nil || ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err.Error() != said {
-			said = err.Error()
-			klog.Infof("waiting for the API server to show the network policies: %v", err)
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause.Step()):
+// enforceNothing removes what an earlier life, or an earlier setting, has left.
+func (c *controller) enforceNothing() {
+	c.mutex.Lock()
+	isNew := !c.isSynced || c.policies != nil
+	c.policies = nil
+	asked := c.asked
+	c.mutex.Unlock()
+	if isNew {
+		klog.Info("this cluster enforces no network policies")
+	}
+	if c.enforcer != nil {
+		if err := c.enforce(ruleset{}); err != nil {
+			klog.Errorf("rules of network policies are left: %v", err)
+			return
 		}
 	}
+	c.finish(asked, nil, "")
 }
 
 func (c *controller) onChange(informer cache.SharedIndexInformer) {
@@ -261,7 +340,7 @@ func (c *controller) sync(ctx context.Context) error {
 		return nil
 	}
 	in := inputs{nodeName: c.nodeName, records: kept}
-	for _, each := range c.policies.List() {
+	for _, each := range c.indexer().List() {
 		in.policies = append(in.policies, each.(*networkingv1.NetworkPolicy))
 	}
 	if len(in.policies) == 0 {
@@ -397,8 +476,18 @@ func (c *controller) addPod(ctx context.Context, one record) error {
 	}
 }
 
+func (c *controller) indexer() cache.Indexer {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.policies
+}
+
 func (c *controller) hasPolicies(namespace string) bool {
-	objects, err := c.policies.ByIndex(cache.NamespaceIndex, namespace)
+	policies := c.indexer()
+	if policies == nil {
+		return false
+	}
+	objects, err := policies.ByIndex(cache.NamespaceIndex, namespace)
 	return err != nil || len(objects) > 0
 }
 

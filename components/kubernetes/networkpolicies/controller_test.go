@@ -11,13 +11,18 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
 )
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
@@ -72,6 +77,13 @@ func (k *fakeKernel) text() string {
 func started(t *testing.T, cannot string, objects ...runtime.Object) (*controller, *fakeKernel, *fake.Clientset) {
 	t.Helper()
 	client := fake.NewClientset(objects...)
+	c, kernel := run(t, cannot, client)
+	eventually(t, "ready", func() bool { return c.readiness() == nil })
+	return c, kernel, client
+}
+
+func run(t *testing.T, cannot string, client kubernetes.Interface) (*controller, *fakeKernel) {
+	t.Helper()
 	c := newController(client, options{nodeName: "n1", stateDir: t.TempDir()})
 	kernel := &fakeKernel{}
 	if c.cannot = cannot; cannot == "" {
@@ -89,8 +101,7 @@ func started(t *testing.T, cannot string, objects ...runtime.Object) (*controlle
 			t.Error(err)
 		}
 	})
-	eventually(t, "ready", func() bool { return c.readiness() == nil })
-	return c, kernel, client
+	return c, kernel
 }
 
 func eventually(t *testing.T, what string, is func() bool) {
@@ -111,14 +122,14 @@ func TestPodsAreWatchedWhileThereIsAPolicy(t *testing.T) {
 	c, kernel, client := started(t, "", object("default", "web", "web", "n1", web))
 	isWatched := func() bool {
 		for _, action := range client.Actions() {
-			if action.GetResource().Resource != "networkpolicies" {
+			if action.Matches("watch", "pods") {
 				return true
 			}
 		}
 		return false
 	}
 	if isWatched() {
-		t.Error("something but policies is read without a policy")
+		t.Error("pods are watched without a policy")
 	}
 	policies := client.NetworkingV1().NetworkPolicies("default")
 	if _, err := policies.Create(t.Context(), policyOf(t, "{podSelector: {}}"), metav1.CreateOptions{}); err != nil {
@@ -226,6 +237,35 @@ func TestAKernelThatCannotIsSaid(t *testing.T) {
 		return err == nil && len(events.Items) == 1 && events.Items[0].Reason == "NotEnforced" &&
 			strings.Contains(events.Items[0].Message, "Node n1 does not enforce this policy: its kernel cannot")
 	})
+}
+
+// refusing has the API refuse lists of a resource while it is on.
+func refusing(client *fake.Clientset, resource string, isOn *atomic.Bool) {
+	client.PrependReactor("list", resource, func(clienttesting.Action) (bool, runtime.Object, error) {
+		if !isOn.Load() {
+			return false, nil, nil
+		}
+		return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: resource}, "", nil)
+	})
+}
+
+func TestAClusterThatEnforcesNoneIsToldByItsRights(t *testing.T) {
+	client := fake.NewClientset(policyOf(t, "{podSelector: {}}"), object("default", "web", "web", "n1", web))
+	var isOff, isStarting atomic.Bool
+	isOff.Store(true)
+	isStarting.Store(true)
+	refusing(client, "namespaces", &isOff)
+	refusing(client, "networkpolicies", &isStarting)
+	c, kernel := run(t, "", client)
+	time.Sleep(200 * time.Millisecond)
+	if c.readiness() == nil {
+		t.Error("a server that refuses everything is not taken for one that starts")
+	}
+	isStarting.Store(false)
+	eventually(t, "ready", func() bool { return c.readiness() == nil })
+	if err := c.answer(t.Context(), request{Add: ref(recordOf("default", "x", "uid", web))}); err != nil || kernel.text() != "" {
+		t.Errorf("a pod waits, or is closed: %v\n%s", err, kernel.text())
+	}
 }
 
 func TestTheSocketAnswersALineWithALine(t *testing.T) {

@@ -38,8 +38,8 @@ export interface CniOptions {
   readonly backend: ClusterSettings['flannelBackend'];
   /** The interface that carries the pods' traffic to other nodes. */
   readonly interfaceName: string;
-  /** Where a pod's rules are waited for, if NetworkPolicies are enforced. */
-  readonly policiesSocket: string | undefined;
+  /** Where a pod's rules are waited for. */
+  readonly policiesSocket: string;
   /** Resolves with the node's range when it has one. */
   readonly podCidr: (signal: AbortSignal, saysWait: SaysWait) => Promise<string>;
 }
@@ -76,7 +76,7 @@ function linkMtu(interfaceName: string): number {
  * pod reach itself through its own Service. Before a pod is reached at ports of the host, and before it runs, its rules are in force.
  * @see CNI specification 1.0.0, plugins bridge, host-local, portmap of v1.9
  */
-export function cniConflist(subnet: Subnet, policiesSocket: string | undefined): string {
+export function cniConflist(subnet: Subnet, policiesSocket: string): string {
   return JSON.stringify(
     {
       cniVersion: '1.0.0',
@@ -95,7 +95,7 @@ export function cniConflist(subnet: Subnet, policiesSocket: string | undefined):
             dataDir: ipamDir,
           },
         },
-        ...(policiesSocket === undefined ? [] : [{ type: 'network-policies', socket: policiesSocket }]),
+        { type: 'network-policies', socket: policiesSocket },
         { type: 'portmap', capabilities: { portMappings: true } },
         { type: 'bandwidth', capabilities: { bandwidth: true } },
       ],

@@ -2,8 +2,7 @@ import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { task } from '../../shared/component/component.ts';
-import type { Component, ComponentName } from '../../shared/component/component.ts';
+import type { ComponentName } from '../../shared/component/component.ts';
 import { runPaths } from '../../shared/paths.ts';
 import { childEnvironment, nodeProcess, processComponent } from '../../host/process/process.ts';
 import type { Supervisor } from '../../host/process/process.ts';
@@ -32,8 +31,9 @@ export interface NetworkPoliciesOptions {
 }
 
 /**
- * Has this node's pods reach, and be reached by, what NetworkPolicies allow (components/kubernetes/networkpolicies). Ready when
- * those that there are are in force; from then on it says so where the kernel cannot.
+ * Has this node's pods reach, and be reached by, what NetworkPolicies allow (components/kubernetes/networkpolicies), unless the
+ * cluster enforces none, as its rights at the API tell it. Ready when those that there are are in force; from then on it says so
+ * where the kernel cannot.
  */
 export function networkPoliciesComponent(options: NetworkPoliciesOptions) {
   const { binDir, facts, settings } = options;
@@ -57,13 +57,6 @@ export function networkPoliciesComponent(options: NetworkPoliciesOptions) {
       stopTimeoutMs: 5000,
       backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 10_000 },
     }),
-  });
-}
-
-/** In a cluster that enforces none: what this node did before is taken back. */
-export function noNetworkPolicies(binDir: string): Component {
-  return task(name, [], async () => {
-    await removePolicyRules(join(binDir, name));
   });
 }
 

@@ -10,12 +10,7 @@ export { flannelConfig, subnetOf, type Subnet } from './subnet.ts';
 export { cniBinDirs, cniComponent, cniConflist, cniConfDir, type CniOptions } from './cni.ts';
 export { removeNetwork, type Removal } from './cleanup.ts';
 export { createPodProbes, type PodProbes } from './pod-probes.ts';
-export {
-  networkPoliciesComponent,
-  networkPoliciesSocket,
-  noNetworkPolicies,
-  type NetworkPoliciesOptions,
-} from './network-policies.ts';
+export { networkPoliciesComponent, networkPoliciesSocket, type NetworkPoliciesOptions } from './network-policies.ts';
 export { portsInUse } from './ports-in-use.ts';
 export { serviceRoute } from './service-route.ts';
 export { PodProbesOffError, SubnetFileError } from './errors.ts';

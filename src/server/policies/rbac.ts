@@ -5,7 +5,7 @@ import { bindingTo, byFlannel, policyHead } from './policy.ts';
 
 export interface RbacSettings {
   /** Nodes enforce NetworkPolicies. */
-  readonly networkPolicies?: boolean | undefined;
+  readonly networkPolicies: boolean;
 }
 
 /**
@@ -62,14 +62,15 @@ ${policyHead({
     message: flannel may change its own node only
 ---
 ${bindingTo('kagent-flannel-own-node')}
-${settings.networkPolicies === true ? networkPolicies : ''}`;
+${networkPolicies(settings)}`;
 }
 
 /**
  * For kube-proxy's user, which is every node's: a policy names pods of the whole cluster by their labels and their namespaces'.
- * It may write events already.
+ * It may write events already. Who may read policies, and no namespaces, is told by that to enforce none
+ * (components/kubernetes/networkpolicies).
  */
-const networkPolicies = `---
+const networkPolicies = (settings: RbacSettings) => `---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata:
@@ -78,10 +79,7 @@ rules:
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
   verbs: [list, watch]
-- apiGroups: [""]
-  resources: [pods, namespaces]
-  verbs: [list, watch]
----
+${settings.networkPolicies ? podsAndNamespaces : ''}---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
 metadata:
@@ -94,4 +92,9 @@ subjects:
 - apiGroup: rbac.authorization.k8s.io
   kind: User
   name: system:kube-proxy
+`;
+
+const podsAndNamespaces = `- apiGroups: [""]
+  resources: [pods, namespaces]
+  verbs: [list, watch]
 `;

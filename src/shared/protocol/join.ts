@@ -42,8 +42,6 @@ export const ClusterSettings = z.object({
   clusterDns: word(),
   clusterDomain: word(),
   flannelBackend: z.enum(['vxlan', 'host-gw', 'wireguard-native', 'none']),
-  /** Nodes enforce NetworkPolicies. An earlier server does not say so, and grants no rights for it. */
-  networkPolicies: z.boolean().optional(),
   /** Something else sees to Services. */
   disableKubeProxy: z.boolean().optional(),
   /** The cluster’s DNS, if it has one, is somebody else’s. */

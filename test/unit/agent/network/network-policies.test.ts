@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { askNetworkPolicies, noNetworkPolicies } from '../../../../src/agent/network/network-policies.ts';
+import { askNetworkPolicies } from '../../../../src/agent/network/network-policies.ts';
 import { systemCode } from '../../../../src/shared/errors.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
@@ -52,10 +52,4 @@ test('a question ends with its signal', async () => {
   onTestFinished(() => void server.close());
   await once(server, 'listening');
   await expect(askNetworkPolicies('live', AbortSignal.timeout(50), path)).rejects.toThrow(/abort/i);
-});
-
-test('a node that never enforced any has nothing to take back', async () => {
-  const component = noNetworkPolicies('/nowhere');
-  await component.start(signal());
-  expect(component.health().status).toBe('True');
 });
