@@ -85,7 +85,7 @@ export const runPaths = {
   statusSocket: join(runDir, 'kagent.sock'),
   pidFile: join(runDir, 'kagent.pid'),
   flannelSubnet: join(runDir, 'flannel', 'subnet.env'),
-  /** Of what enforces network policies: its socket, and which pod has which address. There as long as it has rules. */
+  /** Of what enforces network policies: its socket, and which pod has which address. */
   networkPolicies: join(runDir, 'network-policies'),
 } as const;
 
