@@ -19,6 +19,7 @@ const { values } = parseArgs({
 });
 const goalMs = 1000;
 const connections = '2000';
+const port = '9000';
 const namespaces = Array.from({ length: 10 }, (_, at) => `crowd-${at}`);
 
 const pod = (name: string, app: string, command: readonly string[]) => `---
@@ -30,7 +31,13 @@ spec:
   containers:
   - { name: x, image: IMAGE, command: ${JSON.stringify(command)}, ports: [{ name: http, containerPort: 8080 }] }
 `;
-const server = (name: string) => pod(name, name, ['sh', '-c', 'mkdir /www; exec httpd -f -p 80 -h /www']);
+interface Inspected {
+  readonly info: {
+    readonly runtimeSpec: {
+      readonly linux: { readonly namespaces: readonly { readonly type: string; readonly path?: string }[] };
+    };
+  };
+}
 
 const percentile = (times: readonly number[], part: number) =>
   times.toSorted((a, b) => a - b)[Math.min(times.length - 1, Math.floor(times.length * part))] ?? Number.NaN;
@@ -47,28 +54,35 @@ try {
   const row = (what: string, figure: string) => void rows.push(`| ${what} | ${figure} |`);
 
   await box.kubectl('create', 'namespace', 'bench');
-  await box.apply(server('web') + pod('client', 'client', ['sleep', '3600']), '-n', 'bench');
+  await box.apply(pod('web', 'web', ['sleep', '3600']) + pod('client', 'client', ['sleep', '3600']), '-n', 'bench');
   await box.kubectl('wait', '-n', 'bench', 'pod', '--all', '--for=condition=Ready', '--timeout=60s');
   await box.kubectl('config', 'set-context', '--current', '--namespace=bench');
   const [web] = await podsOf(box, 'app=web');
   const address = web?.status.podIP ?? '';
-  const sandbox = (await box.sh('kagent crictl pods -q --name client')).trim();
-  const inspected = JSON.parse(await box.sh(`kagent crictl inspectp ${sandbox}`)) as {
-    readonly info: {
-      readonly runtimeSpec: { readonly linux: { readonly namespaces: readonly { type: string; path?: string }[] } };
-    };
+  const networkOf = async (name: string): Promise<string> => {
+    const sandbox = (await box.sh(`kagent crictl pods -q --name ${name}`)).trim();
+    return (
+      JSON.parse(await box.sh(`kagent crictl inspectp ${sandbox}`)) as Inspected
+    ).info.runtimeSpec.linux.namespaces
+      .filter(({ type }) => type === 'network')
+      .map(({ path }) => path ?? '')
+      .join('');
   };
-  const network = inspected.info.runtimeSpec.linux.namespaces.find(({ type }) => type === 'network')?.path ?? '';
+  const network = await networkOf('client');
+  const listening = `require('net').createServer((socket) => socket.on('error', () => {}).resume()).listen(${port})`;
+  box.run(['nsenter', `--net=${await networkOf('web')}`, process.execPath, '-e', listening]);
 
   const measure = async (circumstances: string): Promise<number> => {
-    const said = await box.host.must([...script('rounds.ts'), values.rounds, address, network], { timeoutMs: 300_000 });
+    const said = await box.host.must([...script('rounds.ts'), values.rounds, address, port, network], {
+      timeoutMs: 300_000,
+    });
     const { closing, opening } = JSON.parse(said) as Record<'closing' | 'opening', readonly number[]>;
     row(`a policy that closes, ms (p50, p90, most), ${circumstances}`, figures(closing));
     row(`its end, ms (p50, p90, most), ${circumstances}`, figures(opening));
     return percentile(closing, 0.5);
   };
   const connect = async (circumstances: string): Promise<void> => {
-    const nsenter = ['nsenter', `--net=${network}`, ...script('connects.ts'), address, '80', 'times', connections];
+    const nsenter = ['nsenter', `--net=${network}`, ...script('connects.ts'), address, port, 'times', connections];
     const times = JSON.parse(await box.host.must(nsenter, { timeoutMs: 120_000 })) as readonly number[];
     row(`a connection, ms (p50, p90, most of ${connections}), ${circumstances}`, figures(times, 2));
   };
@@ -95,7 +109,7 @@ metadata: { name: client }
 spec:
   podSelector: {}
   policyTypes: [Ingress, Egress]
-  ingress: [{ from: [{ podSelector: { matchLabels: { app: client } } }], ports: [{ port: 80 }] }]
+  ingress: [{ from: [{ podSelector: { matchLabels: { app: client } } }], ports: [{ port: ${port} }] }]
   egress: [{ to: [{ podSelector: {} }] }]
 `,
     '-n',

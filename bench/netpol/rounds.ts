@@ -1,6 +1,7 @@
 /**
  * On the server's box: makes a policy that closes the pod `web`, removes it, and so on, while a connection is tried from the pod
- * `client` every few milliseconds: `node rounds.ts ROUNDS ADDRESS NETWORK`. Prints, as JSON, milliseconds from the request to
+ * `client` every few milliseconds: `node rounds.ts ROUNDS ADDRESS PORT
+ * NETWORK`. Prints, as JSON, milliseconds from the request to
  * the first attempt that fails, and to the first that succeeds again.
  */
 import { spawn } from 'node:child_process';
@@ -10,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createKubeClient } from '../../src/kube/kube.ts';
 import { readKubeconfig } from '../kube.ts';
 
-const [, , rounds = '', address = '', network = ''] = process.argv;
+const [, , rounds = '', address = '', port = '', network = ''] = process.argv;
 const { url, ...credentials } = readKubeconfig();
 const kube = createKubeClient({ url, credentials: () => credentials });
 const policies = '/apis/networking.k8s.io/v1/namespaces/bench/networkpolicies';
@@ -27,7 +28,7 @@ const connects = spawn('nsenter', [
   process.execPath,
   join(import.meta.dirname, 'connects.ts'),
   address,
-  '80',
+  port,
   'watch',
 ]);
 const seen: { readonly atMs: number; readonly isOpen: boolean }[] = [];

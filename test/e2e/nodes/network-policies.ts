@@ -265,8 +265,8 @@ export function networkPolicyStories(nodes: () => Nodes): void {
     };
     await expect.poll(grows, { timeout: 10_000 }).toBe(false);
     await kubectl('delete', 'networkpolicies', '--all');
-    for (const name of ['friend-a1', 'web-a2'])
-      await server().tryKubectl(...inNamespace, 'exec', name, '--', 'killall', 'nc');
+    await kubectl('exec', 'web-a2', '--', 'killall', 'sleep', 'nc');
+    await server().tryKubectl(...inNamespace, 'exec', 'friend-a1', '--', 'killall', 'nc'); // it may have ended with the other
     await Promise.all([listener.exited, sender.exited]);
   });
 
@@ -289,7 +289,11 @@ export function networkPolicyStories(nodes: () => Nodes): void {
       ...inNamespace,
     );
     await kubectl('wait', 'pod', '-l', 'app=hasty', '--for=jsonpath={.status.phase}=Succeeded', '--timeout=60s');
-    for (const at of [1, 2, 3, 4]) expect(await kubectl('logs', `hasty-${at}`)).toBe('over\n');
+    for (const at of [1, 2, 3, 4]) {
+      const said = await kubectl('logs', `hasty-${at}`);
+      expect(said).toContain('over');
+      expect(said).not.toContain('reached');
+    }
     expect((await kubectl('logs', 'hasty-friend')).match(/reached/g)).toHaveLength(100);
     await kubectl('delete', 'pod', '-l', 'app=hasty', '--wait=false');
   });
@@ -339,11 +343,10 @@ export function networkPolicyStories(nodes: () => Nodes): void {
       withinMs: 30_000,
       what: 'the end of the rights',
     });
-    // One is started again, and one asks within a minute.
+    // They ask once a minute, too.
     const flags = await nodes().joinFlags();
-    await again(box('a1'), () => box('a1').startAgent(...flags));
-    await expect.poll(() => table('a1'), { timeout: 10_000 }).toBe('');
-    await expect.poll(() => table('a2'), { timeout: 90_000 }).toBe('');
+    await Promise.all(nodes().agents.map((agent) => again(agent, () => agent.startAgent(...flags))));
+    for (const name of ['a1', 'a2']) await expect.poll(() => table(name), { timeout: 10_000 }).toBe('');
     await expect
       .poll(() => reaching('friend-a2 > web-a1', 'guest > web-a2'), patiently)
       .toEqual(['friend-a2 > web-a1', 'guest > web-a2']);
