@@ -350,3 +350,16 @@ func TestAConnectionEndsWithWhatAllowedIt(t *testing.T) {
 		}
 	}
 }
+
+func TestTheHostsOwnRulesJudgeWhatAPolicyAccepts(t *testing.T) {
+	s := newSite(t)
+	nft(t, "add table inet host; add chain inet host forward { type filter hook forward priority 0; policy drop; }; "+
+		"add rule inet host forward ct state established accept; add rule inet host forward ip saddr "+client+" accept")
+	s.apply(t, "{podSelector: {matchLabels: {app: web}}, ingress: [{}]}")
+	if !s.client.reaches("tcp", web+":80") {
+		t.Error("what both accept does not pass")
+	}
+	if s.beyond.reaches("tcp", web+":80") {
+		t.Error("what the host drops passes")
+	}
+}
