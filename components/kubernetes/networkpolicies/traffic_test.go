@@ -109,10 +109,9 @@ func must(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
-// newPlace is linked to the node by a device of this name.
-func newPlace(t *testing.T, device, address, gateway string) place {
+// talkTo starts a child that ends with the test.
+func talkTo(t *testing.T, child *exec.Cmd) (io.Writer, *bufio.Reader) {
 	t.Helper()
-	child := exec.Command("unshare", "--net", "sh", "-c", `read _; exec "$0" serve`, os.Args[0])
 	stdin, err := child.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -125,10 +124,18 @@ func newPlace(t *testing.T, device, address, gateway string) place {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		stdin.Close()
+		_ = stdin.Close()
 		_ = child.Process.Kill()
 		_ = child.Wait()
 	})
+	return stdin, bufio.NewReader(stdout)
+}
+
+// newPlace is linked to the node by a device of this name.
+func newPlace(t *testing.T, device, address, gateway string) place {
+	t.Helper()
+	child := exec.Command("unshare", "--net", "sh", "-c", `read _; exec "$0" serve`, os.Args[0])
+	stdin, answers := talkTo(t, child)
 	p := place{pid: child.Process.Pid, address: address}
 	eventually(t, "apart", func() bool {
 		own, _ := os.Readlink("/proc/thread-self/ns/net")
@@ -143,7 +150,7 @@ func newPlace(t *testing.T, device, address, gateway string) place {
 	p.must(t, "ip", "address", "add", address+"/24", "dev", "eth0")
 	p.must(t, "ip", "route", "add", "default", "via", gateway)
 	fmt.Fprintln(stdin)
-	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "ready\n" {
+	if line, err := answers.ReadString('\n'); line != "ready\n" {
 		t.Fatal(line, err)
 	}
 	return p
@@ -318,23 +325,7 @@ func TestWhatAPodSendsToItsNodeIsJudgedToo(t *testing.T) {
 
 func TestAConnectionEndsWithWhatAllowedIt(t *testing.T) {
 	s := newSite(t)
-	child := exec.Command("nsenter", s.client.args(os.Args[0], "stream", web+":80")...)
-	stdin, err := child.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		stdin.Close()
-		_ = child.Wait()
-	}()
-	answers := bufio.NewReader(stdout)
+	stdin, answers := talkTo(t, exec.Command("nsenter", s.client.args(os.Args[0], "stream", web+":80")...))
 	for _, test := range []struct {
 		policies string
 		passes   string
