@@ -36,15 +36,7 @@ func serve() {
 		if err != nil {
 			panic(err)
 		}
-		go func() {
-			for {
-				connection, err := listener.Accept()
-				if err != nil {
-					return
-				}
-				go func() { _, _ = io.Copy(connection, connection) }()
-			}
-		}()
+		go echo(listener)
 		packets, err := net.ListenPacket("udp", port)
 		if err != nil {
 			panic(err)
@@ -61,6 +53,16 @@ func serve() {
 	fmt.Println("ready")
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	os.Exit(0)
+}
+
+func echo(listener net.Listener) {
+	for {
+		connection, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		go func() { _, _ = io.Copy(connection, connection) }()
+	}
 }
 
 const patience = 300 * time.Millisecond
@@ -299,15 +301,7 @@ func TestWhatAPodSendsToItsNodeIsJudgedToo(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	go func() {
-		for {
-			connection, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() { _, _ = io.Copy(connection, connection) }()
-		}
-	}()
+	go echo(listener)
 	for policies, want := range map[string]bool{
 		"": true,
 		"{podSelector: {matchLabels: {app: client}}, policyTypes: [Egress]}":                             false,
