@@ -181,7 +181,7 @@ test('what hangs is not called ready, by status, exit code and node, and is repl
   for (const name of hanging) expect((await componentOf(name))?.restarts).toBeGreaterThan(0);
   const { events } = await box.status();
   expect(events.map(({ message }) => message).join()).toMatch(
-    /(kubelet|kube-proxy|flanneld) ended \(kagent has ended it: a signal has stopped it/,
+    /(kubelet|kube-proxy|flanneld|network-policies) ended \(kagent has ended it: a signal has stopped it/,
   );
   expect((await box.kagent(['status'])).code).toBe(0);
   expect(counts()).toEqual(once);
