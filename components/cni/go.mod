@@ -4,9 +4,10 @@ module kagent.sh/components/cni
 
 go 1.26.0
 
+require github.com/containernetworking/cni v1.3.0
+
 require (
 	github.com/alexflint/go-filemutex v1.3.0 // indirect
-	github.com/containernetworking/cni v1.3.0 // indirect
 	github.com/containernetworking/plugins v1.9.1 // indirect
 	github.com/coreos/go-iptables v0.8.0 // indirect
 	github.com/godbus/dbus/v5 v5.1.0 // indirect

@@ -1,6 +1,7 @@
 // The CNI plugins of a node as one executable: the name it is called by
 // chooses the plugin. They share nearly all of their code, so together they
-// take a quarter of the room that six programs do.
+// take a quarter of the room that six programs do. All but network-policies
+// are upstream's.
 package main
 
 import (
@@ -14,15 +15,18 @@ import (
 	"github.com/containernetworking/plugins/plugins/meta/bandwidth"
 	"github.com/containernetworking/plugins/plugins/meta/firewall"
 	"github.com/containernetworking/plugins/plugins/meta/portmap"
+
+	"kagent.sh/components/cni/networkpolicies"
 )
 
 var plugins = map[string]func(){
-	"bandwidth":  bandwidth.Main,
-	"bridge":     bridge.Main,
-	"firewall":   firewall.Main,
-	"host-local": hostlocal.Main,
-	"loopback":   loopback.Main,
-	"portmap":    portmap.Main,
+	"bandwidth":        bandwidth.Main,
+	"bridge":           bridge.Main,
+	"firewall":         firewall.Main,
+	"host-local":       hostlocal.Main,
+	"loopback":         loopback.Main,
+	"network-policies": networkpolicies.Main,
+	"portmap":          portmap.Main,
 }
 
 func main() {

@@ -2,9 +2,10 @@
 //
 // The name it is called by chooses the program, as in busybox: kube-apiserver,
 // kube-controller-manager, kube-scheduler, kubelet, kube-proxy, kubectl,
-// metrics-server, flanneld, helm or helm-release, each a link to this file. `hyperkube <name> args…` does
-// the same without a link. One file is smaller than nine, and processes that
-// run the same file share its pages in memory.
+// metrics-server, flanneld, network-policies, helm or helm-release, each a link
+// to this file. `hyperkube <name> args…` does the same without a link. One file
+// is smaller than ten, and processes that run the same file share its pages in
+// memory.
 //
 // kube-control-plane and kube-node run several of these programs as parts of
 // one process; see package group.
@@ -39,6 +40,7 @@ import (
 	"kagent.sh/components/kubernetes/group"
 	"kagent.sh/components/kubernetes/helm"
 	"kagent.sh/components/kubernetes/metricsserver"
+	"kagent.sh/components/kubernetes/networkpolicies"
 )
 
 // programs maps a name to what runs it. A program returns its exit code.
@@ -53,6 +55,7 @@ var programs = map[string]func() int{
 	"flanneld":                flanneld.Run,
 	"helm":                    helm.Run,
 	"helm-release":            helm.RunRelease,
+	"network-policies":        runNetworkPolicies,
 	"kube-control-plane":      runGroup,
 	"kube-node":               runGroup,
 }
@@ -68,10 +71,18 @@ var parts = map[string]group.Program{
 	"flanneld": func(args []string) error {
 		return flanneld.RunUntil(genericapiserver.SetupSignalContext(), args)
 	},
+	"network-policies": func(args []string) error {
+		return networkpolicies.RunUntil(genericapiserver.SetupSignalContext(), args)
+	},
 }
 
 // runGroup runs the programs that its arguments name, as parts of one process.
 func runGroup() int { return group.Run(os.Args[1:], parts) }
+
+// runNetworkPolicies ends with a signal.
+func runNetworkPolicies() int {
+	return networkpolicies.Run(genericapiserver.SetupSignalContext(), os.Args[1:])
+}
 
 // run makes a program of one of upstream's command constructors. The
 // constructor is called late: it reads the command line.

@@ -103,6 +103,7 @@ export const recipes: readonly Recipe[] = [
           'kubectl',
           'kubelet',
           'metrics-server',
+          'network-policies',
         ],
       }),
     ],
@@ -153,7 +154,7 @@ export const recipes: readonly Recipe[] = [
       program('cni-plugins', {
         package: '.',
         stamps: cniStamps,
-        links: ['bandwidth', 'bridge', 'firewall', 'host-local', 'loopback', 'portmap'],
+        links: ['bandwidth', 'bridge', 'firewall', 'host-local', 'loopback', 'network-policies', 'portmap'],
       }),
     ],
   },

@@ -2,7 +2,7 @@
  * @module
  * A node: builds the agent's rooms and joins them, no logic of its own.
  *
- *   join ─▶ load-balancer ─▶ kubelet, kube-proxy, flanneld ─▶ cni ─▶ node-ready
+ *   join ─▶ load-balancer ─▶ kubelet, kube-proxy, flanneld, network-policies ─▶ cni ─▶ node-ready
  *   containerd ─▶ images, kubelet
  *   join ─▶ resolv-conf ─▶ kubelet
  *   registries ─▶ images, kubelet
@@ -65,7 +65,7 @@ export function createAgent(options: AgentOptions): readonly Component[] {
     podProbes,
     serviceRoute({ after: ['join', ...after.assets], serviceCidr: () => membership.settings.serviceCidr, log }),
     channel,
-    task('node-ready', ['kubelet', 'cni', 'images', 'kube-proxy', 'flanneld'], async (signal, saysWait) => {
+    task('node-ready', nodeParts, async (signal, saysWait) => {
       // Without a network the node is Ready when somebody has brought one, which needs a cluster that runs.
       if (membership.settings.flannelBackend !== 'none') await nodeReady(membership.ownNode, saysWait, signal);
       start.isOver = true;
@@ -82,6 +82,9 @@ export function createAgent(options: AgentOptions): readonly Component[] {
     ...offline.components,
   ];
 }
+
+/** With which a node is Ready. */
+const nodeParts = ['kubelet', 'cni', 'images', 'kube-proxy', 'flanneld', 'network-policies'] as const;
 
 class Start {
   isOver = false;

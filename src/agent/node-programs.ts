@@ -5,7 +5,14 @@ import type { Component, ComponentName } from '../shared/component/component.ts'
 import type { ClusterSettings } from '../shared/protocol/join.ts';
 import { usesProxy } from '../shared/proxy/proxy.ts';
 import type { Membership } from './membership/membership.ts';
-import { cniBinDirs, cniComponent, cniConfDir, flannelComponent } from './network/network.ts';
+import {
+  cniBinDirs,
+  cniComponent,
+  cniConfDir,
+  flannelComponent,
+  networkPoliciesComponent,
+  networkPoliciesSocket,
+} from './network/network.ts';
 import { kubeletComponent, kubeProxyComponent, podCidr } from './node/node.ts';
 import { containerdComponent, containerdsOwn } from './runtime/runtime.ts';
 import type { AgentOptions } from './types.ts';
@@ -26,6 +33,7 @@ export function nodePrograms(options: NodeProgramsOptions): readonly Component[]
     kubeletProgram(options),
     kubeProxyProgram(options),
     flannelProgram(options),
+    networkPoliciesProgram(options),
     cniProgram(options, isMadeFor),
   ];
 }
@@ -121,6 +129,14 @@ function flannelProgram(options: NodeProgramsOptions): Component {
   });
 }
 
+/** By kube-proxy's certificate: what both are told is where packets of the whole cluster may go. */
+function networkPoliciesProgram(options: NodeProgramsOptions): Component {
+  return deferred('network-policies', afterApiserver(options), () => {
+    const kubeconfigPath = options.membership.identity.files.kubeProxyKubeconfig;
+    return networkPoliciesComponent({ ...inCluster(options), kubeconfigPath });
+  });
+}
+
 /** Not before the images are there: a pod that does not find its own waits ten seconds to look again. */
 function cniProgram(options: NodeProgramsOptions, containerdIsMadeFor: (backend: Backend) => boolean): Component {
   const { paths, membership, restart } = options;
@@ -134,6 +150,7 @@ function cniProgram(options: NodeProgramsOptions, containerdIsMadeFor: (backend:
       paths,
       backend: membership.settings.flannelBackend,
       interfaceName: membership.facts.defaultInterface,
+      policiesSocket: networkPoliciesSocket,
       podCidr: (signal, saysWait) =>
         podCidr({ ...membership.ownNode, clusterCidr: membership.settings.clusterCidr }, saysWait, signal),
     });

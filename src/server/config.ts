@@ -78,6 +78,10 @@ export const serverSettings = {
     .boolean()
     .default(false)
     .describe('Run kube-proxy on no node: a network of your own implements Services'),
+  disableNetworkPolicy: z
+    .boolean()
+    .default(false)
+    .describe('Enforce NetworkPolicies on no node, as where a network of your own enforces them'),
   disableAgent: z.boolean().default(false).describe('Run no node on the server'),
   etcdDisableSnapshots: z.boolean().default(false).describe('Save no scheduled snapshots of the datastore'),
   etcdSnapshotName: z

@@ -63,7 +63,6 @@ export const k3sServerSettings = {
   disableControllerManager: unsupported(always),
   disableEtcd: unsupported(always),
   disableCloudController: unsupported('kagent runs no cloud controller', ['true']),
-  disableNetworkPolicy: unsupported('kagent brings no controller of network policies', ['true']),
   supervisorMetrics: unsupported('what the supervisor counts is shown by kagent status and kagent node ls'),
   noDeploy: unsupported('its name is disable'),
   noFlannel: unsupported('its name is flannel-backend none'),

@@ -164,7 +164,10 @@ function componentsOf(plan: ServerPlan, rooms: Rooms): readonly Component[] {
       store: datastore.keys,
       nodeName,
       dir: paths.server.manifests,
-      packaged: [...policyManifests(settings), ...addonManifests(addonSettings(plan, rooms))],
+      packaged: [
+        ...policyManifests({ ...settings, networkPolicies: !config.disableNetworkPolicy }),
+        ...addonManifests(addonSettings(plan, rooms)),
+      ],
       disabled: disabledOf(config),
       log,
       events: plan.events,

@@ -87,6 +87,8 @@ export const runPaths = {
   statusSocket: join(runDir, 'kagent.sock'),
   pidFile: join(runDir, 'kagent.pid'),
   flannelSubnet: join(runDir, 'flannel', 'subnet.env'),
+  /** Of what enforces network policies: its socket, and which pod has which address. */
+  networkPolicies: join(runDir, 'network-policies'),
 } as const;
 
 /** Mirrors, passwords and certificates of registries. */

@@ -6,6 +6,7 @@ import { runPaths } from '../../shared/paths.ts';
 import { bridgeName, ipamDir } from './cni.ts';
 import { bandwidthLinks, removeResults } from './cni-results.ts';
 import { idleChains, loopbackGuard, withoutOurRules } from './rules.ts';
+import { policiesProgram, policyTables, removePolicyRules } from './network-policies.ts';
 import { removeServiceRoute } from './service-route.ts';
 import type { NetworkRemoval } from '../../host/remove/remove.ts';
 import { run } from '../../host/run.ts';
@@ -23,7 +24,7 @@ const ourLinks = [bridgeName, 'flannel.1', 'flannel-v6.1', 'flannel-wg', 'flanne
  * Links, packet rules and address records of pods and Services. Call it when no pod is left, and when the kernel's settings
  * that rely on the rules are put back. Safe to repeat.
  */
-export async function removeNetwork({ keepLoopbackGuard = false }: NetworkRemoval = {}): Promise<Removal> {
+export async function removeNetwork({ keepLoopbackGuard = false, binDir }: NetworkRemoval = {}): Promise<Removal> {
   const removed: string[] = [];
   const left: string[] = [];
   const attempt = async (what: string, work: () => Promise<boolean>) => {
@@ -40,10 +41,12 @@ export async function removeNetwork({ keepLoopbackGuard = false }: NetworkRemova
   await attempt('route to Services', removeServiceRoute);
   for (const command of firewallCommands())
     await attempt(`rules of ${command}`, () => removeRules(command, keepLoopbackGuard ? [loopbackGuard] : []));
-  for (const table of ['ip kube-proxy', 'ip6 kube-proxy'])
+  await attempt('rules of network policies', () => removePolicies(binDir));
+  for (const table of ['ip kube-proxy', 'ip6 kube-proxy', ...policyTables])
     await attempt(`nft table ${table}`, () => removeNftTable(table));
   removeResults();
-  for (const dir of [ipamDir, dirname(runPaths.flannelSubnet)]) rmSync(dir, { recursive: true, force: true });
+  for (const dir of [ipamDir, dirname(runPaths.flannelSubnet), runPaths.networkPolicies])
+    rmSync(dir, { recursive: true, force: true });
   return { removed, left };
 }
 
@@ -116,6 +119,15 @@ async function removeIdleChains(command: string): Promise<void> {
     if (isIdle) await outputOf('nft', ['delete', 'table', family, table]);
     else for (const chain of chains) await outputOf('nft', ['delete', 'chain', family, table, chain]);
   }
+}
+
+/** Where the data dir is lost, `nft` removes the tables if the host has it. */
+async function removePolicies(binDir: string | undefined): Promise<boolean> {
+  const program = join(binDir ?? '/nowhere', policiesProgram);
+  if (existsSync(program)) return removePolicyRules(program);
+  if (existsSync(join(runPaths.networkPolicies, 'tables')) && (await outputOf('nft', ['list', 'tables'])) === undefined)
+    throw new Error(`neither ${policiesProgram} nor nft is on this host; a reboot removes them`);
+  return false;
 }
 
 async function removeNftTable(table: string): Promise<boolean> {

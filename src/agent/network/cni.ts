@@ -38,17 +38,19 @@ export interface CniOptions {
   readonly backend: ClusterSettings['flannelBackend'];
   /** The interface that carries the pods' traffic to other nodes. */
   readonly interfaceName: string;
+  /** Where a pod's rules are waited for. */
+  readonly policiesSocket: string;
   /** Resolves with the node's range when it has one. */
   readonly podCidr: (signal: AbortSignal, saysWait: SaysWait) => Promise<string>;
 }
 
 /** Writes the CNI configuration once the subnet is known: containerd calls the network ready when it is there. */
 export function cniComponent(name: ComponentName, after: readonly ComponentName[], options: CniOptions): Component {
-  const { paths, backend, interfaceName, podCidr } = options;
+  const { paths, backend, interfaceName, policiesSocket, podCidr } = options;
   return task(name, after, async (signal, saysWait) => {
     const subnet = subnetOf(await podCidr(signal, saysWait), backend, linkMtu(interfaceName));
     await removeForeignBridge(subnet);
-    writeFileIfChanged(join(ownConfDir(paths), '10-kagent.conflist'), cniConflist(subnet), 0o600);
+    writeFileIfChanged(join(ownConfDir(paths), '10-kagent.conflist'), cniConflist(subnet, policiesSocket), 0o600);
   });
 }
 
@@ -71,10 +73,10 @@ function linkMtu(interfaceName: string): number {
 
 /**
  * A bridge per node. flanneld masquerades what leaves the cluster (`--ip-masq`), so the plugin does not; hairpin lets a
- * pod reach itself through its own Service.
+ * pod reach itself through its own Service. Before a pod is reached at ports of the host, and before it runs, its rules are in force.
  * @see CNI specification 1.0.0, plugins bridge, host-local, portmap of v1.9
  */
-export function cniConflist(subnet: Subnet): string {
+export function cniConflist(subnet: Subnet, policiesSocket: string): string {
   return JSON.stringify(
     {
       cniVersion: '1.0.0',
@@ -93,6 +95,7 @@ export function cniConflist(subnet: Subnet): string {
             dataDir: ipamDir,
           },
         },
+        { type: 'network-policies', socket: policiesSocket },
         { type: 'portmap', capabilities: { portMappings: true } },
         { type: 'bandwidth', capabilities: { bandwidth: true } },
       ],

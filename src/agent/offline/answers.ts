@@ -186,7 +186,8 @@ function write(resource: Resource, target: Target, question: Question, options: 
   const isOwn = resource === resources.nodes || resource === resources.csinodes ? target.name === nodeName : true;
   const isPatch =
     question.method === 'PATCH' && /^application\/(strategic-)?merge-patch\+json/.test(question.contentType);
-  const mayChange = resource === resources.nodes || (resource === resources.pods && target.subresource === 'status');
+  const isKubelets = question.program === 'kubelet' && resource === resources.pods && target.subresource === 'status';
+  const mayChange = resource === resources.nodes || isKubelets;
   if (!isOwn) return forbidden(question.program, question.method, resource);
   if (!isPatch || !mayChange) return { status: 200, body: object };
   const patch = parsed(question.body);

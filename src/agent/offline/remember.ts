@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { conditionTracker } from '../../shared/component/component.ts';
 import type { Component, ComponentName } from '../../shared/component/component.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { createKubeClient, readCredentials, isJson, keyOf } from '../../kube/kube.ts';
+import { createKubeClient, KubeError, readCredentials, isJson, keyOf } from '../../kube/kube.ts';
 import type { KubeObject, KubeClient } from '../../kube/kube.ts';
 import type { Memory, Remembered } from './memory.ts';
 import { allResources, pathOf, resources } from './resources.ts';
@@ -127,16 +127,36 @@ const ofNode = (nodeName: string) => `?fieldSelector=${encodeURIComponent(`spec.
 async function readAll(options: RememberOptions, reader: Reader): Promise<string> {
   const podsVersion = await readPods(options, reader, 'all');
   for (const resource of allResources) {
-    if (resource.extent !== 'named' && resource !== resources.pods) await readList(options, reader, resource);
+    const isApart = resource.extent === 'named' || resource === resources.pods || policyResources.includes(resource);
+    if (!isApart) await readList(options, reader, resource);
   }
+  await readPolicies(options, reader);
   return podsVersion;
 }
+
+const policyResources: readonly Resource[] = [resources.namespaces, resources.networkpolicies];
+
+/** Who may not read namespaces is to enforce no policies, and remembers that there are none. */
+async function readPolicies(options: RememberOptions, reader: Reader): Promise<void> {
+  const { namespaces, networkpolicies } = resources;
+  await attempt(options, networkpolicies, async () => {
+    const found = await reader.list(namespaces, '').catch((error: unknown) => {
+      if (error instanceof KubeError && error.status === 403) return undefined;
+      throw error;
+    });
+    keep(options, namespaces, found ?? none);
+    keep(options, networkpolicies, found === undefined ? none : await reader.list(networkpolicies, ''));
+  });
+}
+
+const none: Remembered = { resourceVersion: '1', items: [], absent: [] };
 
 /** What a new pod brings with it; what is known already is read again when everything is. */
 async function readAfterChange(options: RememberOptions, reader: Reader): Promise<void> {
   await readPods(options, reader, 'new');
   await readList(options, reader, resources.services);
   await readList(options, reader, resources.endpointslices);
+  await readPolicies(options, reader);
 }
 
 async function readList(options: RememberOptions, reader: Reader, resource: Resource): Promise<void> {

@@ -16,7 +16,7 @@ export interface Resource {
 export const resources = {
   // The Node authorizer shows a kubelet its own node only; flannel needs them all.
   nodes: resource('Node', 'nodes', '/api/v1', ['flannel', 'kubelet', 'kubeProxy']),
-  pods: resource('Pod', 'pods', '/api/v1', ['kubelet'], 'own'),
+  pods: resource('Pod', 'pods', '/api/v1', ['kubelet', 'kubeProxy'], 'own'),
   podcertificaterequests: resource(
     'PodCertificateRequest',
     'podcertificaterequests',
@@ -27,6 +27,9 @@ export const resources = {
   services: resource('Service', 'services', '/api/v1', ['kubelet', 'kubeProxy']),
   endpointslices: resource('EndpointSlice', 'endpointslices', '/apis/discovery.k8s.io/v1', ['kubeProxy']),
   servicecidrs: resource('ServiceCIDR', 'servicecidrs', '/apis/networking.k8s.io/v1', ['kubeProxy']),
+  // Where NetworkPolicies are enforced, else nobody of the node may read them.
+  networkpolicies: resource('NetworkPolicy', 'networkpolicies', '/apis/networking.k8s.io/v1', ['kubeProxy']),
+  namespaces: resource('Namespace', 'namespaces', '/api/v1', ['kubeProxy']),
   runtimeclasses: resource('RuntimeClass', 'runtimeclasses', '/apis/node.k8s.io/v1', ['kubelet']),
   csidrivers: resource('CSIDriver', 'csidrivers', '/apis/storage.k8s.io/v1', ['kubelet']),
   csinodes: resource('CSINode', 'csinodes', '/apis/storage.k8s.io/v1', ['kubelet'], 'named'),

@@ -20,6 +20,7 @@ const collectors: Readonly<Record<string, Collector>> = {
   kubelet: { starting: 200, settled: 50 },
   'kube-proxy': { starting: 100, settled: 50 },
   flanneld: { starting: 100, settled: 50 },
+  'network-policies': { starting: 100, settled: 50 },
   'kube-control-plane': { starting: 50, settled: 25 },
   'kube-node': { starting: 200, settled: 50 },
   containerd: { starting: 50, settled: 50 },

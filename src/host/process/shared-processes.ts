@@ -8,5 +8,5 @@ export const controlPlaneProcess: SharedProcessSpec = {
 
 export const nodeProcess: SharedProcessSpec = {
   name: 'kube-node',
-  parts: ['kubelet', 'kube-proxy', 'flanneld'],
+  parts: ['kubelet', 'kube-proxy', 'flanneld', 'network-policies'],
 };

@@ -52,7 +52,7 @@ export function killallSteps(
       title: 'network settings put back',
       run: () => undoNetworkSysctls(undoLog, { host, restoreSysctl: parts.restoreSysctl }),
     },
-    { title: 'links and rules removed', run: () => removeNetwork(parts, wasOpenBefore) },
+    { title: 'links and rules removed', run: () => removeNetwork(parts, paths.bin, wasOpenBefore) },
     {
       title: 'cgroups removed',
       run: async () => {
@@ -63,9 +63,9 @@ export function killallSteps(
   ];
 }
 
-async function removeNetwork(parts: NodeParts, wasOpenBefore: boolean): Promise<Partial<Outcome>> {
+async function removeNetwork(parts: NodeParts, binDir: string, wasOpenBefore: boolean): Promise<Partial<Outcome>> {
   const keepLoopbackGuard = parts.routesLocalnet() && !wasOpenBefore;
-  const { left } = await parts.removeNetwork({ keepLoopbackGuard });
+  const { left } = await parts.removeNetwork({ keepLoopbackGuard, binDir });
   return {
     failed: left,
     stayed: keepLoopbackGuard

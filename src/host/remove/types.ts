@@ -35,6 +35,8 @@ export interface EndPodsOptions {
 export interface NetworkRemoval {
   /** `route_localnet` could not be put back: what keeps neighbours out of 127.0.0.0/8 stays, too. */
   readonly keepLoopbackGuard?: boolean;
+  /** Has the programs that made some of the rules, if the data dir is still there. */
+  readonly binDir?: string;
 }
 
 /** What is left, in sentences. */

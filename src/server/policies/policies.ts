@@ -8,11 +8,12 @@ import { nodeAddressesManifest } from './node-addresses.ts';
 import type { NodeAddressSettings } from './node-addresses.ts';
 import { nodeRoutingManifest } from './node-routing.ts';
 import { rbacManifest } from './rbac.ts';
+import type { RbacSettings } from './rbac.ts';
 
 /** Files in the order in which they are applied: rights first, since flannel waits for its own. */
-export function policyManifests(settings: NodeAddressSettings): readonly PackagedManifest[] {
+export function policyManifests(settings: NodeAddressSettings & RbacSettings): readonly PackagedManifest[] {
   return [
-    { name: '00-kagent-rbac', text: rbacManifest() },
+    { name: '00-kagent-rbac', text: rbacManifest(settings) },
     { name: '01-kagent-node-routing', text: nodeRoutingManifest() },
     { name: '02-kagent-node-addresses', text: nodeAddressesManifest(settings) },
   ];

@@ -26,6 +26,7 @@ export type ComponentName =
   | 'local-storage'
   | 'manifests'
   | 'metrics-server'
+  | 'network-policies'
   | 'node-certificates'
   | 'node-identities'
   | 'node-ready'

@@ -15,12 +15,13 @@ const components = [
   'kubelet',
   'kube-proxy',
   'flanneld',
+  'network-policies',
 ];
 /** Which of them are one process. */
 const processes: Readonly<Record<string, readonly string[]>> = {
   'kube-control-plane': ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler'],
   containerd: ['containerd'],
-  'kube-node': ['kubelet', 'kube-proxy', 'flanneld'],
+  'kube-node': ['kubelet', 'kube-proxy', 'flanneld', 'network-policies'],
 };
 const backWithinMs = 30_000;
 /** From the end of a process to its first part being ready again, which the others of the control plane wait for. */
@@ -190,7 +191,7 @@ test('what hangs is not called ready, by status, exit code and node, and is repl
   for (const name of hanging) expect((await componentOf(name))?.restarts).toBeGreaterThan(0);
   const { events } = await box.status();
   expect(events.map(({ message }) => message).join()).toMatch(
-    /(kubelet|kube-proxy|flanneld) ended \(kagent has ended it: a signal has stopped it/,
+    /(kubelet|kube-proxy|flanneld|network-policies) ended \(kagent has ended it: a signal has stopped it/,
   );
   expect((await box.kagent(['status'])).code).toBe(0);
   expect(counts()).toEqual(once);
@@ -216,7 +217,7 @@ test('a kube-apiserver that somebody tells to end does not wait for its clients,
   await allIsBack();
 });
 
-test('a kubelet that cannot start does not keep kube-proxy and flanneld from their work, and is named', async () => {
+test('a kubelet that cannot start does not keep the others from their work, and is named', async () => {
   const pods = podProcessesOf(box);
   const file = '/var/lib/kagent/agent/etc/kubelet.conf.d/wrong.conf';
   await box.sh(`echo 'apiVersion: kubelet.config.k8s.io/v1beta1\nkind: Nonsense' >${file}`);
@@ -230,10 +231,10 @@ test('a kubelet that cannot start does not keep kube-proxy and flanneld from the
   });
   expect(await told()).toMatch(/^kubelet: kubelet ended \(.*Nonsense.*\); kube-node starts again in/m);
   const othersAreReady = async () => {
-    const rest = await Promise.all(['kube-proxy', 'flanneld'].map(componentOf));
+    const rest = await Promise.all(['kube-proxy', 'flanneld', 'network-policies'].map(componentOf));
     return rest.every((one) => one?.condition.status === 'True');
   };
-  await eventually(othersAreReady, { withinMs: backWithinMs, what: 'kube-proxy and flanneld without the kubelet' });
+  await eventually(othersAreReady, { withinMs: backWithinMs, what: 'the others without the kubelet' });
   expect((await componentOf('kubelet'))?.condition.status).toBe('False');
   await box.sh(`rm ${file}`);
   await allIsBack();

@@ -8,6 +8,7 @@ import type { ListedPod } from '../../helpers/nodes.ts';
 import { eventually } from '../../helpers/wait.ts';
 import { loadBalancerStories } from './load-balancer.ts';
 import { metricsStories } from './metrics.ts';
+import { networkPolicyStories } from './network-policies.ts';
 import { tunnelStories } from './tunnel.ts';
 
 let nodes: Nodes;
@@ -169,4 +170,8 @@ describe('through the tunnel, every inbound port of the agents closed', () => {
     ]);
     expect(blocked.code).not.toBe(0);
   });
+});
+
+describe('network policies', () => {
+  networkPolicyStories(() => nodes);
 });

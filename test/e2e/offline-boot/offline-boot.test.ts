@@ -54,6 +54,16 @@ const web = {
       spec: { type: 'NodePort', selector: { app: 'web' }, ports: [{ port: 80, nodePort }] },
     },
     {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { name: 'web' },
+      spec: {
+        podSelector: { matchLabels: { app: 'web' } },
+        policyTypes: ['Ingress', 'Egress'],
+        ingress: [{ ports: [{ port: 80 }] }],
+      },
+    },
+    {
       apiVersion: 'apps/v1',
       kind: 'Deployment',
       metadata: { name: 'web' },
@@ -150,7 +160,10 @@ beforeAll(async () => {
     const files = await agent.must(['sh', '-c', 'cat /var/lib/kagent/agent/offline/*.json']);
     const isInPodsAndEndpoints = (pod: Pod) => files.split(pod.metadata.uid).length > 2;
     return (
-      files.includes(webText) && before.every(isInPodsAndEndpoints) && files.split('"phase":"Running"').length === 3
+      files.includes(webText) &&
+      files.includes('policyTypes') &&
+      before.every(isInPodsAndEndpoints) &&
+      files.split('"phase":"Running"').length === 3
     );
   };
   await eventually(isKept, { withinMs: 40_000, what: 'a memory of the pods' });
@@ -166,6 +179,8 @@ test('an agent that boots without its server runs its pods, with their ConfigMap
   expect(await page('password')).toBe('kept');
   expect(await page('token')).toBe('yes');
   await eventually(async () => (await containers()).length === 2, { withinMs: 30_000, what: 'both pods' });
+  const rules = await agent.must(['nft', 'list', 'table', 'ip', 'kagent-netpol']);
+  expect(rules.match(/goto pod\/default\/web-\S+\/(ingress|egress)/g)).toHaveLength(4);
 });
 
 test('a kagent that starts again without its server leaves the pods as they are', async () => {

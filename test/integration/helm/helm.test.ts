@@ -1,7 +1,6 @@
-import { test } from 'vitest';
-import { expectGoTestsToPass } from '../../helpers/kubernetes-module.ts';
+import { expect, test } from 'vitest';
+import { testGo } from '../../helpers/go-test.ts';
 
-// oxlint-disable-next-line vitest/expect-expect -- the helper expects
 test('what is due of a release, and what its values are, is as its tests say', { timeout: 900_000 }, async () => {
-  await expectGoTestsToPass('helm');
+  expect(await testGo('kubernetes', 'helm')).toBe('ok');
 });

@@ -60,7 +60,7 @@ test('a setting that is not here is refused in the same words from each source',
 });
 
 test('a wish that is fulfilled anyway is none of an error', () => {
-  const wishes = 'docker: false\nselinux: false\ndisable-helm-controller: true\ndisable-network-policy: true\n';
+  const wishes = 'docker: false\nselinux: false\ndisable-helm-controller: true\n';
   expect(() => fromFile(serverSchema, `${wishes}egress-selector-mode: cluster\ncluster-init: false\n`)).not.toThrow();
   expect(() => fromFile(serverSchema, 'egress-selector-mode: disabled\n')).toThrow('through the tunnel');
 });

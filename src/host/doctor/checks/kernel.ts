@@ -19,6 +19,9 @@ const netfilterOptions = [
   'CONFIG_NETFILTER_XT_MARK',
 ] as const;
 
+/** What the rules of network policies are made of. */
+const nftablesOptions = ['CONFIG_NF_TABLES', 'CONFIG_NF_TABLES_IPV4', 'CONFIG_NFT_CT'] as const;
+
 const limitOptions = {
   CONFIG_CFS_BANDWIDTH: 'CPU limits',
   CONFIG_CGROUP_PIDS: 'limits on the number of processes',
@@ -98,12 +101,16 @@ export const kernelChecks: readonly Check[] = [
     why: 'without one of them no rule for Services is accepted',
     fix: 'boot a kernel that is built with them, or install its modules',
     forNodes: true,
-    look({ kernel }) {
-      const config = kernel.config();
-      if (config === undefined) return noConfig;
-      const missing = netfilterOptions.filter((option) => !config.has(option));
-      return missing.length === 0 ? fine : warning(`the kernel ${kernel.release} has no ${missing.join(', ')}`);
-    },
+    look: ({ kernel }) => options(kernel, netfilterOptions),
+  },
+  {
+    name: 'kernel-nftables',
+    group: 'Kernel',
+    title: 'the kernel has what the rules of network policies are made of',
+    why: 'NetworkPolicies are not enforced on this box: kagent status and an event at each policy say so, and pods reach what a policy forbids',
+    fix: 'boot a kernel that is built with them, or install its modules; a cluster without policies needs nothing',
+    forNodes: true,
+    look: ({ kernel }) => options(kernel, nftablesOptions),
   },
   {
     name: 'kernel-limits',
@@ -184,6 +191,13 @@ export const kernelChecks: readonly Check[] = [
     },
   },
 ];
+
+function options(kernel: ExaminedHost['kernel'], wanted: readonly string[]): ReturnType<Check['look']> {
+  const config = kernel.config();
+  if (config === undefined) return noConfig;
+  const missing = wanted.filter((option) => !config.has(option));
+  return missing.length === 0 ? fine : warning(`the kernel ${kernel.release} has no ${missing.join(', ')}`);
+}
 
 const noConfig = notLooked('this kernel’s configuration is neither in /proc/config.gz nor in /boot');
 

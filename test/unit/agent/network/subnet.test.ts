@@ -32,7 +32,7 @@ test('k3s’s backend names become flannel’s', () => {
 
 test('the conflist gives pods addresses of the node’s range and leaves masquerading to flanneld', () => {
   const subnet = subnetOf('10.42.3.0/24', 'vxlan', 1500);
-  const conflist = JSON.parse(cniConflist(subnet)) as { plugins: readonly Record<string, unknown>[] };
+  const conflist = JSON.parse(cniConflist(subnet, '/run/socket')) as { plugins: readonly Record<string, unknown>[] };
   expect(conflist.plugins[0]).toMatchObject({
     type: 'bridge',
     bridge: 'cni0',
@@ -42,7 +42,13 @@ test('the conflist gives pods addresses of the node’s range and leaves masquer
     mtu: 1450,
     ipam: { type: 'host-local', ranges: [[{ subnet: '10.42.3.0/24', gateway: '10.42.3.1' }]] },
   });
-  expect(conflist.plugins.map((plugin) => plugin['type'])).toEqual(['bridge', 'portmap', 'bandwidth']);
+  expect(conflist.plugins.map((plugin) => plugin['type'])).toEqual([
+    'bridge',
+    'network-policies',
+    'portmap',
+    'bandwidth',
+  ]);
+  expect(conflist.plugins[1]).toEqual({ type: 'network-policies', socket: '/run/socket' });
 });
 
 test('the configuration is not there before the node has its range', async () => {
@@ -50,7 +56,13 @@ test('the configuration is not there before the node has its range', async () =>
   const file = join(cniConfDir(paths, 'vxlan'), '10-kagent.conflist');
   mkdirSync(dirname(file), { recursive: true });
   const range = Promise.withResolvers<string>();
-  const options = { paths, backend: 'vxlan', interfaceName: 'lo', podCidr: () => range.promise } as const;
+  const options = {
+    paths,
+    backend: 'vxlan',
+    interfaceName: 'lo',
+    policiesSocket: '/run/socket',
+    podCidr: () => range.promise,
+  } as const;
   const cni = cniComponent('cni', [], options);
   const started = cni.start(new AbortController().signal);
   expect(existsSync(file)).toBe(false);

@@ -95,12 +95,16 @@ describe('reading', () => {
     const ask = apiServer();
     const urls = ['/api/v1/namespaces/shop/secrets/s', '/api/v1/pods', '/api/v1/namespaces/shop/secrets'];
     const statuses = (program: Program) => new Set(urls.map((url) => ask('GET', url, { program }).status));
-    expect(statuses('kubeProxy')).toEqual(new Set([403]));
+    expect(statuses('kubeProxy')).toEqual(new Set([403, 200])); // pods, which network policies name
     expect(statuses('flannel')).toEqual(new Set([403]));
     expect(statuses('kubelet')).toEqual(new Set([200, 403])); // nobody lists Secrets
     expect(ask('GET', '/apis/discovery.k8s.io/v1/endpointslices', { program: 'kubelet' }).status).toBe(403);
     expect(ask('GET', '/apis/discovery.k8s.io/v1/endpointslices', { program: 'kubeProxy' }).status).toBe(200);
     expect(ask('POST', '/api/v1/namespaces/shop/serviceaccounts/a/token', { program: 'flannel' }).status).toBe(403);
+    const changed = { ...patch({ status: { phase: 'Failed' } }), program: 'kubeProxy' } as const;
+    expect(bodyOf(ask('PATCH', '/api/v1/namespaces/shop/pods/web/status', changed))).toMatchObject({
+      status: pod.status,
+    });
   });
 
   test('health and version are answered', () => {

@@ -22,6 +22,7 @@ const settings = {
   serviceCidr: '10.43.0.0/16',
   clusterDns: '10.43.0.10',
   clusterDomain: 'cluster.local',
+  networkPolicies: true,
   advertiseAddress: '10.0.0.1',
   serverCaPem: 'PEM',
   image: (name: string) => `example/${name}:1`,

@@ -71,6 +71,10 @@ const faults: Readonly<Record<string, Case | readonly Case[]>> = {
     files: config('NETFILTER_XT_MATCH_STATISTIC'),
     sees: 'the kernel 6.12.0 has no CONFIG_NETFILTER_XT_MATCH_STATISTIC',
   },
+  'kernel-nftables': {
+    files: config('NFT_CT'),
+    sees: 'the kernel 6.12.0 has no CONFIG_NFT_CT',
+  },
   'kernel-limits': {
     files: config('CFS_BANDWIDTH'),
     sees: 'the kernel 6.12.0 has no CPU limits (CONFIG_CFS_BANDWIDTH)',
