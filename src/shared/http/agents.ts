@@ -19,9 +19,9 @@ export const verified = { rejectUnauthorized: true } as const;
 
 export const minVersion = 'TLSv1.2';
 
-/** Connections that are verified against `credentials.ca` alone and used again. */
-export function httpsAgent(credentials: TlsCredentials): HttpsAgent {
-  return new HttpsAgent({ ...credentials, ...verified, keepAlive: true, maxSockets: 8, minVersion });
+/** Connections that are verified against `credentials.ca` alone and used again: so many at once, what is more waits. */
+export function httpsAgent(credentials: TlsCredentials, maxSockets = 8): HttpsAgent {
+  return new HttpsAgent({ ...credentials, ...verified, keepAlive: true, maxSockets, minVersion });
 }
 
 /** For what is believed by something else than its certificate, and for nothing secret. */
