@@ -17,7 +17,7 @@ import { ownNetworks } from '../shared/proxy/proxy.ts';
 import { version } from '../shared/version/version.ts';
 import { asksDatastore, snapshotDirOf, snapshotTimer } from '../datastore/datastore.ts';
 import { addonComponents, addonManifests } from './addons/addons.ts';
-import type { AddonSettings } from './addons/addons.ts';
+import type { AddonContext, AddonSettings } from './addons/addons.ts';
 import { createApi, localRoutes } from './api/api.ts';
 import type { Api } from './api/api.ts';
 import { keepClusterSettings, nodeCidrMaskSize } from './cluster/cluster.ts';
@@ -167,7 +167,7 @@ function componentsOf(plan: ServerPlan, rooms: Rooms): readonly Component[] {
       log,
       events: plan.events,
     }),
-    ...addonComponents({ kube, nodes, nodeName, localStoragePath: localStoragePath(plan), log }, config.disable),
+    ...addonComponents(addonContext(plan, rooms), config.disable),
     userNamespaceEvents({ kube, nodeName, log }),
     ...(ownNode === undefined ? [] : [labelOwnNode({ kube, nodeName, log })]),
     certificates(plan, rooms),
@@ -177,6 +177,20 @@ function componentsOf(plan: ServerPlan, rooms: Rooms): readonly Component[] {
 function addonSettings(plan: ServerPlan, { pki }: Rooms): AddonSettings {
   const { advertiseAddress } = plan.reached;
   return { ...plan.settings, advertiseAddress, serverCaPem: pki.serverCa.caPem, image: plan.image };
+}
+
+function addonContext(plan: ServerPlan, { nodes, controlPlane: { kube } }: Rooms): AddonContext {
+  const { currentDir, image, nodeName, ownNode, log } = plan;
+  return {
+    kube,
+    nodes,
+    nodeName,
+    image,
+    definitionsDir: join(currentDir, 'definitions'),
+    afterStart: ownNode === undefined ? [] : ['node-ready'],
+    localStoragePath: localStoragePath(plan),
+    log,
+  };
 }
 
 const localStoragePath = ({ config, paths }: ServerPlan) =>

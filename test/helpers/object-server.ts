@@ -7,14 +7,21 @@ export interface ObjectServer {
   /** Sets, or with `undefined` removes, an object; watches of its list are told. */
   readonly set: (list: string, name: string, object: KubeObject | undefined) => void;
   readonly get: (list: string, name: string) => KubeObject | undefined;
+  /** There is no such list any more. */
+  readonly forget: (list: string) => void;
   readonly patched: { readonly path: string; readonly body: unknown }[];
   /** `reason message` of each event that was created. */
   readonly events: string[];
 }
 
-/** An API server that keeps objects by list (`/api/v1/persistentvolumes`) and name, and tells watches; selectors are overlooked. */
+/**
+ * An API server that keeps objects by list (`/api/v1/persistentvolumes`) and name, and tells watches. What is applied is there then,
+ * other patches are written down alone; selectors are overlooked.
+ */
 export async function objectServer(): Promise<ObjectServer> {
   const lists = new Map<string, Map<string, KubeObject>>();
+  /** Everything that changed, in order: a list says how much of it there was, and a watch begins there. */
+  const changes: { readonly list: string; readonly line: string }[] = [];
   const watches: { readonly list: string; readonly response: ServerResponse }[] = [];
   const patched: ObjectServer['patched'] = [];
   const events: string[] = [];
@@ -29,15 +36,18 @@ export async function objectServer(): Promise<ObjectServer> {
     else listOf(list).set(name, object);
     const type = object === undefined ? 'DELETED' : before === undefined ? 'ADDED' : 'MODIFIED';
     const line = `${JSON.stringify({ type, object: object ?? before })}\n`;
+    changes.push({ list, line });
     for (const watch of watches) if (watch.list === list) watch.response.write(line);
   };
-  const { kube } = await kubeServer(({ method, url, body }, response) => {
+  const { kube } = await kubeServer(({ method, url, body, contentType }, response) => {
     const { pathname, searchParams } = new URL(url, 'https://api');
     const [, parent = '', name = ''] = /^(.*)\/([^/]+)$/.exec(pathname) ?? [];
     const answer = (value: unknown) => response.end(JSON.stringify(value));
     const object = lists.get(parent)?.get(name);
     if (searchParams.has('watch')) {
       response.writeHead(200).flushHeaders();
+      const missed = changes.slice(Number(searchParams.get('resourceVersion') ?? changes.length));
+      for (const { list, line } of missed) if (list === pathname) response.write(line);
       watches.push({ list: pathname, response });
     } else if (method === 'POST' && pathname.endsWith('/events')) {
       const { reason, message } = JSON.parse(body) as { readonly reason: string; readonly message: string };
@@ -48,17 +58,25 @@ export async function objectServer(): Promise<ObjectServer> {
       set(pathname, made.metadata.name, made);
       answer(made);
     } else if (method === 'PATCH') {
-      patched.push({ path: pathname, body: JSON.parse(body) });
+      const patch = JSON.parse(body) as KubeObject;
+      patched.push({ path: pathname, body: patch });
+      if (contentType === 'application/apply-patch+yaml') set(parent, name, withUid(patch));
       answer({ metadata: {} });
     } else if (method === 'DELETE') {
       set(parent, name, undefined);
       answer({});
     } else if (object !== undefined) answer(object);
-    else if (lists.has(pathname)) answer({ metadata: { resourceVersion: '1' }, items: [...listOf(pathname).values()] });
+    else if (lists.has(pathname))
+      answer({ metadata: { resourceVersion: String(changes.length) }, items: [...listOf(pathname).values()] });
     else {
       response.statusCode = 404;
       answer({ message: 'not found' });
     }
   });
-  return { kube, set, get: (list, name) => listOf(list).get(name), patched, events };
+  const get: ObjectServer['get'] = (list, name) => listOf(list).get(name);
+  return { kube, set, get, forget: (list) => void lists.delete(list), patched, events };
+}
+
+function withUid(object: KubeObject): KubeObject {
+  return { ...object, metadata: { ...object.metadata, uid: `uid-${object.metadata.name}` } };
 }

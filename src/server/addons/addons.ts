@@ -8,9 +8,10 @@ import { coredns } from './coredns/coredns.ts';
 import { localStorage } from './local-storage/local-storage.ts';
 import { metricsServer } from './metrics-server/metrics-server.ts';
 import { servicelb } from './servicelb/servicelb.ts';
+import { traefik } from './traefik/traefik.ts';
 import type { Addon, AddonContext, AddonSettings, PackagedManifest } from './types.ts';
 
-export const addons: readonly [Addon, ...Addon[]] = [coredns, localStorage, metricsServer, servicelb];
+export const addons: readonly [Addon, ...Addon[]] = [coredns, localStorage, metricsServer, servicelb, traefik];
 
 /** Files in the order in which they are applied. */
 export function addonManifests(settings: AddonSettings): readonly PackagedManifest[] {

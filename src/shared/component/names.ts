@@ -38,5 +38,6 @@ export type ComponentName =
   | 'servicelb'
   | 'datastore-snapshots'
   | 'supervisor-api'
+  | 'traefik'
   | 'tunnel'
   | 'user-namespace-events';
