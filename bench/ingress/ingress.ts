@@ -52,6 +52,9 @@ try {
   const ask = ['curl', '-sf', '-m', '2', '-o', '/dev/null', '-H', `host: ${host}`, through];
   await eventually(async () => (await box.host.exec(ask)).code === 0, { withinMs: 120_000, everyMs: 50 });
   const firstMs = performance.now() - beganMs;
+  const memoryMiB = async () =>
+    Number(await box.sh(`awk '/^RssAnon/ {print $2}' /proc/$(pgrep -xo traefik)/status`)) / 1024;
+  const restingMiB = await memoryMiB();
   const podIp = await kubectl('get', 'pods', '-l', 'k8s-app=kube-dns', '-o', 'jsonpath={.items[0].status.podIP}');
   const load = async (url: string) => {
     const args = [url, host, values.connections, values.seconds];
@@ -73,7 +76,7 @@ try {
   );
   const status = await kubectl('exec', 'deploy/traefik', '--', '/traefik', 'version').catch(String);
   process.stdout.write(`${status}
-From the Ingress to the first answer: ${firstMs.toFixed(0)} ms
+From the Ingress to the first answer: ${firstMs.toFixed(0)} ms; anonymous memory of Traefik: ${restingMiB.toFixed(0)} MiB then, ${(await memoryMiB()).toFixed(0)} MiB after the load
 
 | ${values.connections} connections | requests a second | p50, ms | p99, ms | failed |
 | --- | --- | --- | --- | --- |
