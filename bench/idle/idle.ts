@@ -1,5 +1,5 @@
 /**
- * What a box at rest holds and does: `sudo node bench/idle/idle.ts [--node server|agent] [--rest 180] [--window 60]`, with
+ * What a box at rest holds and does: `sudo node bench/idle/idle.ts [--node server|agent] [--rest 180] [--window 60] [--flag FLAG …]`, with
  * dist/kagent built. Starts a cluster on new boxes, stops it, drops the page cache, starts it again (a freshly written file is
  * mapped in large pieces, which inflates PSS), rests, and then looks at every process of the server's box, or of an agent's:
  * memory once, CPU and writes over the window.
@@ -17,6 +17,7 @@ const { values } = parseArgs({
     node: { type: 'string', default: 'server' },
     rest: { type: 'string', default: '180' },
     window: { type: 'string', default: '60' },
+    flag: { type: 'string', multiple: true, default: [] },
   },
 });
 const windowSeconds = Number(values.window);
@@ -39,7 +40,7 @@ try {
   for (const one of [...agents, server]) await stop(one);
   await box.sh('sync');
   writeFileSync('/proc/sys/vm/drop_caches', '3');
-  await server.startServer();
+  await server.startServer(...values.flag);
   for (const agent of agents) await agent.startAgent(...flags);
   await delay(Number(values.rest) * 1000);
   const before = sampleHost(box.host);

@@ -25,6 +25,17 @@ export function corednsImage(arch: string, version: string, coredns: Uint8Array)
   };
 }
 
+export function traefikImage(arch: string, version: string, traefik: Uint8Array): Image {
+  return {
+    name: `kagent.sh/traefik:${version}`,
+    arch,
+    files: [{ path: '/traefik', content: traefik, mode: 0o755 }],
+    folders: { '/data': 0o755, '/tmp': 0o1777 },
+    entrypoint: ['/traefik'],
+    user: '65532:65532', // as k3s's chart has it
+  };
+}
+
 /** A shell and two hundred small programs: for trying things out, and for Pods that only need `sh`. */
 export function busyboxImage(arch: string, busybox: Uint8Array, applets: readonly string[]): Image {
   const text = (content: string) => Buffer.from(content);

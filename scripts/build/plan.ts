@@ -9,7 +9,8 @@ import { hashOf, hashOfFile, hashOfFolder } from './cache.ts';
 import type { Cache, Entry } from './cache.ts';
 import { buildGo, compilers, goKey, upstreamOf } from './go.ts';
 import { planHostTools } from './host-tools.ts';
-import { busyboxImage, busyboxTag, corednsImage, pauseImage, pauseVersion } from './images.ts';
+import { definitionsFile, definitionsKey, writeDefinitions } from './definitions.ts';
+import { busyboxImage, busyboxTag, corednsImage, pauseImage, pauseVersion, traefikImage } from './images.ts';
 import type { Part } from './modules.ts';
 import { writeImage } from './oci.ts';
 import type { Image } from './oci.ts';
@@ -72,9 +73,7 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
   );
   const versions = await compilers(options.target);
   const made = await Promise.all(chosen.map((recipe) => planRecipe(recipe, options, versions)));
-  const coredns = made.find(({ recipe }) => recipe.name === 'coredns');
-  const images =
-    only === undefined && coredns !== undefined ? await planImages(options, coredns, versions.cc) : noImages;
+  const images = only === undefined ? await planImages(options, made, versions.cc) : noImages;
   return {
     producers: [...made.map(({ producer }) => producer), ...images.producers],
     artefacts: [...made.flatMap(({ artefacts }) => artefacts), ...images.artefacts],
@@ -157,7 +156,7 @@ const noImages: Images = { producers: [], artefacts: [], links: [], components: 
 
 async function planImages(
   { components, target, cache }: PlanOptions,
-  coredns: PlannedRecipe,
+  made: readonly PlannedRecipe[],
   cc: string,
 ): Promise<Images> {
   const { arch } = target;
@@ -182,7 +181,15 @@ async function planImages(
     tools: [],
     build: async (dir) => writeImage(join(dir, `${producer.name}.tar`), await make(await folderOf(producer))),
   });
+  const recipeOf = (name: string) => {
+    const found = made.find((one) => one.recipe.name === name);
+    if (found === undefined) throw new Error(`no component "${name}" for its image`);
+    return found;
+  };
+  const coredns = recipeOf('coredns');
+  const traefik = recipeOf('traefik');
   const corednsVersion = coredns.component.version;
+  const traefikVersion = traefik.component.version;
   const pauseArchive = image(pause, async (dir) => pauseImage(arch, await readFile(join(dir, 'pause'))));
   const busyboxArchive = image(busybox, async (dir) =>
     busyboxImage(arch, await readFile(join(dir, 'busybox')), await readApplets(dir)),
@@ -190,6 +197,17 @@ async function planImages(
   const corednsArchive = image(coredns.producer, async (dir) =>
     corednsImage(arch, corednsVersion, await readFile(join(dir, 'coredns'))),
   );
+  const traefikArchive = image(traefik.producer, async (dir) =>
+    traefikImage(arch, traefikVersion, await readFile(join(dir, 'traefik'))),
+  );
+  const traefikFolder = join(components, 'traefik');
+  const definitions: Producer = {
+    name: 'traefik-definitions',
+    key: await definitionsKey(traefikFolder),
+    estimateMs: 2000,
+    tools: ['go'],
+    build: (dir) => writeDefinitions(traefikFolder, dir),
+  };
   const artefact = (producer: Producer, name: string, tag: string, version: string, licence: string): Artefact => ({
     producer,
     file: `${name}.tar`,
@@ -203,13 +221,35 @@ async function planImages(
   const sources = join(components, 'host-tools');
   const tools = await planHostTools({ target, sources, cache, busybox });
   return {
-    producers: [pause, busybox, pauseArchive, busyboxArchive, corednsArchive, ...tools.producers],
+    producers: [
+      pause,
+      busybox,
+      pauseArchive,
+      busyboxArchive,
+      corednsArchive,
+      traefikArchive,
+      definitions,
+      ...tools.producers,
+    ],
     links: tools.links,
     artefacts: [
       ...tools.artefacts,
       artefact(pauseArchive, 'pause', pauseVersion, pauseVersion, 'Apache-2.0'),
       artefact(busyboxArchive, 'busybox', busyboxTag, busyboxVersion, busyboxLicence),
       artefact(corednsArchive, 'coredns', corednsVersion, corednsVersion, coredns.component.licence),
+      {
+        producer: definitions,
+        file: definitionsFile,
+        path: `definitions/${definitionsFile}`,
+        component: 'traefik',
+        version: traefikVersion,
+        licence: 'Apache-2.0 AND MIT',
+        mode: 0o644,
+      },
+      {
+        ...artefact(traefikArchive, 'traefik', traefikVersion, traefikVersion, traefik.component.licence),
+        path: 'images/later/traefik.tar', // a node is Ready without it
+      },
     ],
     components: [
       ...tools.components,

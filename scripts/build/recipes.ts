@@ -189,6 +189,24 @@ export const recipes: readonly Recipe[] = [
     ],
   },
   {
+    name: 'traefik',
+    upstream: 'github.com/traefik/traefik/v3',
+    licence: 'MIT',
+    cgo: false,
+    place: 'image',
+    estimateMs: 120_000,
+    programs: [
+      program('traefik', {
+        package: '.',
+        tags: ['grpcnotrace'],
+        stamps: ({ version, time }) => ({
+          'github.com/traefik/traefik/v3/pkg/version.Version': version.slice(1),
+          'github.com/traefik/traefik/v3/pkg/version.BuildDate': time,
+        }),
+      }),
+    ],
+  },
+  {
     name: 'etcd',
     upstream: 'go.etcd.io/etcd/server/v3',
     licence: 'Apache-2.0',

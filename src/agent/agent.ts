@@ -54,7 +54,7 @@ export function createAgent(options: AgentOptions): readonly Component[] {
     }),
     ...balancer,
     registriesOf(options, direct),
-    imagesOf(options),
+    imagesOf(options, start),
     resolvConfOf(options, membership),
     ...nodePrograms({
       ...options,
@@ -68,7 +68,7 @@ export function createAgent(options: AgentOptions): readonly Component[] {
     task('node-ready', nodeParts, async (signal, saysWait) => {
       // Without a network the node is Ready when somebody has brought one, which needs a cluster that runs.
       if (membership.settings.flannelBackend !== 'none') await nodeReady(membership.ownNode, saysWait, signal);
-      start.isOver = true;
+      start.end();
     }),
     certificateTimer({
       name: 'node-certificates',
@@ -87,7 +87,17 @@ export function createAgent(options: AgentOptions): readonly Component[] {
 const nodeParts = ['kubelet', 'cni', 'images', 'kube-proxy', 'flanneld', 'network-policies'] as const;
 
 class Start {
+  readonly #over = Promise.withResolvers<void>();
   isOver = false;
+
+  get whenOver(): Promise<void> {
+    return this.#over.promise;
+  }
+
+  end(): void {
+    this.isOver = true;
+    this.#over.resolve();
+  }
 }
 
 function channelOf(
@@ -146,11 +156,12 @@ function registriesOf({ config, paths, events, log }: AgentOptions, direct: () =
   });
 }
 
-function imagesOf({ config, paths, currentDir, after, events, log }: AgentOptions): Component {
+function imagesOf({ config, paths, currentDir, after, events, log }: AgentOptions, { whenOver }: Start): Component {
   return imagesComponent('images', ['containerd', 'registries', ...after.assets], {
     socketPath: runPaths.containerdSocket,
     binDir: joinPath(currentDir, 'bin'),
     bundledDir: joinPath(currentDir, 'images'),
+    later: { dir: joinPath(currentDir, 'images', 'later'), when: whenOver },
     userDir: paths.agent.images,
     recordPath: joinPath(paths.agent.dir, 'images.json'),
     snapshotter: config.snapshotter,

@@ -41,6 +41,8 @@ export interface KubeClient {
   get<T = KubeObject>(path: string, signal?: AbortSignal): Promise<T>;
   /** Undefined where there is nothing at `path`. */
   find<T = KubeObject>(path: string, signal?: AbortSignal): Promise<T | undefined>;
+  /** Of the objects of a list their metadata alone. */
+  metadata(path: string, signal?: AbortSignal): Promise<readonly Pick<KubeObject, 'metadata'>[]>;
   /** JSON merge patch, RFC 7386. */
   mergePatch(path: string, patch: unknown, signal?: AbortSignal): Promise<KubeObject>;
   /** Lists merge by their keys, as conditions by `type`. */
@@ -67,21 +69,25 @@ export interface KubeClientOptions {
   readonly timeoutMs?: number;
 }
 
+/** @see Kubernetes' API concepts, "Receiving resources as Tables", of which this is another form */
+const metadataAlone = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
+
 export function createKubeClient({ url, credentials, timeoutMs = 30_000 }: KubeClientOptions): KubeClient {
-  let agent = httpsAgent(credentials());
-  // A watch holds its connection: among those of requests, some watches would leave none for the others.
-  const agentOfWatches = () => httpsAgent(credentials(), { maxSockets: Number.POSITIVE_INFINITY });
-  let watchAgent = agentOfWatches();
+  // A watch keeps its connection for minutes: among the few of the requests, it would keep these waiting.
+  const open = () => ({ requests: httpsAgent(credentials()), watches: httpsAgent(credentials(), Infinity) });
+  let agents = open();
+  const close = () => [agents.requests, agents.watches].forEach((agent) => agent.destroy());
 
   const send = async (
     method: string,
     path: string,
     content?: { readonly type: string; readonly body: unknown },
     signal?: AbortSignal,
+    accept = 'application/json',
   ) => {
-    const headers = { accept: 'application/json', ...(content === undefined ? {} : { 'content-type': content.type }) };
+    const headers = { accept, ...(content === undefined ? {} : { 'content-type': content.type }) };
     const body = content === undefined ? {} : { body: JSON.stringify(content.body) };
-    const request = { url: url + path, method, headers, agent, timeoutMs, ...body };
+    const request = { url: url + path, method, headers, agent: agents.requests, timeoutMs, ...body };
     const reply = await httpRequest(request, signal);
     if (reply.status >= 400) throw new KubeError(`${method} ${path}`, reply.status, statusMessage(reply.body));
     return parseJson(reply.body);
@@ -96,6 +102,11 @@ export function createKubeClient({ url, credentials, timeoutMs = 30_000 }: KubeC
         if (isNotFound(error)) return undefined;
         throw error;
       }
+    },
+    async metadata(path, signal) {
+      const answer = await send('GET', path, undefined, signal, metadataAlone);
+      // Of none there is no list: null.
+      return (answer as { readonly items: readonly Pick<KubeObject, 'metadata'>[] | null }).items ?? [];
     },
     mergePatch: async (path, body, signal) =>
       (await send('PATCH', path, { type: 'application/merge-patch+json', body }, signal)) as KubeObject,
@@ -112,13 +123,12 @@ export function createKubeClient({ url, credentials, timeoutMs = 30_000 }: KubeC
       const body = { propagationPolicy: 'Background', ...(uid !== undefined && { preconditions: { uid } }) };
       await send('DELETE', path, { type: 'application/json', body }, signal);
     },
-    watch: <T>(path: string, signal: AbortSignal) => watchLines<T>({ url, path, agent: watchAgent }, signal),
+    watch: <T>(path: string, signal: AbortSignal) => watchLines<T>({ url, path, agent: agents.watches }, signal),
     reconnect() {
-      for (const one of [agent, watchAgent]) one.destroy();
-      agent = httpsAgent(credentials());
-      watchAgent = agentOfWatches();
+      close();
+      agents = open();
     },
-    close: () => [agent, watchAgent].forEach((one) => one.destroy()),
+    close,
   };
 }
 

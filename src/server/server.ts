@@ -185,12 +185,15 @@ function addonSettings(plan: ServerPlan, { pki }: Rooms): AddonSettings {
 }
 
 function addonContext(plan: ServerPlan, { nodes, controlPlane, pki }: Rooms): AddonContext {
-  const { nodeName, paths, reached, log } = plan;
+  const { currentDir, image, nodeName, ownNode, paths, reached, log } = plan;
   const { kube, helm } = controlPlane;
   return {
     kube,
     nodes,
     nodeName,
+    image,
+    definitionsDir: join(currentDir, 'definitions'),
+    afterStart: ownNode === undefined ? [] : ['node-ready'],
     localStoragePath: localStoragePath(plan),
     helm,
     staticDir: paths.server.static,

@@ -34,44 +34,52 @@ export function pathsOf(dataDir: string) {
     logs: join(dataDir, 'logs'),
     /** Pids and start times of children, so that a later start finds the left-over ones. */
     children: join(dataDir, 'children.json'),
-    server: {
-      dir: server,
-      tls: join(server, 'tls'),
-      cred: join(server, 'cred'),
-      db: join(server, 'db'),
-      token: join(server, 'token'),
-      nodeToken: join(server, 'node-token'),
-      agentToken: join(server, 'agent-token'),
-      /** The address of a server that runs no node, whose identity would have it. */
-      address: join(server, 'address'),
-      manifests: join(server, 'manifests'),
-      /** What everybody may read: `charts/*.tgz`. */
-      static: join(server, 'static'),
-      etc: join(server, 'etc'),
-      /** Executables for boxes with another processor, put there by the operator. */
-      release: join(server, 'release'),
-    },
-    agent: {
-      dir: agent,
-      /** CA, certificates and kubeconfigs of this node. */
-      pki: join(agent, 'pki'),
-      /** The node's identity: its name and password. */
-      identity: join(agent, 'identity.json'),
-      /** Appended to the node's name by `--with-node-id`. */
-      nodeId: join(agent, 'node-id'),
-      etc: join(agent, 'etc'),
-      /** What the node needs to start while the server is away; Secrets are in it. */
-      offline: join(agent, 'offline'),
-      images: join(agent, 'images'),
-      containerd: join(agent, 'containerd'),
-      /** What containerd knows of registries: `<registry>/hosts.toml`. */
-      registryHosts: join(agent, 'etc', 'containerd', 'certs.d'),
-      podManifests: join(agent, 'pod-manifests'),
-      /** FlexVolume drivers; upstream's own place is below /usr, which may be read-only and is not ours. */
-      volumePlugins: join(agent, 'volume-plugins'),
-      /** Where CSI drivers and their guides expect it, wherever the data dir is. */
-      kubelet: '/var/lib/kubelet',
-    },
+    server: serverPaths(server),
+    agent: agentPaths(agent),
+  } as const;
+}
+
+function serverPaths(server: string) {
+  return {
+    dir: server,
+    tls: join(server, 'tls'),
+    cred: join(server, 'cred'),
+    db: join(server, 'db'),
+    token: join(server, 'token'),
+    nodeToken: join(server, 'node-token'),
+    agentToken: join(server, 'agent-token'),
+    /** The address of a server that runs no node, whose identity would have it. */
+    address: join(server, 'address'),
+    manifests: join(server, 'manifests'),
+    /** What everybody may read: `charts/*.tgz`. */
+    static: join(server, 'static'),
+    etc: join(server, 'etc'),
+    /** Executables for boxes with another processor, put there by the operator. */
+    release: join(server, 'release'),
+  } as const;
+}
+
+function agentPaths(agent: string) {
+  return {
+    dir: agent,
+    /** CA, certificates and kubeconfigs of this node. */
+    pki: join(agent, 'pki'),
+    /** The node's identity: its name and password. */
+    identity: join(agent, 'identity.json'),
+    /** Appended to the node's name by `--with-node-id`. */
+    nodeId: join(agent, 'node-id'),
+    etc: join(agent, 'etc'),
+    /** What the node needs to start while the server is away; Secrets are in it. */
+    offline: join(agent, 'offline'),
+    images: join(agent, 'images'),
+    containerd: join(agent, 'containerd'),
+    /** What containerd knows of registries: `<registry>/hosts.toml`. */
+    registryHosts: join(agent, 'etc', 'containerd', 'certs.d'),
+    podManifests: join(agent, 'pod-manifests'),
+    /** FlexVolume drivers; upstream's own place is below /usr, which may be read-only and is not ours. */
+    volumePlugins: join(agent, 'volume-plugins'),
+    /** Where CSI drivers and their guides expect it, wherever the data dir is. */
+    kubelet: '/var/lib/kubelet',
   } as const;
 }
 

@@ -58,6 +58,7 @@ export function fakeKube(): FakeKube {
       return Promise.resolve({ resources: found } as T);
     },
     find: () => Promise.resolve(undefined),
+    metadata: (path) => Promise.reject(new Error(`nobody lists ${path} here`)),
     mergePatch: (path) => Promise.reject(new Error(`nobody patches ${path} here`)),
     strategicPatch: (path) => Promise.reject(new Error(`nobody patches ${path} here`)),
     create(path, object) {

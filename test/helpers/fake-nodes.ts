@@ -83,6 +83,7 @@ export function fakeNodes(): FakeNodes {
         yield { type: 'MODIFIED' as const, object: event.detail as T };
       }
     },
+    metadata: (path) => Promise.reject(new Error(`nobody lists ${path} here`)),
     reconnect: () => {},
     close: () => {},
   };

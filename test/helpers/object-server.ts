@@ -7,6 +7,8 @@ export interface ObjectServer {
   /** Sets, or with `undefined` removes, an object; watches of its list are told. */
   readonly set: (list: string, name: string, object: KubeObject | undefined) => void;
   readonly get: (list: string, name: string) => KubeObject | undefined;
+  /** There is no such list any more. */
+  readonly forget: (list: string) => void;
   readonly patched: { readonly path: string; readonly body: unknown }[];
   /** `reason message` of each event that was created. */
   readonly events: string[];
@@ -14,14 +16,14 @@ export interface ObjectServer {
 
 /**
  * An API server that keeps objects by list (`/api/v1/persistentvolumes`) and name, and tells watches; selectors are overlooked.
- * What has a namespace is in a list of that, and in the one of all where the test has made it. Merge patches are kept in
- * `patched`, and with `mergesPatches` take effect.
+ * What has a namespace is in a list of that, and in the one of all where the test has made it. What is applied is there then;
+ * merge patches are kept in `patched`, and with `mergesPatches` take effect.
  */
 export async function objectServer(options: { readonly mergesPatches?: boolean } = {}): Promise<ObjectServer> {
   const lists = new Map<string, Map<string, KubeObject>>();
-  const watches: { readonly list: string; readonly response: ServerResponse }[] = [];
-  /** In their order: the resourceVersion of a list is how many there were then, and a watch begins after that one. */
+  /** Everything that changed, in order: a list says how much of it there was, and a watch begins there. */
   const changes: { readonly list: string; readonly line: string }[] = [];
+  const watches: { readonly list: string; readonly response: ServerResponse }[] = [];
   const patched: ObjectServer['patched'] = [];
   const events: string[] = [];
   const listOf = (list: string) => {
@@ -38,15 +40,15 @@ export async function objectServer(options: { readonly mergesPatches?: boolean }
     changes.push({ list, line });
     for (const watch of watches) if (watch.list === list) watch.response.write(line);
   };
-  const { kube } = await kubeServer(({ method, url, body }, response) => {
+  const { kube } = await kubeServer(({ method, url, body, contentType }, response) => {
     const { pathname, searchParams } = new URL(url, 'https://api');
     const [, parent = '', name = ''] = /^(.*)\/([^/]+)$/.exec(pathname) ?? [];
     const answer = (value: unknown) => response.end(JSON.stringify(value));
     const object = lists.get(parent)?.get(name);
     if (searchParams.has('watch')) {
       response.writeHead(200).flushHeaders();
-      const since = changes.slice(Number(searchParams.get('resourceVersion') ?? changes.length));
-      for (const { list, line } of since) if (list === pathname) response.write(line);
+      const missed = changes.slice(Number(searchParams.get('resourceVersion') ?? changes.length));
+      for (const { list, line } of missed) if (list === pathname) response.write(line);
       watches.push({ list: pathname, response });
     } else if (method === 'POST' && pathname.endsWith('/events')) {
       const { reason, message } = JSON.parse(body) as { readonly reason: string; readonly message: string };
@@ -57,11 +59,13 @@ export async function objectServer(options: { readonly mergesPatches?: boolean }
       set(pathname, made.metadata.name, made);
       answer(made);
     } else if (method === 'PATCH') {
-      patched.push({ path: pathname, body: JSON.parse(body) });
+      const patch = JSON.parse(body) as KubeObject;
+      patched.push({ path: pathname, body: patch });
+      if (contentType === 'application/apply-patch+yaml') set(parent, name, withUid(patch));
       const [, list = '', of = ''] = /^(.*)\/([^/]+)$/.exec(pathname.replace(/\/status$/, '')) ?? [];
       const before = lists.get(list)?.get(of);
       if (options.mergesPatches === true && before !== undefined) {
-        const after = merged(before, JSON.parse(body)) as KubeObject;
+        const after = merged(before, patch) as KubeObject;
         const finalizers = after.metadata['finalizers'] as readonly string[] | undefined;
         const isGone = after.metadata['deletionTimestamp'] !== undefined && finalizers?.length === 0;
         const all = list.replace(/\/namespaces\/[^/]+/, '');
@@ -79,7 +83,12 @@ export async function objectServer(options: { readonly mergesPatches?: boolean }
       answer({ message: 'not found' });
     }
   });
-  return { kube, set, get: (list, name) => listOf(list).get(name), patched, events };
+  const get: ObjectServer['get'] = (list, name) => listOf(list).get(name);
+  return { kube, set, get, forget: (list) => void lists.delete(list), patched, events };
+}
+
+function withUid(object: KubeObject): KubeObject {
+  return { ...object, metadata: { ...object.metadata, uid: `uid-${object.metadata.name}` } };
 }
 
 /** RFC 7386. */

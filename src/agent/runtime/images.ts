@@ -15,6 +15,8 @@ import { untilNextRound } from '../../shared/rounds.ts';
 export interface ImagesOptions extends ImporterOptions {
   /** What travels with kagent: a start fails without it. */
   readonly bundledDir: string;
+  /** What travels with kagent and no start needs: it is imported afterwards, and a start that comes sooner is none the worse. */
+  readonly later: { readonly dir: string; readonly when: Promise<void> };
   /** What a person put on the node, also while it runs: a bad file is a warning. */
   readonly userDir: string;
   readonly events: EventLog;
@@ -44,6 +46,7 @@ export function imagesComponent(
 ): Component {
   const condition = conditionTracker();
   const stopping = new AbortController();
+  const stopped = new Promise<void>((resolve) => stopping.signal.addEventListener('abort', () => resolve()));
   let work: Promise<unknown> = Promise.resolve();
 
   const follow = async (folder: ImageFolder, onLook: () => void) => {
@@ -54,6 +57,18 @@ export function imagesComponent(
     }
   };
 
+  const takeLater = async (folder: ImageFolder, onLook: () => void) => {
+    await Promise.race([options.later.when, stopped]);
+    while (!stopping.signal.aborted) {
+      await folder.takeAll(stopping.signal).catch((error: unknown) => {
+        if (!stopping.signal.aborted) options.log.warn('images not checked', { error }); // containerd is away: next time
+      });
+      onLook();
+      if (folder.isTaken) return;
+      await pause(firstRetryMs, stopping.signal);
+    }
+  };
+
   return {
     name,
     after,
@@ -61,18 +76,20 @@ export function imagesComponent(
       const { bundledDir, userDir } = options;
       condition.set('False', 'Importing', `imports the image archives of ${bundledDir} and ${userDir} into containerd`);
       const importer = new Importer(options);
-      const bundled = imageFilesIn(options.bundledDir).filter(({ kind }) => kind === 'archive');
+      const bundled = imageFilesIn(options.bundledDir).filter(isArchive);
       const missing = await importer.missing(bundled, signal);
       await Promise.all(missing.map((archive) => importer.import(archive, signal)));
       importer.keep();
       makeFolderIfPossible(options.userDir, 0o700, options.log); // people shall find it
       const archives = new ImageFolder({ ...options, importer, takes: ({ kind }) => kind !== 'list' });
       const lists = new ImageFolder({ ...options, importer, takes: ({ kind }) => kind === 'list' });
+      const later = new ImageFolder({ ...options, importer, userDir: options.later.dir, takes: isArchive });
       await archives.takeAll(signal);
-      const report = () => condition.set('True', 'Imported', [...archives.problems(), ...lists.problems()].join('; '));
+      const folders = [archives, lists, later];
+      const report = () => condition.set('True', 'Imported', folders.flatMap((folder) => folder.problems()).join('; '));
       report();
       // Pulling may take long, and archives do not wait for it.
-      work = Promise.all([follow(archives, report), follow(lists, report)]);
+      work = Promise.all([follow(archives, report), follow(lists, report), takeLater(later, report)]);
     },
     async stop() {
       stopping.abort();
@@ -81,6 +98,8 @@ export function imagesComponent(
     health: () => condition.current(),
   };
 }
+
+const isArchive = ({ kind }: ImageFile) => kind === 'archive';
 
 interface FolderOptions extends ImagesOptions {
   readonly importer: Importer;
@@ -103,6 +122,13 @@ class ImageFolder {
   problems(): readonly string[] {
     return [...this.#taken].flatMap(([path, { problem }]) =>
       problem === undefined ? [] : [`${basename(path)}: ${problem}`],
+    );
+  }
+
+  /** All that was there at the last look, without a problem. */
+  get isTaken(): boolean {
+    return [...this.#seen.keys()].every(
+      (path) => this.#taken.get(path)?.problem === undefined && this.#taken.has(path),
     );
   }
 

@@ -9,9 +9,17 @@ import { helmController } from './helm-controller/helm-controller.ts';
 import { localStorage } from './local-storage/local-storage.ts';
 import { metricsServer } from './metrics-server/metrics-server.ts';
 import { servicelb } from './servicelb/servicelb.ts';
+import { traefik } from './traefik/traefik.ts';
 import type { Addon, AddonContext, AddonSettings, PackagedManifest } from './types.ts';
 
-export const addons: readonly [Addon, ...Addon[]] = [coredns, helmController, localStorage, metricsServer, servicelb];
+export const addons: readonly [Addon, ...Addon[]] = [
+  coredns,
+  helmController,
+  localStorage,
+  metricsServer,
+  servicelb,
+  traefik,
+];
 
 /** Files in the order in which they are applied. */
 export function addonManifests(settings: AddonSettings): readonly PackagedManifest[] {

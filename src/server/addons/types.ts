@@ -1,4 +1,4 @@
-import type { Component } from '../../shared/component/component.ts';
+import type { Component, ComponentName } from '../../shared/component/component.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { HostPort, HostPortOwner, VolumeFolder } from '../../shared/protocol/channel.ts';
 import type { KubeClient, KubeObject } from '../../kube/kube.ts';
@@ -52,6 +52,12 @@ export interface AddonContext {
   readonly nodes: ClusterNodes;
   /** The server's own, where it is the source of events. */
   readonly nodeName: string;
+  /** The full name of an image in the bundle, by its short one. */
+  readonly image: (name: string) => string;
+  /** Where the bundle's definitions of kinds are, a file for each add-on. */
+  readonly definitionsDir: string;
+  /** What nobody waits for begins after these: a start has its processors to itself. */
+  readonly afterStart: readonly ComponentName[];
   /** Of nodes for which nothing else is said: where volumes are. */
   readonly localStoragePath: string;
   readonly helm: HelmProgram;

@@ -8,12 +8,23 @@ export class ManifestInvalidError extends KagentError {
   }
 }
 
+/** What manifests of an older k3s have, and where it is now. */
+const renamed: Readonly<Record<string, string>> = {
+  'extensions/v1beta1': 'networking.k8s.io/v1 or apps/v1',
+  'networking.k8s.io/v1beta1': 'networking.k8s.io/v1',
+  'traefik.containo.us/v1alpha1': 'traefik.io/v1alpha1',
+};
+
 export class UnknownKindError extends KagentError {
   readonly code = 'MANIFEST_KIND';
   readonly fault = 'operator';
   constructor(apiVersion: string, kind: string) {
+    const now = renamed[apiVersion];
     super(`the cluster knows no ${kind} in ${apiVersion}`, {
-      remedy: 'check both, or apply its CustomResourceDefinition first',
+      remedy:
+        now === undefined
+          ? 'check both, or apply its CustomResourceDefinition first'
+          : `its kinds are in ${now} now, with other fields where they have changed`,
     });
   }
 }

@@ -164,9 +164,10 @@ async function describeFiles(
     const file = await hold(path).catch(() => undefined);
     if (file !== undefined) files.push(await partOf(file, `${library}-${arch}`));
   }
-  const archives = namesIfReadable(join(componentsDir, 'images')).filter((name) => name.endsWith('.tar'));
-  for (const name of archives.toSorted())
-    files.push(await partOf(await hold(join(componentsDir, 'images', name)), name));
+  for (const folder of [join(componentsDir, 'images'), join(componentsDir, 'images', 'later')]) {
+    const archives = namesIfReadable(folder).filter((name) => name.endsWith('.tar'));
+    for (const name of archives.toSorted()) files.push(await partOf(await hold(join(folder, name)), name));
+  }
   return files;
 }
 

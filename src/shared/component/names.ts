@@ -40,5 +40,6 @@ export type ComponentName =
   | 'servicelb'
   | 'datastore-snapshots'
   | 'supervisor-api'
+  | 'traefik'
   | 'tunnel'
   | 'user-namespace-events';

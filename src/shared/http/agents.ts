@@ -19,8 +19,8 @@ export const verified = { rejectUnauthorized: true } as const;
 
 export const minVersion = 'TLSv1.2';
 
-/** Connections that are verified against `credentials.ca` alone and used again; a request beyond `maxSockets` waits for one. */
-export function httpsAgent(credentials: TlsCredentials, { maxSockets = 8 } = {}): HttpsAgent {
+/** Connections that are verified against `credentials.ca` alone and used again: so many at once, what is more waits. */
+export function httpsAgent(credentials: TlsCredentials, maxSockets = 8): HttpsAgent {
   return new HttpsAgent({ ...credentials, ...verified, keepAlive: true, maxSockets, minVersion });
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Nodes } from '../../helpers/cluster.ts';
+import type { Box, Nodes } from '../../helpers/cluster.ts';
 import { eventually } from '../../helpers/wait.ts';
 
 /** A pod that burns the quarter of a processor that it gets, while /tmp/burn is there. */
@@ -32,7 +32,6 @@ spec:
 
 /** metrics-server, which asks nodes whose every port is closed. */
 export function metricsStories(nodes: () => Nodes): void {
-  const kubectl = (...args: readonly string[]) => nodes().server.kubectl(...args);
   const top = async (...args: readonly string[]) => {
     const { stdout } = await nodes().server.tryKubectl('top', ...args, '--no-headers');
     return stdout.trim().split('\n');
@@ -50,14 +49,23 @@ export function metricsStories(nodes: () => Nodes): void {
   });
 
   test('an autoscaler follows the load up and down', async () => {
-    await nodes().server.apply(busy);
-    const replicas = () => kubectl('get', 'deployment', 'busy', '-o', 'jsonpath={.spec.replicas}');
-    await eventually(async () => (await replicas()) === '2', { withinMs: 150_000, what: 'a second pod' });
-    await kubectl('rollout', 'status', 'deployment/busy', '--timeout=60s');
-    const pods = (await kubectl('get', 'pods', '-l', 'app=busy', '-o', 'name')).trim().split('\n');
-    for (const pod of pods) await kubectl('exec', pod, '--', 'rm', '/tmp/burn');
-    await eventually(async () => (await replicas()) === '1', { withinMs: 150_000, what: 'the end of the second pod' });
-    expect(await replicas()).toBe('1');
-    await kubectl('delete', 'deployment,hpa', 'busy', '--wait=false');
+    expect(await followsTheLoad(nodes().server)).toEqual(['2', '1']);
   });
+}
+
+/** @returns how many replicas an autoscaler wants under load, and when there is none any more */
+export async function followsTheLoad({ apply, kubectl }: Box): Promise<readonly string[]> {
+  await apply(busy);
+  const replicas = () => kubectl('get', 'deployment', 'busy', '-o', 'jsonpath={.spec.replicas}');
+  const until = (wanted: string) =>
+    eventually(async () => (await replicas()) === wanted, { withinMs: 150_000, what: `${wanted} replicas` });
+  await until('2');
+  const underLoad = await replicas();
+  await kubectl('rollout', 'status', 'deployment/busy', '--timeout=60s');
+  const pods = (await kubectl('get', 'pods', '-l', 'app=busy', '-o', 'name')).trim().split('\n');
+  for (const pod of pods) await kubectl('exec', pod, '--', 'rm', '/tmp/burn');
+  await until('1');
+  const withoutLoad = await replicas();
+  await kubectl('delete', 'deployment,hpa', 'busy', '--wait=false');
+  return [underLoad, withoutLoad];
 }

@@ -6,6 +6,7 @@ import { webOnEachNode } from '../../helpers/manifests.ts';
 import { listNodes, podsOf } from '../../helpers/nodes.ts';
 import type { ListedPod } from '../../helpers/nodes.ts';
 import { eventually } from '../../helpers/wait.ts';
+import { ingressStories } from './ingress.ts';
 import { loadBalancerStories } from './load-balancer.ts';
 import { metricsStories } from './metrics.ts';
 import { networkPolicyStories } from './network-policies.ts';
@@ -174,4 +175,8 @@ describe('through the tunnel, every inbound port of the agents closed', () => {
 
 describe('network policies', () => {
   networkPolicyStories(() => nodes);
+});
+
+describe('an Ingress, and what is like it', () => {
+  ingressStories(() => nodes);
 });

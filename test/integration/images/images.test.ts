@@ -26,12 +26,13 @@ async function box() {
   const containerd = await startContainerd(dir);
   const userDir = join(dir, 'images');
   for (const folder of [userDir, join(dir, 'bundled')]) mkdirSync(folder);
-  const start = async () => {
+  const start = async (later = Promise.resolve()) => {
     const events = createEventLog({ keep: 100 });
     const imported: string[] = [];
     const component = imagesComponent('images', [], {
       ...containerd,
       bundledDir: join(dir, 'bundled'),
+      later: { dir: join(dir, 'bundled', 'later'), when: later },
       userDir,
       recordPath: join(dir, 'images.json'),
       snapshotter: 'native',
@@ -213,4 +214,17 @@ test('images of a list are pulled and stay; what is not to be had is named, and 
   await eventually(async () => (await names(containerd)).includes(`${registry}/team/two:1 pinned`), {
     withinMs: 30_000,
   });
+});
+
+test('what no start needs is imported when the start is over', async () => {
+  const { dir, containerd, start } = await box();
+  const later = join(dir, 'bundled', 'later');
+  mkdirSync(later);
+  writeFileSync(join(later, 'big.tar'), await tarOf(dir, 'kagent.test/big:1'));
+  const over = Promise.withResolvers<void>();
+  const { component } = await start(over.promise);
+  expect(component.health().status).toBe('True');
+  expect(await names(containerd)).toEqual([]);
+  over.resolve();
+  await eventually(async () => (await names(containerd)).includes('kagent.test/big:1 pinned'));
 });

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { KubeError } from '../../../src/kube/kube.ts';
 import { kubeServer } from '../../helpers/kube-server.ts';
@@ -62,6 +63,27 @@ test('a watch gives each event as it comes, however its bytes are cut, and ends 
   });
   const seen = await collected(kube.watch('/api/v1/nodes?fieldSelector=x', new AbortController().signal));
   expect(seen).toEqual(events);
+});
+
+test('watches keep no request waiting, however many there are', async () => {
+  const { kube } = await kubeServer(({ url }, response) => {
+    if (url.includes('watch=true')) response.writeHead(200).flushHeaders();
+    else response.end(JSON.stringify(node));
+  });
+  const stop = new AbortController();
+  const watches = Array.from({ length: 20 }, () => collected(kube.watch('/api/v1/nodes', stop.signal)).catch(() => {}));
+  await delay(50);
+  expect(await kube.get('/api/v1/nodes/box', AbortSignal.timeout(2000))).toEqual(node);
+  stop.abort();
+  await Promise.all(watches);
+});
+
+test('metadata alone is asked for as such', async () => {
+  let items: readonly (typeof node)[] | null = [node];
+  const { kube } = await kubeServer((_asked, response) => response.end(JSON.stringify({ items })));
+  expect(await kube.metadata('/api/v1/nodes')).toEqual([node]);
+  items = null; // as kube-apiserver says none
+  expect(await kube.metadata('/api/v1/nodes')).toEqual([]);
 });
 
 test('a watch ends when its signal comes', async () => {

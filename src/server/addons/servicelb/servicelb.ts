@@ -3,7 +3,6 @@
  * so those of the nodes are written there. Name, labels and events are those of k3s's ServiceLB.
  */
 import type { Component } from '../../../shared/component/component.ts';
-import { pause } from '../../../shared/pause.ts';
 import { backgroundComponent } from '../background.ts';
 import type { Addon, AddonContext } from '../types.ts';
 import { Controller, loadBalancers, statusOf, statusPath } from './controller.ts';
@@ -20,27 +19,11 @@ export const servicelb: Addon = {
   removal: withoutLoadBalancer,
 };
 
-/** One change seldom comes alone. */
-const settleMs = 20;
-
 function loadBalancer(context: AddonContext): Component {
   return backgroundComponent({ name, log: context.log }, (works) => {
-    let changed = Promise.withResolvers<void>();
-    const wake = () => changed.resolve();
+    const wake = works.passes((signal) => controller.pass(signal));
     const controller = new Controller(context, wake);
     works.repeat((signal, isWell) => controller.follow(signal, () => [isWell, wake].forEach((tell) => tell())));
-    works.repeat(async (signal, isWell) => {
-      signal.addEventListener('abort', wake);
-      wake(); // what failed is tried again
-      while (!signal.aborted) {
-        await changed.promise;
-        await pause(settleMs, signal);
-        changed = Promise.withResolvers();
-        const dueMs = await controller.pass(signal);
-        isWell();
-        if (dueMs !== undefined) void pause(dueMs, signal).then(wake);
-      }
-    });
     works.atEnd(() => controller.stop());
   });
 }

@@ -19,12 +19,13 @@ test('each add-on is a folder of its own name, and each such folder an add-on', 
 
 test('a manifest uses exactly the images that its add-on names, so that the bundle has them', () => {
   for (const addon of addons) {
+    if (addon.manifest === undefined) continue; // what its component applies is its own test's
     const asked: string[] = [];
     const image = (name: string) => {
       asked.push(name);
       return `example/${name}:1`;
     };
-    const text = addon.manifest?.({ ...settings, image }) ?? '';
+    const text = addon.manifest({ ...settings, image });
     expect([...new Set(asked)]).toEqual(addon.images);
     const used = [...text.matchAll(/^\s*(?:- )?image: (\S+)$/gm)].map(([, name]) => name);
     expect(new Set(used)).toEqual(new Set(addon.images.map((name) => `example/${name}:1`)));

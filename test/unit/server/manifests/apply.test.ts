@@ -55,6 +55,12 @@ test('what is refused is named with its line, and keeps no other away', async ()
   expect(kube.applied.map(({ path }) => path.at(-1))).toEqual(['b']);
 });
 
+test('a kind of a group that has another name now is told with that', async () => {
+  const old = 'apiVersion: traefik.containo.us/v1alpha1\nkind: IngressRoute\nmetadata: {name: web}\n';
+  const { failures } = await apply(fakeKube(), old);
+  expect(failures[0]?.message).toContain('its kinds are in traefik.io/v1alpha1 now');
+});
+
 test('where kube-apiserver is not reached nothing more is tried', async () => {
   const kube = fakeKube();
   kube.failures.push(new Error('connect ECONNREFUSED'));

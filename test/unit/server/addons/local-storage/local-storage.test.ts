@@ -1,10 +1,9 @@
 import { expect, onTestFinished, test } from 'vitest';
-import type { AddonContext, ClusterNode } from '../../../../../src/server/addons/addons.ts';
+import type { ClusterNode } from '../../../../../src/server/addons/addons.ts';
 import { localStorage } from '../../../../../src/server/addons/local-storage/local-storage.ts';
 import { Listeners } from '../../../../../src/shared/listeners.ts';
-import { silentLog } from '../../../../../src/shared/log/log.ts';
+import { addonContext } from '../../../../helpers/addons.ts';
 import { objectServer } from '../../../../helpers/object-server.ts';
-import { noHelm } from '../../../../helpers/no-helm.ts';
 import { eventually } from '../../../../helpers/wait.ts';
 
 const claims = '/api/v1/persistentvolumeclaims';
@@ -76,20 +75,16 @@ async function storage(
   for (const list of [claims, volumes, maps]) server.set(list, 'x', undefined);
   server.set(maps, 'local-path-config', config());
   server.set(classes, 'local-path', storageClass());
-  const context: AddonContext = {
+  const context = addonContext({
     kube: server.kube,
     nodeName: 'n1',
-    localStoragePath: '/storage',
-    ...noHelm,
-    log: silentLog,
     nodes: {
       objects: () => options.nodes ?? [node('n1')],
       onObjectChange: (listener) => changed.add(listener),
-      portsInUse: () => Promise.resolve([]),
       makeVolume: (name, { root, path }) => tell(`${name} make ${root} ${path}`),
       removeVolume: (name, { root, path }) => tell(`${name} remove ${root} ${path}`),
     },
-  };
+  });
   const component = localStorage.component?.(context);
   onTestFinished(() => component?.stop());
   await component?.start(new AbortController().signal);

@@ -3,8 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { servicelb } from '../../../../../src/server/addons/servicelb/servicelb.ts';
 import type { AddonContext, ClusterNode } from '../../../../../src/server/addons/addons.ts';
 import { Listeners } from '../../../../../src/shared/listeners.ts';
-import { noHelm } from '../../../../helpers/no-helm.ts';
-import { silentLog } from '../../../../../src/shared/log/log.ts';
+import { addonContext } from '../../../../helpers/addons.ts';
 import { kubeServer } from '../../../../helpers/kube-server.ts';
 import { eventually } from '../../../../helpers/wait.ts';
 
@@ -58,20 +57,14 @@ async function cluster(options: {
       response.end('{"metadata":{}}');
     }
   });
-  const context: AddonContext = {
+  const context = addonContext({
     kube,
-    nodeName: 's1',
-    localStoragePath: '/storage',
-    ...noHelm,
-    log: silentLog,
     nodes: {
       objects: () => present,
       onObjectChange: (listener) => changed.add(listener),
-      portsInUse: options.portsInUse ?? (() => Promise.resolve([])),
-      makeVolume: () => Promise.reject(new Error('there are no volumes here')),
-      removeVolume: () => Promise.reject(new Error('there are no volumes here')),
+      ...(options.portsInUse !== undefined && { portsInUse: options.portsInUse }),
     },
-  };
+  });
   const begin = async (make: 'component' | 'removal') => {
     const component = servicelb[make]?.(context);
     onTestFinished(() => component?.stop());

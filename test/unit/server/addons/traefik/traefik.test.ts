@@ -1,0 +1,166 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import type { KubeObject } from '../../../../../src/kube/kube.ts';
+import { deploymentPath, traefikObjects } from '../../../../../src/server/addons/traefik/manifests.ts';
+import { traefik } from '../../../../../src/server/addons/traefik/traefik.ts';
+import { readValues } from '../../../../../src/server/addons/traefik/values.ts';
+import { addonContext } from '../../../../helpers/addons.ts';
+import { objectServer } from '../../../../helpers/object-server.ts';
+import { temporaryDir } from '../../../../helpers/temporary.ts';
+import { eventually } from '../../../../helpers/wait.ts';
+
+const networking = '/apis/networking.k8s.io/v1';
+const traefikIo = '/apis/traefik.io/v1alpha1';
+const gatewayApi = '/apis/gateway.networking.k8s.io/v1';
+const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+const deployments = '/apis/apps/v1/namespaces/kube-system/deployments';
+const ingresses = `${networking}/ingresses`;
+
+const inShop = (name: string, rest: object = {}) => ({
+  metadata: { name, namespace: 'shop', uid: `uid-${name}` },
+  ...rest,
+});
+const objects = traefikObjects(readValues(undefined), 'image', 0);
+
+async function cluster() {
+  const server = await objectServer();
+  const lists = [
+    definitions,
+    ingresses,
+    ...['ingressroutes', 'ingressroutetcps', 'ingressrouteudps'].map((list) => `${traefikIo}/${list}`),
+    ...['gateways', 'httproutes', 'grpcroutes', 'tlsroutes'].map((list) => `${gatewayApi}/${list}`),
+    ...objects.map(({ path }) => path.slice(0, path.lastIndexOf('/'))),
+  ];
+  for (const list of lists) server.set(list, 'x', undefined);
+  const definitionsDir = temporaryDir();
+  writeFileSync(join(definitionsDir, 'traefik.jsonl'), '[]\n');
+  const begin = async (make: 'component' | 'removal') => {
+    const component = traefik[make]?.(addonContext({ kube: server.kube, definitionsDir }));
+    onTestFinished(() => component?.stop());
+    await component?.start(new AbortController().signal);
+    return () => component?.health();
+  };
+  const isThere = (path: string) => server.get(...split(path)) !== undefined;
+  /** As kube-controller-manager does. */
+  const scaled = async () => {
+    const patch = await eventually(() =>
+      server.patched.findLast(({ path, body }) => path === deploymentPath && isScale(body)),
+    );
+    const { spec } = patch.body as { readonly spec: { readonly replicas: number } };
+    const there = server.get(deployments, 'traefik') as KubeObject;
+    const status = { availableReplicas: spec.replicas };
+    server.set(deployments, 'traefik', { ...there, spec: { ...(there.spec as object), ...spec }, status });
+    return spec.replicas;
+  };
+  return { ...server, begin, isThere, scaled };
+}
+
+function split(path: string): [list: string, name: string] {
+  const at = path.lastIndexOf('/');
+  return [path.slice(0, at), path.slice(at + 1)];
+}
+
+const isScale = (body: unknown) => (body as { readonly metadata?: object }).metadata === undefined;
+
+test('it is installed without a pod, starts with the first Ingress, and says both', async () => {
+  const { begin, isThere, scaled, set, get, events } = await cluster();
+  const health = await begin('component');
+  await eventually(() => health()?.reason === 'Idle');
+  expect(objects.filter(({ path }) => !isThere(path))).toEqual([]);
+  expect(get(deployments, 'traefik')).toMatchObject({ spec: { replicas: 0 } });
+  expect(JSON.stringify(get(deployments, 'traefik'))).toContain('"image":"kagent.sh/traefik:v1"');
+  expect(traefik.images).toEqual(['traefik']); // so that the bundle has it
+  expect(health()).toMatchObject({ status: 'True', message: expect.stringContaining('not running') as string });
+  set(ingresses, 'web', inShop('web', { spec: { ingressClassName: 'traefik' } }));
+  expect(await scaled()).toBe(1);
+  await eventually(() => health()?.reason === 'Serving');
+  expect(events).toEqual(['IngressStarted Traefik starts: there is Ingress shop/web']);
+});
+
+test('an Ingress of another class does not start it; one of a class of Traefik does', async () => {
+  const { begin, scaled, set, patched } = await cluster();
+  set(`${networking}/ingressclasses`, 'nginx', {
+    metadata: { name: 'nginx' },
+    spec: { controller: 'k8s.io/ingress-nginx' },
+  });
+  set(`${networking}/ingressclasses`, 'edge', {
+    metadata: { name: 'edge' },
+    spec: { controller: 'traefik.io/ingress-controller' },
+  });
+  set(ingresses, 'web', inShop('web', { spec: { ingressClassName: 'nginx' } }));
+  const health = await begin('component');
+  await eventually(() => health()?.reason === 'Idle');
+  expect(patched.some(({ body }) => isScale(body))).toBe(false);
+  set(ingresses, 'shop', inShop('shop', { spec: { ingressClassName: 'edge' } }));
+  expect(await scaled()).toBe(1);
+});
+
+test("a route starts it when it names a Gateway of Traefik's; kagent's own Gateway alone does not", async () => {
+  const { begin, scaled, set, patched } = await cluster();
+  const own = objects.find(({ kind }) => kind === 'Gateway')?.object as KubeObject;
+  set(`${gatewayApi}/gateways`, 'traefik-gateway', own);
+  set(`${gatewayApi}/httproutes`, 'other', inShop('other', { spec: { parentRefs: [{ name: 'elsewhere' }] } }));
+  const health = await begin('component');
+  await eventually(() => health()?.reason === 'Idle');
+  expect(patched.some(({ body }) => isScale(body))).toBe(false);
+  const parentRefs = [{ name: 'traefik-gateway', namespace: 'kube-system' }];
+  set(`${gatewayApi}/grpcroutes`, 'calls', inShop('calls', { spec: { parentRefs } }));
+  expect(await scaled()).toBe(1);
+});
+
+test('a cluster that knows some kind in another version alone is no obstacle', async () => {
+  const { begin, scaled, set, forget } = await cluster();
+  forget(`${gatewayApi}/tlsroutes`);
+  set(ingresses, 'web', inShop('web'));
+  await begin('component');
+  expect(await scaled()).toBe(1);
+});
+
+test('a server that starts again leaves the number of pods as it is', async () => {
+  const { begin, set, get, patched } = await cluster();
+  const there = objects.find(({ kind }) => kind === 'Deployment')?.object as KubeObject;
+  set(deployments, 'traefik', { ...there, spec: { replicas: 3 }, status: { availableReplicas: 3 } });
+  set(ingresses, 'web', inShop('web'));
+  const health = await begin('component');
+  await eventually(() => patched.some(({ path }) => path === deploymentPath));
+  await eventually(() => health()?.status === 'True');
+  expect(get(deployments, 'traefik')).toMatchObject({ spec: { replicas: 3 } });
+});
+
+test('a Traefik that somebody else has installed is left alone, and the condition says so', async () => {
+  const { begin, set, patched } = await cluster();
+  set(deployments, 'traefik', { metadata: { name: 'traefik', namespace: 'kube-system', labels: { owner: 'helm' } } });
+  const health = await begin('component');
+  await eventually(() => health()?.status === 'False');
+  expect(health()?.message).toContain("Deployment kube-system/traefik is there already, and is not kagent's");
+  expect(patched).toEqual([]);
+});
+
+test('rules of Traefik 2, and objects of its API group, get an event that says what to write', async () => {
+  const { begin, set, events } = await cluster();
+  const old = 'ingressroutes.traefik.containo.us';
+  set(definitions, old, { metadata: { name: old } });
+  set('/apis/traefik.containo.us/v1alpha1/ingressroutes', 'legacy', inShop('legacy'));
+  set(`${traefikIo}/ingressroutes`, 'web', inShop('web', { spec: { routes: [{ match: 'Host(`a`, `b`)' }] } }));
+  await begin('component');
+  await eventually(() => events.length >= 3);
+  expect(events.toSorted()).toEqual([
+    expect.stringMatching(/^IngressStarted/),
+    expect.stringMatching(/^OldApiGroup .*traefik\.io\/v1alpha1/),
+    expect.stringMatching(/^OldRuleSyntax .*Host\(`a`\) \|\| Host\(`b`\)/),
+  ]);
+});
+
+test('disabled, its objects go; what is not labelled as ours stays', async () => {
+  const { begin, isThere, set } = await cluster();
+  const others = '/api/v1/namespaces/kube-system/services/traefik';
+  for (const { path, object } of objects) {
+    const { metadata } = object as unknown as KubeObject;
+    set(...split(path), { metadata: { ...metadata, uid: 'u', ...(path === others && { labels: {} }) } });
+  }
+  const health = await begin('removal');
+  await eventually(() => objects.filter(({ path }) => isThere(path)).length === 1);
+  expect(isThere(others)).toBe(true);
+  expect(health()).toMatchObject({ status: 'True', reason: 'Disabled' });
+});
