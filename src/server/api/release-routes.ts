@@ -1,17 +1,6 @@
-import { Readable } from 'node:stream';
-import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
-import type { Context } from 'hono';
 import type { Release, ReleaseFile } from '../release/release.ts';
-import { byteRange } from './byte-range.ts';
-import { Downloads } from './downloads.ts';
-import type { DownloadLimits } from './downloads.ts';
-import { plainAddress } from './peer.ts';
-
-type Bindings = { Bindings: HttpBindings };
-
-/** What is no longer fits into a socket's buffer, and is no download. */
-const smallBytes = 256 * 1024;
+import type { Bindings, SendFile } from './send-file.ts';
 
 /**
  * For boxes that have not joined yet, and may not even have kagent: nothing here is secret.
@@ -22,35 +11,18 @@ const smallBytes = 256 * 1024;
  *     /release/v0.1.0/kagent-amd64  /release/v0.1.0/kagent-amd64.gz
  *     /v1/files  /v1/files/<sha256>                    the same files, and images, by content
  */
-export function releaseRoutes(release: Release, limits: DownloadLimits): Hono<Bindings> {
+export function releaseRoutes(release: Release, sendFile: SendFile): Hono<Bindings> {
   const app = new Hono<Bindings>();
-  const downloads = new Downloads(limits);
-
-  const send = async (context: Context<Bindings>, file: ReleaseFile | undefined): Promise<Response> => {
-    if (file === undefined) return context.notFound();
-    const range = byteRange(context.req.header('range'), file.sizeBytes);
-    if (range === 'unsatisfiable') return context.body(null, 416, { 'content-range': `bytes */${file.sizeBytes}` });
-    const { start, end } = range ?? { start: 0, end: file.sizeBytes - 1 };
-    const { socket } = context.env.incoming;
-    const address = plainAddress(socket.remoteAddress);
-    const isDownload = context.req.method !== 'HEAD' && end - start >= smallBytes;
-    // A joiner beyond them is told to come again.
-    if (isDownload && !downloads.makeRoom(address))
-      return context.text('too many downloads at once', 503, { 'retry-after': '5' });
-    const stream = context.req.method === 'HEAD' ? undefined : file.read(start, end);
-    // It ends also when the box goes away, which may come again for the rest.
-    if (isDownload && stream !== undefined) downloads.begin(address, { stream, socket });
-    return new Response(stream === undefined ? null : (Readable.toWeb(stream) as ReadableStream), {
-      status: range === undefined ? 200 : 206,
-      headers: {
-        'content-type': 'application/octet-stream',
-        'content-length': String(end - start + 1),
-        'accept-ranges': 'bytes',
-        etag: `"${file.sha256}"`,
-        ...(range !== undefined && { 'content-range': `bytes ${start}-${end}/${file.sizeBytes}` }),
+  const send = (context: Parameters<SendFile>[0], file: ReleaseFile | undefined) =>
+    sendFile(
+      context,
+      file && {
+        sizeBytes: file.sizeBytes,
+        tag: file.sha256,
+        contentType: 'application/octet-stream',
+        read: (start, end) => file.read(start, end),
       },
-    });
-  };
+    );
   const find = async (matches: (file: ReleaseFile) => boolean) => (await release.files()).find(matches);
 
   app.get('/install.sh', (context) =>

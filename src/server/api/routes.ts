@@ -32,6 +32,7 @@ import { peerNode, peerNodeOrExpired, plainAddress } from './peer.ts';
 import { problemResponse } from './problem.ts';
 import type { Asker } from './problem.ts';
 import { releaseRoutes } from './release-routes.ts';
+import { fileSender } from './send-file.ts';
 import { staticRoutes } from './static-routes.ts';
 
 /** Four signing requests and some names take 3 KiB. */
@@ -66,8 +67,9 @@ export function apiRoutes(options: ApiRoutesOptions): Api {
   app.get('/ping', (context) => context.text('pong'));
   app.get('/readyz', (context) => (isReady() ? context.text('ok') : context.text('not ready', 503)));
   joinRoutes(app, options);
-  app.route('/', releaseRoutes(options.release, options.downloads));
-  app.route('/', staticRoutes(options.staticDir));
+  const sendFile = fileSender(options.downloads);
+  app.route('/', releaseRoutes(options.release, sendFile));
+  app.route('/', staticRoutes(options.staticDir, sendFile));
   drainRoute(app, options);
 
   // What kube-apiserver asks about those alone who have lost their identity: the answer is always no.

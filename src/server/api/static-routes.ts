@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
-import { readChartFile } from '../charts/charts.ts';
+import { findChart } from '../charts/charts.ts';
+import type { Bindings, SendFile } from './send-file.ts';
 
 /**
  * Chart archives that the operator has put on this server, for whoever can reach it: as in k3s, nothing here is secret. There is no
@@ -7,16 +8,13 @@ import { readChartFile } from '../charts/charts.ts';
  *
  *     /static/charts/<name>.tgz  /static/charts/<name>.tgz.prov  /static/charts/index.yaml
  */
-export function staticRoutes(staticDir: string): Hono {
-  const app = new Hono();
+export function staticRoutes(staticDir: string, sendFile: SendFile): Hono<Bindings> {
+  const app = new Hono<Bindings>();
   app.get('/static/charts/:name', async (context) => {
-    const file = await readChartFile(staticDir, context.req.param('name'));
-    if (file === undefined) return context.notFound();
-    return context.body(new Uint8Array(file.content), 200, {
-      'content-type': context.req.param('name').endsWith('.tgz') ? 'application/gzip' : 'text/plain',
-      etag: `"${file.sha256}"`,
-      'x-content-type-options': 'nosniff',
-    });
+    const name = context.req.param('name');
+    const file = await findChart(staticDir, name);
+    const contentType = name.endsWith('.tgz') ? 'application/gzip' : 'text/plain';
+    return await sendFile(context, file && { ...file, contentType });
   });
   return app;
 }

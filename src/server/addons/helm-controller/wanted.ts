@@ -1,7 +1,7 @@
 /** What a HelmChart asks for, with everything that it names: a request for helm, and a hash that changes when it does. */
 import { createHash } from 'node:crypto';
 import { parseDuration } from '../../../shared/duration.ts';
-import { readChartFile } from '../../charts/charts.ts';
+import { checksumOfChart } from '../../charts/charts.ts';
 import type { AddonContext } from '../types.ts';
 import { HelmChartInvalidError, HelmReferenceError } from './errors.ts';
 import { targetNamespaceOf } from './objects.ts';
@@ -124,7 +124,7 @@ function chartPart({ content, chart, repo, version }: ChartSource): unknown {
 async function staticSum({ staticDir }: Pick<AddonContext, 'staticDir'>, { chart = '' }: HelmChartSpec) {
   const prefix = `https://${apiPlaceholder}/static/charts/`;
   if (!chart.startsWith(prefix)) return undefined;
-  return (await readChartFile(staticDir, chart.slice(prefix.length)))?.sha256;
+  return await checksumOfChart(staticDir, chart.slice(prefix.length));
 }
 
 async function sourceOf(

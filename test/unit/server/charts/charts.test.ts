@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
-import { readChartFile } from '../../../../src/server/charts/charts.ts';
+import { checksumOfChart, findChart } from '../../../../src/server/charts/charts.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
 function folder(): string {
@@ -15,10 +16,10 @@ test('an archive is read with its checksum, and so are its signature and the ind
   const dir = folder();
   for (const name of ['toy-1.0.0+a.tgz', 'toy-1.0.0.tgz.prov', 'index.yaml']) {
     writeFileSync(join(dir, 'charts', name), 'abc');
-    expect(await readChartFile(dir, name)).toEqual({
-      content: Buffer.from('abc'),
-      sha256: 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
-    });
+    const found = await findChart(dir, name);
+    expect(found?.sizeBytes).toBe(3);
+    expect(found && (await text(found.read(0, 2)))).toBe('abc');
+    expect(await checksumOfChart(dir, name)).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
   }
 });
 
@@ -34,7 +35,7 @@ test.each([
   'missing.tgz',
   'folder.tgz',
 ])('nothing is read as %j', async (name) => {
-  expect(await readChartFile(folder(), name)).toBeUndefined();
+  expect(await findChart(folder(), name)).toBeUndefined();
 });
 
 test('a link, a pipe and what is larger than a chart are not read', async () => {
@@ -43,5 +44,5 @@ test('a link, a pipe and what is larger than a chart are not read', async () => 
   execFileSync('mkfifo', [join(dir, 'charts', 'pipe.tgz')]);
   writeFileSync(join(dir, 'charts', 'large.tgz'), '');
   truncateSync(join(dir, 'charts', 'large.tgz'), 20 * 1024 * 1024 + 1);
-  for (const name of ['link.tgz', 'pipe.tgz', 'large.tgz']) expect(await readChartFile(dir, name)).toBeUndefined();
+  for (const name of ['link.tgz', 'pipe.tgz', 'large.tgz']) expect(await findChart(dir, name)).toBeUndefined();
 });
