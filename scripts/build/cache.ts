@@ -49,7 +49,9 @@ export async function hashOfFile(path: string): Promise<string> {
 /** Hash of all files below `dir`, by name and content; a link is the file it leads to. */
 export async function hashOfFolder(dir: string): Promise<string> {
   const entries = await readdir(dir, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile() || entry.isSymbolicLink()).map((entry) => join(entry.parentPath, entry.name));
+  const paths = entries
+    .filter((entry) => entry.isFile() || entry.isSymbolicLink())
+    .map((entry) => join(entry.parentPath, entry.name));
   const hash = createHash('sha256');
   for (const path of paths.toSorted()) {
     const content = await readFile(path);

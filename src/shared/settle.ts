@@ -13,7 +13,7 @@ const collections = 8;
 /** Once per thread, after its start. Does nothing without `--expose-gc`, which the executable is built with. */
 export function settleAfterStart(): void {
   for (let n = 0; n < collections; n++) setTimeout(collect, startTimeMs + n * betweenMs).unref(); // each takes some 15 ms
-  if (isMainThread) setTimeout(giveUpProgramPages, startTimeMs + collections * betweenMs).unref();
+  if (isMainThread) setTimeout(() => void giveUpProgramPages(), startTimeMs + collections * betweenMs).unref();
 }
 
 function collect(): void {
