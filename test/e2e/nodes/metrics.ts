@@ -54,8 +54,9 @@ export function metricsStories(nodes: () => Nodes): void {
 }
 
 /** @returns how many replicas an autoscaler wants under load, and when there is none any more */
-export async function followsTheLoad({ apply, kubectl }: Box): Promise<readonly string[]> {
-  await apply(busy);
+export async function followsTheLoad(box: Box): Promise<readonly string[]> {
+  const kubectl = (...args: readonly string[]) => box.kubectl(...args);
+  await box.apply(busy);
   const replicas = () => kubectl('get', 'deployment', 'busy', '-o', 'jsonpath={.spec.replicas}');
   const until = (wanted: string) =>
     eventually(async () => (await replicas()) === wanted, { withinMs: 150_000, what: `${wanted} replicas` });
