@@ -265,6 +265,16 @@ test('a chart whose kind is defined later is installed then, and nothing is inst
   expect((await eventsOf('early')).toSorted()).toEqual(['InstallFailed', 'Installed']);
 });
 
+/** Ends kagent; the kernel ends helm and the others with it, which may take a moment. */
+async function kill(): Promise<void> {
+  await box.signal((await box.status()).pid, 'KILL');
+  await box.running().exited;
+  await eventually(() => helms().length === 0, { withinMs: 2000, what: 'the end of helm' });
+  const listens6443 = ':192B 0*:0000 0A'; // in /proc/net/tcp
+  const isFree = () => box.sh(`! cat /proc/net/tcp /proc/net/tcp6 | grep -q '${listens6443}'`).then(() => true);
+  await eventually(isFree, { withinMs: 5000, everyMs: 100, what: "kube-apiserver's port" });
+}
+
 test('kagent killed in the middle of an installation, an upgrade and a removal: each is put right by the next', async () => {
   const spec = (word: string, seconds: number) => ({ chartContent: toy, values: { word, seconds } });
   await apply('upgraded', { chartContent: toy, values: { word: 'before' } });
@@ -281,9 +291,7 @@ test('kagent killed in the middle of an installation, an upgrade and a removal: 
       { withinMs: 30_000, everyMs: 100, what: states.join() },
     );
   await pending('pending-install', 'pending-upgrade');
-  await box.signal((await box.status()).pid, 'KILL');
-  await box.running().exited;
-  await eventually(() => helms().length === 0, { withinMs: 2000, what: 'the end of helm' });
+  await kill();
   await box.startServer();
   await Promise.all([
     ready('installed', 1),
@@ -294,8 +302,7 @@ test('kagent killed in the middle of an installation, an upgrade and a removal: 
   expect(await eventsOf('installed')).toContain('Recovering');
   await kubectl('delete', 'helmchart', 'removed', '--wait=false');
   await pending('uninstalling');
-  await box.signal((await box.status()).pid, 'KILL');
-  await box.running().exited;
+  await kill();
   await box.startServer();
   await eventually(async () => (await box.tryKubectl('-n', namespace, 'get', 'helmchart', 'removed')).code !== 0, {
     withinMs: 60_000,
