@@ -167,6 +167,7 @@ test('a failure is one event and a condition, and is tried again less and less o
   await eventually(() => asked.length === 2, { withinMs: 10_000 });
   answer = installed;
   await eventually(() => isReady(now()), { withinMs: 15_000 });
+  await eventually(() => events.includes('Installed release web'));
   expect(events).toEqual(['InstallFailed InstallFailed!', 'Installed release web']);
   expect(now()?.status?.conditions).toMatchObject([{ status: 'True' }, { type: 'Failed', status: 'False' }]);
 });
@@ -266,6 +267,7 @@ test('a Secret that is missing is told, and the chart is installed when it is th
   expect(asked[0]?.values).toEqual([{ from: 'a.yaml of the Secret values', content: 'a: 1' }]);
   set(secrets, 'values', secret('a: 2', '2'));
   await eventually(() => asked.length === 2);
+  await eventually(() => events.some((event) => event.startsWith('ReferenceMissing')));
   expect(events.filter((event) => event.startsWith('ReferenceMissing'))).toHaveLength(1);
 });
 
@@ -279,7 +281,7 @@ test.each([
 ])('a spec that cannot be carried out is one event: %j', async (spec, message) => {
   const { put, asked, events, chart: now } = await controller();
   put(all, chart(spec));
-  await eventually(() => readyOf(now())?.reason === 'SpecInvalid');
+  await eventually(() => readyOf(now())?.reason === 'SpecInvalid' && events.length > 0);
   expect(events).toEqual([`SpecInvalid ${message}`]);
   expect(asked).toEqual([]);
 });
