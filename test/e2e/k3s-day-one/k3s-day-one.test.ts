@@ -62,6 +62,26 @@ test('all of it is applied at once, and answers', async () => {
   expect((await podsOf(server, 'app=web')).filter(isReady)).toHaveLength(2);
 }, 300_000);
 
+test('a HelmChartConfig gives Traefik another port; a value that it does not take is refused by name', async () => {
+  const config = (valuesContent: string) =>
+    server.apply(
+      JSON.stringify({
+        apiVersion: 'helm.cattle.io/v1',
+        kind: 'HelmChartConfig',
+        metadata: { name: 'traefik', namespace: 'kube-system' },
+        spec: { valuesContent },
+      }) + '\n',
+    );
+  await config('ports: {web: {exposedPort: 8088}}');
+  const route = async () => await fromOutside('-H "Host: route.example"', `http://${server.host.address}:8088`);
+  await eventually(async () => (await route()).startsWith('web-'), { withinMs: 60_000, what: 'port 8088' });
+  await config('dashboard: {enabled: true}');
+  const events = ['get', 'events', '-n', 'kube-system', '--field-selector', 'reason=ValuesRefused'] as const;
+  const said = async () => await server.kubectl(...events, '-o', 'jsonpath={.items[*].message}');
+  await eventually(async () => (await said()).startsWith('the value dashboard for traefik: '), { what: 'the event' });
+  expect(await route()).toMatch(/^web-/);
+});
+
 const isReady = ({ status }: Awaited<ReturnType<typeof podsOf>>[number]) =>
   status.containerStatuses?.every(({ ready }) => ready) ?? false;
 const wordOfChart = async () =>

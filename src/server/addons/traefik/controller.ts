@@ -1,15 +1,18 @@
 import { systemClock } from '../../../shared/clock.ts';
 import { isNotFound, keyOf, Reflector, uniqueName, writeEvent } from '../../../kube/kube.ts';
 import type { EventFacts, KubeObject } from '../../../kube/kube.ts';
+import { messageOf } from '../../../shared/errors.ts';
 import { pause } from '../../../shared/pause.ts';
 import type { WellState } from '../background.ts';
 import type { AddonContext } from '../types.ts';
 import { applyDefinitions } from './definitions.ts';
-import { TraefikForeignError } from './errors.ts';
+import type { TraefikConfig } from './config.ts';
+import { TraefikForeignError, TraefikValueError } from './errors.ts';
 import { deploymentPath, namespace, ownLabel, traefikObjects } from './manifests.ts';
 import { Routes } from './routes.ts';
 import { oldSyntaxIn } from './rules.ts';
 import type { IngressRouteObject } from './rules.ts';
+import { readValues } from './values.ts';
 import type { TraefikValues } from './values.ts';
 
 export interface ControllerTiming {
@@ -33,20 +36,24 @@ interface DeploymentObject extends KubeObject {
 export class Controller {
   readonly routes: Routes;
   readonly #context: AddonContext;
-  readonly #values: TraefikValues;
+  readonly #config: TraefikConfig;
   readonly #timing: ControllerTiming;
   readonly #deployments = new Reflector<DeploymentObject>(
     `/apis/apps/v1/namespaces/${namespace}/deployments?fieldSelector=metadata.name%3Dtraefik`,
   );
   /** What was said of each object last. */
   readonly #told = new Map<string, string>();
+  /** In force; undefined before the first installation. */
+  #values: TraefikValues | undefined;
+  /** Why they are not what is asked for. */
+  #refused: TraefikValueError | undefined;
   #unusedSinceMs: number | undefined;
   #unreadySinceMs: number | undefined;
 
   /** @param onChange another pass is due */
-  constructor(context: AddonContext, values: TraefikValues, onChange: () => void, timing = usualTiming) {
+  constructor(context: AddonContext, config: TraefikConfig, onChange: () => void, timing = usualTiming) {
     this.#context = context;
-    this.#values = values;
+    this.#config = config;
     this.#timing = timing;
     this.routes = new Routes(context.kube, onChange);
     this.#deployments.onChange(onChange);
@@ -61,7 +68,13 @@ export class Controller {
     const { kube, definitionsDir } = this.#context;
     await applyDefinitions(this.#context, `${definitionsDir}/traefik.jsonl`, signal);
     const there = await kube.find<DeploymentObject>(deploymentPath, signal);
-    const objects = traefikObjects(this.#values, this.#context.image('traefik'), there?.spec?.replicas ?? 0);
+    const before = this.#values;
+    const values = this.#valuesAskedFor();
+    const running = there?.spec?.replicas ?? 0;
+    // What a person has scaled stays as it is.
+    const isOther = before !== undefined && before.replicas !== values.replicas;
+    const replicas = running > 0 && isOther ? values.replicas : running;
+    const objects = traefikObjects(values, this.#context.image('traefik'), replicas);
     for (const { path, kind } of objects) {
       const present = await kube.find(path, signal);
       const isForeign =
@@ -69,6 +82,24 @@ export class Controller {
       if (isForeign) throw new TraefikForeignError(`${kind} ${keyOf(present)}`);
     }
     for (const { path, object } of objects) await this.#applyWhenServed(path, object, signal);
+    this.#values = values;
+  }
+
+  /** Values that are refused change nothing. */
+  #valuesAskedFor(): TraefikValues {
+    try {
+      const values = this.#config.values();
+      this.#refused = undefined;
+      this.#told.delete(this.#config.object?.metadata.uid ?? '');
+      return values;
+    } catch (error) {
+      if (!(error instanceof TraefikValueError)) throw error;
+      this.#refused = error;
+      const facts = { type: 'Warning', reason: 'ValuesRefused', message: messageOf(error) } as const;
+      if (this.#config.object !== undefined)
+        this.#tellOnce(this.#config.object, 'helm.cattle.io/v1', facts, 'HelmChartConfig');
+      return this.#values ?? readValues(undefined);
+    }
   }
 
   async #applyWhenServed(path: string, object: unknown, signal: AbortSignal): Promise<void> {
@@ -91,6 +122,13 @@ export class Controller {
 
   /** @returns what the condition says, and after how long the next pass is due if nothing changes */
   async pass(signal: AbortSignal): Promise<{ readonly state: WellState; readonly dueMs?: number }> {
+    const { state, ...rest } = await this.#pass(signal);
+    if (this.#refused === undefined || state.status === 'False') return { state, ...rest };
+    const { message, remedy } = this.#refused;
+    return { state: { status: 'False', reason: 'ValuesRefused', message, ...(remedy && { remedy }) }, ...rest };
+  }
+
+  async #pass(signal: AbortSignal): Promise<{ readonly state: WellState; readonly dueMs?: number }> {
     const deployment = this.#deployments.all()[0];
     if (deployment === undefined || !this.routes.isComplete) return { state: { reason: 'Starting', message: '' } };
     const replicas = deployment.spec?.replicas ?? 0;
@@ -99,7 +137,7 @@ export class Controller {
     if (replicas === 0) {
       this.#unreadySinceMs = undefined;
       if (first === undefined) return { state: { reason: 'Idle', message: idleText } };
-      await this.#scale(deployment, this.#values.replicas, signal);
+      await this.#scale(deployment, this.#values?.replicas ?? 1, signal);
       this.#tell(deployment, 'apps/v1', 'Deployment', {
         type: 'Normal',
         reason: 'IngressStarted',
@@ -154,12 +192,12 @@ export class Controller {
     else this.#tellOnce(route, 'traefik.io/v1alpha1', { type: 'Warning', reason: 'OldRuleSyntax', message });
   }
 
-  #tellOnce(route: KubeObject, apiVersion: string, facts: EventFacts): void {
-    const { uid = '' } = route.metadata;
+  #tellOnce(object: KubeObject, apiVersion: string, facts: EventFacts, kind = 'IngressRoute'): void {
+    const { uid = '' } = object.metadata;
     if (this.#told.get(uid) === facts.message) return;
     this.#told.set(uid, facts.message);
-    this.#context.log.warn('ingress route not served', { route: keyOf(route), problem: facts.message });
-    this.#tell(route, apiVersion, 'IngressRoute', facts);
+    this.#context.log.warn('ingress not as asked for', { kind, object: keyOf(object), problem: facts.message });
+    this.#tell(object, apiVersion, kind, facts);
   }
 
   #tell({ metadata }: KubeObject, apiVersion: string, kind: string, facts: EventFacts): void {

@@ -4,8 +4,9 @@ import { KagentError } from '../../../shared/errors.ts';
 export class TraefikValueError extends KagentError {
   readonly code = 'TRAEFIK_VALUE';
   readonly fault = 'operator';
-  constructor(value: string, reason: string) {
+  constructor(value: string, reason: string, options?: ErrorOptions) {
     super(`the value ${value} for traefik: ${reason}`, {
+      ...options,
       remedy: "see docs/ingress.md for the values there are, or disable traefik and install the chart's own",
     });
   }

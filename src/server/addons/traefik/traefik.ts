@@ -6,6 +6,7 @@ import type { Component } from '../../../shared/component/component.ts';
 import { isNotFound } from '../../../kube/kube.ts';
 import { backgroundComponent } from '../background.ts';
 import type { Addon, AddonContext } from '../types.ts';
+import { TraefikConfig } from './config.ts';
 import { Controller } from './controller.ts';
 import { removeDefinitions } from './definitions.ts';
 import { ownLabel, traefikObjects } from './manifests.ts';
@@ -30,10 +31,24 @@ function ingress(context: AddonContext): Component {
       works.say(state);
       return dueMs;
     });
-    const controller = new Controller(context, readValues(undefined), wake);
-    works.once(async (signal) => {
-      await controller.install(signal);
-      installed.resolve();
+    const configListed = Promise.withResolvers<void>();
+    const config = new TraefikConfig();
+    const controller = new Controller(context, config, wake);
+    config.onChange(
+      works.passes(async (signal) => {
+        await orAborted(configListed.promise, signal);
+        await controller.install(signal);
+        installed.resolve();
+        wake();
+        return undefined;
+      }),
+    );
+    works.repeat(async (signal, isWell) => {
+      const listed = () => {
+        configListed.resolve();
+        isWell();
+      };
+      await config.follow(context.kube, listed, signal);
     });
     for (const kind of controller.routes.kinds)
       works.repeat(async (signal, isWell) => {

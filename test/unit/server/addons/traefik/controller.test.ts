@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { TraefikConfig } from '../../../../../src/server/addons/traefik/config.ts';
 import { Controller } from '../../../../../src/server/addons/traefik/controller.ts';
 import type { ControllerTiming } from '../../../../../src/server/addons/traefik/controller.ts';
 import { deploymentPath } from '../../../../../src/server/addons/traefik/manifests.ts';
-import { readValues } from '../../../../../src/server/addons/traefik/values.ts';
 import { addonContext } from '../../../../helpers/addons.ts';
 import { objectServer } from '../../../../helpers/object-server.ts';
 import { eventually } from '../../../../helpers/wait.ts';
@@ -18,7 +18,7 @@ async function following(deployment: object, timing: ControllerTiming, hasIngres
   const metadata = { name: 'traefik', namespace: 'kube-system' };
   set(deployments, 'traefik', { metadata, ...deployment });
   set(ingresses, 'web', hasIngress ? ingress : undefined);
-  const controller = new Controller(addonContext({ kube }), readValues(undefined), () => {}, timing);
+  const controller = new Controller(addonContext({ kube }), new TraefikConfig(), () => {}, timing);
   const stop = new AbortController();
   onTestFinished(() => stop.abort());
   const ends = () => {}; // with the test

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { KubeObject } from '../../../../../src/kube/kube.ts';
+import { configsPath } from '../../../../../src/server/addons/traefik/config.ts';
 import { deploymentPath, traefikObjects } from '../../../../../src/server/addons/traefik/manifests.ts';
 import { traefik } from '../../../../../src/server/addons/traefik/traefik.ts';
 import { readValues } from '../../../../../src/server/addons/traefik/values.ts';
@@ -26,6 +27,7 @@ const objects = traefikObjects(readValues(undefined), 'image', 0);
 async function cluster() {
   const server = await objectServer();
   const lists = [
+    configsPath,
     definitions,
     ingresses,
     ...['ingressroutes', 'ingressroutetcps', 'ingressrouteudps'].map((list) => `${traefikIo}/${list}`),
@@ -76,6 +78,45 @@ test('it is installed without a pod, starts with the first Ingress, and says bot
   expect(await scaled()).toBe(1);
   await eventually(() => health()?.reason === 'Serving');
   expect(events).toEqual(['IngressStarted Traefik starts: there is Ingress shop/web']);
+});
+
+const config = (spec: object) => ({ metadata: { name: 'traefik', namespace: 'kube-system', uid: 'uid-config' }, spec });
+const portsIn = (service: KubeObject | undefined) =>
+  (service as { readonly spec: { readonly ports: readonly { readonly port: number }[] } }).spec.ports.map(
+    ({ port }) => port,
+  );
+
+test('what a HelmChartConfig asks for is in force at once, and no more when it is gone', async () => {
+  const { begin, set, get } = await cluster();
+  const valuesContent = 'ports: {web: {exposedPort: 8080}, websecure: {exposedPort: 1443}}';
+  const values = { ports: { websecure: { exposedPort: 8443 } }, additionalArguments: ['--global.checknewversion'] };
+  set(configsPath, 'traefik', config({ valuesContent, values }));
+  const health = await begin('component');
+  await eventually(() => health()?.reason === 'Idle');
+  const service = () => get('/api/v1/namespaces/kube-system/services', 'traefik');
+  expect(portsIn(service())).toEqual([8080, 8443]);
+  expect(JSON.stringify(get(deployments, 'traefik'))).toContain('--global.checknewversion');
+  set(configsPath, 'traefik', undefined);
+  await eventually(() => portsIn(service()).join() === '80,443');
+});
+
+test.each([
+  [{ valuesContent: 'dashboard: {enabled: true}' }, 'dashboard'],
+  [{ valuesContent: 'ports: [' }, 'valuesContent'],
+  [{ valuesSecrets: [{ name: 'values' }] }, 'valuesSecrets'],
+])('%j is refused by name, once, and changes nothing', async (spec, name) => {
+  const { begin, set, get, events } = await cluster();
+  const health = await begin('component');
+  await eventually(() => health()?.reason === 'Idle');
+  const before = get(deployments, 'traefik');
+  set(configsPath, 'traefik', config(spec));
+  await eventually(() => health()?.reason === 'ValuesRefused');
+  expect(health()).toMatchObject({ status: 'False', message: expect.stringContaining(`the value ${name} `) as string });
+  await eventually(() => events.length > 0);
+  expect(events).toEqual([expect.stringMatching(`^ValuesRefused the value ${name} for traefik: `) as string]);
+  expect(get(deployments, 'traefik')).toEqual(before);
+  set(configsPath, 'traefik', config({ valuesContent: 'deployment: {replicas: 2}' }));
+  await eventually(() => health()?.reason === 'Idle');
 });
 
 test('an Ingress of another class does not start it; one of a class of Traefik does', async () => {
