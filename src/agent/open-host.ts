@@ -18,7 +18,7 @@ import { buildDate } from '../shared/version/version.ts';
 import type { NodeConfig } from './config.ts';
 import { examinedHost, quickChecks } from '../host/doctor/doctor.ts';
 import type { HostPlan } from '../host/doctor/doctor.ts';
-import { checkHost, hostAddresses, hostRoot, portProblems, prepareHost } from '../host/checks/checks.ts';
+import { checkHost, hostAddresses, hostRoot, lastingPortProblems, prepareHost } from '../host/checks/checks.ts';
 import type { HostFacts, NodeAddress, HostNeeds, HostProblem, PortNeed, WantedAddress } from '../host/checks/checks.ts';
 import { untilKeptIsBack, wantedAddress, keepNodeId, nameNotes, wantedName } from './membership/membership.ts';
 import type { NameOptions } from './membership/membership.ts';
@@ -106,7 +106,7 @@ export async function openHost(options: HostOptions): Promise<OpenedHost> {
     nodeName,
     notifier: fore.notifier,
   });
-  throwFirst(portProblems(options.ports)); // after the left-over children of an earlier kagent have freed theirs
+  throwFirst(await lastingPortProblems(options.ports)); // after the left-over children of an earlier kagent have freed theirs
   for (const { check, what, why, fix } of await quickChecks(examinedHost(plan)))
     fore.log.warn('a check of the box has failed', { check, what, why, fix });
   await untilKeptIsBack(plan.node);

@@ -18,7 +18,7 @@ export { hostRoot, numberIn, type HostRoot } from './root.ts';
 export { prepareHost, type PrepareOptions } from './prepare.ts';
 export { currentBoot, dotted, isWrong, nodeSysctls, restoreSysctl, routeLocalnet, type Sysctl } from './sysctl.ts';
 export { isGoingDown, removeScopeDropIn, shutdownGrace } from './shutdown.ts';
-export { listeningOwner, portOwner, portProblems, type PortNeed } from './ports.ts';
+export { lastingPortProblems, listeningOwner, portOwner, type PortNeed } from './ports.ts';
 export {
   CapabilityMissingError,
   ClockBehindError,

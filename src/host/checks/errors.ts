@@ -55,12 +55,14 @@ export class PortTakenError extends KagentError {
   readonly code = 'HOST_PORT_TAKEN';
   readonly fault = 'operator';
   readonly port: number;
-  /** @param owner `name (pid N)`, if it can be seen */
+  /** `name (pid N)`, if it can be seen. */
+  readonly owner: string | undefined;
   constructor(port: number, purpose: string, owner: string | undefined) {
     super(`port ${port} (${purpose}) is taken by ${owner ?? 'a process that cannot be seen from here'}`, {
       remedy: 'stop it or give kagent another port',
     });
     this.port = port;
+    this.owner = owner;
   }
 }
 

@@ -1,5 +1,6 @@
 import { readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { PortTakenError } from './errors.ts';
 import { hostRoot } from './root.ts';
 import type { HostRoot } from './root.ts';
@@ -63,6 +64,25 @@ export function portProblems(needs: readonly PortNeed[], root: HostRoot = hostRo
     const socket = sockets.find((candidate) => candidate.port === port && collide(candidate.address, address));
     return socket === undefined ? [] : [new PortTakenError(port, purpose, socketOwner(socket.inode, root))];
   });
+}
+
+const goneWithinMs = 3000;
+
+/**
+ * The same for a start. A program that was killed a moment ago is gone before its sockets are: where nobody can be seen at the
+ * ports, they are looked at again for a while.
+ */
+export async function lastingPortProblems(
+  needs: readonly PortNeed[],
+  root: HostRoot = hostRoot(),
+): Promise<readonly PortTakenError[]> {
+  const endMs = performance.now() + goneWithinMs;
+  for (;;) {
+    const problems = portProblems(needs, root);
+    const mayEnd = problems.length > 0 && problems.every(({ owner }) => owner === undefined);
+    if (!mayEnd || performance.now() > endMs) return problems;
+    await delay(50);
+  }
 }
 
 /** Who listens on a TCP port: `nginx (pid 812)`. */

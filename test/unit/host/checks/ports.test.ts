@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { parseListening, portOwner, portProblems } from '../../../../src/host/checks/ports.ts';
+import { lastingPortProblems, parseListening, portOwner, portProblems } from '../../../../src/host/checks/ports.ts';
 import { hostRoot } from '../../../../src/host/checks/root.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
@@ -51,6 +51,21 @@ test('a taken port is a problem that names the port, its purpose and the process
   expect(problem?.code).toBe('HOST_PORT_TAKEN');
   expect(problem?.message).toContain(`port ${port} (kube-apiserver) is taken by `);
   expect(problem?.message).toContain(`(pid ${process.pid})`);
+});
+
+test('at a start a port is waited for whose owner has ended already, and not one whose owner is there', async () => {
+  const dir = temporaryDir();
+  mkdirSync(join(dir, 'proc/net'), { recursive: true });
+  writeFileSync(join(dir, 'proc/net/tcp'), table);
+  const needs = [{ port: 6443, purpose: 'kube-apiserver' }];
+  const problems = lastingPortProblems(needs, hostRoot(dir));
+  setTimeout(() => writeFileSync(join(dir, 'proc/net/tcp'), ''), 100);
+  expect(await problems).toEqual([]);
+  const server = createServer().listen(0, '127.0.0.1');
+  onTestFinished(() => void server.close());
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  expect(await lastingPortProblems([{ port, purpose: 'kube-apiserver' }])).toHaveLength(1);
 });
 
 test('a free port is no problem', async () => {
