@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Box } from './cluster.ts';
+import { readFileIfReadable } from '../../src/shared/files/files.ts';
 
 export interface BoxProcess {
   /** As the box counts. */
@@ -53,9 +54,9 @@ function processAt(dir: string): readonly BoxProcess[] {
   }
 }
 
-/** KiB of files that a process has mapped and holds in memory. */
+/** KiB of files that a process has mapped and holds in memory; NaN when it is gone. */
 export function fileMemory(box: Box, pid: number): number {
-  const status = readFileSync(join(box.path('/proc'), String(pid), 'status'), 'utf8');
+  const status = readFileIfReadable(join(box.path('/proc'), String(pid), 'status')) ?? '';
   return Number(/^RssFile:\s+(\d+) kB$/m.exec(status)?.[1]);
 }
 
