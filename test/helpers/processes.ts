@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Box } from './cluster.ts';
-import { readFileIfReadable } from '../../src/shared/files/files.ts';
 
 export interface BoxProcess {
   /** As the box counts. */
@@ -52,12 +51,6 @@ function processAt(dir: string): readonly BoxProcess[] {
   } catch {
     return []; // it ended meanwhile
   }
-}
-
-/** KiB of files that a process has mapped and holds in memory; NaN when it is gone. */
-export function fileMemory(box: Box, pid: number): number {
-  const status = readFileIfReadable(join(box.path('/proc'), String(pid), 'status')) ?? '';
-  return Number(/^RssFile:\s+(\d+) kB$/m.exec(status)?.[1]);
 }
 
 /** Of the box's kagent itself: now, and the most it ever held in all. */

@@ -56,7 +56,9 @@ export function backgroundComponent({ name, log, after = [] }: Background, begin
     else condition.set('False', 'RequestFailed', messageOf(error), remedyOf(error));
   };
   const run = (until: typeof untilStopped, work: Work, endsWell: boolean) => {
+    let failures = 0;
     const isWell = () => {
+      failures = 0;
       if (failing.delete(work)) tell();
     };
     const attempt = async (signal: AbortSignal) => {
@@ -64,7 +66,9 @@ export function backgroundComponent({ name, log, after = [] }: Background, begin
       if (endsWell) isWell();
     };
     const ended = until(attempt, stopping.signal, (error) => {
-      failing.set(work, error);
+      failures += 1;
+      // A kind that was just defined is refused for a moment (429): what heals at the next try is nobody's concern.
+      if (failures > 1) failing.set(work, error);
       tell();
       log.debug('work of an add-on failed', { component: name, error });
     });

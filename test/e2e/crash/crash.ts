@@ -1,9 +1,9 @@
 /** Processes are killed, one after the other, under pods that serve and a client that writes; nobody loses anything. */
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { adminKubeconfig } from '../../../src/shared/paths.ts';
 import type { Box, Running } from '../../helpers/cluster.ts';
-import { fileMemory, podProcessesOf, processesOf } from '../../helpers/processes.ts';
+import { podProcessesOf, processesOf } from '../../helpers/processes.ts';
 import { eventually } from '../../helpers/wait.ts';
 import { putToUse, theBox } from '../server-in-use.ts';
 
@@ -124,18 +124,6 @@ test('each program serves its own metrics, and what is its process’s the first
   }
 });
 
-/** KiB of its program's file that a process holds, by pid: the most there was, and the least since then. */
-const heldOfFile = new Map<number, { most: number; least: number }>();
-let following: NodeJS.Timeout | undefined;
-
-function followFileMemory(): void {
-  for (const [pid, held] of heldOfFile) {
-    const now = fileMemory(box, pid);
-    if (now > held.most) Object.assign(held, { most: now, least: now });
-    held.least = Math.min(held.least, now);
-  }
-}
-
 test.for(Object.keys(processes))(
   '%s is killed: it is back in time, once, and the pods have not noticed',
   async (process) => {
@@ -151,21 +139,12 @@ test.for(Object.keys(processes))(
     const isReady = async () => (await componentOf(name))?.condition.status === 'True';
     await eventually(isReady, { withinMs: backWithinMs, what: process });
     expect(performance.now() - from).toBeLessThan(killedIsBackWithinMs);
-    const pid = (await pidOf()) ?? 0;
-    heldOfFile.set(pid, { most: 0, least: 0 });
-    following ??= setInterval(followFileMemory, 100);
     await allIsBack();
     console.log(`${process}: all is back after ${Math.round(performance.now() - from)} ms`);
     expect(counts()).toEqual(once);
     expect(podProcessesOf(box)).toEqual(pods);
   },
 );
-
-test('a while after its start a process holds less of its program’s file', async () => {
-  onTestFinished(() => clearInterval(following));
-  const hasGivenUp = () => [...heldOfFile.values()].map(({ most, least }) => least < 0.8 * most);
-  await expect.poll(hasGivenUp, { timeout: 40_000 }).toEqual([true, true, true]);
-});
 
 const componentOf = async (name: string) => (await box.status()).components.find((one) => one.name === name);
 

@@ -45,7 +45,7 @@ test('all of it is applied at once, and answers', async () => {
   await writeFile(client.path('/tmp/ca.pem'), caPem);
   const day = await readFile(join(import.meta.dirname, 'day.yaml'), 'utf8');
   const path = await server.putManifest(
-    `${day}---\n${JSON.stringify(secret)}\n${await readFile(manifest('claims'), 'utf8')}`,
+    `${day}---\n${JSON.stringify(secret)}\n---\n${await readFile(manifest('claims'), 'utf8')}`,
   );
   await seen('every kind is known', async () => (await server.tryKubectl('apply', '-f', path)).code === 0);
   const isPods = (text: string) => /^web-\S+\n$/.test(text);
@@ -113,7 +113,7 @@ test('a HelmChart is upgraded and removed', async () => {
   expect(await releasesOf(server, 'default')).toMatchObject([{ name: 'toy', revision: '2', status: 'deployed' }]);
   await server.kubectl('delete', 'helmchart', 'toy', '--timeout=60s');
   expect(await wordOfChart()).toBe('');
-  expect(await helm(server, 'ls', '-a', '-q')).toBe('');
+  expect(await helm(server, 'ls', '-q')).toBe('');
 });
 
 test('an autoscaler follows the load up and down', { timeout: 360_000 }, async () => {
