@@ -184,7 +184,7 @@ describe('a server', () => {
     await server.kubectl('wait', '--for=condition=Ready', 'pod/polite', 'pod/stubborn', '--timeout=60s');
     const downMs = await server.reboot('systemctl reboot');
     console.log(`down after ${Math.round(downMs)} ms`);
-    expect(downMs).toBeLessThan(35_000);
+    expect(downMs).toBeLessThan(60_000); // 22 s when the machine does nothing else; systemd itself would wait for 90
     expect(await server.sh('cat /var/ends/polite')).toBe('hook\nSIGTERM\n');
     await server.ready();
     for (const name of ['polite', 'stubborn']) {
