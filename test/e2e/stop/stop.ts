@@ -56,8 +56,8 @@ test('killall ends kagent and every pod, and leaves the data', async () => {
   const { mounts, links, nft, iptables, cgroups } = differences(untouched, await boxState(box));
   expect({ mounts, links, nft, iptables, cgroups }).toEqual({});
   server = await box.startServer();
-  await box.kubectl('rollout', 'status', 'deployment/web', '--timeout=90s');
-  expect(await answer()).toContain(' v1');
+  // What a Deployment's status says is from before: the Service answers when its pods are new ones.
+  await eventually(async () => (await answer()).includes(' v1'), { withinMs: 90_000, what: 'an answer of web' });
   expect(names()).toContain('kube-node');
 });
 
