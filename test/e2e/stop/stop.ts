@@ -4,6 +4,7 @@ import { boxState, differences } from '../../helpers/box-state.ts';
 import type { BoxState } from '../../helpers/box-state.ts';
 import type { Box, Running } from '../../helpers/cluster.ts';
 import { podProcessesOf, processesOf } from '../../helpers/processes.ts';
+import { eventually } from '../../helpers/wait.ts';
 import { putToUse, theBox } from '../server-in-use.ts';
 
 let box: Box;
