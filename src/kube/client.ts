@@ -30,6 +30,11 @@ export function isNotFound(error: unknown): boolean {
   return error instanceof KubeError && error.status === 404;
 }
 
+/** For `catch`: what was to be removed or changed is gone already. */
+export function unlessGone(error: unknown): void {
+  if (!isNotFound(error)) throw error;
+}
+
 /** It is there already, or is another one by now. */
 export function isConflict(error: unknown): boolean {
   return error instanceof KubeError && error.status === 409;

@@ -8,7 +8,7 @@
 import { readText } from '../shared/files/files.ts';
 import type { TlsCredentials } from '../shared/http/http.ts';
 
-export { createKubeClient, isConflict, isNotFound, KubeError } from './client.ts';
+export { createKubeClient, isConflict, isNotFound, KubeError, unlessGone } from './client.ts';
 export type { KubeClient, KubeClientOptions, WatchEvent } from './client.ts';
 export { kubeEvent, uniqueName, wholeSeconds, writeEvent } from './event.ts';
 export type { EventFacts } from './event.ts';

@@ -87,18 +87,9 @@ function describe(dir: string, { identity, manifest }: Bundle): Unpacked {
 }
 
 async function isComplete(dir: string, manifest: BundleManifest, verify: boolean): Promise<boolean> {
-  const checks = manifest.files.map(async (file) => {
-    const path = join(dir, file.path);
-    const { size } = await stat(path);
-    return size === file.sizeBytes && (!verify || (await sha256OfFile(path)) === file.sha256);
-  });
   const links = manifest.links.map(async ({ path, target }) => (await readlink(join(dir, path))) === target);
-  try {
-    return (await Promise.all([...checks, ...links])).every(Boolean);
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    return false; // whatever is in its place: unpacking says what cannot be done about it
-  }
+  const all = [wholeFiles(dir, manifest, verify).then(({ size }) => size === manifest.files.length), ...links];
+  return (await Promise.all(all.map(falseIfUnreadable))).every(Boolean);
 }
 
 /** @param begun what an earlier process has made of it */
@@ -135,15 +126,24 @@ async function unpackBeside(options: UnpackOptions, data: string, begun: string 
   }
 }
 
-/** A file has its name only when it is whole and verified. */
-async function wholeFiles(dir: string, { files }: BundleManifest): Promise<ReadonlySet<BundledFile>> {
-  const isThere = await Promise.all(
-    files.map(async ({ path, sizeBytes }) => {
-      const info = await stat(join(dir, path)).catch(() => undefined);
-      return info?.size === sizeBytes;
-    }),
-  );
-  return new Set(files.filter((_, index) => isThere[index]));
+/**
+ * Those that have their sizes, and, to `verify`, their checksums: a file has its name only when it is whole and verified.
+ */
+async function wholeFiles(dir: string, { files }: BundleManifest, verify = false): Promise<ReadonlySet<BundledFile>> {
+  const isWhole = async ({ path, sizeBytes, sha256 }: BundledFile) =>
+    (await stat(join(dir, path))).size === sizeBytes && (!verify || (await sha256OfFile(join(dir, path))) === sha256);
+  const areWhole = await Promise.all(files.map((file) => falseIfUnreadable(isWhole(file))));
+  return new Set(files.filter((_, index) => areWhole[index]));
+}
+
+/** Whatever is in its place: unpacking says what cannot be done about it. */
+async function falseIfUnreadable(answer: Promise<boolean>): Promise<boolean> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return false;
+  }
 }
 
 async function extract(

@@ -1,6 +1,6 @@
 import { systemClock } from '../../../shared/clock.ts';
 import { KagentError, messageOf } from '../../../shared/errors.ts';
-import { isNotFound, keyOf, Reflector, uniqueName, WorkQueue, writeEvent } from '../../../kube/kube.ts';
+import { keyOf, Reflector, uniqueName, unlessGone, WorkQueue, writeEvent } from '../../../kube/kube.ts';
 import type { EventFacts } from '../../../kube/kube.ts';
 import type { AddonContext } from '../types.ts';
 import { HelmChartInvalidError, HelmReferenceError, HelmReleaseError } from './errors.ts';
@@ -167,9 +167,7 @@ export class Controller {
     if (!finalizers.includes(finalizer)) return;
     if (isManaged(chart) && !(await this.#uninstall(key, chart, signal))) return;
     const others = finalizers.filter((one) => one !== finalizer);
-    await this.#writeFinalizers(key, chart, others, signal).catch((error: unknown) => {
-      if (!isNotFound(error)) throw error;
-    });
+    await this.#writeFinalizers(key, chart, others, signal).catch(unlessGone);
   }
 
   /** @returns whether nothing of the release is left */

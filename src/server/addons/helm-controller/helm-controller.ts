@@ -3,7 +3,8 @@
  * removal: no job, no image, and nothing that runs in between.
  */
 import type { Component } from '../../../shared/component/component.ts';
-import { isNotFound } from '../../../kube/kube.ts';
+import { keyOf, unlessGone } from '../../../kube/kube.ts';
+import type { KubeClient, KubeObject } from '../../../kube/kube.ts';
 import { helmUser } from '../../cluster/cluster.ts';
 import { backgroundComponent } from '../background.ts';
 import type { Addon, AddonContext } from '../types.ts';
@@ -11,8 +12,6 @@ import { Controller } from './controller.ts';
 import { definitionPaths, definitions } from './definitions.ts';
 import { chartsPath, configsPath, finalizer, finalizersOf, pathOf } from './objects.ts';
 import type { HelmChart } from './objects.ts';
-import { keyOf } from '../../../kube/kube.ts';
-import type { KubeClient, KubeObject } from '../../../kube/kube.ts';
 
 const name = 'helm-controller';
 
@@ -82,8 +81,4 @@ async function releaseFinalizer(kube: KubeClient, chart: HelmChart, signal: Abor
   const { resourceVersion } = chart.metadata;
   const metadata = { finalizers: finalizers.filter((one) => one !== finalizer), resourceVersion };
   await kube.mergePatch(pathOf(chartsPath, keyOf(chart)), { metadata }, signal).catch(unlessGone);
-}
-
-function unlessGone(error: unknown): void {
-  if (!isNotFound(error)) throw error;
 }

@@ -108,7 +108,7 @@ export class Controller {
     else if (place.isNodeGone) this.#leftBehind(volume, `the node ${place.nodeName} is gone, and ${place.path} on it`);
     else await nodes.removeVolume(place.nodeName ?? this.#anyNode().metadata.name, place);
     const { uid } = volume.metadata;
-    await kube.delete(`${volumesPath}/${key}`, uid === undefined ? {} : { uid }, signal).catch(unlessGone);
+    await kube.delete(`${volumesPath}/${key}`, uid === undefined ? {} : { uid }, signal).catch(unlessGoneOrAnother);
     log.info('volume removed', { volume: key, node: place.nodeName, path: place.path });
   }
 
@@ -182,6 +182,6 @@ function unlessThere(error: unknown): void {
 }
 
 /** Gone, or another one of its name. */
-function unlessGone(error: unknown): void {
+function unlessGoneOrAnother(error: unknown): void {
   if (!isNotFound(error) && !isConflict(error)) throw error;
 }

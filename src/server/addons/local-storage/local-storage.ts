@@ -3,7 +3,7 @@
  * decides, the node's agent makes and removes the folder: no helper pod, no image.
  */
 import type { Component } from '../../../shared/component/component.ts';
-import { isConflict, isNotFound } from '../../../kube/kube.ts';
+import { isConflict, unlessGone } from '../../../kube/kube.ts';
 import { backgroundComponent } from '../background.ts';
 import type { Addon, AddonContext } from '../types.ts';
 import { configName, configText } from './config.ts';
@@ -64,7 +64,5 @@ async function removeConfig({ kube, localStoragePath }: AddonContext, signal: Ab
   const map = await kube.find(configPath, signal);
   const text = (map?.['data'] as Readonly<Record<string, string>> | undefined)?.['config.json'];
   if (text !== configText(localStoragePath)) return;
-  await kube.delete(configPath, {}, signal).catch((error: unknown) => {
-    if (!isNotFound(error)) throw error;
-  });
+  await kube.delete(configPath, {}, signal).catch(unlessGone);
 }

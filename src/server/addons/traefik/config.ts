@@ -30,7 +30,7 @@ export class TraefikConfig {
   }
 
   get object(): TraefikConfigObject | undefined {
-    return this.#objects.all().find(({ metadata }) => metadata.name === 'traefik');
+    return this.#objects.get(`${namespace}/traefik`);
   }
 
   /** @throws {TraefikValueError} */

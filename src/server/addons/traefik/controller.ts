@@ -8,7 +8,7 @@ import type { AddonContext } from '../types.ts';
 import { applyDefinitions } from './definitions.ts';
 import type { TraefikConfig } from './config.ts';
 import { TraefikForeignError, TraefikValueError } from './errors.ts';
-import { deploymentPath, namespace, ownLabel, traefikObjects } from './manifests.ts';
+import { deploymentPath, namespace, isOwn, traefikObjects } from './manifests.ts';
 import { Routes } from './routes.ts';
 import { oldSyntaxIn } from './rules.ts';
 import type { IngressRouteObject } from './rules.ts';
@@ -77,9 +77,7 @@ export class Controller {
     const objects = traefikObjects(values, this.#context.image('traefik'), replicas);
     for (const { path, kind } of objects) {
       const present = await kube.find(path, signal);
-      const isForeign =
-        present !== undefined && present.metadata.labels?.['kagent.sh/addon'] !== ownLabel['kagent.sh/addon'];
-      if (isForeign) throw new TraefikForeignError(`${kind} ${keyOf(present)}`);
+      if (present !== undefined && !isOwn(present.metadata)) throw new TraefikForeignError(`${kind} ${keyOf(present)}`);
     }
     for (const { path, object } of objects) await this.#applyWhenServed(path, object, signal);
     this.#values = values;

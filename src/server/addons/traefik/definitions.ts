@@ -4,10 +4,10 @@
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { isConflict, isNotFound } from '../../../kube/kube.ts';
+import { isConflict, unlessGone } from '../../../kube/kube.ts';
 import type { Json, KubeClient, KubeObject } from '../../../kube/kube.ts';
 import type { Log } from '../../../shared/log/log.ts';
-import { ownLabel, ownSelector } from './manifests.ts';
+import { isOwn, ownLabel, ownSelector } from './manifests.ts';
 
 const root = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 /** Of a definition: the sum of the file that it is from. */
@@ -55,8 +55,6 @@ async function applyOne({ kube, log }: Context, definition: Definition, sum: str
   }
 }
 
-const isOwn = ({ labels }: KubeObject['metadata']) => labels?.['kagent.sh/addon'] === ownLabel['kagent.sh/addon'];
-
 function isNewer(there: KubeObject['metadata'] | undefined, ours: Definition): boolean {
   const [theirs, own] = [there?.annotations, ours.metadata.annotations].map((one) => one?.[bundleVersionKey]);
   return theirs !== undefined && own !== undefined && theirs.localeCompare(own, 'en', { numeric: true }) > 0;
@@ -90,8 +88,4 @@ async function firstUsed(kube: KubeClient, definitions: readonly Definition[], s
     if (found !== undefined && found.items.length > 0) return metadata.name;
   }
   return undefined;
-}
-
-function unlessGone(error: unknown): void {
-  if (!isNotFound(error)) throw error;
 }

@@ -1,5 +1,5 @@
 /** What the add-on is in the cluster: from values to objects, and nothing else. Names and labels are those of k3s's chart. */
-import type { Json } from '../../../kube/kube.ts';
+import type { Json, KubeObject } from '../../../kube/kube.ts';
 import type { TraefikPort, TraefikValues } from './values.ts';
 
 /** An object, and where it is applied. */
@@ -15,6 +15,8 @@ export const gatewayController = 'traefik.io/gateway-controller';
 export const gatewayName = 'traefik-gateway';
 /** Whose objects are kagent's: what does not have it is left alone. */
 export const ownLabel = { 'kagent.sh/addon': 'traefik' } as const;
+export const isOwn = ({ labels: of }: KubeObject['metadata']) =>
+  of?.['kagent.sh/addon'] === ownLabel['kagent.sh/addon'];
 export const ownSelector = 'labelSelector=kagent.sh%2Faddon%3Dtraefik';
 export const deploymentPath = `/apis/apps/v1/namespaces/${namespace}/deployments/traefik`;
 

@@ -2,7 +2,7 @@
 import { isNotFound, keyOf, Reflector } from '../../../kube/kube.ts';
 import type { KubeClient, KubeObject } from '../../../kube/kube.ts';
 import { pause } from '../../../shared/pause.ts';
-import { gatewayController, ingressController, ownLabel } from './manifests.ts';
+import { gatewayController, ingressController, isOwn } from './manifests.ts';
 
 const kinds = {
   Ingress: '/apis/networking.k8s.io/v1/ingresses',
@@ -104,9 +104,7 @@ export class Routes {
         className === 'traefik' || (await this.#class(path, signal))?.spec?.controllerName === gatewayController;
       if (isOurs) gateways.push(gateway);
     }
-    const persons = gateways.find(
-      ({ metadata }) => metadata.labels?.['kagent.sh/addon'] !== ownLabel['kagent.sh/addon'],
-    );
+    const persons = gateways.find(({ metadata }) => !isOwn(metadata));
     if (persons !== undefined) return named('Gateway', persons);
     const served = new Set(gateways.map(keyOf));
     for (const kind of ['HTTPRoute', 'GRPCRoute', 'TLSRoute'] as const) {

@@ -3,13 +3,13 @@
  * its pod is there as long as there is something to serve.
  */
 import type { Component } from '../../../shared/component/component.ts';
-import { isNotFound } from '../../../kube/kube.ts';
+import { unlessGone } from '../../../kube/kube.ts';
 import { backgroundComponent } from '../background.ts';
 import type { Addon, AddonContext } from '../types.ts';
 import { TraefikConfig } from './config.ts';
 import { Controller } from './controller.ts';
 import { removeDefinitions } from './definitions.ts';
-import { ownLabel, traefikObjects } from './manifests.ts';
+import { isOwn, traefikObjects } from './manifests.ts';
 import { readValues } from './values.ts';
 
 const name = 'traefik';
@@ -82,11 +82,9 @@ function withoutIngress(context: AddonContext): Component {
       const objects = traefikObjects(readValues(undefined), context.image(name), 0);
       for (const { path } of objects.toReversed()) {
         const there = await kube.find(path, signal);
-        const { uid, labels } = there?.metadata ?? {};
-        if (uid === undefined || labels?.['kagent.sh/addon'] !== ownLabel['kagent.sh/addon']) continue;
-        await kube.delete(path, { uid }, signal).catch((error: unknown) => {
-          if (!isNotFound(error)) throw error;
-        });
+        const { uid } = there?.metadata ?? {};
+        if (there === undefined || uid === undefined || !isOwn(there.metadata)) continue;
+        await kube.delete(path, { uid }, signal).catch(unlessGone);
       }
       const kept = await removeDefinitions(context, signal);
       if (kept.length > 0)
