@@ -7,7 +7,8 @@ export const serverFlags = ['--kube-controller-manager-arg', 'node-monitor-grace
 /** A server and two agents. */
 export const theCluster = shared(async () => {
   const nodes = await createNodes('three-hosts', { agents: 2, serverFlags });
+  const readyAtMs = performance.now();
   const [a1, a2] = nodes.agents;
   if (a1 === undefined || a2 === undefined) throw new Error('there are no two agents');
-  return { ...nodes, a1, a2 };
+  return { ...nodes, a1, a2, readyAtMs };
 });

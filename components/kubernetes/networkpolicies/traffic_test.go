@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// serve echoes at two ports, of both protocols and families, until its stdin ends.
+// serve echoes at two ports, of both protocols and families, and answers SCTP at all, until its stdin ends.
 func serve() {
 	for _, port := range []string{":80", ":8080"} {
 		listener, err := net.Listen("tcp", port)
@@ -50,6 +50,7 @@ func serve() {
 			}
 		}()
 	}
+	go serveSCTP()
 	fmt.Println("ready")
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	os.Exit(0)
@@ -69,6 +70,9 @@ const patience = 300 * time.Millisecond
 
 // connectOnce ends with 0 if a byte comes back.
 func connectOnce(protocol, address string) {
+	if protocol == "sctp" {
+		connectSCTP(address)
+	}
 	connection, err := net.DialTimeout(protocol, address, patience)
 	if err != nil {
 		os.Exit(1)

@@ -33,9 +33,10 @@ export class Volumes {
     this.#mounts = mounts;
   }
 
-  /** Makes the folder, which everybody may write to; what is there already stays as it is. @throws {VolumePathError} @throws {VolumeFailedError} */
+  /** Makes the folder, which everybody may write to; what is there already stays as it is. @throws {VolumePathError} @throws {VolumeBusyError} @throws {VolumeFailedError} */
   make(place: VolumeFolder): void {
     const path = within(place);
+    if (this.#removals.has(path)) throw new VolumeBusyError(path, 'it is being removed');
     try {
       makeFolder(place.root, 0o755);
       // Any user of a pod may write to its volume.

@@ -1,4 +1,15 @@
-import { chmodSync, closeSync, constants, fchmodSync, mkdirSync, openSync, readdirSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  statSync,
+} from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { systemCode } from '../errors.ts';
 import type { Log } from '../log/log.ts';
@@ -10,12 +21,26 @@ import type { Log } from '../log/log.ts';
  */
 export function makeFolder(path: string, mode: number): boolean {
   const wanted = resolve(path);
-  const highest = mkdirSync(wanted, { recursive: true, mode });
+  const highest = makeMissing(wanted, mode);
   if (highest === undefined) return false;
   for (let made = wanted; ; made = dirname(made)) {
     setMode(made, mode);
     if (made === highest) return true;
   }
+}
+
+/** @returns the highest that was made. @throws on a read-only file system EROFS, where Node has ENOENT */
+function makeMissing(path: string, mode: number): string | undefined {
+  try {
+    return mkdirSync(path, { recursive: true, mode });
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') accessSync(lowestPresent(path), constants.W_OK);
+    throw error;
+  }
+}
+
+function lowestPresent(path: string): string {
+  return existsSync(path) ? path : lowestPresent(dirname(path));
 }
 
 /**

@@ -1,15 +1,13 @@
 /** HelmCharts from every place a chart can be in, in good days and bad ones, by helm's own SDK on a real cluster: more than a minute. */
-import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readFileIfExists } from '../../../src/shared/files/files.ts';
 import { busyboxImage } from '../../helpers/cluster.ts';
 import type { Box } from '../../helpers/cluster.ts';
-import { buildGoProgram } from '../../helpers/go.ts';
 import { processesOf } from '../../helpers/processes.ts';
 import { restartServer } from '../../helpers/shared.ts';
 import { eventually } from '../../helpers/wait.ts';
 import { putToUse, theBox } from '../server-in-use.ts';
-import { contentOf, helm, packToy, releasesOf } from './toy.ts';
+import { contentOf, helm, packToy, releasesOf, serveCharts } from './toy.ts';
 
 const namespace = 'charts';
 const staticDir = '/var/lib/kagent/server/static/charts';
@@ -178,26 +176,12 @@ test('archives of this server are installed by address, and by the name that the
 });
 
 test('a chart comes from a registry', async () => {
-  const program = await buildGoProgram({ module: 'test/fixtures/registry' });
-  const config = {
-    version: 0.1,
-    log: { level: 'error', accesslog: { disabled: true } },
-    storage: { filesystem: { rootdirectory: '/tmp/registry' } },
-    http: { addr: '127.0.0.1:5000' },
-  };
-  await writeFile(box.path('/tmp/registry.json'), JSON.stringify(config));
-  const registry = box.run([program, 'serve', '/tmp/registry.json']);
-  await eventually(() => box.sh('curl -sf http://127.0.0.1:5000/v2/').then(() => true), {
-    withinMs: 20_000,
-    what: 'the registry',
-  });
+  const end = await serveCharts(box, '127.0.0.1:5000');
   await helm(box, 'push', '/tmp/charts/toy-1.0.0.tgz', 'oci://127.0.0.1:5000/charts', '--plain-http');
   await apply('from-oci', { chart: 'oci://127.0.0.1:5000/charts/toy', version: '1.0.0', plainHTTP: true });
   await ready('from-oci', 1);
   expect(await wordOf('from-oci')).toMatchObject({ word: 'default' });
-  const [{ pid } = { pid: 0 }] = processesOf(box).filter(({ commandLine }) => commandLine.includes('registry.json'));
-  await box.signal(pid, 'KILL');
-  await registry.exited;
+  await end();
 });
 
 test('an upgrade that is refused leaves running what ran, says why, and is made up for when the values are right', async () => {

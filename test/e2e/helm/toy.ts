@@ -1,5 +1,9 @@
-/** A chart of the tests' own, packed by helm itself. */
+/** A chart of the tests' own, packed by helm itself, and a registry for it. */
+import { writeFile } from 'node:fs/promises';
 import type { Box } from '../../helpers/cluster.ts';
+import { buildGoProgram } from '../../helpers/go.ts';
+import { processesOf } from '../../helpers/processes.ts';
+import { eventually } from '../../helpers/wait.ts';
 
 /** What it makes: a ConfigMap with its values and, where values ask for them, a slow hook and objects that are refused. */
 const templates: Readonly<Record<string, string>> = {
@@ -68,6 +72,26 @@ export async function helm(box: Box, ...args: readonly string[]): Promise<string
 /** In base64, as `chartContent` has it. */
 export async function contentOf(box: Box, archive: string): Promise<string> {
   return (await box.sh(`base64 -w0 ${archive}`)).trim();
+}
+
+/** A registry without TLS on a box; it keeps what is pushed in `/tmp/registry`. @returns what ends it */
+export async function serveCharts(box: Box, address: string): Promise<() => Promise<void>> {
+  const program = await buildGoProgram({ module: 'test/fixtures/registry' });
+  const config = {
+    version: 0.1,
+    log: { level: 'error', accesslog: { disabled: true } },
+    storage: { filesystem: { rootdirectory: '/tmp/registry' } },
+    http: { addr: address },
+  };
+  await writeFile(box.path('/tmp/registry.json'), JSON.stringify(config));
+  const registry = box.run([program, 'serve', '/tmp/registry.json']);
+  const answers = () => box.sh(`curl -sf http://${address}/v2/`).then(() => true);
+  await eventually(answers, { withinMs: 20_000, what: 'the registry' });
+  return async () => {
+    const [{ pid } = { pid: 0 }] = processesOf(box).filter(({ commandLine }) => commandLine.includes('registry.json'));
+    await box.signal(pid, 'KILL');
+    await registry.exited;
+  };
 }
 
 interface Release {

@@ -6,6 +6,7 @@ import { webOnEachNode } from '../../helpers/manifests.ts';
 import { listNodes, podsOf } from '../../helpers/nodes.ts';
 import type { ListedPod } from '../../helpers/nodes.ts';
 import { eventually } from '../../helpers/wait.ts';
+import { firewallStories } from './firewalls.ts';
 import { ingressStories } from './ingress.ts';
 import { loadBalancerStories } from './load-balancer.ts';
 import { metricsStories } from './metrics.ts';
@@ -171,6 +172,10 @@ describe('through the tunnel, every inbound port of the agents closed', () => {
     ]);
     expect(blocked.code).not.toBe(0);
   });
+});
+
+describe('firewalls of the hosts', () => {
+  firewallStories(() => nodes);
 });
 
 describe('network policies', () => {

@@ -5,11 +5,14 @@ import type { EventFacts, KubeObject } from '../../../kube/kube.ts';
 import type { AddonContext, ClusterNode } from '../types.ts';
 import { configName, isShared, readConfig } from './config.ts';
 import type { StorageConfig } from './config.ts';
-import { VolumeUnsupportedError } from './errors.ts';
+import { VolumeLeavingError, VolumeUnsupportedError } from './errors.ts';
 import { isAskedOfUs, isToBeRemoved, provisioner, selectedNodeKey } from './objects.ts';
 import type { ClaimObject, ClassObject, VolumeObject } from './objects.ts';
 import { planVolume } from './provision.ts';
+import type { VolumePlan } from './provision.ts';
 import { placeOf } from './removal.ts';
+import { UnansweredFolders } from './unanswered.ts';
+import type { Unanswered } from './unanswered.ts';
 
 export const configPath = `/api/v1/namespaces/kube-system/configmaps/${configName}`;
 const volumesPath = '/api/v1/persistentvolumes';
@@ -22,6 +25,7 @@ export class Controller {
   readonly #volumes = new Reflector<VolumeObject>(volumesPath);
   readonly #claimQueue: WorkQueue;
   readonly #volumeQueue: WorkQueue;
+  readonly #unanswered: UnansweredFolders;
   /** What was said of each object last: a failure that repeats is one event. */
   readonly #told = new Map<string, string>();
 
@@ -37,9 +41,13 @@ export class Controller {
       work: (key, signal) => this.#remove(key, signal),
       onFailure: (key, error) => this.#volumeFailed(key, error),
     });
+    this.#unanswered = new UnansweredFolders({
+      isWanted: ({ claim, claimUid }) => this.#claims.get(claim)?.metadata.uid === claimUid,
+      remove: (folder, signal) => this.#removeUnanswered(folder, signal),
+    });
     this.#claims.onChange(({ before, after }) => {
-      if (after === undefined) this.#told.delete(before?.metadata.uid ?? '');
-      else if (isAskedOfUs(after)) this.#claimQueue.add(keyOf(after));
+      if (before !== undefined && after?.metadata.uid !== before.metadata.uid) this.#claimGone(before);
+      if (after !== undefined && isAskedOfUs(after)) this.#claimQueue.add(keyOf(after));
     });
     this.#volumes.onChange(({ before, after }) => {
       if (after === undefined) this.#told.delete(before?.metadata.uid ?? '');
@@ -57,13 +65,19 @@ export class Controller {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.#claimQueue.stop(), this.#volumeQueue.stop()]);
+    await Promise.all([this.#claimQueue.stop(), this.#volumeQueue.stop(), this.#unanswered.stop()]);
+  }
+
+  #claimGone({ metadata: { uid = '' } }: ClaimObject): void {
+    this.#told.delete(uid);
+    this.#unanswered.tryAgain();
   }
 
   /** A node may be back. */
   #tryAgain(): void {
     for (const claim of this.#claims.all()) if (isAskedOfUs(claim)) this.#claimQueue.add(keyOf(claim));
     for (const volume of this.#volumes.all()) if (isToBeRemoved(volume)) this.#volumeQueue.add(keyOf(volume));
+    this.#unanswered.tryAgain();
   }
 
   async #provision(key: string, signal: AbortSignal): Promise<void> {
@@ -80,11 +94,40 @@ export class Controller {
     if (selected !== undefined && node === undefined) return this.#chooseAnew(claim, selected, signal);
     if (node === undefined && !isShared(config)) throw new VolumeUnsupportedError(...immediate);
     const plan = planVolume({ claim, storageClass, config, node: isShared(config) ? undefined : node });
-    await nodes.makeVolume((node ?? this.#anyNode()).metadata.name, plan);
-    await kube.create(volumesPath, plan.object, signal).catch(unlessThere);
+    if (!(await this.#make(claim, (node ?? this.#anyNode()).metadata.name, plan, signal))) return;
     log.info('volume made', { claim: key, node: selected, path: plan.path });
     const message = `Successfully provisioned volume pvc-${claim.metadata.uid}`;
     this.#tell(claim, { type: 'Normal', reason: 'ProvisioningSucceeded', message });
+  }
+
+  /** @returns false where the claim is gone */
+  async #make(claim: ClaimObject, nodeName: string, plan: VolumePlan, signal: AbortSignal): Promise<boolean> {
+    const { kube, nodes } = this.#context;
+    const { id, root, path } = plan;
+    if (this.#claims.get(keyOf(claim))?.metadata.uid !== claim.metadata.uid) return false;
+    const all = nodes.objects();
+    const leaving = this.#volumes.all().find((one) => isToBeRemoved(one) && placeOf(one, all).id === id);
+    if (leaving !== undefined) throw new VolumeLeavingError(path, leaving.metadata.name);
+    this.#unanswered.add({ id, nodeName, root, path, claim: keyOf(claim), claimUid: claim.metadata.uid ?? '' });
+    await nodes.makeVolume(nodeName, plan);
+    await kube.create(volumesPath, plan.object, signal).catch(unlessThere);
+    this.#unanswered.delete(id);
+    return true;
+  }
+
+  /** Of a claim that is gone. A PersistentVolume that was made after all has the folder; so may one of another claim. */
+  async #removeUnanswered(folder: Unanswered, signal: AbortSignal): Promise<void> {
+    const { kube, nodes, log } = this.#context;
+    if ((await kube.find(`${volumesPath}/pvc-${folder.claimUid}`, signal)) !== undefined) return;
+    const all = nodes.objects();
+    if (this.#volumes.all().some((volume) => placeOf(volume, all).id === folder.id)) return;
+    if (!all.some(({ metadata }) => metadata.name === folder.nodeName)) return;
+    await nodes.removeVolume(folder.nodeName, folder);
+    log.info('folder of a claim that is gone removed', {
+      claim: folder.claim,
+      node: folder.nodeName,
+      path: folder.path,
+    });
   }
 
   /** The scheduler's choice is no node any more: without it, it chooses again. */

@@ -18,3 +18,12 @@ export class StorageConfigError extends KagentError {
     });
   }
 }
+
+/** A volume that is going has the folder that a new one is to have. */
+export class VolumeLeavingError extends KagentError {
+  readonly code = 'VOLUME_LEAVING';
+  readonly fault = 'peer';
+  constructor(path: string, volume: string) {
+    super(`${path} is still the folder of ${volume}, which is being removed`);
+  }
+}

@@ -5,11 +5,14 @@ import { VolumeUnsupportedError } from './errors.ts';
 import { nodeKey, provisionedByKey, provisioner, rootKey } from './objects.ts';
 import type { ClaimObject, ClassObject } from './objects.ts';
 import { volumePath } from './path.ts';
+import { placeId } from './removal.ts';
 
 /** A volume that is going to be made. */
 export interface VolumePlan {
   readonly root: string;
   readonly path: string;
+  /** As of `DataPlace`. */
+  readonly id: string;
   /** The PersistentVolume of it. */
   readonly object: object;
 }
@@ -36,6 +39,7 @@ export function planVolume(options: {
   return {
     root,
     path,
+    id: placeId(nodeName, path),
     object: {
       apiVersion: 'v1',
       kind: 'PersistentVolume',

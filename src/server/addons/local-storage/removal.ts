@@ -37,8 +37,12 @@ export function placeOf(volume: VolumeObject, nodes: readonly ClusterNode[]): Da
     path,
     nodeName,
     isNodeGone: nodeName !== undefined && node === undefined,
-    id: path === '' ? volume.metadata.name : `${nodeName ?? ''} ${path}`,
+    id: path === '' ? volume.metadata.name : placeId(nodeName, path),
   };
+}
+
+export function placeId(nodeName: string | undefined, path: string): string {
+  return `${nodeName ?? ''} ${path}`;
 }
 
 function hostnameOf({ spec }: VolumeObject): string | undefined {

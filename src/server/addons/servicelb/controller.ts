@@ -12,6 +12,12 @@ import { PortsInUse } from './ports-in-use.ts';
 
 export const loadBalancers = '/api/v1/services?fieldSelector=spec.type%3DLoadBalancer';
 
+interface Written {
+  /** The Service as the watch had shown it then. */
+  readonly over: ServiceObject;
+  readonly addresses: readonly string[];
+}
+
 /** Gives each Service of type LoadBalancer its addresses: one pass over all of them after each change. */
 export class Controller {
   readonly #context: AddonContext;
@@ -20,6 +26,8 @@ export class Controller {
   readonly #portsInUse: PortsInUse;
   /** What was said of each Service last: it is not said at each pass. */
   readonly #told = new Map<string, string>();
+  /** What was written last, until the watch shows it. */
+  readonly #written = new Map<string, Written>();
   #isListed = false;
 
   /** @param onChange another pass is due */
@@ -47,9 +55,11 @@ export class Controller {
   /** @returns after how long the next pass is due, if nothing changes; undefined: never */
   async pass(signal: AbortSignal): Promise<number | undefined> {
     if (!this.#isListed) return undefined;
-    const services = this.#services.all().filter((service) => isOurs(service) && !isWrittenByAnother(service));
+    const own = this.#services.all().filter((service) => isOurs(service) && !isWrittenByAnother(service));
+    const services = own.map((service) => this.#asWritten(service));
     this.#endpoints.follow(services.filter(isLocal).map(({ metadata }) => placeOf(metadata)));
-    for (const key of this.#told.keys()) if (this.#services.get(key) === undefined) this.#told.delete(key);
+    for (const known of [this.#told, this.#written])
+      for (const key of known.keys()) if (this.#services.get(key) === undefined) known.delete(key);
     if (services.length === 0) return undefined;
     const nodes = this.#context.nodes.objects();
     const claims = services.map((service) => claimOf(service, nodes));
@@ -60,6 +70,12 @@ export class Controller {
       if (assignment !== undefined) await this.#give(service, assignment, nodes, signal);
     }
     return this.#portsInUse.isComplete ? lookAgainMs : soonMs;
+  }
+
+  /** The Service with the addresses that it has by now: a pass may be sooner than the watch. */
+  #asWritten(service: ServiceObject): ServiceObject {
+    const written = this.#written.get(keyOf(service));
+    return written?.over === service ? { ...service, ...statusOf(written.addresses) } : service;
   }
 
   async #give(service: ServiceObject, assignment: Assignment, nodes: readonly ClusterNode[], signal: AbortSignal) {
@@ -83,8 +99,10 @@ export class Controller {
   /** @returns false where the Service is gone */
   async #write({ metadata }: ServiceObject, addresses: readonly string[], signal: AbortSignal): Promise<boolean> {
     const { kube, log } = this.#context;
+    const over = this.#services.get(keyOf({ metadata }));
     try {
       await kube.mergePatch(statusPath(metadata), statusOf(addresses), signal);
+      if (over !== undefined) this.#written.set(keyOf({ metadata }), { over, addresses });
       log.info('load balancer addresses', { service: keyOf({ metadata }), addresses });
       return true;
     } catch (error) {

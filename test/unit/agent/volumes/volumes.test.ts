@@ -36,6 +36,18 @@ test('a volume goes with all that is in it, what its links lead to stays, and re
   await volumes.remove(volume);
 });
 
+test('a volume is not made anew while its folder is being removed, and is as soon as that is done', async () => {
+  const volume = place('data');
+  const volumes = new Volumes();
+  volumes.make(volume);
+  writeFileSync(join(volume.path, 'old'), '');
+  const removal = volumes.remove(volume);
+  expect(() => volumes.make(volume)).toThrow(expect.objectContaining({ code: 'VOLUME_BUSY' }) as Error);
+  await removal;
+  volumes.make(volume);
+  expect(existsSync(join(volume.path, 'old'))).toBe(false);
+});
+
 test.each([
   ['is not below it', (root: string) => join(root, '..', 'elsewhere')],
   ['climbs out', (root: string) => `${root}/../elsewhere`],

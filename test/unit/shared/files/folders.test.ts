@@ -1,9 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isThere, letThrough, makeFolder, namesIfReadable, namesIn } from '../../../../src/shared/files/files.ts';
 import { temporaryDir } from '../../../helpers/temporary.ts';
 
+const src = resolve(import.meta.dirname, '../../../../src');
 const modeOf = (path: string) => statSync(path).mode & 0o7777;
 
 describe.each([0o000, 0o022, 0o077])('with umask %o', (umask) => {
@@ -31,6 +33,26 @@ test('a folder that is there, and a link to one, stay as their owner made them',
   expect([modeOf(join(dir, 'own')), modeOf(join(dir, 'own/below'))]).toEqual([0o2710, 0o700]);
 });
 
+test('a folder that cannot be made since the file system is read-only is refused with that reason', () => {
+  const dir = temporaryDir();
+  const files = JSON.stringify(join(src, 'shared/files/files.ts'));
+  const program = `import { makeFolder } from ${files};
+try { makeFolder(process.argv[1] + '/a/b', 0o755) } catch (error) { console.log(error.message) }`;
+  const node = [process.execPath, '--input-type=module', '-e', program, dir];
+  const readOnly = [
+    '--user',
+    '--map-root-user',
+    '--mount',
+    'sh',
+    '-c',
+    'mount -t tmpfs -o ro none "$0" && exec "$@"',
+    dir,
+  ];
+  expect(execFileSync('unshare', [...readOnly, ...node], { encoding: 'utf8' })).toMatch(
+    /^EROFS: read-only file system/,
+  );
+});
+
 test('everybody is let through a folder, and nothing else about it changes', () => {
   const dir = temporaryDir();
   for (const [before, after] of [
@@ -44,7 +66,6 @@ test('everybody is let through a folder, and nothing else about it changes', () 
   }
 });
 
-const src = resolve(import.meta.dirname, '../../../../src');
 const using = (words: RegExp) =>
   readdirSync(src, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts') && words.test(readFileSync(join(src, file), 'utf8')))

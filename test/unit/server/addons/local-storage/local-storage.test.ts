@@ -59,10 +59,15 @@ const node = (name: string, hostname = name): ClusterNode => ({
   metadata: { name, labels: { 'kubernetes.io/hostname': hostname } },
 });
 
+interface Circumstances {
+  readonly nodes?: readonly ClusterNode[];
+  readonly refuse?: () => string | undefined;
+  /** When a node answers that it has done what it was told. */
+  readonly answer?: (what: string) => Promise<void>;
+}
+
 /** The add-on beside an API server; what nodes are told to do is written down. */
-async function storage(
-  options: { readonly nodes?: readonly ClusterNode[]; readonly refuse?: () => string | undefined } = {},
-) {
+async function storage(options: Circumstances = {}) {
   const server = await objectServer();
   const told: string[] = [];
   const changed = new Listeners<void>();
@@ -70,7 +75,7 @@ async function storage(
     const reason = options.refuse?.();
     if (reason !== undefined) return Promise.reject(new Error(reason));
     told.push(what);
-    return Promise.resolve();
+    return options.answer?.(what) ?? Promise.resolve();
   };
   for (const list of [claims, volumes, maps]) server.set(list, 'x', undefined);
   server.set(maps, 'local-path-config', config());
@@ -145,6 +150,52 @@ test('a choice of the scheduler that is no node any more is taken back', async (
     patched.find(({ path }) => path === '/api/v1/namespaces/shop/persistentvolumeclaims/data'),
   );
   expect(patch.body).toEqual({ metadata: { annotations: { 'volume.kubernetes.io/selected-node': null } } });
+});
+
+test('a claim that is deleted while its node does not answer leaves no folder there', async () => {
+  const answer = Promise.withResolvers<void>();
+  const { set, get, told } = await storage({
+    answer: (what) => (what.includes(' make ') ? answer.promise : Promise.resolve()),
+  });
+  set(claims, 'data', claim('data', { node: 'n1' }));
+  await eventually(() => told.length === 1);
+  set(claims, 'data', undefined);
+  answer.reject(new Error('no answer within 30 s'));
+  await eventually(() => told.length === 2);
+  expect(told[1]).toBe('n1 remove /storage /storage/pvc-uid-data_shop_data');
+  expect(get(volumes, 'pvc-uid-data')).toBeUndefined();
+});
+
+test('a folder that a PersistentVolume has after all stays when the claim is deleted', async () => {
+  const made = (what: string) => what.includes(' make ');
+  const { set, told } = await storage({
+    answer: (what) => (made(what) ? Promise.reject(new Error('no answer within 30 s')) : Promise.resolve()),
+  });
+  for (const name of ['data', 'next']) set(claims, name, claim(name, { node: 'n1' }));
+  await eventually(() => told.filter(made).length >= 2);
+  set(volumes, 'pvc-uid-data', {
+    ...volume('pvc-uid-data'),
+    spec: { persistentVolumeReclaimPolicy: 'Retain', local: { path: '/storage/pvc-uid-data_shop_data' } },
+  });
+  for (const name of ['data', 'next']) set(claims, name, undefined);
+  const removed = () => told.filter((what) => what.includes(' remove '));
+  await eventually(() => removed().length > 0);
+  expect(removed()).toEqual(['n1 remove /storage /storage/pvc-uid-next_shop_next']);
+});
+
+test('a claim whose folder another volume is about to lose waits for that', async () => {
+  let reason: string | undefined = 'it is being removed';
+  const { set, get, told, events } = await storage({ refuse: () => reason });
+  set(classes, 'local-path', storageClass({ parameters: { pathPattern: '{{ .PVC.Name }}' } }));
+  set(volumes, 'old', volume('old', { path: '/storage/data' }));
+  await eventually(() => events.includes('VolumeFailedDelete it is being removed'));
+  set(claims, 'data', claim('data', { node: 'n1' }));
+  await eventually(() =>
+    events.includes('ProvisioningFailed /storage/data is still the folder of old, which is being removed'),
+  );
+  reason = undefined;
+  await eventually(() => get(volumes, 'pvc-uid-data'));
+  expect(told).toEqual(['n1 remove /storage /storage/data', 'n1 make /storage /storage/data']);
 });
 
 test('a volume whose claim is gone is removed on its node, and then from the cluster; one that is kept is not', async () => {

@@ -104,6 +104,23 @@ test('a Service gets the addresses of the ready nodes, external ones first, and 
   expect(written[1]?.ips).toEqual(['203.0.113.2', '10.0.0.2']);
 });
 
+test('addresses are written and told of once, also when another change comes before the watch shows them', async () => {
+  const both = [node('n1', { InternalIP: '10.0.0.1' }), node('n2', { InternalIP: '10.0.0.2' })];
+  const web = service('web');
+  const { begin, written, events, become, tell } = await cluster({ services: [web], nodes: both });
+  await begin('component');
+  await eventually(() => events.length === 1);
+  const labelled = both.map((one) => ({ ...one, metadata: { ...one.metadata, labels: { heard: 'again' } } }));
+  become(labelled);
+  tell('ADDED', service('next', { spec: { ports: [{ port: 81 }] } })); // its turn comes after that of the first
+  await eventually(() => events.length === 2);
+  expect(written.map(({ path }) => path)).toEqual([statusOf('web'), statusOf('next')]);
+  // Somebody has taken them out since: the watch tells it.
+  tell('MODIFIED', web);
+  await eventually(() => written.length === 3);
+  expect(written[2]).toEqual({ path: statusOf('web'), ips: ['10.0.0.1', '10.0.0.2'] });
+});
+
 test('a Service of another class, or whose addresses another controller has written, is left alone', async () => {
   const status = { loadBalancer: { ingress: [{ ip: '192.0.2.9' }] } };
   const managedFields = [{ manager: 'metallb', fieldsV1: { 'f:status': { 'f:loadBalancer': {} } } }];
