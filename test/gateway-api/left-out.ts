@@ -10,10 +10,7 @@ export const leftOut: Readonly<Record<string, string>> = {
 export const notClaimed: readonly (readonly [name: RegExp, why: string])[] = [
   [/^ListenerSet$/, 'Traefik 3.7 does not read ListenerSets'],
   [/^HTTPRouteCORS$/, 'a Middleware with `headers`, as an `extensionRef` filter, does it'],
-  [
-    /^HTTPRouteRequest(Multiple|Percentage)?Mirrors?$/,
-    'a TraefikService with `mirroring`, behind an IngressRoute, does it',
-  ],
+  [/^HTTPRouteRequest(Multiple|Percentage)?Mirrors?$/, 'a TraefikService with `mirroring`, as a `backendRef`, does it'],
   [/^HTTPRouteRetry/, 'a Middleware with `retry`, as an `extensionRef` filter, does it'],
   [/Timeout$/, 'a ServersTransport has timeouts of backends, for an IngressRoute'],
   [/^GatewayFrontendClientCertificate/, 'a TLSOption with `clientAuth` does it, for an IngressRoute'],
