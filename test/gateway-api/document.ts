@@ -11,8 +11,8 @@ const end = '<!-- end of results -->';
 
 /** What stands between the marks. */
 export function resultsOf(report: Report): string {
-  const { ours, traefiks, version, traefikVersion, date, tookSeconds } = report;
-  const head = `kagent ${version}, Traefik ${traefikVersion}, Gateway API ${ours.gatewayAPIVersion} (${ours.gatewayAPIChannel} channel), ${date}: ${Math.ceil(tookSeconds / 60)} minutes.`;
+  const { ours, traefiks, version, traefikVersion, date, tookSeconds, tests } = report;
+  const head = `kagent ${version}, Traefik ${traefikVersion}, Gateway API ${ours.gatewayAPIVersion} (${ours.gatewayAPIChannel} channel), ${date}, ${tookSeconds} s. ${tests.run} tests were run, some of which count in several profiles; ${tests.others} others are left out, or belong to features below, meshes, TCPRoutes and UDPRoutes.`;
   const lines = ours.profiles
     .toSorted((one, other) => (one.name < other.name ? -1 : 1))
     .flatMap(({ name, core, extended }) => {
@@ -35,7 +35,7 @@ export function resultsOf(report: Report): string {
     ...listOf('Failed', namesIn(ours, 'failedTests'), () => 'not explained yet'),
     ...listOf('Left out', namesIn(ours, 'skippedTests'), (name) => leftOut[name]),
     ...listOf(
-      'Features that Traefik does not claim, and which are therefore not tried',
+      'Features that Traefik does not claim, which are therefore not tried, and what it has instead by its own documentation',
       unclaimed(ours),
       whyNotClaimed,
     ),

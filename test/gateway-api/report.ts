@@ -6,6 +6,8 @@ import { version } from '../../src/shared/version/version.ts';
 import { downloadModule } from '../helpers/go.ts';
 
 export const reportDir = resolve(import.meta.dirname, '../../dist/gateway-api');
+/** What the suite wrote. */
+export const outputFile = join(reportDir, 'output.log');
 const reportFile = join(reportDir, 'report.json');
 
 export interface Results {
@@ -29,6 +31,8 @@ export interface Report {
   readonly traefikVersion: string;
   readonly date: string; // YYYY-MM-DD
   readonly tookSeconds: number;
+  /** How many were run, and how many are left out or need what no profile has here, or what is not claimed. */
+  readonly tests: { readonly run: number; readonly others: number };
   readonly ours: ConformanceReport;
   /** Traefik's own, of the same suite. */
   readonly traefiks: ConformanceReport;
@@ -42,12 +46,18 @@ export async function keepReport(text: string, tookSeconds: number): Promise<Rep
     traefikVersion: traefik.version,
     date: new Date().toISOString().slice(0, 10),
     tookSeconds,
+    tests: countTests(await readFile(outputFile, 'utf8')),
     ours,
     traefiks: await traefiksReport(traefik.dir, ours.gatewayAPIVersion),
   };
   await mkdir(reportDir, { recursive: true });
   await writeFile(reportFile, JSON.stringify(report, null, 2));
   return report;
+}
+
+function countTests(output: string) {
+  const count = (outcome: RegExp) => output.split('\n').filter((line) => outcome.test(line)).length;
+  return { run: count(/^ {4}--- (PASS|FAIL)/), others: count(/^ {4}--- SKIP/) };
 }
 
 export async function lastReport(): Promise<Report> {

@@ -8,7 +8,7 @@ import type { Box } from '../helpers/cluster.ts';
 import { buildGoProgram, downloadModule } from '../helpers/go.ts';
 import { importProgramImage } from '../helpers/program-image.ts';
 import { leftOut } from './left-out.ts';
-import { reportDir } from './report.ts';
+import { outputFile, reportDir } from './report.ts';
 
 const module = 'test/gateway-api';
 const conformance = 'sigs.k8s.io/gateway-api/conformance';
@@ -101,7 +101,7 @@ export async function runSuite(server: Box, client: Box, programs: Programs, onl
   ]);
   await suite.exited;
   await mkdir(reportDir, { recursive: true });
-  await writeFile(join(reportDir, 'output.log'), suite.output());
+  await writeFile(outputFile, suite.output());
   return await readFile(client.path('/tmp/report.yaml'), 'utf8').catch(() => {
     throw new Error(`the suite wrote no report; it ended with:\n${suite.output().slice(-4000)}`);
   });
