@@ -237,7 +237,7 @@ test('a chart comes from a private repository, as soon as the password is right'
   await kubectl('create', 'configmap', 'authority', `--from-literal=ca.pem=${caPem}`);
   const reached = { authSecret: { name: 'account' }, repoCAConfigMap: { name: 'authority' } };
   await apply('from-private', { repo: url, chart: 'toy', version: '1.0.0', ...reached });
-  await saysReason('from-private', 'InstallFailed');
+  await saysReason('from-private', 'ChartUnavailable');
   expect((await statusOf('from-private')).message).toContain('401');
   await account('secret');
   await ready('from-private', 1);
