@@ -26,6 +26,8 @@ export default defineConfig({
       project('e2e', { testTimeout: 300_000, hookTimeout: 300_000, maxWorkers: 2 }),
       // A cluster of an earlier version, whose executable is given.
       project('upgrade', { testTimeout: 300_000, hookTimeout: 400_000 }),
+      // Somebody else's suite, whose programs take minutes to compile: never by the way.
+      project('gateway-api', { testTimeout: 60_000, hookTimeout: 7_200_000 }),
       // Emulated machines, for hours: never by the way.
       project('machines', { testTimeout: 1_800_000, hookTimeout: 3_600_000, fileParallelism: false }),
     ],

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { chmod, cp, mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { buildGoProgram, goEnvironment } from './go.ts';
+import { buildGoProgram, downloadModule } from './go.ts';
 import { buildServe } from './serve.ts';
 
 const execute = promisify(execFile);
@@ -16,8 +16,7 @@ const maxBuffer = 256 << 20;
  * @param copy where to, from the project's root
  */
 export async function copyModule(module: string, pinnedIn: string, copy: string): Promise<void> {
-  const { stdout } = await execute('go', ['mod', 'download', '-json', module], { cwd: pinnedIn, env: goEnvironment() });
-  const { Dir: source } = JSON.parse(stdout) as { readonly Dir: string };
+  const { dir: source } = await downloadModule(module, pinnedIn);
   const target = join(root, copy);
   await rm(target, { recursive: true, force: true });
   await mkdir(target, { recursive: true });

@@ -26,6 +26,20 @@ export interface GoProgram {
   readonly needsC?: boolean;
 }
 
+export interface GoModule {
+  /** Where Go has put its source, which nobody may write to. */
+  readonly dir: string;
+  readonly version: string;
+}
+
+/** @param pinnedIn the folder whose go.mod says which version */
+export async function downloadModule(module: string, pinnedIn: string): Promise<GoModule> {
+  const options = { cwd: resolve(root, pinnedIn), env: goEnvironment() };
+  const { stdout } = await promisify(execFile)('go', ['mod', 'download', '-json', module], options);
+  const { Dir, Version } = JSON.parse(stdout) as { readonly Dir: string; readonly Version: string };
+  return { dir: Dir, version: Version };
+}
+
 /** For a hook that builds: on a new machine Go downloads and compiles first. */
 export const goBuildTimeoutMs = 600_000;
 

@@ -1,4 +1,6 @@
 /** HelmCharts from every place a chart can be in, in good days and bad ones, by helm's own SDK on a real cluster: more than a minute. */
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readFileIfExists } from '../../../src/shared/files/files.ts';
 import { busyboxImage } from '../../helpers/cluster.ts';
@@ -6,9 +8,11 @@ import type { Box } from '../../helpers/cluster.ts';
 import { processesOf } from '../../helpers/processes.ts';
 import { restartServer } from '../../helpers/shared.ts';
 import { eventually } from '../../helpers/wait.ts';
+import { tlsSecret } from '../nodes/tls-secret.ts';
 import { putToUse, theBox } from '../server-in-use.ts';
 import { contentOf, helm, packToy, releasesOf, serveCharts } from './toy.ts';
 
+const server = resolve(import.meta.dirname, '../../fixtures/helm/server.ts');
 const namespace = 'charts';
 const staticDir = '/var/lib/kagent/server/static/charts';
 let box: Box;
@@ -82,6 +86,15 @@ async function ready(name: string, revision: number): Promise<void> {
 
 const saysReason = (name: string, reason: string) =>
   eventually(async () => (await statusOf(name)).reason === reason, { withinMs: 60_000, everyMs: 200, what: reason });
+
+/** Between two tries it says that helm is at work. */
+const saysWhy = (name: string, expected: string, why: RegExp) => {
+  const isSaid = async () => {
+    const { reason, message } = await statusOf(name);
+    return reason === expected && why.test(message);
+  };
+  return eventually(isSaid, { withinMs: 60_000, everyMs: 200, what: `${expected}: ${String(why)}` });
+};
 
 const wordOf = async (name: string) =>
   JSON.parse(await kubectl('get', 'configmap', `${name}-word`, '-o', 'jsonpath={.data}')) as {
@@ -182,6 +195,71 @@ test('a chart comes from a registry', async () => {
   await ready('from-oci', 1);
   expect(await wordOf('from-oci')).toMatchObject({ word: 'default' });
   await end();
+});
+
+/** Charts and a webhook by TLS, at port 9443 of the box. @returns how to end it, and what verifies it */
+async function serveByTls() {
+  const { caPem, secret } = await tlsSecret('private', ['private.example']);
+  for (const [name, content] of Object.entries(secret.data))
+    await writeFile(box.path(`/tmp/charts/${name}`), Buffer.from(content, 'base64'));
+  await box.sh('grep -q private.example /etc/hosts || echo 127.0.0.1 private.example >>/etc/hosts');
+  const tls = ['/tmp/charts/tls.crt', '/tmp/charts/tls.key'];
+  const start = async () => {
+    const running = box.run([process.execPath, server, '9443', ...tls, '/tmp/charts/private', 'anna:secret']);
+    const answers = () => box.sh('curl -sk -o /dev/null https://private.example:9443/').then(() => true);
+    await eventually(answers, { withinMs: 20_000, what: 'the server' });
+    return async () => {
+      const [{ pid } = { pid: 0 }] = processesOf(box).filter(({ commandLine }) => commandLine.includes(server));
+      await box.signal(pid, 'KILL');
+      await running.exited;
+    };
+  };
+  return { caPem, start };
+}
+
+test('a chart comes from a private repository, as soon as the password is right', async () => {
+  const url = 'https://private.example:9443';
+  await box.sh('mkdir -p /tmp/charts/private && cp /tmp/charts/toy-1.0.0.tgz /tmp/charts/private');
+  await helm(box, 'repo', 'index', '/tmp/charts/private', '--url', url);
+  const { caPem, start } = await serveByTls();
+  const end = await start();
+  const account = (password: string) => {
+    const head = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'account', namespace } };
+    return box.apply(`${JSON.stringify({ ...head, stringData: { username: 'anna', password } })}\n`);
+  };
+  await account('wrong');
+  await kubectl('create', 'configmap', 'authority', `--from-literal=ca.pem=${caPem}`);
+  const reached = { authSecret: { name: 'account' }, repoCAConfigMap: { name: 'authority' } };
+  await apply('from-private', { repo: url, chart: 'toy', version: '1.0.0', ...reached });
+  await saysWhy('from-private', 'ChartUnavailable', /401/);
+  await account('secret');
+  await ready('from-private', 1);
+  expect(JSON.stringify(await statusOf('from-private'))).not.toContain('secret');
+  await end();
+});
+
+test('a chart that a webhook has to allow is installed when the webhook answers at last', async () => {
+  const { caPem, start } = await serveByTls();
+  const url = 'https://private.example:9443/validate';
+  const hook = {
+    name: 'late.example.com',
+    clientConfig: { url, caBundle: Buffer.from(caPem).toString('base64') },
+    rules: [{ apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'], operations: ['CREATE'] }],
+    namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
+    admissionReviewVersions: ['v1'],
+    sideEffects: 'None',
+    failurePolicy: 'Fail',
+  };
+  const kind = 'ValidatingWebhookConfiguration';
+  const webhook = { apiVersion: 'admissionregistration.k8s.io/v1', kind, metadata: { name: 'late' }, webhooks: [hook] };
+  await box.apply(`${JSON.stringify(webhook)}\n`);
+  await apply('late', { chartContent: toy });
+  await saysWhy('late', 'InstallFailed', /late\.example\.com/);
+  const end = await start();
+  await ready('late', 1);
+  await box.kubectl('delete', kind, 'late');
+  await end();
+  expect(await wordOf('late')).toMatchObject({ word: 'default' });
 });
 
 test('an upgrade that is refused leaves running what ran, says why, and is made up for when the values are right', async () => {

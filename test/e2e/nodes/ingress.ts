@@ -28,6 +28,12 @@ const ingressRoute = (name: string, match: string, route: object = {}, spec: obj
     routes: [{ kind: 'Rule', match, services: [{ name: 'web', port: 80 }], ...route }],
     ...spec,
   });
+const tcpRoute = (name: string, entryPoint: string, match: string, port: number, spec: object = {}) =>
+  named('traefik.io/v1alpha1', 'IngressRouteTCP', name, {
+    entryPoints: [entryPoint],
+    routes: [{ match, services: [{ name: 'peer', port }] }],
+    ...spec,
+  });
 const gatewayRoute = (kind: string, name: string, spec: object) =>
   named('gateway.networking.k8s.io/v1', kind, name, spec);
 
@@ -51,6 +57,14 @@ export function ingressStories(nodes: () => Nodes): void {
   const addresses = () => [server(), ...nodes().agents].map(({ host }) => host.address);
   const health = async () => (await server().status()).components.find(({ name }) => name === 'traefik')?.condition;
   let client: Box;
+  const features = () =>
+    kubectl('get', 'gatewayclass', 'traefik', '-o', 'jsonpath={.status.supportedFeatures[*].name}');
+  /** Why a listener of a Gateway is accepted, or is not. */
+  const reasonOf = (gateway: string, listener: string) => {
+    const path = `jsonpath={.status.listeners[?(@.name=="${listener}")].conditions[?(@.type=="Accepted")].reason}`;
+    return kubectl('get', 'gateway', '-n', 'shop', gateway, '-o', path);
+  };
+  let featuresAtRest = '';
 
   const curl = (host: string, path: string, address = addresses()[0] ?? '', flags = '') =>
     client.host.exec([
@@ -63,12 +77,20 @@ export function ingressStories(nodes: () => Nodes): void {
   const untilAnswered = (host: string, path: string, expected: RegExp) =>
     eventually(async () => expected.test(await answer(host, path)), { withinMs: 60_000, what: `${host}${path}` });
   const trust = (caPem: string, file = '/tmp/ca.pem') => writeFileSync(client.path(file), caPem);
-  const overTls = (host: string, path = '/', flags = '') =>
+  const overTls = (host: string, path = '/', flags = '', ca = '/tmp/ca.pem') =>
     client.host.exec([
       'sh',
       '-c',
-      `curl -s -m 10 --cacert /tmp/ca.pem --resolve ${host}:443:${addresses()[1]} ${flags} https://${host}${path}`,
+      `curl -s -m 10 --cacert ${ca} --resolve ${host}:443:${addresses()[1]} ${flags} https://${host}${path}`,
     ]);
+  /** With a certificate of its own, of an authority of its own. */
+  const servePeer = async () => {
+    const { caPem, secret } = await tlsSecret('peer', ['passed.example', 'sni.example']);
+    trust(caPem, '/tmp/peer-ca.pem');
+    for (const [name, content] of Object.entries(secret.data))
+      writeFileSync(client.path(`/tmp/peer-${name}`), Buffer.from(content, 'base64'));
+    client.run([process.execPath, peer, 'serve', '/tmp/peer-tls.crt', '/tmp/peer-tls.key']);
+  };
   const node = (...args: readonly string[]) =>
     client.host.exec([process.execPath, peer, ...args], { timeoutMs: 20_000 });
   const untilStops = async (work: () => Promise<void>, ask: string) => {
@@ -108,7 +130,13 @@ export function ingressStories(nodes: () => Nodes): void {
     expect(ports).toBe('80 443');
   });
 
-  test('an Ingress starts it; from the moment it has an address no request fails', async () => {
+  test('its GatewayClass is accepted before that, with the features that Traefik then names itself', async () => {
+    await kubectl('wait', 'gatewayclass/traefik', '--for=condition=Accepted', '--timeout=10s');
+    featuresAtRest = await features();
+    expect(featuresAtRest).toContain('HTTPRoute ');
+  });
+
+  test('an Ingress starts it; from the moment it has an address, or a Gateway is programmed, no request fails', async () => {
     const { caPem, secret } = await certificate();
     trust(caPem);
     await server().apply(
@@ -121,7 +149,14 @@ export function ingressStories(nodes: () => Nodes): void {
             rule('tls.example', ['/', 'Prefix']),
           ],
         }),
+        gatewayRoute('Gateway', 'first', {
+          gatewayClassName: 'traefik',
+          listeners: [{ name: 'web', port: 80, protocol: 'HTTP' }],
+        }),
       ),
+    );
+    const atOnce = kubectl('wait', '-n', 'shop', 'gateway/first', '--for=condition=Programmed', '--timeout=60s').then(
+      () => answer('nobody.example', '/', addresses()[1]),
     );
     const listed = () =>
       kubectl('get', 'ingress', '-n', 'shop', 'web', '-o', 'jsonpath={.status.loadBalancer.ingress[*].ip}');
@@ -129,6 +164,7 @@ export function ingressStories(nodes: () => Nodes): void {
     const answers = await Promise.all(addresses().map((address) => answer('web.example', '/prefix', address)));
     expect(answers.every((one) => / (404|200)$/.test(one))).toBe(true);
     expect(known.split(' ').toSorted()).toEqual(addresses().toSorted());
+    expect(await atOnce).toBe('404 page not found 404');
     // BusyBox' httpd has the file / alone: 404 with its own page is the backend's.
     expect(await answer('web.example', '/other')).toBe('404 page not found 404');
     expect(await answer('web.example', '/exact/more')).toBe('404 page not found 404');
@@ -136,6 +172,9 @@ export function ingressStories(nodes: () => Nodes): void {
     expect(await answer('web.example', '/exact')).toContain('404 Not Found');
     expect((await overTls('tls.example', '/', '--http2')).stdout).toMatch(/^web-/);
     expect(await eventually(async () => (await health())?.reason === 'Serving')).toBe(true);
+    const byTraefik = 'jsonpath={.status.conditions[?(@.type=="Accepted")].message}';
+    expect(await kubectl('get', 'gatewayclass', 'traefik', '-o', byTraefik)).toContain('Traefik controller');
+    expect(await features()).toBe(featuresAtRest);
   }, 120_000);
 
   test('an Ingress without rules is what answers when nothing else does', async () => {
@@ -175,6 +214,9 @@ export function ingressStories(nodes: () => Nodes): void {
           ports: [
             { name: 'http', port: 8080 },
             { name: 'grpc', port: 8081, appProtocol: 'kubernetes.io/h2c' },
+            { name: 'lines', port: 8082 },
+            { name: 'words', port: 8083, protocol: 'UDP' },
+            { name: 'tls', port: 8443 },
           ],
         }),
         {
@@ -186,11 +228,14 @@ export function ingressStories(nodes: () => Nodes): void {
           ports: [
             { name: 'http', port: 8080 },
             { name: 'grpc', port: 8081 },
+            { name: 'lines', port: 8082 },
+            { name: 'words', port: 8083, protocol: 'UDP' },
+            { name: 'tls', port: 8443 },
           ],
         },
       ),
     );
-    client.run([process.execPath, peer, 'serve']);
+    await servePeer();
     await untilAnswered('route.example', '/', /^web-\S+ 200$/);
     await kubectl('wait', '-n', 'shop', 'gateway/own', '--for=condition=Programmed', '--timeout=30s');
     const said = await eventually(
@@ -216,6 +261,66 @@ export function ingressStories(nodes: () => Nodes): void {
     expect((await node('websocket', 'peer.example', addresses()[1] ?? '')).stdout).toBe('heard hello\n');
     await client.sh('truncate -s 100000000 /tmp/body');
     expect(await answer('peer.example', '/', addresses()[2], '-T /tmp/body')).toBe('1.1 100000000 bytes 200');
+  }, 120_000);
+
+  test('TLS that the backend itself ends goes through, by a TLSRoute and by an IngressRouteTCP', async () => {
+    await server().apply(
+      text(
+        gatewayRoute('Gateway', 'passing', {
+          gatewayClassName: 'traefik',
+          listeners: [
+            { name: 'tls', port: 443, protocol: 'TLS', hostname: 'passed.example', tls: { mode: 'Passthrough' } },
+            { name: 'later', port: 8080, protocol: 'HTTP' },
+          ],
+        }),
+        gatewayRoute('TLSRoute', 'passed', {
+          parentRefs: [{ name: 'passing', sectionName: 'tls' }],
+          hostnames: ['passed.example'],
+          rules: [{ backendRefs: [{ name: 'peer', port: 8443 }] }],
+        }),
+        tcpRoute('sni', 'websecure', 'HostSNI(`sni.example`)', 8443, { tls: { passthrough: true } }),
+      ),
+    );
+    for (const host of ['passed.example', 'sni.example'])
+      await eventually(
+        async () => (await overTls(host, '/', '', '/tmp/peer-ca.pem')).stdout === 'by its own certificate\n',
+        { withinMs: 30_000, what: `${host} by the backend's certificate` },
+      );
+    expect((await overTls('tls.example')).stdout).toMatch(/^web-/);
+    // At 8080 Traefik has its own business inside of its pod, and nothing outside.
+    expect(await reasonOf('passing', 'later')).toBe('PortUnavailable');
+  }, 120_000);
+
+  test('a HelmChartConfig gives it further ports: for TCP, for UDP, and for the listener of a Gateway', async () => {
+    const valuesContent = JSON.stringify({
+      ports: {
+        lines: { port: 19_000, exposedPort: 9000, expose: { default: true } },
+        words: { port: 19_001, exposedPort: 9001, protocol: 'UDP', expose: { default: true } },
+        http8080: { port: 18_080, exposedPort: 8080, expose: { default: true } },
+      },
+    });
+    const metadata = { name: 'traefik', namespace: 'kube-system' };
+    await server().apply(
+      text(
+        { apiVersion: 'helm.cattle.io/v1', kind: 'HelmChartConfig', metadata, spec: { valuesContent } },
+        tcpRoute('lines', 'lines', 'HostSNI(`*`)', 8082),
+        named('traefik.io/v1alpha1', 'IngressRouteUDP', 'words', {
+          entryPoints: ['words'],
+          routes: [{ services: [{ name: 'peer', port: 8083 }] }],
+        }),
+        gatewayRoute('HTTPRoute', 'later', {
+          parentRefs: [{ name: 'passing', sectionName: 'later' }],
+          rules: [{ backendRefs: [{ name: 'web', port: 80 }] }],
+        }),
+      ),
+    );
+    const [address = ''] = addresses();
+    const says = (what: string, ask: () => Promise<string>, expected: RegExp) =>
+      eventually(async () => expected.test(await ask()), { withinMs: 60_000, what });
+    await says('a line by TCP', async () => (await node('tcp', address, '9000')).stdout, /^heard a line$/m);
+    await says('a word by UDP', async () => (await node('udp', address, '9001')).stdout, /^heard a word$/m);
+    await says('port 8080', () => answer('any.example', '/', `${address}:8080`), /^web-\S+ 200$/);
+    expect(await reasonOf('passing', 'later')).toBe('Accepted');
   }, 120_000);
 
   test('what only Traefik 2 understands gets an event that says what to write', async () => {
@@ -284,7 +389,7 @@ export function ingressStories(nodes: () => Nodes): void {
     expect(await kubectl('get', 'ingressroutes,httproutes', '-n', 'shop', '-o', 'name')).toContain(
       'ingressroute.traefik.io/web',
     );
-    await kubectl('delete', 'ingressroutes,middlewares', '-n', 'shop', '--all');
+    await kubectl('delete', 'ingressroutes,ingressroutetcps,ingressrouteudps,middlewares', '-n', 'shop', '--all');
     await restartServer(server(), '--disable', 'traefik');
     const kinds = () => kubectl('get', 'crd', '-o', 'name');
     await eventually(async () => !(await kinds()).includes('traefik.io'), {

@@ -1,4 +1,4 @@
-import { systemClock } from '../../../shared/clock.ts';
+import { rfc3339, systemClock } from '../../../shared/clock.ts';
 import { isNotFound, keyOf, Reflector, uniqueName, writeEvent } from '../../../kube/kube.ts';
 import type { EventFacts, KubeObject } from '../../../kube/kube.ts';
 import { messageOf } from '../../../shared/errors.ts';
@@ -7,8 +7,10 @@ import type { WellState } from '../background.ts';
 import type { AddonContext } from '../types.ts';
 import { applyDefinitions } from './definitions.ts';
 import type { TraefikConfig } from './config.ts';
+import { acceptance } from './gateway-class.ts';
+import type { GatewayClass } from './gateway-class.ts';
 import { TraefikForeignError, TraefikValueError } from './errors.ts';
-import { deploymentPath, namespace, isOwn, traefikObjects } from './manifests.ts';
+import { deploymentPath, gatewayClassPath, namespace, isOwn, traefikObjects } from './manifests.ts';
 import { Routes } from './routes.ts';
 import { oldSyntaxIn } from './rules.ts';
 import type { IngressRouteObject } from './rules.ts';
@@ -80,7 +82,16 @@ export class Controller {
       if (present !== undefined && !isOwn(present.metadata)) throw new TraefikForeignError(`${kind} ${keyOf(present)}`);
     }
     for (const { path, object } of objects) await this.#applyWhenServed(path, object, signal);
+    if (replicas === 0) await this.#acceptClass(signal);
     this.#values = values;
+  }
+
+  /** While Traefik does not say it itself. */
+  async #acceptClass(signal: AbortSignal): Promise<void> {
+    const { kube } = this.#context;
+    const found = await kube.find<GatewayClass>(gatewayClassPath, signal);
+    const patch = found && acceptance(found, rfc3339(systemClock.now()));
+    if (patch !== undefined) await kube.mergePatch(`${gatewayClassPath}/status`, patch, signal);
   }
 
   /** Values that are refused change nothing. */

@@ -18,6 +18,7 @@ export const ownLabel = { 'kagent.sh/addon': 'traefik' } as const;
 export const isOwn = ({ labels: of }: KubeObject['metadata']) =>
   of?.['kagent.sh/addon'] === ownLabel['kagent.sh/addon'];
 export const ownSelector = 'labelSelector=kagent.sh%2Faddon%3Dtraefik';
+export const gatewayClassPath = '/apis/gateway.networking.k8s.io/v1/gatewayclasses/traefik';
 export const deploymentPath = `/apis/apps/v1/namespaces/${namespace}/deployments/traefik`;
 
 const selector = { 'app.kubernetes.io/name': 'traefik', 'app.kubernetes.io/instance': `traefik-${namespace}` };
@@ -39,7 +40,7 @@ export function traefikObjects(values: TraefikValues, image: string, replicas: n
     ofCluster('gateway.networking.k8s.io/v1', 'GatewayClass', 'gatewayclasses', 'traefik', {
       spec: { controllerName: gatewayController },
     }),
-    inNamespace('gateway.networking.k8s.io/v1', 'Gateway', 'gateways', gatewayName, { spec: gateway }),
+    inNamespace('gateway.networking.k8s.io/v1', 'Gateway', 'gateways', gatewayName, { spec: gateway(values) }),
     inNamespace('apps/v1', 'Deployment', 'deployments', 'traefik', { spec: deployment(values, image, replicas) }),
     ofCluster(
       'networking.k8s.io/v1',
@@ -52,11 +53,15 @@ export function traefikObjects(values: TraefikValues, image: string, replicas: n
   ];
 }
 
-/** Any namespace may have an Ingress at these ports, so any may have a route. */
-const gateway = {
-  gatewayClassName: 'traefik',
-  listeners: [{ name: 'web', port: 80, protocol: 'HTTP', allowedRoutes: { namespaces: { from: 'All' } } }],
-};
+/** Any namespace may have an Ingress at this port, so any may have a route. */
+function gateway({ ports }: TraefikValues): Json {
+  const web = ports.find(({ name }) => name === 'web');
+  const port = web?.exposedPort ?? web?.port ?? 80;
+  return {
+    gatewayClassName: 'traefik',
+    listeners: [{ name: 'web', port, protocol: 'HTTP', allowedRoutes: { namespaces: { from: 'All' } } }],
+  };
+}
 
 const read = ['get', 'list', 'watch'];
 const rules = [

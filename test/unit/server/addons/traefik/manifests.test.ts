@@ -25,6 +25,15 @@ test('objects have the names and labels of the chart, and the label by which the
     });
 });
 
+test("kagent's own Gateway is where the Service has web, wherever that is", () => {
+  const listener = (values: unknown) =>
+    objectsOf(values).get('/apis/gateway.networking.k8s.io/v1/namespaces/kube-system/gateways/traefik-gateway');
+  expect(listener(undefined)).toMatchObject({ spec: { listeners: [{ port: 80 }] } });
+  expect(listener({ ports: { web: { exposedPort: 8088 } } })).toMatchObject({ spec: { listeners: [{ port: 8088 }] } });
+  const inside = { ports: { web: { expose: { default: false } } } };
+  expect(listener(inside)).toMatchObject({ spec: { listeners: [{ port: 8000 }] } });
+});
+
 test('the pod may do little: no root, no capability, nothing to write but two empty folders', () => {
   expect(objectsOf(undefined, 1).get(deploymentPath)).toMatchObject({
     spec: {

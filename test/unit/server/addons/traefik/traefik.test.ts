@@ -46,9 +46,7 @@ async function cluster() {
   const isThere = (path: string) => server.get(...split(path)) !== undefined;
   /** As kube-controller-manager does. */
   const scaled = async () => {
-    const patch = await eventually(() =>
-      server.patched.findLast(({ path, body }) => path === deploymentPath && isScale(body)),
-    );
+    const patch = await eventually(() => server.patched.findLast(isScale));
     const { spec } = patch.body as { readonly spec: { readonly replicas: number } };
     const there = server.get(deployments, 'traefik') as KubeObject;
     const status = { availableReplicas: spec.replicas };
@@ -63,7 +61,8 @@ function split(path: string): [list: string, name: string] {
   return [path.slice(0, at), path.slice(at + 1)];
 }
 
-const isScale = (body: unknown) => (body as { readonly metadata?: object }).metadata === undefined;
+const isScale = ({ path, body }: { readonly path: string; readonly body: unknown }) =>
+  path === deploymentPath && (body as { readonly metadata?: object }).metadata === undefined;
 
 test('it is installed without a pod, starts with the first Ingress, and says both', async () => {
   const { begin, isThere, scaled, set, get, events } = await cluster();
@@ -78,6 +77,27 @@ test('it is installed without a pod, starts with the first Ingress, and says bot
   expect(await scaled()).toBe(1);
   await eventually(() => health()?.reason === 'Serving');
   expect(events).toEqual(['IngressStarted Traefik starts: there is Ingress shop/web']);
+});
+
+test('its GatewayClass is accepted before it runs, and what a running Traefik says of it stays', async () => {
+  const { begin, patched, scaled, set } = await cluster();
+  const statusPath = `${gatewayApi}/gatewayclasses/traefik/status`;
+  const said = () => patched.filter(({ path }) => path === statusPath).map(({ body }) => body);
+  const health = await begin('component');
+  await eventually(() => health()?.reason === 'Idle');
+  expect(said()).toEqual([
+    {
+      status: {
+        conditions: [expect.objectContaining({ type: 'Accepted', status: 'True', observedGeneration: 1 })],
+        supportedFeatures: expect.arrayContaining([{ name: 'HTTPRoute' }, { name: 'TLSRoute' }]) as unknown,
+      },
+    },
+  ]);
+  set(ingresses, 'web', inShop('web'));
+  expect(await scaled()).toBe(1);
+  set(configsPath, 'traefik', config({ valuesContent: 'logs: {access: {enabled: true}}' }));
+  await eventually(() => JSON.stringify(patched.at(-1)).includes('ingressclass.kubernetes.io'));
+  expect(said()).toHaveLength(1);
 });
 
 const config = (spec: object) => ({ metadata: { name: 'traefik', namespace: 'kube-system', uid: 'uid-config' }, spec });
@@ -132,7 +152,7 @@ test('an Ingress of another class does not start it; one of a class of Traefik d
   set(ingresses, 'web', inShop('web', { spec: { ingressClassName: 'nginx' } }));
   const health = await begin('component');
   await eventually(() => health()?.reason === 'Idle');
-  expect(patched.some(({ body }) => isScale(body))).toBe(false);
+  expect(patched.some(isScale)).toBe(false);
   set(ingresses, 'shop', inShop('shop', { spec: { ingressClassName: 'edge' } }));
   expect(await scaled()).toBe(1);
 });
@@ -144,7 +164,7 @@ test("a route starts it when it names a Gateway of Traefik's; kagent's own Gatew
   set(`${gatewayApi}/httproutes`, 'other', inShop('other', { spec: { parentRefs: [{ name: 'elsewhere' }] } }));
   const health = await begin('component');
   await eventually(() => health()?.reason === 'Idle');
-  expect(patched.some(({ body }) => isScale(body))).toBe(false);
+  expect(patched.some(isScale)).toBe(false);
   const parentRefs = [{ name: 'traefik-gateway', namespace: 'kube-system' }];
   set(`${gatewayApi}/grpcroutes`, 'calls', inShop('calls', { spec: { parentRefs } }));
   expect(await scaled()).toBe(1);
