@@ -26,6 +26,8 @@ export default defineConfig({
       project('e2e', { testTimeout: 300_000, hookTimeout: 300_000, maxWorkers: 2 }),
       // A cluster of an earlier version, whose executable is given.
       project('upgrade', { testTimeout: 300_000, hookTimeout: 400_000 }),
+      // Kubernetes' own tests against one cluster, two suites at a time: much of their time they wait.
+      project('upstream', { testTimeout: 14_400_000, hookTimeout: 3_600_000, maxConcurrency: 2 }),
       // Emulated machines, for hours: never by the way.
       project('machines', { testTimeout: 1_800_000, hookTimeout: 3_600_000, fileParallelism: false }),
     ],
