@@ -115,6 +115,7 @@ async function debianTools(root: string): Promise<Tree> {
   const flags = ['--quiet', '--variant=extract', `--include=${tools.join(',')}`];
   const without = '--dpkgopt=path-exclude=/usr/share/{doc,man,locale,bash-completion}/*';
   await run('mmdebstrap', [...flags, without, suite, root, `deb ${await mirror()} ${suite} main`]);
+  await rm(join(root, 'dev'), { recursive: true }); // the runtime makes its own
   const tree = await treeOf(root);
   const { stdout } = await run(join(root, 'usr/bin/busybox'), ['--list']);
   await rm(root, { recursive: true });
@@ -126,17 +127,23 @@ async function debianTools(root: string): Promise<Tree> {
   return { ...tree, links: { ...tree.links, ...Object.fromEntries(applets), '/usr/bin/nc': 'nc.openbsd' } };
 }
 
-async function treeOf(root: string): Promise<Tree> {
+/** `readdir`'s own recursion follows links. */
+async function treeOf(root: string, below = ''): Promise<Tree> {
   const files: ImageFile[] = [];
   const folders: Record<string, number> = {};
   const links: Record<string, string> = {};
-  for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
-    const from = join(entry.parentPath, entry.name);
-    const path = from.slice(root.length);
-    const { mode } = await lstat(from);
-    if (entry.isDirectory()) folders[path] = mode & 0o7777;
-    else if (entry.isSymbolicLink()) links[path] = await readlink(from);
-    else if (entry.isFile()) files.push({ path, content: await readFile(from), mode: mode & 0o7777 });
+  for (const entry of await readdir(join(root, below), { withFileTypes: true })) {
+    const path = `${below}/${entry.name}`;
+    const from = join(root, path);
+    const mode = (await lstat(from)).mode & 0o7777;
+    if (entry.isSymbolicLink()) links[path] = await readlink(from);
+    else if (entry.isFile()) files.push({ path, content: await readFile(from), mode });
+    else if (entry.isDirectory()) {
+      const inside = await treeOf(root, path);
+      files.push(...inside.files);
+      Object.assign(folders, { [path]: mode }, inside.folders);
+      Object.assign(links, inside.links);
+    }
   }
   return { files, folders, links };
 }

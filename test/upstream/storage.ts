@@ -3,7 +3,7 @@ export const localPathDriver = `
 StorageClass:
   FromExistingClassName: local-path
 DriverInfo:
-  Name: rancher.io/local-path
+  Name: local-path
   SupportedSizeRange:
     Min: 1Mi
   TopologyKeys: [kubernetes.io/hostname]

@@ -28,7 +28,7 @@ const noSctp: LeftOut = {
 };
 
 const otherClouds: LeftOut = {
-  tests: String.raw`\[gce-localssd-scsi-fs\]|LocalVolumeType: gce-localssd`,
+  tests: 'LocalVolumeType: gce-localssd',
   reason: 'it is about disks of Google’s machines',
 };
 
@@ -95,8 +95,13 @@ export const suites: readonly Suite[] = [
   {
     name: 'provisioning',
     title: 'Dynamic provisioning by local-path',
-    tests: String.raw`External Storage \[Driver: rancher.io/local-path\]|PersistentVolumes Default StorageClass`,
-    leftOut: [],
+    tests: String.raw`External Storage \[Driver: local-path\]|PersistentVolumes Default StorageClass`,
+    leftOut: [
+      {
+        tests: String.raw`\[Disruptive\]`,
+        reason: 'it stops the kubelet by SSH and systemd, which hosts of a lab have not',
+      },
+    ],
     atATime: 3,
     takesMinutes: 20,
   },
@@ -115,6 +120,23 @@ export const suites: readonly Suite[] = [
     leftOut: [],
     atATime: 2,
     takesMinutes: 2,
+  },
+  {
+    name: 'conformance-network',
+    title: 'What every conformant cluster can do: networks',
+    tests: String.raw`\[sig-network\].*\[Conformance\]`,
+    except: 'Ingress API|IngressClass API',
+    leftOut: [],
+    atATime: 3,
+    takesMinutes: 30,
+  },
+  {
+    name: 'conformance-storage',
+    title: 'What every conformant cluster can do: volumes',
+    tests: String.raw`\[sig-storage\].*\[Conformance\]`,
+    leftOut: [],
+    atATime: 3,
+    takesMinutes: 20,
   },
 ];
 
