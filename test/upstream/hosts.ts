@@ -14,6 +14,9 @@ import { localPathDriver } from './storage.ts';
  */
 const clientAddress = '192.0.2.1';
 
+/** Its Service has ports 80 and 443 of every node, and its class is the default: the tests want the one free, and none of the other. */
+const serverFlags = ['--disable', 'traefik'];
+
 export interface Hosts {
   readonly client: Box;
   wipe(): Promise<void>;
@@ -27,7 +30,7 @@ export const clientFiles = {
 } as const;
 
 export async function upstreamHosts(images: UpstreamImages): Promise<Hosts> {
-  const cluster = await createNodes('upstream', { agents: 2 });
+  const cluster = await createNodes('upstream', { agents: 2, serverFlags });
   const { server } = cluster;
   const wipe = () => cluster.wipe();
   try {

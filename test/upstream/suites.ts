@@ -117,12 +117,7 @@ export const suites: readonly Suite[] = [
     name: 'ingress',
     title: 'The API of Ingresses and their classes',
     tests: 'Ingress API|IngressClass',
-    leftOut: [
-      {
-        tests: 'should not set default value if no default IngressClass',
-        reason: 'it expects a cluster without a default class; kagent’s has one, traefik',
-      },
-    ],
+    leftOut: [],
     atATime: 2,
     takesMinutes: 2,
   },
