@@ -2,30 +2,15 @@
  * The images that the tests run, under upstream's names: made here, of upstream's programs and of Debian's where upstream takes
  * Alpine's. What is in kagent's own images already, busybox and pause, gets a second name on the node.
  */
-import { execFile } from 'node:child_process';
-import { lstat, mkdir, readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { defaultCacheDir, hashOf, hashOfFile, openCache } from '../../scripts/build/cache.ts';
-import { mirror } from '../../scripts/build/debian.ts';
 import { writeImage } from '../../scripts/build/oci.ts';
 import type { Image, ImageFile } from '../../scripts/build/oci.ts';
+import { debianTools } from './debian-tools.ts';
+import type { Tree } from './debian-tools.ts';
 import { kubernetesSources } from './programs.ts';
 import type { ProgramName } from './programs.ts';
-
-const suite = 'trixie';
-/** What upstream's Dockerfile of agnhost takes from Alpine, by Debian's names. */
-const tools = [
-  'base-files',
-  'bash',
-  'bind9-dnsutils',
-  'busybox-static',
-  'curl',
-  'iproute2',
-  'netcat-openbsd',
-  'socat',
-  'util-linux',
-];
 
 export interface UpstreamImages {
   /** OCI archives. */
@@ -39,26 +24,32 @@ export async function upstreamImages(
   program: (name: ProgramName) => string,
   list: readonly string[],
 ): Promise<UpstreamImages> {
+  const allNamed = (image: string) => list.filter((line) => line.includes(`/${image}:`)).toSorted();
   const named = (image: string) => {
-    const found = list.filter((line) => line.includes(`/${image}:`)).toSorted();
-    const newest = found.at(-1);
+    const newest = allNamed(image).at(-1);
     if (newest === undefined) throw new Error(`the tests know no image ${image}`);
     return newest;
   };
   const make = [
     { name: named('agnhost'), image: agnhostImage, programs: ['agnhost'] as const },
     { name: named('resource-consumer'), image: consumerImage, programs: ['consumer', 'consume-cpu'] as const },
+    { name: named('glibc-dns-testing'), image: debianImage, programs: [] as const },
+    ...allNamed('nginx').map((name) => ({ name, image: nginxImage, programs: [] as const })),
   ];
   const cache = await openCache(defaultCacheDir);
-  const ownHash = await hashOfFile(import.meta.filename);
+  const tools = await debianTools(cache);
+  const recipe = [
+    await hashOfFile(import.meta.filename),
+    hashOf([...tools.files.map(({ path }) => path), tools.links]),
+  ];
   const archives: string[] = [];
   for (const { name, image, programs } of make) {
     const hashes = await Promise.all(programs.map((one) => hashOfFile(program(one))));
     const file = `${name.slice(name.lastIndexOf('/') + 1).replace(':', '-')}.tar`;
     const dir = await cache.entry({
       name: 'upstream-image',
-      key: hashOf([name, hashes, ownHash]),
-      build: async (folder) => writeImage(join(folder, file), await image(name, program, folder)),
+      key: hashOf([name, hashes, recipe]),
+      build: async (folder) => writeImage(join(folder, file), await image({ name, program, tools })),
     });
     archives.push(join(dir, file));
   }
@@ -68,17 +59,22 @@ export async function upstreamImages(
   };
 }
 
-type MakeImage = (name: string, program: (name: ProgramName) => string, folder: string) => Promise<Image>;
+interface Ingredients {
+  readonly name: string;
+  readonly program: (name: ProgramName) => string;
+  readonly tools: Tree;
+}
 
-const agnhostImage: MakeImage = async (name, program, folder) => {
+type MakeImage = (ingredients: Ingredients) => Promise<Image>;
+
+const agnhostImage: MakeImage = async ({ name, program, tools }) => {
   const porter = join(await kubernetesSources(), 'test/images/agnhost/porter');
-  const root = await debianTools(join(folder, 'root'));
   const text = (path: string, content: string): ImageFile => ({ path, content: Buffer.from(content), mode: 0o644 });
   return {
     name,
     arch: process.arch,
     files: [
-      ...root.files,
+      ...tools.files,
       { path: '/agnhost', content: await readFile(program('agnhost')), mode: 0o755 },
       { path: '/localhost.crt', content: await readFile(join(porter, 'localhost.crt')), mode: 0o644 },
       { path: '/localhost.key', content: await readFile(join(porter, 'localhost.key')), mode: 0o644 },
@@ -88,14 +84,18 @@ const agnhostImage: MakeImage = async (name, program, folder) => {
         'root:x:0:\nuser-defined-in-image:x:1000:\ngroup-defined-in-image:x:50000:user-defined-in-image\n',
       ),
     ],
-    folders: { ...root.folders, '/uploads': 0o755 },
-    links: { ...root.links, '/agnhost-2': 'agnhost' },
+    folders: { ...tools.folders, '/uploads': 0o755 },
+    links: { ...tools.links, '/agnhost-2': 'agnhost' },
     entrypoint: ['/agnhost'],
     command: ['pause'],
   };
 };
 
-const consumerImage: MakeImage = async (name, program) => ({
+/** Upstream's is Debian too. */
+const debianImage: MakeImage = ({ name, tools }) =>
+  Promise.resolve({ name, arch: process.arch, ...tools, command: ['sh'] });
+
+const consumerImage: MakeImage = async ({ name, program }) => ({
   name,
   arch: process.arch,
   files: [
@@ -106,44 +106,20 @@ const consumerImage: MakeImage = async (name, program) => ({
   entrypoint: ['/consumer'],
 });
 
-type Tree = Required<Pick<Image, 'files' | 'folders' | 'links'>>;
-
-/** Unpacked, not installed: no package's script has run. The shell and what no package brings are BusyBox's. */
-async function debianTools(root: string): Promise<Tree> {
-  const run = promisify(execFile);
-  await mkdir(root);
-  const flags = ['--quiet', '--variant=extract', `--include=${tools.join(',')}`];
-  const without = '--dpkgopt=path-exclude=/usr/share/{doc,man,locale,bash-completion}/*';
-  await run('mmdebstrap', [...flags, without, suite, root, `deb ${await mirror()} ${suite} main`]);
-  await rm(join(root, 'dev'), { recursive: true }); // the runtime makes its own
-  const tree = await treeOf(root);
-  const { stdout } = await run(join(root, 'usr/bin/busybox'), ['--list']);
-  await rm(root, { recursive: true });
-  const present = new Set([...tree.files.map(({ path }) => path), ...Object.keys(tree.links)]);
-  const applets = stdout
-    .split('\n')
-    .filter((applet) => applet !== '' && !present.has(`/usr/bin/${applet}`) && !present.has(`/usr/sbin/${applet}`))
-    .map((applet) => [`/usr/bin/${applet}`, 'busybox']);
-  return { ...tree, links: { ...tree.links, ...Object.fromEntries(applets), '/usr/bin/nc': 'nc.openbsd' } };
-}
-
-/** `readdir`'s own recursion follows links. */
-async function treeOf(root: string, below = ''): Promise<Tree> {
-  const files: ImageFile[] = [];
-  const folders: Record<string, number> = {};
-  const links: Record<string, string> = {};
-  for (const entry of await readdir(join(root, below), { withFileTypes: true })) {
-    const path = `${below}/${entry.name}`;
-    const from = join(root, path);
-    const mode = (await lstat(from)).mode & 0o7777;
-    if (entry.isSymbolicLink()) links[path] = await readlink(from);
-    else if (entry.isFile()) files.push({ path, content: await readFile(from), mode });
-    else if (entry.isDirectory()) {
-      const inside = await treeOf(root, path);
-      files.push(...inside.files);
-      Object.assign(folders, { [path]: mode }, inside.folders);
-      Object.assign(links, inside.links);
-    }
-  }
-  return { files, folders, links };
-}
+/** For StatefulSets, which ask for one page: nothing that the tests look at is nginx's own. */
+const nginxImage: MakeImage = ({ name, tools: { files, links } }) =>
+  Promise.resolve({
+    name,
+    arch: process.arch,
+    files: [
+      ...files.filter(({ path }) => path === '/usr/bin/busybox'),
+      { path: '/usr/share/nginx/html/index.html', content: Buffer.from('<h1>Welcome to nginx!</h1>\n'), mode: 0o644 },
+    ],
+    folders: { '/tmp': 0o1777 },
+    links: Object.fromEntries([
+      ...Object.entries(links).filter(([, to]) => to === 'busybox'),
+      ['/usr/bin/sh', 'busybox'],
+      ['/bin', 'usr/bin'],
+    ]),
+    entrypoint: ['/usr/bin/busybox', 'httpd', '-f', '-p', '80', '-h', '/usr/share/nginx/html'],
+  });
