@@ -102,7 +102,7 @@ export const suites: readonly Suite[] = [
         reason: 'it stops the kubelet by SSH and systemd, which hosts of a lab have not',
       },
     ],
-    atATime: 3,
+    atATime: 4,
     takesMinutes: 20,
   },
   {
