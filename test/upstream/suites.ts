@@ -101,6 +101,10 @@ export const suites: readonly Suite[] = [
         tests: String.raw`\[Disruptive\]`,
         reason: 'it stops the kubelet by SSH and systemd, which hosts of a lab have not',
       },
+      {
+        tests: 'with any volume data source',
+        reason: 'its populator is of a repository of its own, whose images are not made here',
+      },
     ],
     atATime: 4,
     takesMinutes: 20,
