@@ -28,6 +28,8 @@ export default defineConfig({
       project('upgrade', { testTimeout: 300_000, hookTimeout: 400_000 }),
       // Somebody else's suite, whose programs take minutes to compile: never by the way.
       project('gateway-api', { testTimeout: 60_000, hookTimeout: 7_200_000 }),
+      // Kubernetes' own tests against one cluster, two suites at a time: much of their time they wait.
+      project('upstream', { testTimeout: 14_400_000, hookTimeout: 3_600_000, maxConcurrency: 2 }),
       // Emulated machines, for hours: never by the way.
       project('machines', { testTimeout: 1_800_000, hookTimeout: 3_600_000, fileParallelism: false }),
     ],

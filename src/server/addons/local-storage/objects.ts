@@ -11,9 +11,17 @@ export interface ClaimObject extends KubeObject {
     readonly volumeMode?: string;
     readonly volumeName?: string;
     readonly selector?: object;
+    /** Whose contents the volume shall have; the older field can name less. */
+    readonly dataSourceRef?: DataSource;
+    readonly dataSource?: DataSource;
     readonly resources?: { readonly requests?: { readonly storage?: string } };
   };
   readonly status?: { readonly phase?: string };
+}
+
+export interface DataSource {
+  readonly kind: string;
+  readonly name: string;
 }
 
 export interface VolumeObject extends KubeObject {

@@ -71,6 +71,12 @@ function refuseUnsupported({ spec }: ClaimObject, config: StorageConfig): void {
     throw new VolumeUnsupportedError('a claim with a selector is not provisioned', 'leave the selector out');
   if (spec?.volumeMode === 'Block')
     throw new VolumeUnsupportedError('volumeMode Block needs a disk', 'take Filesystem');
+  const source = spec?.dataSourceRef ?? spec?.dataSource;
+  if (source !== undefined)
+    throw new VolumeUnsupportedError(
+      `nothing copies the contents of ${source.kind} ${source.name}, and an empty volume is not what the claim wants`,
+      'leave the data source out, or run the populator that it is for',
+    );
   const isOfOneNode = (mode: string) => mode === 'ReadWriteOnce' || mode === 'ReadWriteOncePod';
   const other = spec?.accessModes?.find((mode) => !isOfOneNode(mode));
   if (other !== undefined && !isShared(config))

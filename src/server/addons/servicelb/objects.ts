@@ -19,7 +19,7 @@ export interface ServiceObject extends KubeObject {
 export interface EndpointSliceObject extends KubeObject {
   readonly endpoints?: readonly {
     readonly nodeName?: string;
-    readonly conditions?: { readonly ready?: boolean };
+    readonly conditions?: { readonly ready?: boolean; readonly serving?: boolean };
   }[];
 }
 
@@ -78,8 +78,13 @@ export function addressesOf(nodes: readonly ClusterNode[]): readonly string[] {
   return [...new Set(all.filter((address) => isIPv4(address)))];
 }
 
-/** Nodes with an endpoint that takes connections. */
+/**
+ * Nodes with an endpoint that takes connections: as in kube-proxy, one that terminates takes them as long as it serves, so that a
+ * node whose pod is being replaced answers until that pod has ended.
+ * @see https://github.com/kubernetes/enhancements/tree/master/keps/sig-network/1669-proxy-terminating-endpoints
+ */
 export function nodesWithEndpoints(slices: readonly EndpointSliceObject[]): ReadonlySet<string> {
-  const ready = slices.flatMap(({ endpoints }) => (endpoints ?? []).filter((one) => one.conditions?.ready !== false));
-  return new Set(ready.flatMap(({ nodeName }) => (nodeName === undefined ? [] : [nodeName])));
+  const endpoints = slices.flatMap((slice) => slice.endpoints ?? []);
+  const taking = endpoints.filter(({ conditions }) => conditions?.serving ?? conditions?.ready ?? true);
+  return new Set(taking.flatMap(({ nodeName }) => (nodeName === undefined ? [] : [nodeName])));
 }

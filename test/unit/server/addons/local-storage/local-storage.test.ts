@@ -126,6 +126,16 @@ test('a claim that no pod uses yet waits, without a word', async () => {
 test.each([
   ['for many nodes', { accessModes: ['ReadWriteMany'] }, /ReadWriteMany needs a file system that all nodes share/],
   ['of blocks', { volumeMode: 'Block' }, /volumeMode Block needs a disk/],
+  [
+    'with the contents of a snapshot',
+    { dataSource: { kind: 'VolumeSnapshot', name: 'monday' } },
+    /nothing copies the contents of VolumeSnapshot monday/,
+  ],
+  [
+    'that a populator would fill',
+    { dataSourceRef: { kind: 'Hello', name: 'text' } },
+    /nothing copies the contents of Hello text/,
+  ],
   ['with a selector', { selector: {} }, /a claim with a selector is not provisioned/],
 ])('a claim %s has an event that says what to take instead', async (_, spec, message) => {
   const { set, events } = await storage();

@@ -135,23 +135,25 @@ test('a Service of another class, or whose addresses another controller has writ
   expect(written.map(({ path }) => path)).toEqual([statusOf('own')]);
 });
 
-test('with the policy Local only nodes with a ready endpoint are named', async () => {
+test('with the policy Local nodes with a ready endpoint are named, and with one that ends and still serves', async () => {
   const { begin, written } = await cluster({
     services: [service('web', { spec: { externalTrafficPolicy: 'Local' } })],
-    nodes: ['1', '2', '3'].map((n) => node(`n${n}`, { InternalIP: `10.0.0.${n}` })),
+    nodes: ['1', '2', '3', '4', '5'].map((n) => node(`n${n}`, { InternalIP: `10.0.0.${n}` })),
     slices: [
       {
         metadata: { name: 'web-1', namespace: 'shop' },
         endpoints: [
           { nodeName: 'n2', conditions: { ready: true } },
           { nodeName: 'n3', conditions: { ready: false } },
+          { nodeName: 'n4', conditions: { ready: false, serving: true, terminating: true } },
+          { nodeName: 'n5', conditions: { ready: false, serving: false, terminating: true } },
         ],
       },
     ],
   });
   await begin('component');
   await eventually(() => written.length > 0);
-  expect(written).toEqual([{ path: statusOf('web'), ips: ['10.0.0.2'] }]);
+  expect(written).toEqual([{ path: statusOf('web'), ips: ['10.0.0.2', '10.0.0.4'] }]);
 });
 
 test('labels choose the nodes, and a pool some of those', async () => {
