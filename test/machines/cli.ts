@@ -4,11 +4,12 @@
  */
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { imageOf } from './image.ts';
-import { machine, removeMachine } from './machine.ts';
-import type { Cards, MachineOptions } from './machine.ts';
+import type { Cards } from './cards.ts';
+import { machine, removeMachines } from './machine.ts';
+import type { MachineOptions } from './hardware.ts';
 import type { ImageOptions } from './image.ts';
 import { releaseDrive } from './release.ts';
 
@@ -20,18 +21,19 @@ const { values, positionals } = parseArgs({
     network: { type: 'string', default: 'networkd' },
     firewall: { type: 'string', default: 'none' },
     cards: { type: 'string', default: 'one' },
+    kernel: { type: 'string', default: 'user-mode' },
     docker: { type: 'boolean', default: false },
     hardened: { type: 'boolean', default: false },
     dir: { type: 'string', default: '/var/tmp/kagent-machines' },
   },
 });
 const [command, name, script = ''] = positionals;
-const { suite, arch, network, firewall, cards, docker, hardened, dir } = values;
+const { suite, arch, kernel, network, firewall, cards, docker, hardened, dir } = values;
 const drive = resolve(import.meta.dirname, '../../dist/machines', arch, 'release.ext4');
 
 async function chosen() {
   if (name !== 'm1' && name !== 'm2') throw new Error('which machine: m1 or m2?');
-  const image = await imageOf({ suite, arch, network, firewall, docker, hardened } as ImageOptions);
+  const image = await imageOf({ suite, arch, kernel, network, firewall, docker, hardened } as ImageOptions);
   return machine({
     ...({ name, dir, arch, image, cards: cards as Cards } as MachineOptions),
     release: existsSync(drive) ? drive : undefined,
@@ -59,8 +61,8 @@ switch (command ?? '') {
     await (await chosen()).cutPower();
     break;
   case 'down':
-    for (const one of ['m1', 'm2']) await removeMachine(dir, one);
-    await rm(join(dir), { recursive: true, force: true });
+    await removeMachines(dir);
+    await rm(dir, { recursive: true, force: true });
     break;
   default:
     throw new Error('which command? see the head of this file');

@@ -24,9 +24,10 @@ export function sectionOf({ row, version, date, stories }: RowReport): string {
 }
 
 function describe(row: Row): string {
-  const { suite, arch, network, firewall, docker, hardened } = row.image;
+  const { suite, arch, kernel, network, firewall, docker, hardened } = row.image;
   const parts = [
     `${suite === 'bookworm' ? 'Debian 12' : 'Debian 13'} (${arch})`,
+    kernel === 'user-mode' ? 'user-mode Linux' : "Debian's own kernel, emulated",
     network,
     `firewall: ${firewall}`,
     `cards: ${row.cards}`,

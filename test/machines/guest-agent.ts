@@ -2,12 +2,21 @@
  * QEMU's guest agent: runs programs in a machine without its network, which is what the tests are about.
  * @see QEMU 7.2 docs/interop/qemu-ga-ref: guest-sync, guest-exec, guest-exec-status
  */
-import { once } from 'node:events';
-import { createConnection } from 'node:net';
-import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
-import { linesOf } from './lines.ts';
+
+/** The serial port at whose other end the agent listens. */
+export interface AgentPort {
+  /** For one question: what an earlier one left in it may still come. */
+  open(): Promise<AgentLine>;
+}
+
+export interface AgentLine {
+  /** End when the line is closed, or the machine goes down. */
+  readonly lines: AsyncIterator<string>;
+  write(text: string): void;
+  close(): void;
+}
 
 export interface GuestResult {
   readonly code: number;
@@ -38,10 +47,10 @@ const answerWithinMs = 20_000;
 const askAgain = { leastMs: 300, mostMs: 5000, shareOfAge: 0.1 };
 
 /** Runs a shell's text as root and waits for its end. @throws {GuestSilentError} when the machine goes down meanwhile */
-export async function guestShell(socketPath: string, script: string, timeoutMs: number): Promise<GuestResult> {
+export async function guestShell(port: AgentPort, script: string, timeoutMs: number): Promise<GuestResult> {
   const startMs = performance.now();
   const { pid } = Started.parse(
-    await ask(socketPath, 'guest-exec', {
+    await ask(port, 'guest-exec', {
       path: '/bin/sh',
       arg: ['-c', script],
       env: [
@@ -53,7 +62,7 @@ export async function guestShell(socketPath: string, script: string, timeoutMs: 
     }),
   );
   for (;;) {
-    const status = Status.parse(await ask(socketPath, 'guest-exec-status', { pid }));
+    const status = Status.parse(await ask(port, 'guest-exec-status', { pid }));
     if (status.exited) {
       const text = (data = '') => Buffer.from(data, 'base64').toString();
       return {
@@ -69,9 +78,9 @@ export async function guestShell(socketPath: string, script: string, timeoutMs: 
 }
 
 /** Whether the agent answers. */
-export async function isAwake(socketPath: string): Promise<boolean> {
+export async function isAwake(port: AgentPort): Promise<boolean> {
   try {
-    await ask(socketPath, 'guest-ping', {}, 3000);
+    await ask(port, 'guest-ping', {}, 3000);
     return true;
   } catch (error) {
     if (error instanceof GuestSilentError) return false;
@@ -79,33 +88,23 @@ export async function isAwake(socketPath: string): Promise<boolean> {
   }
 }
 
-/** One connection a question: what an earlier one left in the channel is passed over until the answer to this `guest-sync`. */
-async function ask(socketPath: string, command: string, args: object, withinMs = answerWithinMs): Promise<unknown> {
-  const socket = createConnection(socketPath);
-  const timer = setTimeout(() => socket.destroy(), withinMs);
+/** What an earlier question left in the port is passed over until the answer to this `guest-sync`. */
+async function ask(port: AgentPort, command: string, args: object, withinMs = answerWithinMs): Promise<unknown> {
+  const line = await port.open();
+  const timer = setTimeout(() => line.close(), withinMs);
+  const say = (execute: string, values: object) => line.write(`${JSON.stringify({ execute, arguments: values })}\n`);
   try {
-    await once(socket, 'connect');
-    const answers = linesOf(socket);
     const id = Math.floor(Math.random() * 2 ** 31);
-    send(socket, 'guest-sync', { id });
-    for (let answer: unknown; answer !== id;) answer = (await next(answers)).return;
-    send(socket, command, args);
-    const answer = await next(answers);
+    say('guest-sync', { id });
+    for (let answer: unknown; answer !== id;) answer = (await next(line.lines)).return;
+    say(command, args);
+    const answer = await next(line.lines);
     if (answer.error !== undefined) throw new Error(`${command}: ${answer.error.desc}`);
     return answer.return;
-  } catch (error) {
-    if (socket.destroyed || (error as NodeJS.ErrnoException).code !== undefined) {
-      throw new GuestSilentError(`${command}: the machine does not answer`, { cause: error });
-    }
-    throw error;
   } finally {
     clearTimeout(timer);
-    socket.destroy();
+    line.close();
   }
-}
-
-function send(socket: Socket, execute: string, args: object): void {
-  socket.write(`${JSON.stringify({ execute, arguments: args })}\n`);
 }
 
 async function next(answers: AsyncIterator<string>): Promise<z.infer<typeof Answer>> {

@@ -9,7 +9,8 @@ import { promisify } from 'node:util';
 import { defaultCacheDir, hashOf, openCache } from '../../scripts/build/cache.ts';
 import { mirror } from '../../scripts/build/debian.ts';
 import { hardenedCommands, hardenedFiles, hardenedFileSystems, hardenedPackages } from './hardened.ts';
-import { bootScript, bootUnit, firewallFiles, networkPackages, services } from './setup.ts';
+import { bootScript, bootUnit, firewallFiles, networkPackages, services, userModeAgentUnit } from './setup.ts';
+import { userModeKernel } from './user-mode-kernel.ts';
 
 const run = promisify(execFile);
 
@@ -17,8 +18,12 @@ export type Arch = 'amd64' | 'arm64';
 export type NetworkManager = 'networkd' | 'NetworkManager' | 'ifupdown';
 export type Firewall = 'none' | 'ufw' | 'firewalld' | 'nftables';
 
+/** `distribution`: Debian's own, under QEMU. `user-mode`: of Debian's sources, as a process of this machine's. */
+export type Kernel = 'distribution' | 'user-mode';
+
 /** What is installed on a machine, before kagent. */
 export interface ImageOptions {
+  readonly kernel: Kernel;
   readonly suite: 'bookworm' | 'trixie';
   readonly arch: Arch;
   readonly network: NetworkManager;
@@ -32,7 +37,8 @@ export interface Image {
   /** A raw ext4 file system. */
   readonly disk: string;
   readonly kernel: string;
-  readonly initrd: string;
+  /** Without one, the kernel needs no modules. */
+  readonly initrd?: string;
 }
 
 const diskSize = '12G'; // sparse
@@ -45,10 +51,10 @@ const fileSystems = [
 /** What every installed Debian has of these; no iptables, no libatomic: kagent brings its own. */
 const base = ['systemd-sysv', 'udev', 'dbus', 'kmod', 'iproute2', 'nftables', 'qemu-guest-agent', 'sudo', 'wget'];
 
-function packagesOf({ arch, network, firewall, docker, hardened }: ImageOptions): readonly string[] {
+function packagesOf({ arch, kernel, network, firewall, docker, hardened }: ImageOptions): readonly string[] {
   return [
     ...base,
-    `linux-image-cloud-${arch}`,
+    ...(kernel === 'distribution' ? [`linux-image-cloud-${arch}`] : []),
     ...networkPackages[network],
     ...(firewall === 'none' ? [] : [firewall]),
     ...(docker ? ['docker.io'] : []),
@@ -61,11 +67,13 @@ export async function imageOf(options: ImageOptions): Promise<Image> {
   const script = customization(options);
   const cache = await openCache(defaultCacheDir);
   const dir = await cache.entry({
-    name: `machine-${options.suite}-${options.arch}`,
+    name: `machine-${options.suite}-${options.arch}-${options.kernel}`,
     key: hashOf({ options, packages, script, diskSize }),
     build: (dir_) => buildImage(options, packages, script, dir_),
   });
-  return { disk: join(dir, 'disk'), kernel: join(dir, 'kernel'), initrd: join(dir, 'initrd') };
+  const disk = join(dir, 'disk');
+  if (options.kernel === 'user-mode') return { disk, kernel: await userModeKernel(options.suite, cache) };
+  return { disk, kernel: join(dir, 'kernel'), initrd: join(dir, 'initrd') };
 }
 
 async function buildImage(options: ImageOptions, packages: readonly string[], script: string, dir: string) {
@@ -80,6 +88,12 @@ async function buildImage(options: ImageOptions, packages: readonly string[], sc
   const env = { ...process.env, CUSTOMIZATION: script };
   const source = `deb ${await mirror()} ${options.suite} main`;
   await run('mmdebstrap', [...flags, options.suite, root, source], { env, maxBuffer: 64 * 1024 * 1024 });
+  if (options.kernel === 'distribution') await takeKernel(root, dir);
+  await fileSystem(root, join(dir, 'disk'), diskSize, 'root');
+  await rm(root, { recursive: true });
+}
+
+async function takeKernel(root: string, dir: string): Promise<void> {
   const boot = await readdir(join(root, 'boot'));
   for (const [name, prefix] of [
     ['kernel', 'vmlinu'],
@@ -89,8 +103,6 @@ async function buildImage(options: ImageOptions, packages: readonly string[], sc
     if (file === undefined) throw new Error(`${root}/boot has no ${prefix}*`);
     await copyFile(join(root, 'boot', file), join(dir, name));
   }
-  await fileSystem(root, join(dir, 'disk'), diskSize, 'root');
-  await rm(root, { recursive: true });
 }
 
 /** Makes an ext4 file system with the content of a folder. */
@@ -102,7 +114,7 @@ export async function fileSystem(folder: string, path: string, size: string, lab
 }
 
 /** Runs in the root as the last step. */
-function customization({ network, firewall, hardened }: ImageOptions): string {
+function customization({ kernel, network, firewall, hardened }: ImageOptions): string {
   const file = (path: string, text: string, mode = '644') =>
     `mkdir -p "$(dirname ${path})"\ncat >${path} <<'END'\n${text}END\nchmod ${mode} ${path}\n`;
   return [
@@ -113,6 +125,7 @@ function customization({ network, firewall, hardened }: ImageOptions): string {
     'mkdir -p /mnt/release\n',
     file('/usr/local/sbin/machine-boot', bootScript(network), '755'),
     file('/etc/systemd/system/machine-boot.service', bootUnit),
+    kernel === 'user-mode' ? file('/etc/systemd/system/qemu-guest-agent.service', userModeAgentUnit) : '',
     ...Object.entries(firewallFiles[firewall]).map(([path, text]) => file(path, text)),
     `systemctl --quiet enable machine-boot.service qemu-guest-agent.service ${services(network, firewall).join(' ')} || true\n`,
     // What would run by itself just when something is measured or compared.

@@ -3,42 +3,35 @@ import { once } from 'node:events';
 import { createConnection } from 'node:net';
 import { linesOf } from './lines.ts';
 
-interface Waiting {
-  /** An event's name: the call ends when it comes. */
-  readonly until: string;
-  /** Done when the socket listens for events. */
-  readonly first: () => Promise<void>;
-  readonly withinMs: number;
-}
-
-/** Carries one command out; with `waiting`, returns when its event has come. @throws with QEMU's own words */
-export async function qmp(socketPath: string, execute: string, args: object, waiting?: Waiting): Promise<void> {
+/**
+ * Listens for events, does what `first` does, and returns when the event has come.
+ * @throws with QEMU's own words, or when it says nothing more within the time
+ */
+export async function awaitQemuEvent(
+  socketPath: string,
+  event: string,
+  first: () => Promise<void>,
+  withinMs: number,
+): Promise<void> {
   const socket = createConnection(socketPath);
-  const timer = setTimeout(() => socket.destroy(), waiting?.withinMs ?? 10_000);
+  const timer = setTimeout(() => socket.destroy(), withinMs);
   try {
     await once(socket, 'connect');
     const lines = linesOf(socket);
-    const say = (command: string, values: object) =>
-      socket.write(`${JSON.stringify({ execute: command, arguments: values })}\n`);
     const hear = async (isIt: (message: Record<string, unknown>) => boolean) => {
       for (;;) {
         const { done, value } = await lines.next();
-        if (done === true) throw new Error(`QEMU said nothing more to ${execute}`);
+        if (done === true) throw new Error(`QEMU said nothing more while ${event} was waited for`);
         const message = JSON.parse(value) as Record<string, unknown>;
-        if ('error' in message) throw new Error(`${execute}: ${JSON.stringify(message['error'])}`);
+        if ('error' in message) throw new Error(`QEMU: ${JSON.stringify(message['error'])}`);
         if (isIt(message)) return;
       }
     };
     await hear((message) => 'QMP' in message);
-    say('qmp_capabilities', {});
+    socket.write(`${JSON.stringify({ execute: 'qmp_capabilities' })}\n`);
     await hear((message) => 'return' in message);
-    if (execute !== 'qmp_capabilities') {
-      say(execute, args);
-      await hear((message) => 'return' in message);
-    }
-    if (waiting === undefined) return;
-    await waiting.first();
-    await hear((message) => message['event'] === waiting.until);
+    await first();
+    await hear((message) => message['event'] === event);
   } finally {
     clearTimeout(timer);
     socket.destroy();

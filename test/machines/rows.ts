@@ -1,7 +1,7 @@
 /** Which machines the stories are played on: not every combination, but each value of each column at least once. */
 import type { ClusterSettings } from '../../src/shared/protocol/join.ts';
 import type { ImageOptions } from './image.ts';
-import type { Cards } from './machine.ts';
+import type { Cards } from './cards.ts';
 
 export interface Row {
   readonly name: string;
@@ -13,8 +13,9 @@ export interface Row {
   readonly machines: 1 | 2;
 }
 
-const debian12 = { suite: 'bookworm', arch: 'amd64', docker: false, hardened: false } as const;
-const debian13 = { suite: 'trixie', arch: 'amd64', docker: false, hardened: false } as const;
+const plain = { arch: 'amd64', kernel: 'user-mode', docker: false, hardened: false } as const;
+const debian12 = { ...plain, suite: 'bookworm' } as const;
+const debian13 = { ...plain, suite: 'trixie' } as const;
 
 export const rows: readonly Row[] = [
   {
@@ -54,22 +55,31 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'debian-13-arm64',
-    image: { ...debian13, arch: 'arm64', network: 'networkd', firewall: 'none' },
+    image: { ...debian13, arch: 'arm64', kernel: 'distribution', network: 'networkd', firewall: 'none' },
     cards: 'one',
     backend: 'vxlan',
     machines: 1,
   },
 ];
 
-/**
- * @param wanted `KAGENT_MACHINES`: names of rows with commas between; all without it
- * @param isAlone `KAGENT_MACHINES_ALONE`: one machine of each, for a host that has no processors for two
- */
-export function chosenRows(wanted: string | undefined, isAlone = false): readonly Row[] {
-  const names = wanted === undefined || wanted === '' ? rows.map(({ name }) => name) : wanted.split(',');
+export interface Choice {
+  /** `KAGENT_MACHINES`: names of rows with commas between; all without it. */
+  readonly wanted?: string | undefined;
+  /** `KAGENT_MACHINES_ALONE`: one machine of each, for a host that has no processors for two. */
+  readonly isAlone?: boolean;
+  /** `KAGENT_MACHINES_EMULATED`: with Debian's own kernel on emulated processors. */
+  readonly isEmulated?: boolean;
+}
+
+export function chosenRows({ wanted = '', isAlone = false, isEmulated = false }: Choice): readonly Row[] {
+  const names = wanted === '' ? rows.map(({ name }) => name) : wanted.split(',');
   return names.map((name) => {
     const row = rows.find((one) => one.name === name);
     if (row === undefined) throw new Error(`there is no machine "${name}": ${rows.map((one) => one.name).join(', ')}`);
-    return isAlone ? { ...row, machines: 1 } : row;
+    return {
+      ...row,
+      ...(isAlone && { machines: 1 }),
+      ...(isEmulated && { image: { ...row.image, kernel: 'distribution' } }),
+    };
   });
 }

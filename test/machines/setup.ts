@@ -53,6 +53,16 @@ ExecStart=/usr/local/sbin/machine-boot
 WantedBy=sysinit.target
 `;
 
+/** Debian's waits for a port that only QEMU has. */
+export const userModeAgentUnit = `[Unit]
+Description=QEMU Guest Agent on a serial port
+[Service]
+ExecStart=/usr/sbin/qemu-ga --method=isa-serial --path=/dev/ttyS1
+Restart=always
+[Install]
+WantedBy=multi-user.target
+`;
+
 /**
  * The kernel's command line has `machine.name=m1` and for each card `machine.card=<mac>,<address/length>,<gateway>`, of which
  * address and gateway may be empty.

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { runPaths } from '../../../src/shared/paths.ts';
 import type { Box } from '../../helpers/cluster.ts';
 import { eventually } from '../../helpers/wait.ts';
 import { manifest } from './manifests.ts';
@@ -47,6 +48,14 @@ export function extensionStories(box: () => Box): void {
     expect(code).toBe(1);
     return stderr;
   };
+
+  test('kube-apiserver has one connection to the datastore for all kinds of objects', async () => {
+    const kinds = (await box().kubectl('api-resources', '-o', 'name')).trim().split('\n');
+    const connections = await box().sh(`ss -Hx state connected src ${runPaths.datastoreSocket} | wc -l`);
+    expect(kinds.length).toBeGreaterThan(60);
+    // Its probes of the datastore's health and its compaction have theirs, and kagent's own controllers.
+    expect(Number(connections)).toBeLessThan(15);
+  });
 
   test('a custom resource with a schema is created, watched, and refused when it does not fit', async () => {
     await box().apply(manifest('widgets'));
