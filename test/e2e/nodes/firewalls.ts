@@ -4,34 +4,9 @@ import { fetchPackages } from '../../helpers/debian-packages.ts';
 import { buildGoProgram } from '../../helpers/go.ts';
 import { untilNode } from '../../helpers/nodes.ts';
 import { eventually } from '../../helpers/wait.ts';
+import { json, policy, webPod } from './policy-objects.ts';
 
 const namespace = 'walled';
-const json = (...objects: readonly object[]) => objects.map((object) => `---\n${JSON.stringify(object)}\n`).join('');
-
-/** Answers with its name on port 80. */
-const pod = (name: string, nodeName: string, labels: Readonly<Record<string, string>>) => ({
-  apiVersion: 'v1',
-  kind: 'Pod',
-  metadata: { name, labels },
-  spec: {
-    nodeName,
-    terminationGracePeriodSeconds: 0,
-    containers: [
-      {
-        name: 'web',
-        image: 'IMAGE',
-        command: ['sh', '-c', 'mkdir /www; hostname >/www/index.html; exec httpd -f -p 80 -h /www'],
-        readinessProbe: { httpGet: { port: 80 }, periodSeconds: 1 },
-      },
-    ],
-  },
-});
-const policy = (name: string, spec: object) => ({
-  apiVersion: 'networking.k8s.io/v1',
-  kind: 'NetworkPolicy',
-  metadata: { name },
-  spec,
-});
 const web = { matchLabels: { app: 'web' } };
 const friends = { podSelector: { matchLabels: { role: 'friend' } } };
 
@@ -131,10 +106,10 @@ export function firewallStories(nodes: () => Nodes): void {
     await f1.startAgent(...(await nodes().joinFlags()));
     await server().kubectl('create', 'namespace', namespace);
     const pods = [
-      pod('web-f1', 'f1', { app: 'web' }),
+      webPod('web-f1', 'f1', { app: 'web' }),
       ...['f1', 'a1'].flatMap((node) => [
-        pod(`friend-${node}`, node, { role: 'friend' }),
-        pod(`stranger-${node}`, node, { role: 'stranger' }),
+        webPod(`friend-${node}`, node, { role: 'friend' }),
+        webPod(`stranger-${node}`, node, { role: 'stranger' }),
       ]),
     ];
     await server().apply(json(...pods), '-n', namespace);
@@ -228,7 +203,7 @@ find /usr/sbin /sbin -name '*tables*' -delete`);
     expect(found).toMatch(/^kernel-nftables: .*NF_TABLES/m);
     expect(found).toMatch(/^components: .*network-policies/m);
 
-    await server().apply(json(pod('web-o1', 'o1', { app: 'web' })), '-n', namespace);
+    await server().apply(json(webPod('web-o1', 'o1', { app: 'web' })), '-n', namespace);
     await kubectl('wait', 'pod/web-o1', '--for=condition=Ready', '--timeout=60s');
     addresses.set('web-o1', await kubectl('get', 'pod', 'web-o1', '-o', 'jsonpath={.status.podIP}'));
     const told = async () => {

@@ -4,39 +4,7 @@ import type { Box, Nodes } from '../../helpers/cluster.ts';
 import { listNodes } from '../../helpers/nodes.ts';
 import { processesOf } from '../../helpers/processes.ts';
 import { eventually } from '../../helpers/wait.ts';
-
-const json = (...objects: readonly object[]) => objects.map((object) => `---\n${JSON.stringify(object)}\n`).join('');
-
-/** Web servers on two ports, of which the first has a name. */
-const pod = (name: string, nodeName: string, labels: Readonly<Record<string, string>>) => ({
-  apiVersion: 'v1',
-  kind: 'Pod',
-  metadata: { name, labels },
-  spec: {
-    nodeName,
-    terminationGracePeriodSeconds: 1,
-    containers: [
-      {
-        name: 'web',
-        image: 'IMAGE',
-        command: [
-          'sh',
-          '-c',
-          'mkdir /www; hostname >/www/index.html; httpd -p 8080 -h /www; exec httpd -f -p 80 -h /www',
-        ],
-        ports: [{ name: 'http', containerPort: 80 }],
-        readinessProbe: { httpGet: { port: 80 }, periodSeconds: 1 },
-      },
-    ],
-  },
-});
-
-const policy = (name: string, spec: object) => ({
-  apiVersion: 'networking.k8s.io/v1',
-  kind: 'NetworkPolicy',
-  metadata: { name },
-  spec,
-});
+import { json, policy, webPod } from './policy-objects.ts';
 
 /** Tries to connect as its first act, and a hundred times more; says how often it has. */
 const hasty = (name: string, target: string, labels: Readonly<Record<string, string>> = {}) => ({
@@ -122,12 +90,12 @@ export function networkPolicyStories(nodes: () => Nodes): void {
     outside.run([process.execPath, '-e', serves]);
     for (const namespace of ['guarded', 'guests']) await server().kubectl('create', 'namespace', namespace);
     const pods = ['a1', 'a2'].flatMap((node) => [
-      pod(`web-${node}`, node, { app: 'web' }),
-      pod(`friend-${node}`, node, { role: 'friend' }),
-      pod(`stranger-${node}`, node, { role: 'stranger' }),
+      webPod(`web-${node}`, node, { app: 'web' }),
+      webPod(`friend-${node}`, node, { role: 'friend' }),
+      webPod(`stranger-${node}`, node, { role: 'stranger' }),
     ]);
     await server().apply(json(...pods), ...inNamespace);
-    await server().apply(json(pod('guest', 'a2', { role: 'friend' })), '-n', 'guests');
+    await server().apply(json(webPod('guest', 'a2', { role: 'friend' })), '-n', 'guests');
     for (const namespace of ['guarded', 'guests']) {
       await server().kubectl('wait', '-n', namespace, 'pod', '--all', '--for=condition=Ready', '--timeout=60s');
       const range = '{range .items[*]}{.metadata.name} {.status.podIP}{"\\n"}{end}';
