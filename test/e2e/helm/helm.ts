@@ -30,7 +30,8 @@ beforeAll(async () => {
 // The stories that follow wait for every pod to be Ready, and look for what is left on the box.
 afterAll(async () => {
   await box.tryKubectl('delete', 'namespace', namespace, 'made', '--timeout=60s');
-  await box.sh('rm -rf /tmp/charts /tmp/registry /tmp/registry.json');
+  await box.sh(`sed '/private.example$/d' /etc/hosts >/tmp/hosts && cat /tmp/hosts >/etc/hosts
+rm -rf /tmp/charts /tmp/registry /tmp/registry.json /tmp/hosts`);
 });
 
 const kubectl = (...args: readonly string[]) => box.kubectl('-n', namespace, ...args);
