@@ -43,16 +43,20 @@ export function passSilence(error: unknown): void {
 }
 
 const answerWithinMs = 20_000;
+/** A serial port holds 4 KiB that are not read yet; one of user-mode Linux hears nothing more after it was full. */
+const pieceBytes = 1500;
+const longScript = '/run/long-script';
 /** Grows with the command's age: each question costs the machine, and a command that takes minutes need not be noticed at once. */
 const askAgain = { leastMs: 300, mostMs: 5000, shareOfAge: 0.1 };
 
 /** Runs a shell's text as root and waits for its end. @throws {GuestSilentError} when the machine goes down meanwhile */
 export async function guestShell(port: AgentPort, script: string, timeoutMs: number): Promise<GuestResult> {
   const startMs = performance.now();
+  if (script.length > pieceBytes) await writeFile(port, longScript, script);
   const { pid } = Started.parse(
     await ask(port, 'guest-exec', {
       path: '/bin/sh',
-      arg: ['-c', script],
+      arg: script.length > pieceBytes ? [longScript] : ['-c', script],
       env: [
         'PATH=/opt/kagent/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
         'HOME=/root',
@@ -75,6 +79,17 @@ export async function guestShell(port: AgentPort, script: string, timeoutMs: num
     if (ageMs > timeoutMs) throw new Error(`still runs after ${timeoutMs / 1000} s: ${script}`);
     await delay(Math.min(Math.max(ageMs * askAgain.shareOfAge, askAgain.leastMs), askAgain.mostMs));
   }
+}
+
+/** A text in pieces, each of which is answered before the next one. */
+async function writeFile(port: AgentPort, path: string, text: string): Promise<void> {
+  const handle = z.int().parse(await ask(port, 'guest-file-open', { path, mode: 'w' }));
+  const bytes = Buffer.from(text);
+  for (let from = 0; from < bytes.length; from += pieceBytes) {
+    const piece = bytes.subarray(from, from + pieceBytes).toString('base64');
+    await ask(port, 'guest-file-write', { handle, 'buf-b64': piece });
+  }
+  await ask(port, 'guest-file-close', { handle });
 }
 
 /** Whether the agent answers. */

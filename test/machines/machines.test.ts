@@ -143,7 +143,7 @@ describe.each(chosenRows(choice))('$name', (row) => {
     const { max, used, components } = await unitMemory(m1);
     expect({ max, components }).toEqual({
       max: limit,
-      components: expect.arrayContaining(['containerd', 'kube-apiserver', 'kubelet']),
+      components: expect.arrayContaining(['containerd', 'kube-control-plane', 'kube-node']),
     });
     report.note(`${Math.round(used / 1024 / 1024)} MiB of 2048: ${components.join(', ')}`);
     await m1.sh('systemctl set-property --runtime kagent.service MemoryMax=infinity');
