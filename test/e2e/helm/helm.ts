@@ -268,8 +268,7 @@ test('an upgrade that is refused leaves running what ran, says why, and is made 
   await apply('upgrades', spec({ word: 'good' }));
   await ready('upgrades', 1);
   await apply('upgrades', spec({ word: 'bad', refused: true }));
-  await saysReason('upgrades', 'UpgradeFailed');
-  expect((await statusOf('upgrades')).message).toMatch(/spec\.ports\[0\]\.port: Invalid value: 1234567/);
+  await saysWhy('upgrades', 'UpgradeFailed', /spec\.ports\[0\]\.port: Invalid value: 1234567/);
   await eventually(async () => (await eventsOf('upgrades')).includes('RolledBack'));
   expect(await wordOf('upgrades')).toMatchObject({ word: 'good' });
   await apply('upgrades', spec({ word: 'better' }));
