@@ -320,7 +320,8 @@ export function ingressStories(nodes: () => Nodes): void {
     await says('a line by TCP', async () => (await node('tcp', address, '9000')).stdout, /^heard a line$/m);
     await says('a word by UDP', async () => (await node('udp', address, '9001')).stdout, /^heard a word$/m);
     await says('port 8080', () => answer('any.example', '/', `${address}:8080`), /^web-\S+ 200$/);
-    await says('a listener that is accepted', () => reasonOf('passing', 'later'), /^Accepted$/);
+    const accepted = says('a listener that is accepted', () => reasonOf('passing', 'later'), /^Accepted$/);
+    await expect(accepted).resolves.toBe(true);
   }, 120_000);
 
   test('what only Traefik 2 understands gets an event that says what to write', async () => {
