@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { createNodes } from '../../test/helpers/cluster.ts';
 import { podsOf } from '../../test/helpers/nodes.ts';
 import { sampleHost } from '../samples.ts';
+import { percentile } from '../percentile.ts';
 
 const { values } = parseArgs({
   options: {
@@ -39,8 +40,6 @@ interface Inspected {
   };
 }
 
-const percentile = (times: readonly number[], part: number) =>
-  times.toSorted((a, b) => a - b)[Math.min(times.length - 1, Math.floor(times.length * part))] ?? Number.NaN;
 const figures = (times: readonly number[], digits = 0) =>
   [0.5, 0.9, 1].map((part) => percentile(times, part).toFixed(digits)).join(', ');
 

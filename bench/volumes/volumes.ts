@@ -6,14 +6,13 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { busyboxImage, createCluster } from '../../test/helpers/cluster.ts';
+import { percentile } from '../percentile.ts';
 import type { Result } from './rounds.ts';
 
 const { values } = parseArgs({
   options: { rounds: { type: 'string', default: '20' }, 'at-once': { type: 'string', default: '50' } },
 });
 
-const percentile = (times: readonly number[], part: number) =>
-  times.toSorted((a, b) => a - b)[Math.min(times.length - 1, Math.floor(times.length * part))] ?? Number.NaN;
 const figures = (times: readonly number[]) => [0.5, 0.99].map((part) => percentile(times, part).toFixed(0)).join(' | ');
 
 const box = await createCluster('bench-volumes');

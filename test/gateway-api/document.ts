@@ -1,13 +1,12 @@
 /** Writes docs/gateway-api.md's tables from the last report: `node test/gateway-api/document.ts`. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { withResults } from '../helpers/results.ts';
 import { leftOut, notClaimed } from './left-out.ts';
 import { lastReport } from './report.ts';
 import type { ConformanceReport, Report, Results } from './report.ts';
 
 const path = resolve(import.meta.dirname, '../../docs/gateway-api.md');
-const begin = '<!-- results -->';
-const end = '<!-- end of results -->';
 
 /** What stands between the marks. */
 export function resultsOf(report: Report): string {
@@ -63,9 +62,4 @@ function listOf(title: string, names: readonly string[], why: (name: string) => 
   return [`${title}:`, '', ...names.map((name) => `- \`${name}\`: ${why(name) ?? 'no reason is known'}.`), ''];
 }
 
-export function withResults(document: string, report: Report): string {
-  const [from, to] = [document.indexOf(begin) + begin.length, document.indexOf(end)];
-  return `${document.slice(0, from)}\n\n${resultsOf(report).trim()}\n\n${document.slice(to)}`;
-}
-
-if (import.meta.main) await writeFile(path, withResults(await readFile(path, 'utf8'), await lastReport()));
+if (import.meta.main) await writeFile(path, withResults(await readFile(path, 'utf8'), resultsOf(await lastReport())));

@@ -1,14 +1,13 @@
 /** Writes docs/machines.md's table from the last reports: `node test/machines/document.ts`. Rows that were not run keep theirs. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { withSections as sectionsInto } from '../helpers/results.ts';
 import { reportDir } from './report.ts';
 import type { RowReport, StoryReport } from './report.ts';
 import { rows } from './rows.ts';
 import type { Row } from './rows.ts';
 
 const path = resolve(import.meta.dirname, '../../docs/machines.md');
-const begin = '<!-- results -->';
-const end = '<!-- end of results -->';
 
 /** A section a machine: what it is, and a line a story. */
 export function sectionOf({ row, version, date, stories }: RowReport): string {
@@ -45,14 +44,8 @@ function lineOf({ story, result, tookSeconds, detail = '' }: StoryReport): strin
 
 /** The document with these sections instead of its own of the same names, in the order of the rows, each of which is there. */
 export function withSections(document: string, reports: readonly RowReport[]): string {
-  const [from, to] = [document.indexOf(begin) + begin.length, document.indexOf(end)];
-  const sections = new Map(rows.map((row) => [row.name, `### ${row.name}\n\n${describe(row)} Not run yet.`]));
-  for (const section of document.slice(from, to).split(/^(?=### )/m)) {
-    const name = /^### (.*)$/m.exec(section)?.[1];
-    if (name !== undefined && sections.has(name) && section.includes('\n| story')) sections.set(name, section);
-  }
-  for (const report of reports) sections.set(report.row.name, sectionOf(report));
-  return `${document.slice(0, from)}\n\n${[...sections.values()].map((text) => `${text.trim()}\n`).join('\n')}\n${document.slice(to)}`;
+  const beforeAnyRun = new Map(rows.map((row) => [row.name, `### ${row.name}\n\n${describe(row)} Not run yet.`]));
+  return sectionsInto(document, beforeAnyRun, new Map(reports.map((report) => [report.row.name, sectionOf(report)])));
 }
 
 if (import.meta.main) {

@@ -1,13 +1,12 @@
 /** Writes docs/upstream-tests.md's results from the last reports: `node test/upstream/document.ts`. Suites that were not run keep theirs. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { withSections as sectionsInto } from '../helpers/results.ts';
 import { reportDir } from './report.ts';
 import type { SuiteReport } from './report.ts';
 import { suites } from './suites.ts';
 
 const path = resolve(import.meta.dirname, '../../docs/upstream-tests.md');
-const begin = '<!-- results -->';
-const end = '<!-- end of results -->';
 
 export function sectionOf(report: SuiteReport): string {
   const { title, kagent, kubernetes, date, passed, failed, leftOut } = report;
@@ -46,14 +45,8 @@ const firstLine = (text: string) => text.trim().split('\n', 1).join('').slice(0,
 
 /** The document with these sections instead of its own of the same titles, in the order of the suites, each of which is there. */
 export function withSections(document: string, reports: readonly SuiteReport[]): string {
-  const [from, to] = [document.indexOf(begin) + begin.length, document.indexOf(end)];
-  const sections = new Map(suites.map(({ title }) => [title, `### ${title}\n\nNot run yet.`]));
-  for (const section of document.slice(from, to).split(/^(?=### )/m)) {
-    const title = /^### (.*)$/m.exec(section)?.[1];
-    if (title !== undefined && sections.has(title)) sections.set(title, section);
-  }
-  for (const report of reports) sections.set(report.title, sectionOf(report));
-  return `${document.slice(0, from)}\n\n${[...sections.values()].map((text) => `${text.trim()}\n`).join('\n')}\n${document.slice(to)}`;
+  const beforeAnyRun = new Map(suites.map(({ title }) => [title, `### ${title}\n\nNot run yet.`]));
+  return sectionsInto(document, beforeAnyRun, new Map(reports.map((report) => [report.title, sectionOf(report)])));
 }
 
 if (import.meta.main) {
