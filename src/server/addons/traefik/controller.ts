@@ -81,17 +81,17 @@ export class Controller {
       const present = await kube.find(path, signal);
       if (present !== undefined && !isOwn(present.metadata)) throw new TraefikForeignError(`${kind} ${keyOf(present)}`);
     }
-    for (const { path, object } of objects) await this.#applyWhenServed(path, object, signal);
-    if (replicas === 0) await this.#acceptClass(signal);
+    for (const { path, object } of objects) {
+      const applied = await this.#applyWhenServed(path, object, signal);
+      if (path === gatewayClassPath && replicas === 0) await this.#acceptClass(applied as GatewayClass, signal);
+    }
     this.#values = values;
   }
 
   /** While Traefik does not say it itself. */
-  async #acceptClass(signal: AbortSignal): Promise<void> {
-    const { kube } = this.#context;
-    const found = await kube.find<GatewayClass>(gatewayClassPath, signal);
-    const patch = found && acceptance(found, rfc3339(systemClock.now()));
-    if (patch !== undefined) await kube.mergePatch(`${gatewayClassPath}/status`, patch, signal);
+  async #acceptClass(gatewayClass: GatewayClass, signal: AbortSignal): Promise<void> {
+    const patch = acceptance(gatewayClass, rfc3339(systemClock.now()));
+    if (patch !== undefined) await this.#context.kube.mergePatch(`${gatewayClassPath}/status`, patch, signal);
   }
 
   /** Values that are refused change nothing. */
@@ -111,12 +111,11 @@ export class Controller {
     }
   }
 
-  async #applyWhenServed(path: string, object: unknown, signal: AbortSignal): Promise<void> {
+  async #applyWhenServed(path: string, object: unknown, signal: AbortSignal): Promise<KubeObject> {
     const endMs = performance.now() + servedWithinMs;
     for (;;) {
       try {
-        await this.#context.kube.apply(path, object, { force: true }, signal);
-        return;
+        return await this.#context.kube.apply(path, object, { force: true }, signal);
       } catch (error) {
         if (!isNotFound(error) || performance.now() > endMs) throw error;
         await pause(servedRetryMs, signal);

@@ -1,5 +1,5 @@
 /**
- * What is said of the GatewayClass. Traefik says it as long as it runs; before that nobody would, and whoever is about to make a Gateway
+ * The status of the GatewayClass. Traefik writes it as long as it runs; before that nobody would, and whoever is about to make a Gateway
  * waits for it first.
  */
 import type { Json, KubeObject } from '../../../kube/kube.ts';
@@ -42,7 +42,7 @@ const supportedFeatures = [
   'TLSRouteModeTerminate',
 ];
 
-/** @param now RFC 3339 @returns a merge patch, undefined where it is said already */
+/** @param now RFC 3339 @returns a merge patch, undefined where the status has it already */
 export function acceptance({ metadata, status }: GatewayClass, now: string): Json | undefined {
   const isAccepted = (status?.conditions ?? []).some((one) => one.type === 'Accepted' && one.status === 'True');
   const said = (status?.supportedFeatures ?? []).map(({ name }) => name);
