@@ -33,8 +33,8 @@ const ownTable = `table inet host {
 const firewalls: Readonly<Record<string, Firewall>> = {
   ufw: { on: 'ufw --force enable', off: 'ufw --force disable', check: 'ufw', reload: 'ufw reload' },
   firewalld: {
-    on: 'mkdir -p /run/dbus; dbus-daemon --system --fork; firewalld; until firewall-cmd --state; do sleep 0.2; done',
-    off: 'kill $(cat /run/firewalld.pid); while pgrep -x firewalld; do sleep 0.2; done; kill $(cat /run/dbus/pid)',
+    on: 'mkdir -p /run/dbus; dbus-daemon --system --fork; firewalld; timeout 30 sh -c "until firewall-cmd --state; do sleep 0.2; done"',
+    off: 'kill $(cat /run/firewalld.pid); timeout 30 sh -c "while pgrep -x firewalld; do sleep 0.2; done"; kill $(cat /run/dbus/pid)',
     check: 'firewalld',
     reload: 'firewall-cmd --reload',
   },
@@ -188,6 +188,8 @@ export function firewallStories(nodes: () => Nodes): void {
     await o1.sh(`release=$(uname -r); given=/proc/config.gz; [ -e $given ] || given=/boot/config-$release
 zcat -f $given | sed '/^CONFIG_NF_TABLES[=_]/d' >/boot/config-$release
 if [ $given = /proc/config.gz ]; then gzip -c /boot/config-$release >/tmp/config.gz; mount --bind /tmp/config.gz $given; fi
+mkdir -p /tmp/module
+mount --bind /tmp/module /sys/module
 find /usr/sbin /sbin -name '*tables*' -delete`);
     const agent = o1.run([program, '/usr/local/bin/kagent', 'agent', ...(await nodes().joinFlags())]);
     await untilNode(nodes(), 'o1', { status: 'Ready', connected: true }, 120_000);
