@@ -15,6 +15,7 @@ const kinds = {
   TLSRoute: '/apis/gateway.networking.k8s.io/v1/tlsroutes',
 } as const;
 type RouteKind = keyof typeof kinds;
+const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 /** A kind that the cluster does not know is looked for again. */
 const unknownKindMs = 60_000;
 
@@ -28,6 +29,9 @@ interface RouteObject extends KubeObject {
   readonly spec?: {
     readonly parentRefs?: readonly { readonly kind?: string; readonly namespace?: string; readonly name?: string }[];
   };
+}
+interface DefinitionObject extends KubeObject {
+  readonly spec?: { readonly versions?: readonly { readonly name: string; readonly served: boolean }[] };
 }
 interface ClassObject extends KubeObject {
   readonly spec?: { readonly controller?: string; readonly controllerName?: string };
@@ -63,10 +67,17 @@ export class Routes {
     try {
       await this.list(kind).follow(this.#kube, listed, signal);
     } catch (error) {
-      if (!isNotFound(error)) throw error;
+      // A kind that was just defined is served in a moment.
+      if (!isNotFound(error) || (await this.#isDefined(kind, signal))) throw error;
       listed(); // somebody has another version of the Gateway API: of this kind there is none
       await pause(unknownKindMs, signal);
     }
+  }
+
+  async #isDefined(kind: RouteKind, signal: AbortSignal): Promise<boolean> {
+    const [, , group = '', version = '', plural = ''] = kinds[kind].split('/');
+    const definition = await this.#kube.find<DefinitionObject>(`${definitions}/${plural}.${group}`, signal);
+    return definition?.spec?.versions?.some(({ name, served }) => name === version && served) ?? false;
   }
 
   /** Whether each kind was listed once: before that nobody knows that there is none. */

@@ -178,6 +178,20 @@ test('a cluster that knows some kind in another version alone is no obstacle', a
   expect(await scaled()).toBe(1);
 });
 
+test('a route of a kind that was defined only now is seen as soon as the kind is served', async () => {
+  const { begin, scaled, set, forget } = await cluster();
+  const list = `${traefikIo}/ingressroutes`;
+  forget(list);
+  set(definitions, 'ingressroutes.traefik.io', {
+    metadata: { name: 'ingressroutes.traefik.io' },
+    spec: { versions: [{ name: 'v1alpha1', served: true }] },
+  });
+  const health = await begin('component');
+  await eventually(() => health()?.reason === 'RequestFailed');
+  set(list, 'web', inShop('web'));
+  expect(await scaled()).toBe(1);
+});
+
 test('a server that starts again leaves the number of pods as it is', async () => {
   const { begin, set, get, patched } = await cluster();
   const there = objects.find(({ kind }) => kind === 'Deployment')?.object as KubeObject;
