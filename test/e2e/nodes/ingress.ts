@@ -75,7 +75,14 @@ export function ingressStories(nodes: () => Nodes): void {
   const answer = async (...args: Parameters<typeof curl>) =>
     (await curl(...args)).stdout.replaceAll(/\s+/g, ' ').trim();
   const untilAnswered = (host: string, path: string, expected: RegExp, withinMs = 60_000) =>
-    eventually(async () => expected.test(await answer(host, path)), { withinMs, what: `${host}${path}` });
+    eventually(
+      async () => {
+        const said = await answer(host, path);
+        if (!expected.test(said)) throw new Error(`said '${said}'; Traefik: ${JSON.stringify(await health())}`);
+        return true;
+      },
+      { withinMs, what: `${host}${path}` },
+    );
   const trust = (caPem: string, file = '/tmp/ca.pem') => writeFileSync(client.path(file), caPem);
   const overTls = (host: string, path = '/', flags = '', ca = '/tmp/ca.pem') =>
     client.host.exec([
@@ -399,6 +406,6 @@ export function ingressStories(nodes: () => Nodes): void {
     });
     expect(await kinds()).toContain('httproutes.gateway.networking.k8s.io');
     await restartServer(server());
-    await untilAnswered('route.example', '/', /^web-\S+ 200$/, 120_000);
+    await untilAnswered('route.example', '/', /^web-\S+ 200$/);
   }, 300_000);
 }

@@ -1,4 +1,4 @@
-import { beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Box, Nodes } from '../../helpers/cluster.ts';
 import { eventually } from '../../helpers/wait.ts';
 
@@ -76,6 +76,8 @@ export function loadBalancerStories(nodes: () => Nodes): void {
   beforeAll(async () => {
     outside = await nodes().addBox('outside', 41);
   });
+  // Another story's Service may want one of their ports.
+  afterAll(() => kubectl('delete', 'service', 'who', 'greedy', 'same-port', 'waiting'));
 
   test('a LoadBalancer Service has the addresses of all nodes, and answers there from outside, from nodes and from pods', async () => {
     await server().apply(loadBalancer('web-lb', { ports: [{ port: 8080, targetPort: 80 }] }));
