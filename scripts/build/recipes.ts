@@ -174,6 +174,21 @@ export const recipes: readonly Recipe[] = [
     ],
   },
   {
+    name: 'kine',
+    upstream: 'github.com/k3s-io/kine',
+    licence: 'Apache-2.0',
+    cgo: false,
+    place: 'bin',
+    estimateMs: 60_000,
+    programs: [
+      program('kine', {
+        package: '.',
+        tags: ['grpcnotrace'],
+        stamps: ({ version }) => ({ 'github.com/k3s-io/kine/pkg/version.Version': version }),
+      }),
+    ],
+  },
+  {
     name: 'coredns',
     upstream: 'github.com/coredns/coredns',
     licence: 'Apache-2.0',

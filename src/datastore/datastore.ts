@@ -1,6 +1,6 @@
 /**
  * @module
- * The datastore: etcd's API on SQLite, of a server, or alone (`kagent datastore serve`).
+ * The datastore: etcd's API on SQLite, of a server, or alone (`kagent datastore serve`); or one that somebody else keeps.
  * Knows: its threads, its life as a component. Leaves to others: versions and the disk (store/), etcd's messages (etcd/),
  * HTTP/2 (http2/), snapshots (backup/), what keys mean (callers).
  */
@@ -15,7 +15,9 @@ import { startDatastore } from './threads.ts';
 import type { Datastore } from './threads.ts';
 
 export { snapshotDirOf, snapshotTimer } from './backup/backup.ts';
-export type { KeyClient } from './client/client.ts';
+export type { EtcdEndpoints, KeyClient } from './client/client.ts';
+export { DatastoreElsewhereError, DatastoreHereError, externalDatastore, parseEndpoint } from './external/external.ts';
+export type { DatastoreEndpoint } from './external/external.ts';
 
 /** What a component says that waits for its first answer. */
 export const asksDatastore: Parameters<SaysWait> = [

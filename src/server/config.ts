@@ -83,6 +83,14 @@ export const serverSettings = {
     .default(false)
     .describe('Enforce NetworkPolicies on no node, as where a network of your own enforces them'),
   disableAgent: z.boolean().default(false).describe('Run no node on the server'),
+  datastoreEndpoint: kinds.secret
+    .optional()
+    .describe(
+      'Datastore that somebody else keeps, instead of one of its own: https://HOST:2379 of an etcd, postgres://… or mysql://…',
+    ),
+  datastoreCafile: kinds.absolutePath.optional().describe('File with the CA that signs its certificate'),
+  datastoreCertfile: kinds.absolutePath.optional().describe('File with the certificate that it is shown'),
+  datastoreKeyfile: kinds.absolutePath.optional().describe('File with the key of that'),
   etcdDisableSnapshots: z.boolean().default(false).describe('Save no scheduled snapshots of the datastore'),
   etcdSnapshotName: z
     .string()

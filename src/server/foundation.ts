@@ -1,22 +1,19 @@
 /** What a server's rooms stand on: its authorities, its programs' users, its datastore and its tokens. */
-import { join } from 'node:path';
-import { runPaths } from '../shared/paths.ts';
-import { datastoreComponent } from '../datastore/datastore.ts';
 import type { DatastoreComponent } from '../datastore/datastore.ts';
-import { quotaOf } from './config.ts';
 import { auditDir, openAccounts } from './control-plane/control-plane.ts';
 import type { Accounts, ExtraArgs } from './control-plane/control-plane.ts';
+import { datastoreOf } from './datastore.ts';
+import type { ServerDatastore } from './datastore.ts';
 import { openTokens } from './join/join.ts';
 import type { TokenStore } from './join/join.ts';
 import { openPki } from './pki/pki.ts';
 import type { Leaf, Pki } from './pki/pki.ts';
 import type { ServerPlan } from './plan.ts';
 
-export interface Foundation {
+export interface Foundation extends ServerDatastore {
   readonly pki: Pki;
   readonly accounts: Accounts;
   readonly extraArgs: ExtraArgs;
-  readonly datastore: DatastoreComponent;
   readonly tokens: TokenStore;
   /** The certificate of the supervisor's API, made anew when it is due or its names have changed. */
   readonly supervisorLeaf: () => Promise<Leaf>;
@@ -40,21 +37,13 @@ export async function openFoundation(plan: ServerPlan): Promise<Foundation> {
     if (isRootBecause !== undefined) log.warn('a program runs as root', { component: program, reason: isRootBecause });
   for (const [program, { isShared }] of Object.entries(accounts))
     if (!isShared) log.info('a component is a process of its own', { component: program });
-  const datastore = datastoreComponent({
-    dir: paths.server.db,
-    socketPath: runPaths.datastoreSocket,
-    group: accounts['kube-apiserver'].group,
-    addonDir: join(paths.data, 'lib'),
-    quotaBytes: quotaOf(config.etcdArg),
-    log,
-    onFatal: plan.onFatal,
-  });
+  const stored = datastoreOf(plan, accounts);
   return {
     pki,
     accounts,
     extraArgs,
-    datastore,
-    tokens: tokensOf(plan, pki, datastore),
+    ...stored,
+    tokens: tokensOf(plan, pki, stored.datastore),
     supervisorLeaf: () =>
       pki.keepLeaf(pki.serverCa, { name: 'supervisor', commonName: 'kagent', usages: ['server'], ...plan.names() }),
   };

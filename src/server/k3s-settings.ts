@@ -2,7 +2,7 @@
 import { kinds } from '../shared/config/config.ts';
 
 const { unsupported } = kinds;
-const oneServer = 'this kagent runs one server, with a datastore of its own; save it with kagent etcd-snapshot';
+const oneServer = 'this kagent runs one server; what must outlive its box is saved with kagent etcd-snapshot';
 const s3 =
   'snapshots stay on this box, in etcd-snapshot-dir; copy the folder with a job of your own, or mount one there';
 const encryption =
@@ -14,11 +14,7 @@ export const k3sServerSettings = {
   clusterInit: unsupported(oneServer),
   clusterReset: unsupported('to go back to a snapshot, use kagent datastore snapshot restore'),
   clusterResetRestorePath: unsupported('to go back to a snapshot, use kagent datastore snapshot restore'),
-  datastoreEndpoint: unsupported(oneServer),
-  datastoreCafile: unsupported(oneServer),
-  datastoreCertfile: unsupported(oneServer),
-  datastoreKeyfile: unsupported(oneServer),
-  kineTls: unsupported(oneServer),
+  kineTls: unsupported('kine is reached over a unix socket, and nobody else reaches it'),
   etcdExposeMetrics: unsupported('the datastore is no etcd; kagent datastore status shows its figures'),
   etcdSnapshotCompress: unsupported('snapshots are stored as they are; compress them where you copy them to'),
   etcdSnapshotReconcileInterval: unsupported(

@@ -65,7 +65,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   };
 }
 
-function controlPlaneOf(plan: ServerPlan, { pki, accounts, extraArgs }: Foundation): Promise<ControlPlane> {
+function controlPlaneOf(plan: ServerPlan, { pki, accounts, extraArgs, etcd }: Foundation): Promise<ControlPlane> {
   const { config, paths, supervisor, nodeName, nodeIp, tlsSans, binDir, isHardened } = plan;
   const { local, advertiseAddress } = plan.reached;
   return createControlPlane({
@@ -90,6 +90,7 @@ function controlPlaneOf(plan: ServerPlan, { pki, accounts, extraArgs }: Foundati
     ...(plan.ownNode !== undefined && { lastAfter: ['node-ready'] as const }),
     extraArgs,
     accounts,
+    etcd,
     log: plan.log,
     localUrl: local.apiserverUrl,
     direct: ownNetworks({ ...config, hosts: [nodeName, nodeIp, advertiseAddress] }),
@@ -142,11 +143,11 @@ type Rooms = Foundation & Members & { readonly controlPlane: ControlPlane; reado
 
 function componentsOf(plan: ServerPlan, rooms: Rooms): readonly Component[] {
   const { config, paths, nodeName, settings, ownNode, log } = plan;
-  const { datastore, identities, nodes, tunnel, controlPlane, api } = rooms;
+  const { datastore, datastoreParts, isOwn, identities, nodes, tunnel, controlPlane, api } = rooms;
   const { kube } = controlPlane;
   const kept = keepClusterSettings({ store: datastore.keys, kube, settings });
   return [
-    datastore,
+    ...datastoreParts,
     kept.compared,
     task('node-identities', [kept.compared.name], async (_signal, saysWait) => {
       saysWait(...asksDatastore);
@@ -155,7 +156,7 @@ function componentsOf(plan: ServerPlan, rooms: Rooms): readonly Component[] {
     api,
     tunnel,
     nodes,
-    ...(config.etcdDisableSnapshots ? [] : [datastoreSnapshots(plan)]),
+    ...(config.etcdDisableSnapshots || !isOwn ? [] : [datastoreSnapshots(plan)]),
     ...controlPlane.components,
     kept.recorded,
     createManifests({

@@ -45,6 +45,8 @@ function serverPaths(server: string) {
     tls: join(server, 'tls'),
     cred: join(server, 'cred'),
     db: join(server, 'db'),
+    /** The name of the datastore that the cluster is in, where somebody else keeps it. */
+    place: join(server, 'datastore'),
     token: join(server, 'token'),
     nodeToken: join(server, 'node-token'),
     agentToken: join(server, 'agent-token'),
@@ -89,6 +91,8 @@ export const runPaths = {
   containerd: join(runDir, 'containerd'),
   containerdSocket: join(runDir, 'containerd', 'containerd.sock'),
   datastoreSocket: join(runDir, 'datastore.sock'),
+  /** Of kine, which makes its socket itself. */
+  kine: join(runDir, 'kine'),
   /** how kube-apiserver reaches nodes and pods; root only. */
   egressSocket: join(runDir, 'egress.sock'),
   /** `kagent status` asks here; root only. */

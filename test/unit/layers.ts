@@ -6,7 +6,7 @@ export const layers: readonly (readonly string[])[] = [
   ['datastore/store', 'datastore/http2'],
   ['datastore/etcd'],
   ['datastore/client'],
-  ['datastore/backup'],
+  ['datastore/backup', 'datastore/external'],
   ['datastore'],
   [
     'server/pki',

@@ -7,21 +7,27 @@ import { EtcdCallError } from './errors.ts';
 /** `unix:///PATH`, `http://127.0.0.1:PORT` or `https://HOST:PORT`; of several the next one when a connection is lost. */
 export interface EtcdEndpoints {
   readonly addresses: readonly [string, ...string[]];
-  /** For `https`, in PEM: the only CA that is believed, and who asks. */
-  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
+  /** For `https`, in PEM: the only CA that is believed, those of the system unless said; and who asks. */
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+  /** Somebody has decided that `http` may leave this host. */
+  readonly isPlainAccepted?: boolean;
 }
 
 /** @throws {InvalidListenAddressError}; calls throw {EtcdCallError} */
 export function etcdChannel(endpoints: string | EtcdEndpoints): GrpcChannel {
-  const { addresses, tls } = typeof endpoints === 'string' ? { addresses: [endpoints] as const } : endpoints;
-  const [first, ...others] = addresses;
+  const known: EtcdEndpoints = typeof endpoints === 'string' ? { addresses: [endpoints] } : endpoints;
+  const [first, ...others] = known.addresses;
   return new GrpcChannel({
-    targets: [targetOf(first, tls), ...others.map((address) => targetOf(address, tls))],
+    targets: [targetOf(first, known), ...others.map((address) => targetOf(address, known))],
     toError: ({ code, message }, _path, cause) => new EtcdCallError(code, message, { cause }),
   });
 }
 
-function targetOf(text: string, tls: EtcdEndpoints['tls']): GrpcTarget {
+function targetOf(text: string, { tls, isPlainAccepted = false }: EtcdEndpoints): GrpcTarget {
+  if (isPlainAccepted && text.startsWith('http:')) {
+    const { hostname, port } = new URL(text);
+    return { host: hostname.replaceAll(/^\[|\]$/g, ''), port: Number(port) };
+  }
   const address = parseListenAddress(text);
   if (address.kind === 'unix') return { path: address.path };
   const { host, port, isTls } = address;

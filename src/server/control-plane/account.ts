@@ -35,8 +35,8 @@ export interface Account {
   readonly group: number | undefined;
   /** Why it is root, for a person. */
   readonly isRootBecause: string | undefined;
-  /** @returns where the program finds this file of root's */
-  readonly give: (path: string) => string;
+  /** @param name of the copy; as the file's unless said @returns where the program finds this file of root's */
+  readonly give: (path: string, name?: string) => string;
   /** Its files; undefined if it is root. */
   readonly folder: string | undefined;
   /** Files that have changed since they were given are given again. */
@@ -80,8 +80,8 @@ export function openAccount(options: AccountOptions): Account {
     isRootBecause: undefined,
     folder,
     isShared,
-    give(path) {
-      const copy = join(folder, basename(path));
+    give(path, name = basename(path)) {
+      const copy = join(folder, name);
       const other = [...given].find(([from, to]) => to === copy && from !== path);
       if (other !== undefined) throw new TypeError(`${path} and ${other[0]} have one name`);
       given.set(path, copy);

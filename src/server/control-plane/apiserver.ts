@@ -4,9 +4,11 @@ import type { Flag, Flags } from '../../shared/arguments/arguments.ts';
 import type { Component } from '../../shared/component/component.ts';
 import { parseDuration } from '../../shared/duration.ts';
 import { readText, writeFileIfChanged } from '../../shared/files/files.ts';
+import { runPaths } from '../../shared/paths.ts';
 import { strongCipherSuites } from '../../shared/tls-cipher-suites.ts';
 import { argumentRules } from './argument-rules.ts';
 import { authenticationOf } from './authentication.ts';
+import { giveDatastoreFiles } from './datastore-files.ts';
 import { aggregatorUser } from './certificates.ts';
 import type { ProgramOptions } from './types.ts';
 import { hardening } from './hardening.ts';
@@ -101,14 +103,25 @@ function authorizationFlags({ authorization }: ProgramOptions, theirs: readonly 
   return { 'authorization-config': authorization.configFile };
 }
 
+function etcdFlags({ etcd, accounts }: ProgramOptions): Flags {
+  const { servers, files = {} } = etcd ?? { servers: [`unix://${runPaths.datastoreSocket}`] };
+  const { ca, cert, key } = giveDatastoreFiles(accounts[name], files);
+  return {
+    'etcd-servers': servers.join(','),
+    ...(ca !== undefined && { 'etcd-cafile': ca }),
+    ...(cert !== undefined && { 'etcd-certfile': cert }),
+    ...(key !== undefined && { 'etcd-keyfile': key }),
+  };
+}
+
 function apiserverFlags(options: ProgramOptions, theirs: readonly Flag[]): Flags {
-  const { pki, leaves, etcdServers, bindAddress, securePort, advertiseAddress, clusterDomain } = options;
+  const { pki, leaves, bindAddress, securePort, advertiseAddress, clusterDomain } = options;
   const { give } = options.accounts[name];
   return {
     'advertise-address': advertiseAddress,
     'bind-address': bindAddress,
     'secure-port': String(securePort),
-    'etcd-servers': etcdServers,
+    ...etcdFlags(options),
     'etcd-db-metric-poll-interval': '0', // `kagent datastore status` knows better
 
     'tls-cert-file': give(leaves.apiserver.certFile),

@@ -5,7 +5,7 @@
  * (host/process), signing (pki/), what is applied to the cluster (manifests/).
  * Spec: Kubernetes v1.37 command line references.
  */
-import { adminKubeconfig, runPaths } from '../../shared/paths.ts';
+import { adminKubeconfig } from '../../shared/paths.ts';
 import { openAuthorization } from './authorization.ts';
 import { apiserverComponent } from './apiserver.ts';
 import { keepLeaves, kubeconfigPath, writeAdminKubeconfig, writeProgramKubeconfig } from './certificates.ts';
@@ -51,7 +51,6 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
         keyPath: leaves.kagent.keyFile,
       }),
   });
-  const etcdServers = options.etcdServers ?? `unix://${runPaths.datastoreSocket}`;
   const ports = options.localPorts ?? { controllerManager: 10257, scheduler: 10259 };
   const authorization = openAuthorization({
     dir: paths.server.etc,
@@ -59,7 +58,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     trust: pki.serverCa.trust,
     account: accounts['kube-apiserver'],
   });
-  const shared = { ...options, etcdServers, leaves, kubeconfigs: kubeconfigsOf(options), kube, ports, authorization };
+  const shared = { ...options, leaves, kubeconfigs: kubeconfigsOf(options), kube, ports, authorization };
   return {
     components: [
       apiserverComponent(shared),
@@ -96,6 +95,8 @@ const accountNames = {
   'metrics-server': 'kube-apiserver',
 } as const;
 
+export { kineComponent, kineSocket } from './kine.ts';
+export type { DatastoreFiles, EtcdOfApiserver } from './types.ts';
 export type { ControlPlaneOptions, Accounts, ExtraArgs, LocalPorts, ControlPlane, ProgramOptions } from './types.ts';
 export { kubeletClientUser } from './certificates.ts';
 export { openAccounts } from './accounts.ts';

@@ -29,8 +29,8 @@ export interface ControlPlaneOptions {
   /** Further names and addresses of this host, as they are now, and what the operator added by `--tls-san`. */
   readonly tlsSans: () => readonly string[];
   readonly adminKubeconfig?: { readonly path: string; readonly mode: number; readonly group?: string | undefined };
-  /** As kube-apiserver takes it; our datastore's socket unless said. */
-  readonly etcdServers?: string;
+  /** Our own datastore unless said. */
+  readonly etcd?: EtcdOfApiserver;
   /** Of the tunnel, through which kube-apiserver reaches nodes and pods; directly without one. */
   readonly egressSocket?: string;
   readonly extraArgs: ExtraArgs;
@@ -49,6 +49,20 @@ export interface ControlPlaneOptions {
   readonly supervisorUrl: string;
   /** Ports of the controller manager and scheduler on loopback; Kubernetes' own unless said. */
   readonly localPorts?: LocalPorts;
+}
+
+/** Where kube-apiserver keeps the cluster's state. */
+export interface EtcdOfApiserver {
+  /** `unix:///PATH`, or `https://HOST:PORT` of each of several. */
+  readonly servers: readonly string[];
+  readonly files?: DatastoreFiles;
+}
+
+/** Root's, in PEM: the CA that signs the datastore's certificate, and what it is shown. */
+export interface DatastoreFiles {
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
 }
 
 export type Accounts = Readonly<Record<Exclude<ProgramName, 'helm'>, Account>>;
@@ -82,7 +96,6 @@ export interface ControlPlane {
 
 /** What each program's file is given. */
 export interface ProgramOptions extends ControlPlaneOptions {
-  readonly etcdServers: string;
   readonly leaves: Awaited<ReturnType<typeof keepLeaves>>;
   readonly kubeconfigs: Readonly<Record<'kube-controller-manager' | 'kube-scheduler' | 'metrics-server', string>>;
   readonly kube: KubeClient;

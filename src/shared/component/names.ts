@@ -17,6 +17,7 @@ export type ComponentName =
   | 'helm-controller'
   | 'images'
   | 'join'
+  | 'kine'
   | 'kube-apiserver'
   | 'kube-controller-manager'
   | 'kube-proxy'
