@@ -43,6 +43,12 @@ const kubeProxys: readonly { readonly name: string; readonly after?: string }[] 
   { name: 'net/netfilter/nf_conntrack_tcp_be_liberal' },
 ];
 
+/**
+ * The kernel changes it with `ip_forward`, both ways: a host that forwards takes no redirects, one that does not takes them,
+ * whatever it was before.
+ */
+const acceptRedirects = 'net/ipv4/conf/all/accept_redirects';
+
 /** Sets what is not set, after writing down what was. A setting that cannot be made is a warning: it may not be needed. */
 export function applySysctls(options: {
   readonly sysctls: readonly Sysctl[];
@@ -60,7 +66,9 @@ export function applySysctls(options: {
       ? []
       : [{ kind: 'sysctl', name, before, ...(after !== undefined && { after }), bootId }];
   };
+  const forwards = changes.some(({ name }) => name === 'net/ipv4/ip_forward');
   undoLog.record(
+    ...(forwards ? entryOf(acceptRedirects) : []), // before the other: what is written down last is put back first
     ...sysctls
       .filter((sysctl) => changes.includes(sysctl) || isKubelets(sysctl))
       .flatMap(({ name, value }) => entryOf(name, String(value))),

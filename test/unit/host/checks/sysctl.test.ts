@@ -27,13 +27,15 @@ const write = (root: HostRoot, path: string, text: string) => writeFileSync(root
 /** A data dir's undoLog, and what a start and a removal do with it. */
 function life(root: HostRoot) {
   const path = join(temporaryDir(), 'journal.jsonl');
+  const entries = () =>
+    openUndoLog(path)
+      .entries()
+      .filter((made) => made.kind === 'sysctl');
   return {
     start: (...sysctls: Parameters<typeof applySysctls>[0]['sysctls']) =>
       applySysctls({ sysctls, undoLog: openUndoLog(path), log: silentLog, root }),
-    restore: () =>
-      openUndoLog(path)
-        .entries()
-        .flatMap((made) => (made.kind === 'sysctl' ? [restoreSysctl(made, root)] : [])),
+    entries,
+    restore: () => entries().map((made) => restoreSysctl(made, root)),
     text: () => readFileSync(path, 'utf8'),
   };
 }
@@ -108,6 +110,18 @@ test('after a reboot nothing is put back: the values are the new boot’s own, a
   expect(text()).not.toContain('boot-1');
   restore();
   expect(valueOf(root, watches)).toBe('5000');
+});
+
+test('a host that takes no redirects takes none afterwards, though the kernel lets it when forwarding ends', () => {
+  const redirects = { name: 'net/ipv4/conf/all/accept_redirects', value: 0 };
+  const root = box({ '/proc/sys/net/ipv4/conf/all/accept_redirects': '0\n' });
+  const { start, entries } = life(root);
+  start(forward);
+  for (const made of entries().toReversed()) {
+    restoreSysctl(made, root);
+    if (made.name === forward.name) write(root, `/proc/sys/${redirects.name}`, '1');
+  }
+  expect([valueOf(root, forward), valueOf(root, redirects)]).toEqual(['0', '0']);
 });
 
 test('a setting the kernel does not have is passed over, and there is nothing to put back then', () => {
