@@ -25,12 +25,23 @@ export function processStat(pid: number): ProcessStat | undefined {
   } catch {
     return undefined;
   }
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // the name before may hold spaces
+  const fields = fieldsOf(stat);
   const [state = '', parent] = fields;
   return {
     state,
     parent: Number(parent),
-    cpuTicks: Number(fields[11]) + Number(fields[12]),
+    cpuTicks: ticksOf(stat),
     startTime: fields[19] ?? '',
   };
+}
+
+/** Time a process has used, user and system, by the text of its stat. */
+export function ticksOf(stat: string): number {
+  const fields = fieldsOf(stat);
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+/** From its state on. */
+function fieldsOf(stat: string): readonly string[] {
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' '); // the name before may hold spaces
 }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -177,11 +177,33 @@ test('a process that waits for a processor is told from one that sleeps', async 
   await delay(asleep.elapsedMs);
   const after = starvationOf(process.pid);
   expect(after?.waitedMs).toBeGreaterThanOrEqual(asleep.before?.waitedMs ?? Infinity);
-  expect(wasStarved({ waitedMs: 0, isBlocked: false }, { waitedMs: 59, isBlocked: false }, 300)).toBe(false);
-  expect(wasStarved({ waitedMs: 0, isBlocked: false }, { waitedMs: 60, isBlocked: false }, 300)).toBe(true);
-  expect(wasStarved({ waitedMs: 0, isBlocked: true }, { waitedMs: 0, isBlocked: true }, 300)).toBe(true);
+  const processors = { idle: 0, own: 0, others: 0 };
+  const fared = (waitedMs: number, isBlocked = false) => ({ waitedMs, isBlocked, processors });
+  expect(wasStarved(fared(0), fared(59), 300)).toBe(false);
+  expect(wasStarved(fared(0), fared(60), 300)).toBe(true);
+  expect(wasStarved(fared(0, true), fared(0, true), 300)).toBe(true);
   expect(wasStarved(undefined, after, 300)).toBe(false);
 });
+
+test.each([undefined, '0 0 0\n'])(
+  'where the kernel does not count who waits (schedstat: %j), the processors tell whether others kept a process from running',
+  (schedstat) => {
+    const proc = temporaryDir();
+    mkdirSync(join(proc, '7/task/7'), { recursive: true });
+    const after = ({ idle, own, others }: Record<'idle' | 'own' | 'others', number>) => {
+      const stat = `7 (a b) S 1 7 7 0 -1 4194560 0 0 0 0 ${own} 0 0 0 20 0 1 0 5 0 0\n`;
+      writeFileSync(join(proc, 'stat'), `cpu  ${own + others} 0 0 ${idle} 0 0 0 0 0 0\ncpu0 0 0 0 0 0 0 0 0 0 0\n`);
+      for (const path of ['7/stat', '7/task/7/stat']) writeFileSync(join(proc, path), stat);
+      if (schedstat !== undefined) writeFileSync(join(proc, '7/task/7/schedstat'), schedstat);
+      return starvationOf(7, proc);
+    };
+    const before = after({ idle: 0, own: 0, others: 0 });
+    expect(before?.waitedMs).toBeUndefined();
+    expect(wasStarved(before, after({ idle: 1, own: 9, others: 90 }), 500)).toBe(true);
+    expect(wasStarved(before, after({ idle: 90, own: 1, others: 9 }), 500)).toBe(false); // it had processors enough
+    expect(wasStarved(before, after({ idle: 0, own: 80, others: 20 }), 500)).toBe(false); // it turns in a circle
+  },
+);
 
 test('a child that the machine keeps from running is given more time, and says so', async () => {
   const busy = Array.from({ length: 2 * availableParallelism() + 1 }, () =>
