@@ -26,10 +26,12 @@ import {
   install,
   joins,
   kubectl,
+  labUp,
   podsReachEachOther,
   ready,
   takeOwnRulesBack,
 } from './stories.ts';
+import type { Host } from './stories.ts';
 
 const minute = 60_000;
 
@@ -58,10 +60,15 @@ describe.each(chosenRows(choice))('$name', (row) => {
   let m1: Machine;
   let m2: Machine;
 
+  /** Since it was bare. */
+  const changesOn = async (one: Machine) => {
+    const state = JSON.parse(readFileSync(before(one), 'utf8')) as BoxState;
+    return differences(state, withoutNewSettings(state, await stateOf(one)), ['modules']);
+  };
   const machines = () => (row.machines === 2 ? [m1, m2] : [m1]);
   const settled = () => ready(m1, row.machines);
   const image = () => busyboxImage(releasedExecutable(row.image.arch));
-  const pods = async (hosts: readonly Machine[]) => podsReachEachOther(hosts, await image());
+  const pods = async (hosts: readonly Host[]) => podsReachEachOther(hosts, await image());
   const installOn = (one: Machine, version: string) => {
     const mode = one === m1 ? `server --flannel-backend=${row.backend}` : 'agent';
     return install(one, version, mode, row.image.hardened ? hardenedInstallation : '');
@@ -95,6 +102,17 @@ describe.each(chosenRows(choice))('$name', (row) => {
       writeFileSync(before(one), JSON.stringify(await stateOf(one)));
     }
     report.note((await m1.sh('uname -r; systemctl --version | head -1')).trim().replaceAll('\n', ', '));
+  });
+
+  describe.each(row.image.hardened ? ['before it is installed'] : [])('%s', () => {
+    test('where nothing may be run below /var, the installer says so and changes nothing', async () => {
+      await m1.sh('mount -o remount,bind,nosuid,nodev,noexec /var');
+      const installed = installOn(m1, versions.old);
+      await expect(installed).rejects.toThrow(/nothing can be run from the data dir \S+: \/var is mounted noexec/);
+      await expect(installed).rejects.toThrow(/Nothing was changed/);
+      await m1.sh('mount -o remount,bind,nosuid,nodev,exec /var');
+      expect(await changesOn(m1)).toEqual({});
+    });
   });
 
   test("installed from a release's folder, without a network, the node is Ready", async () => {
@@ -190,12 +208,19 @@ describe.each(chosenRows(choice))('$name', (row) => {
       await one.sh(`kagent${one === m1 ? '' : '-agent'}-uninstall.sh 2>&1`, { timeoutMs: 15 * minute });
       await takeOwnRulesBack(one);
     }
-    const left = machines().map(async (one) => {
-      const state = JSON.parse(readFileSync(before(one), 'utf8')) as BoxState;
-      return [one.name, differences(state, withoutNewSettings(state, await stateOf(one)), ['modules'])] as const;
-    });
+    const left = machines().map(async (one) => [one.name, await changesOn(one)] as const);
     expect(Object.fromEntries(await Promise.all(left))).toEqual(
       Object.fromEntries(machines().map(({ name }) => [name, {}])),
     );
+  });
+
+  describe.each(row.lab === true ? ['a lab'] : [])('%s', () => {
+    test('kagent lab runs a cluster of two hosts inside the machine, whose pods reach each other', async () => {
+      const program = `/mnt/release/v${versions.old}/kagent-${row.image.arch}`;
+      const hosts = await labUp(m1, program);
+      await expect(pods(hosts)).resolves.toBeUndefined();
+      await m1.sh(`${program} lab down`);
+      expect((await changesOn(m1)).processes).toBeUndefined();
+    });
   });
 });

@@ -1,8 +1,10 @@
 /** The drive that a machine has its releases on: what a person carries to a box without a network. */
 import { execFile } from 'node:child_process';
-import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { hashOf, hashOfFile, hashOfFolder } from '../../scripts/build/cache.ts';
 import { fileSystem } from './image.ts';
 import type { Arch } from './image.ts';
 
@@ -24,13 +26,27 @@ export function keptDrive(arch: Arch): string {
   return join(dirOf(arch), 'release.ext4');
 }
 
+/** Everything in a release, but for the date of its commit. */
+async function sourcesHash(): Promise<string> {
+  const folders = ['src', 'components', 'scripts'].map((name) => hashOfFolder(join(repository, name)));
+  const files = ['package.json', 'package-lock.json', 'tsup.config.ts'].map((name) =>
+    hashOfFile(join(repository, name)),
+  );
+  return hashOf(await Promise.all([...folders, ...files]));
+}
+
 /**
- * Lays out both versions with scripts/release.sh. On the drive is what install.sh takes from a folder.
+ * Lays out both versions with scripts/release.sh, unless an earlier run did so from the same sources. On the drive is what
+ * install.sh takes from a folder.
  * @returns the path of the file system; in a machine it is mounted at /mnt/release: `install.sh`, `v0.1.0/`, `v0.1.1/`
  */
 export async function releaseDrive(arch: Arch): Promise<string> {
   const out = dirOf(arch);
   const [laidOut, folder, drive] = [join(out, 'release'), join(out, 'drive'), keptDrive(arch)];
+  const madeFrom = join(out, 'release.made-from');
+  const sources = await sourcesHash();
+  if (existsSync(drive) && existsSync(madeFrom) && (await readFile(madeFrom, 'utf8')) === sources) return drive;
+  await rm(madeFrom, { force: true });
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   for (const version of Object.values(versions)) {
@@ -48,5 +64,6 @@ export async function releaseDrive(arch: Arch): Promise<string> {
   await copyFile(join(repository, 'scripts/install.sh'), join(folder, 'install.sh'));
   await fileSystem(folder, drive, '1G', 'release');
   await rm(folder, { recursive: true });
+  await writeFile(madeFrom, sources);
   return drive;
 }

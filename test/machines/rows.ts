@@ -11,6 +11,8 @@ export interface Row {
   readonly backend: Exclude<ClusterSettings['flannelBackend'], 'none'>;
   /** 1: alone, without the stories that take another machine. */
   readonly machines: 1 | 2;
+  /** When kagent has gone, a cluster of `kagent lab` runs there too. */
+  readonly lab?: true;
 }
 
 const plain = { arch: 'amd64', kernel: 'user-mode', docker: false, hardened: false } as const;
@@ -24,6 +26,7 @@ export const rows: readonly Row[] = [
     cards: 'one',
     backend: 'vxlan',
     machines: 2,
+    lab: true,
   },
   {
     name: 'debian-13-two-cards-ufw-docker',

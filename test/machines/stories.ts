@@ -1,5 +1,6 @@
 /** What a person does on machines, and looks at. */
 import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { eventually } from '../helpers/wait.ts';
 import { passSilence } from './guest-agent.ts';
 import type { Machine } from './machine.ts';
@@ -18,11 +19,11 @@ export async function install(machine: Machine, version: string, args: string, b
   return machine.sh(command, { timeoutMs: 20 * minute });
 }
 
-export function kubectl(machine: Machine, command: string): Promise<string> {
+export function kubectl(machine: Host, command: string): Promise<string> {
   return machine.sh(`kagent kubectl ${command}`);
 }
 
-export async function apply(server: Machine, manifest: string): Promise<void> {
+export async function apply(server: Host, manifest: string): Promise<void> {
   const encoded = Buffer.from(manifest).toString('base64');
   await server.sh(`echo ${encoded} | base64 -d | kagent kubectl apply -f -`);
 }
@@ -76,8 +77,11 @@ spec:
   ports: [{ port: 80, targetPort: 8080, nodePort: 30080 }]
 `;
 
+/** A node: a machine, or a lab's host in one. */
+export type Host = Pick<Machine, 'address' | 'sh'>;
+
 /** A pod on each node: by name and address from each other, by the Service from the hosts, with packets of full size. The first is the server. */
-export async function podsReachEachOther(hosts: readonly Machine[], image: string): Promise<void> {
+export async function podsReachEachOther(hosts: readonly Host[], image: string): Promise<void> {
   const [server] = hosts;
   if (server === undefined) throw new Error('no machine');
   await apply(server, web(image));
@@ -135,6 +139,21 @@ export async function joins(machine: Machine, server: Machine): Promise<void> {
   await machine.sh(`${patience} ${line}`, { timeoutMs: 20 * minute });
 }
 
+/** A lab of a server and an agent on a machine without kagent. @returns its hosts, the server first */
+export async function labUp(machine: Machine, program: string): Promise<readonly Host[]> {
+  // The library that an installation brings along: a lab has its programs from its machine.
+  await machine.sh(`cp ${dirname(program)}/libatomic.so.1-* /usr/local/lib/libatomic.so.1 && ldconfig`);
+  await machine.sh(`${program} lab up --agents 1 2>&1`, { timeoutMs: 20 * minute });
+  const host = (name: string, address: string): Host => ({
+    address,
+    sh(script, options) {
+      const encoded = Buffer.from(script).toString('base64');
+      return machine.sh(`${program} lab exec ${name} -- sh -c "$(echo ${encoded} | base64 -d)"`, options);
+    },
+  });
+  return [host('s1', '10.77.0.11'), host('a1', '10.77.0.21')];
+}
+
 /** A list of objects, made by a shell: the machine has a small disk for texts, and no other machine to get it from. */
 const manyObjects = `for i in $(seq 1 2000); do
   printf '%s\\n' --- 'apiVersion: v1' 'kind: ConfigMap' "metadata: { name: written-$i, labels: { story: power-cut } }"
@@ -151,8 +170,11 @@ export async function acknowledgedWrites(server: Machine): Promise<readonly stri
       ([, name = '']) => name,
     );
   const writing = server.exec(`${manyObjects} | kagent kubectl create -f - >/dev/console`).catch(passSilence);
-  await eventually(async () => (await answered()).length >= 50, { withinMs: 5 * minute, what: '50 writes' });
-  await server.cutPower();
-  await writing;
+  try {
+    await eventually(async () => (await answered()).length >= 50, { withinMs: 5 * minute, what: '50 writes' });
+  } finally {
+    await server.cutPower();
+    await writing;
+  }
   return answered();
 }
