@@ -62,7 +62,8 @@ function packagesOf({ arch, kernel, network, firewall, docker, hardened }: Image
   ];
 }
 
-export async function imageOf(options: ImageOptions): Promise<Image> {
+export async function imageOf(given: ImageOptions): Promise<Image> {
+  const options = inOneOrder(given);
   const packages = packagesOf(options);
   const script = customization(options);
   const cache = await openCache(defaultCacheDir);
@@ -74,6 +75,11 @@ export async function imageOf(options: ImageOptions): Promise<Image> {
   const disk = join(dir, 'disk');
   if (options.kernel === 'user-mode') return { disk, kernel: await userModeKernel(options.suite, cache) };
   return { disk, kernel: join(dir, 'kernel'), initrd: join(dir, 'initrd') };
+}
+
+/** The cache knows an image by the text of its options. */
+function inOneOrder({ arch, kernel, docker, hardened, suite, network, firewall }: ImageOptions): ImageOptions {
+  return { arch, kernel, docker, hardened, suite, network, firewall };
 }
 
 async function buildImage(options: ImageOptions, packages: readonly string[], script: string, dir: string) {

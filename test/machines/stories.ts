@@ -10,13 +10,13 @@ const minute = 60_000;
 const everyMs = 10_000;
 
 /** An emulated machine is slower than any that kagent's installer has in mind. */
-const patience = 'export INSTALL_KAGENT_TIMEOUT=1200;';
+const patience = 'export INSTALL_KAGENT_TIMEOUT=1500;';
 
 /** From the folder on the drive; `before`: what the person types first. @returns what the installer said */
 export async function install(machine: Machine, version: string, args: string, before = ''): Promise<string> {
   await machine.sh('systemctl start mnt-release.mount'); // returns when it is there
   const command = `${patience} ${before} INSTALL_KAGENT_ARTIFACT_PATH=/mnt/release/v${version} sh /mnt/release/install.sh ${args} 2>&1`;
-  return machine.sh(command, { timeoutMs: 20 * minute });
+  return machine.sh(command, { timeoutMs: 28 * minute });
 }
 
 export function kubectl(machine: Host, command: string): Promise<string> {
