@@ -44,6 +44,7 @@ export function userMode(options: MachineOptions): Hardware {
       for (const file of ['from-agent', 'to-agent']) {
         if (!existsSync(path(file))) await run('mkfifo', ['-m', '600', path(file)]);
       }
+      await allowMaps();
       const network = await plugIn(options);
       const output = await open(console, 'a');
       const pipes = [await open(path('to-agent'), 'r+'), await open(path('from-agent'), 'r+')];
@@ -69,6 +70,15 @@ export function userMode(options: MachineOptions): Hardware {
       await eventually(isDown, { withinMs, everyMs: 50, what: `${name} going down` });
     },
   };
+}
+
+/**
+ * A page of a program is a mapping of its own: at the kernel's 65530 a program with more than 256 MiB, such as kube-apiserver, ends
+ * with SIGSEGV ("UML ran out of memory on the host side"). This is what newer distributions begin with, and it stays.
+ */
+async function allowMaps(): Promise<void> {
+  const setting = '/proc/sys/vm/max_map_count';
+  if (Number(readFileSync(setting, 'utf8')) < 1_048_576) await writeFile(setting, '1048576');
 }
 
 /** Its end ends everything that the kernel has started here; its network is a namespace of its own. */
