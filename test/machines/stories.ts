@@ -25,7 +25,8 @@ export function kubectl(machine: Host, command: string): Promise<string> {
 
 export async function apply(server: Host, manifest: string): Promise<void> {
   const encoded = Buffer.from(manifest).toString('base64');
-  await server.sh(`echo ${encoded} | base64 -d | kagent kubectl apply -f -`);
+  const timeoutMs = 15 * minute; // twenty pods that begin meanwhile leave kubectl little of a machine's one processor
+  await server.sh(`echo ${encoded} | base64 -d | kagent kubectl apply -f -`, { timeoutMs });
 }
 
 /** Until this many nodes are Ready and every pod is, but for those that have ended: a shutdown leaves them in the list. */

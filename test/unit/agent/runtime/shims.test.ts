@@ -6,6 +6,7 @@ import {
   isBoundToItself,
   isOurShim,
   mountsBelow,
+  unmount,
   withDescendants,
 } from '../../../../src/agent/runtime/shims.ts';
 import { parseMounts } from '../../../../src/host/mounts/mounts.ts';
@@ -47,6 +48,12 @@ test('mounts below a folder come innermost first; one of a similar name, and the
     '/var/lib/kubelet/pods/a/v 1',
     '/var/lib/kubelet/pods/a',
   ]);
+});
+
+test('a mount that has gone with another one is none that stays', async () => {
+  const left: string[] = [];
+  await unmount(temporaryDir(), left);
+  expect(left).toEqual([]);
 });
 
 test("the kubelet's own bind of its folder is told from a disk or a folder that somebody mounted there", () => {
