@@ -1,7 +1,7 @@
 /** The connection to an etcd: a unix socket, plain TCP on this host, or TLS; to one server or to any of several. */
 import { GrpcChannel } from '../../shared/grpc/grpc.ts';
 import type { GrpcTarget } from '../../shared/grpc/grpc.ts';
-import { parseListenAddress } from '../etcd/etcd.ts';
+import { parseAddress, parseListenAddress } from '../etcd/etcd.ts';
 import { EtcdCallError } from './errors.ts';
 
 /** `unix:///PATH`, `http://127.0.0.1:PORT` or `https://HOST:PORT`; of several the next one when a connection is lost. */
@@ -23,12 +23,8 @@ export function etcdChannel(endpoints: string | EtcdEndpoints): GrpcChannel {
   });
 }
 
-function targetOf(text: string, { tls, isPlainAccepted = false }: EtcdEndpoints): GrpcTarget {
-  if (isPlainAccepted && text.startsWith('http:')) {
-    const { hostname, port } = new URL(text);
-    return { host: hostname.replaceAll(/^\[|\]$/g, ''), port: Number(port) };
-  }
-  const address = parseListenAddress(text);
+function targetOf(text: string, { tls, isPlainAccepted }: EtcdEndpoints): GrpcTarget {
+  const address = isPlainAccepted === true ? parseAddress(text) : parseListenAddress(text);
   if (address.kind === 'unix') return { path: address.path };
   const { host, port, isTls } = address;
   return isTls ? { host, port, tls: tls ?? {} } : { host, port };

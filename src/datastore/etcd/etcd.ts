@@ -23,7 +23,7 @@ import type { EtcdServerOptions, EtcdServer } from './types.ts';
 
 export type { DatastoreWorkerData, EtcdServer, EtcdServerOptions, FromDatastore, ToDatastore } from './types.ts';
 export { kagentService } from './kagent-service.ts';
-export { parseListenAddress } from './listen.ts';
+export { parseAddress, parseListenAddress } from './listen.ts';
 export { compactedMessage } from './status.ts';
 export type { ListenTls } from './listen.ts';
 

@@ -22,8 +22,17 @@ export interface ListenTls {
   readonly trustedCa?: string;
 }
 
-/** @throws {InvalidListenAddressError} */
+/** @throws {InvalidListenAddressError}, too, where it is plain TCP beyond this host */
 export function parseListenAddress(text: string): ListenAddress {
+  const address = parseAddress(text);
+  if (address.kind === 'tcp' && !address.isTls && !isLoopback(address.host)) {
+    throw new InvalidListenAddressError(text, 'plain TCP is for loopback addresses alone');
+  }
+  return address;
+}
+
+/** @throws {InvalidListenAddressError} */
+export function parseAddress(text: string): ListenAddress {
   const path = /^unix:(?:\/\/)?(\/.+)$/.exec(text)?.[1];
   if (path !== undefined) {
     // The kernel's limit for sun_path, with its closing zero byte.
@@ -36,10 +45,9 @@ export function parseListenAddress(text: string): ListenAddress {
   }
   const isTls = url.protocol === 'https:';
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  if (!isTls && !isLoopback(host)) {
-    throw new InvalidListenAddressError(text, 'plain TCP is for loopback addresses alone');
-  }
-  return { kind: 'tcp', host, port: url.port === '' ? 2379 : Number(url.port), isTls };
+  // URL leaves a scheme's own port out, which here is no default.
+  const port = Number(/:(\d+)\/?$/.exec(text)?.[1] ?? 2379);
+  return { kind: 'tcp', host, port, isTls };
 }
 
 /** @throws {InvalidListenAddressError} where TLS is wanted and cannot be had, or would let anybody in */

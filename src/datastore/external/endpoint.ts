@@ -1,5 +1,6 @@
 /** `--datastore-endpoint`, as k3s takes it: which datastore it is, and where. */
 import { Secret } from '../../shared/secret.ts';
+import { parseAddress } from '../etcd/etcd.ts';
 import { DatastoreEndpointError } from './errors.ts';
 
 export interface EtcdEndpoint {
@@ -12,7 +13,6 @@ export interface EtcdEndpoint {
 
 export interface SqlEndpoint {
   readonly kind: 'sql';
-  readonly product: 'PostgreSQL' | 'MySQL';
   /** What kine takes; the user and the password are in it. */
   readonly dataSource: Secret;
   /** For people: `PostgreSQL at db.example:5432/kagent`. */
@@ -62,9 +62,8 @@ function originOf(text: string): string {
       'say --datastore-certfile and --datastore-keyfile',
     );
   if (url.pathname !== '/' || url.search !== '') return refuse('one of its addresses has more than a host and a port');
-  // URL leaves a scheme's own port out, which for etcd is no default.
-  const port = /:(\d+)\/?$/.exec(text)?.[1] ?? '2379';
-  return `${url.protocol}//${url.hostname}:${port}`;
+  const address = parseAddress(text);
+  return address.kind === 'tcp' ? `${url.protocol}//${url.hostname}:${address.port}` : text;
 }
 
 /** A password may have any character: what a URL would have percent-encoded is encoded here. */
@@ -74,7 +73,6 @@ function postgres(rest: string): SqlEndpoint {
   const login = user === '' ? '' : `${encoded(user)}${password === undefined ? '' : `:${encoded(password)}`}@`;
   return {
     kind: 'sql',
-    product: 'PostgreSQL',
     dataSource: new Secret(`postgres://${login}${place}`),
     name: `PostgreSQL at ${withoutQuery(place)}`,
   };
@@ -90,7 +88,6 @@ function mysql(rest: string): SqlEndpoint {
   const login = user === '' ? '' : `${user}${password === undefined ? '' : `:${password}`}@`;
   return {
     kind: 'sql',
-    product: 'MySQL',
     dataSource: new Secret(`mysql://${login}${where}`),
     name: `MySQL at ${withoutQuery(where)}`,
   };
