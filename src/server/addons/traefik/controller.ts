@@ -5,7 +5,7 @@ import { messageOf } from '../../../shared/errors.ts';
 import { pause } from '../../../shared/pause.ts';
 import type { WellState } from '../background.ts';
 import type { AddonContext } from '../types.ts';
-import { applyDefinitions } from './definitions.ts';
+import { applyDefinitions, definitionsPath } from './definitions.ts';
 import type { TraefikConfig } from './config.ts';
 import { acceptance } from './gateway-class.ts';
 import type { GatewayClass } from './gateway-class.ts';
@@ -220,5 +220,5 @@ const idleText = 'it is not running: there is no Ingress, IngressRoute or route 
 const noPodRemedy = `see 'kagent kubectl -n ${namespace} describe pods -l app.kubernetes.io/name=traefik'`;
 const oldGroup = 'traefik.containo.us/v1alpha1';
 const oldRoutes = `/apis/${oldGroup}/ingressroutes`;
-const oldDefinition = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/ingressroutes.traefik.containo.us';
+const oldDefinition = `${definitionsPath}/ingressroutes.traefik.containo.us`;
 const oldText = `the API group traefik.containo.us is Traefik 2's, and nobody serves this route: write "apiVersion: traefik.io/v1alpha1" and apply it`;

@@ -9,12 +9,12 @@ import type { Json, KubeClient, KubeObject } from '../../../kube/kube.ts';
 import type { Log } from '../../../shared/log/log.ts';
 import { isOwn, ownLabel, ownSelector } from './manifests.ts';
 
-const root = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+export const definitionsPath = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 /** Of a definition: the sum of the file that it is from. */
 const sumKey = 'kagent.sh/definitions';
 const bundleVersionKey = 'gateway.networking.k8s.io/bundle-version';
 
-interface Definition extends KubeObject {
+export interface Definition extends KubeObject {
   readonly spec: {
     readonly group: string;
     readonly names: { readonly plural: string };
@@ -33,7 +33,9 @@ export async function applyDefinitions({ kube, log }: Context, file: string, sig
   const sum = createHash('sha256').update(text).digest('hex').slice(0, 16);
   const [first = '[]', ...lines] = text.trimEnd().split('\n');
   const names = JSON.parse(first) as readonly string[];
-  const present = new Map((await kube.metadata(root, signal)).map(({ metadata }) => [metadata.name, metadata]));
+  const present = new Map(
+    (await kube.metadata(definitionsPath, signal)).map(({ metadata }) => [metadata.name, metadata]),
+  );
   for (const [index, name] of names.entries()) {
     const there = present.get(name);
     if (there !== undefined && (!isOwn(there) || there.annotations?.[sumKey] === sum)) continue;
@@ -48,7 +50,7 @@ async function applyOne({ kube, log }: Context, definition: Definition, sum: str
   const { name, annotations } = definition.metadata;
   const metadata = { name, labels: ownLabel, annotations: { ...annotations, [sumKey]: sum } };
   try {
-    await kube.apply(`${root}/${name}`, { ...definition, metadata }, { force: false }, signal);
+    await kube.apply(`${definitionsPath}/${name}`, { ...definition, metadata }, { force: false }, signal);
   } catch (error) {
     if (!isConflict(error)) throw error;
     log.warn("definition is somebody else's, and stays as it is", { definition: name, error });
@@ -65,13 +67,16 @@ function isNewer(there: KubeObject['metadata'] | undefined, ours: Definition): b
  * @returns the groups that stay
  */
 export async function removeDefinitions({ kube, log }: Context, signal: AbortSignal): Promise<readonly string[]> {
-  const { items } = await kube.get<{ readonly items: readonly Definition[] }>(`${root}?${ownSelector}`, signal);
+  const { items } = await kube.get<{ readonly items: readonly Definition[] }>(
+    `${definitionsPath}?${ownSelector}`,
+    signal,
+  );
   const kept: string[] = [];
   for (const [group, definitions] of Map.groupBy(items, ({ spec }) => spec.group)) {
     const used = await firstUsed(kube, definitions, signal);
     if (used === undefined) {
       for (const { metadata } of definitions)
-        await kube.delete(`${root}/${metadata.name}`, {}, signal).catch(unlessGone);
+        await kube.delete(`${definitionsPath}/${metadata.name}`, {}, signal).catch(unlessGone);
       continue;
     }
     kept.push(group);

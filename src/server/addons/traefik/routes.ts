@@ -2,6 +2,8 @@
 import { isNotFound, keyOf, Reflector } from '../../../kube/kube.ts';
 import type { KubeClient, KubeObject } from '../../../kube/kube.ts';
 import { pause } from '../../../shared/pause.ts';
+import { definitionsPath } from './definitions.ts';
+import type { Definition } from './definitions.ts';
 import { gatewayController, ingressController, isOwn } from './manifests.ts';
 
 const kinds = {
@@ -15,7 +17,6 @@ const kinds = {
   TLSRoute: '/apis/gateway.networking.k8s.io/v1/tlsroutes',
 } as const;
 type RouteKind = keyof typeof kinds;
-const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 /** A kind that the cluster does not know is looked for again. */
 const unknownKindMs = 60_000;
 
@@ -29,9 +30,6 @@ interface RouteObject extends KubeObject {
   readonly spec?: {
     readonly parentRefs?: readonly { readonly kind?: string; readonly namespace?: string; readonly name?: string }[];
   };
-}
-interface DefinitionObject extends KubeObject {
-  readonly spec?: { readonly versions?: readonly { readonly name: string; readonly served: boolean }[] };
 }
 interface ClassObject extends KubeObject {
   readonly spec?: { readonly controller?: string; readonly controllerName?: string };
@@ -76,8 +74,8 @@ export class Routes {
 
   async #isDefined(kind: RouteKind, signal: AbortSignal): Promise<boolean> {
     const [, , group = '', version = '', plural = ''] = kinds[kind].split('/');
-    const definition = await this.#kube.find<DefinitionObject>(`${definitions}/${plural}.${group}`, signal);
-    return definition?.spec?.versions?.some(({ name, served }) => name === version && served) ?? false;
+    const definition = await this.#kube.find<Definition>(`${definitionsPath}/${plural}.${group}`, signal);
+    return definition?.spec.versions.some(({ name, served }) => name === version && served) ?? false;
   }
 
   /** Whether each kind was listed once: before that nobody knows that there is none. */
