@@ -39,7 +39,7 @@ export function datastoreOf(plan: ServerPlan, accounts: Accounts): ServerDatasto
   }
   const endpoint = parseEndpoint(new Secret(datastoreEndpoint));
   if (known === undefined && existsSync(join(db, 'store.db'))) throw new DatastoreHereError(endpoint.name, db);
-  return othersDatastore(plan, accounts, endpoint);
+  return othersDatastore(plan, accounts, { endpoint, isUsed: known !== undefined });
 }
 
 function ownDatastore({ config, paths, log, onFatal }: ServerPlan, accounts: Accounts): ServerDatastore {
@@ -52,22 +52,27 @@ function ownDatastore({ config, paths, log, onFatal }: ServerPlan, accounts: Acc
     log,
     onFatal,
   });
-  const etcd = { servers: [`unix://${runPaths.datastoreSocket}`] };
+  const etcd = { servers: [`unix://${runPaths.datastoreSocket}`], files: {} };
   return { datastore, datastoreParts: [datastore], etcd, isOwn: true };
 }
 
-function othersDatastore(plan: ServerPlan, accounts: Accounts, endpoint: DatastoreEndpoint): ServerDatastore {
+interface OthersDatastore {
+  readonly endpoint: DatastoreEndpoint;
+  /** This server had a cluster in one. */
+  readonly isUsed: boolean;
+}
+
+function othersDatastore(plan: ServerPlan, accounts: Accounts, { endpoint, isUsed }: OthersDatastore): ServerDatastore {
   const { config, log } = plan;
-  const { datastoreCafile: ca, datastoreCertfile: cert, datastoreKeyfile: key } = config;
-  const files = { ca, cert, key };
+  const files = filesOf(config);
   const { place } = plan.paths.server;
   const used = {
     name: endpoint.name,
-    isUsed: existsSync(place),
+    isUsed,
     onUsed: () => writeFileIfChanged(place, `${endpoint.name}\n`, 0o600),
   };
   if (endpoint.kind === 'etcd') {
-    const endpoints = { addresses: endpoint.addresses, tls: contentOf(files), isPlainAccepted: true };
+    const endpoints = { addresses: endpoint.addresses, tls: contentsOf(files), isPlainAccepted: true };
     const datastore = externalDatastore({ ...used, endpoints, after: [], log });
     return { datastore, datastoreParts: [datastore], etcd: { servers: endpoint.addresses, files }, isOwn: false };
   }
@@ -84,13 +89,17 @@ function othersDatastore(plan: ServerPlan, accounts: Accounts, endpoint: Datasto
   const server = `unix://${kineSocket}` as const;
   const endpoints: EtcdEndpoints = { addresses: [server] };
   const datastore = externalDatastore({ ...used, endpoints, after: [kine.name], log });
-  return { datastore, datastoreParts: [kine, datastore], etcd: { servers: [server] }, isOwn: false };
+  return { datastore, datastoreParts: [kine, datastore], etcd: { servers: [server], files: {} }, isOwn: false };
 }
 
-function contentOf({ ca, cert, key }: DatastoreFiles): NonNullable<EtcdEndpoints['tls']> {
+function filesOf({ datastoreCafile, datastoreCertfile, datastoreKeyfile }: ServerPlan['config']): DatastoreFiles {
   return {
-    ...(ca !== undefined && { ca: readText(ca) }),
-    ...(cert !== undefined && { cert: readText(cert) }),
-    ...(key !== undefined && { key: readText(key) }),
+    ...(datastoreCafile !== undefined && { ca: datastoreCafile }),
+    ...(datastoreCertfile !== undefined && { cert: datastoreCertfile }),
+    ...(datastoreKeyfile !== undefined && { key: datastoreKeyfile }),
   };
+}
+
+function contentsOf(files: DatastoreFiles): DatastoreFiles {
+  return Object.fromEntries(Object.entries(files).map(([kind, path]) => [kind, readText(path)]));
 }

@@ -14,7 +14,7 @@ export const k3sServerSettings = {
   clusterInit: unsupported(oneServer),
   clusterReset: unsupported('to go back to a snapshot, use kagent datastore snapshot restore'),
   clusterResetRestorePath: unsupported('to go back to a snapshot, use kagent datastore snapshot restore'),
-  kineTls: unsupported('kine is reached over a unix socket, and nobody else reaches it'),
+  kineTls: unsupported('kine listens on a unix socket, which only root and kube-apiserver can open'),
   etcdExposeMetrics: unsupported('the datastore is no etcd; kagent datastore status shows its figures'),
   etcdSnapshotCompress: unsupported('snapshots are stored as they are; compress them where you copy them to'),
   etcdSnapshotReconcileInterval: unsupported(

@@ -9,6 +9,7 @@ import { messageOf, withRemedy } from '../../shared/errors.ts';
 import type { KagentError } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { pause } from '../../shared/pause.ts';
+import { untilNextRound } from '../../shared/rounds.ts';
 import { connectKeys } from '../client/client.ts';
 import type { EtcdEndpoints, KeyClient } from '../client/client.ts';
 import { DatastoreEmptyError } from './errors.ts';
@@ -84,7 +85,8 @@ export function externalDatastore(options: ExternalDatastoreOptions): Component 
       if (isUsed && !hasCluster) throw failed(condition, new DatastoreEmptyError(name));
       watching = (async () => {
         while (!stopping.signal.aborted) {
-          await pause(condition.current().status === 'True' ? timing.everyMs : timing.retryMs, stopping.signal);
+          const isWell = condition.current().status === 'True';
+          await pause(isWell ? untilNextRound(timing.everyMs) : timing.retryMs, stopping.signal);
           if (!stopping.signal.aborted) await look();
         }
       })();

@@ -4,7 +4,6 @@ import type { Flag, Flags } from '../../shared/arguments/arguments.ts';
 import type { Component } from '../../shared/component/component.ts';
 import { parseDuration } from '../../shared/duration.ts';
 import { readText, writeFileIfChanged } from '../../shared/files/files.ts';
-import { runPaths } from '../../shared/paths.ts';
 import { strongCipherSuites } from '../../shared/tls-cipher-suites.ts';
 import { argumentRules } from './argument-rules.ts';
 import { authenticationOf } from './authentication.ts';
@@ -104,13 +103,10 @@ function authorizationFlags({ authorization }: ProgramOptions, theirs: readonly 
 }
 
 function etcdFlags({ etcd, accounts }: ProgramOptions): Flags {
-  const { servers, files = {} } = etcd ?? { servers: [`unix://${runPaths.datastoreSocket}`] };
-  const { ca, cert, key } = giveDatastoreFiles(accounts[name], files);
+  const given = giveDatastoreFiles(accounts[name], etcd.files);
   return {
-    'etcd-servers': servers.join(','),
-    ...(ca !== undefined && { 'etcd-cafile': ca }),
-    ...(cert !== undefined && { 'etcd-certfile': cert }),
-    ...(key !== undefined && { 'etcd-keyfile': key }),
+    'etcd-servers': etcd.servers.join(','),
+    ...Object.fromEntries(Object.entries(given).map(([kind, path]) => [`etcd-${kind}file`, path])),
   };
 }
 

@@ -40,7 +40,7 @@ export function kineComponent(options: KineOptions): Component {
     specify: async () => {
       makeFolder(runPaths.kine, 0o700);
       if (account.group !== undefined) chownSync(runPaths.kine, account.group, account.group);
-      const { ca, cert, key } = giveDatastoreFiles(account, files);
+      const given = Object.entries(giveDatastoreFiles(account, files));
       return {
         command: `./${name}`,
         cwd: binDir,
@@ -51,9 +51,7 @@ export function kineComponent(options: KineOptions): Component {
           extra: {
             // A command line is everybody's to read.
             KINE_ENDPOINT: dataSource.reveal(),
-            ...(ca !== undefined && { KINE_CA_FILE: ca }),
-            ...(cert !== undefined && { KINE_CERT_FILE: cert }),
-            ...(key !== undefined && { KINE_KEY_FILE: key }),
+            ...Object.fromEntries(given.map(([kind, path]) => [`KINE_${kind.toUpperCase()}_FILE`, path])),
           },
         }),
         ready: (signal) => listens(database, signal),

@@ -29,8 +29,7 @@ export interface ControlPlaneOptions {
   /** Further names and addresses of this host, as they are now, and what the operator added by `--tls-san`. */
   readonly tlsSans: () => readonly string[];
   readonly adminKubeconfig?: { readonly path: string; readonly mode: number; readonly group?: string | undefined };
-  /** Our own datastore unless said. */
-  readonly etcd?: EtcdOfApiserver;
+  readonly etcd: EtcdOfApiserver;
   /** Of the tunnel, through which kube-apiserver reaches nodes and pods; directly without one. */
   readonly egressSocket?: string;
   readonly extraArgs: ExtraArgs;
@@ -55,15 +54,11 @@ export interface ControlPlaneOptions {
 export interface EtcdOfApiserver {
   /** `unix:///PATH`, or `https://HOST:PORT` of each of several. */
   readonly servers: readonly string[];
-  readonly files?: DatastoreFiles;
+  readonly files: DatastoreFiles;
 }
 
-/** Root's, in PEM: the CA that signs the datastore's certificate, and what it is shown. */
-export interface DatastoreFiles {
-  readonly ca?: string | undefined;
-  readonly cert?: string | undefined;
-  readonly key?: string | undefined;
-}
+/** Root's, in PEM: the CA that signs the datastore's certificate, and what it is shown. Those that the operator has named. */
+export type DatastoreFiles = Readonly<Partial<Record<'ca' | 'cert' | 'key', string>>>;
 
 export type Accounts = Readonly<Record<Exclude<ProgramName, 'helm'>, Account>>;
 
