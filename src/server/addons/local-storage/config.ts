@@ -32,18 +32,19 @@ export function readConfig(text: string): StorageConfig {
 }
 
 /**
- * The folder of all volumes for a new one. `wanted`: as the class's `nodePath` says.
- * @throws {VolumeUnsupportedError}
+ * Where a new volume may be, the folders of all volumes, in the order in which they are to be tried: which of them is the
+ * first is left to chance. `wanted`: as the class's `nodePath` says.
+ * @throws {VolumeUnsupportedError} where there is none
  */
-export function rootFor(config: StorageConfig, node: string | undefined, wanted: string | undefined): string {
+export function rootsFor(config: StorageConfig, node: string | undefined, wanted: string | undefined): string[] {
   const shared = config.sharedFileSystemPath ?? '';
-  if (shared !== '') return shared;
+  if (shared !== '') return [shared];
   const { nodePathMap } = config;
   const own = nodePathMap.find((one) => one.node === node) ?? nodePathMap.find((one) => one.node === otherNodes);
   const paths = own?.paths ?? [];
-  const root =
-    wanted === undefined ? paths[Math.floor(Math.random() * paths.length)] : paths.find((one) => one === wanted);
-  if (root !== undefined) return root;
+  const roots = wanted === undefined ? paths : paths.filter((one) => one === wanted).slice(0, 1);
+  const first = Math.floor(Math.random() * roots.length);
+  if (roots.length > 0) return [...roots.slice(first), ...roots.slice(0, first)];
   const missing = wanted === undefined ? 'no path' : `no path ${wanted}`;
   throw new VolumeUnsupportedError(
     `there is ${missing} for the node ${node} in the ConfigMap kube-system/${configName}`,

@@ -93,11 +93,34 @@ export class Controller {
     if (selected === undefined && storageClass['volumeBindingMode'] === 'WaitForFirstConsumer') return; // no pod yet
     if (selected !== undefined && node === undefined) return this.#chooseAnew(claim, selected, signal);
     if (node === undefined && !isShared(config)) throw new VolumeUnsupportedError(...immediate);
-    const plan = planVolume({ claim, storageClass, config, node: isShared(config) ? undefined : node });
-    if (!(await this.#make(claim, (node ?? this.#anyNode()).metadata.name, plan, signal))) return;
+    const plans = planVolume({ claim, storageClass, config, node: isShared(config) ? undefined : node });
+    const plan = await this.#makeOne(claim, (node ?? this.#anyNode()).metadata.name, plans, signal);
+    if (plan === undefined) return;
     log.info('volume made', { claim: key, node: selected, path: plan.path });
     const message = `Successfully provisioned volume pvc-${claim.metadata.uid}`;
     this.#tell(claim, { type: 'Normal', reason: 'ProvisioningSucceeded', message });
+  }
+
+  /**
+   * The first of these that can be made: of several disks one may be full, or gone.
+   * @returns undefined where the claim is gone @throws what is in the way of each
+   */
+  async #makeOne(
+    claim: ClaimObject,
+    nodeName: string,
+    plans: readonly VolumePlan[],
+    signal: AbortSignal,
+  ): Promise<VolumePlan | undefined> {
+    const problems: string[] = [];
+    for (const plan of plans) {
+      try {
+        return (await this.#make(claim, nodeName, plan, signal)) ? plan : undefined;
+      } catch (error) {
+        if (plans.length === 1) throw error;
+        problems.push(messageOf(error));
+      }
+    }
+    throw new Error([...new Set(problems)].toSorted().join('; '));
   }
 
   /** @returns false where the claim is gone */

@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../../kube/kube.ts';
-import { isShared, rootFor } from './config.ts';
+import { isShared, rootsFor } from './config.ts';
 import type { StorageConfig } from './config.ts';
 import { VolumeUnsupportedError } from './errors.ts';
 import { nodeKey, provisionedByKey, provisioner, rootKey } from './objects.ts';
@@ -19,22 +19,25 @@ export interface VolumePlan {
 
 const hostname = 'kubernetes.io/hostname';
 
-/**
- * @param node where it is to be; undefined for one on a shared file system
- * @throws {VolumeUnsupportedError}
- */
-export function planVolume(options: {
+export interface VolumeWish {
   readonly claim: ClaimObject;
   readonly storageClass: ClassObject;
   readonly config: StorageConfig;
+  /** Where it is to be; undefined for one on a shared file system. */
   readonly node: KubeObject | undefined;
-}): VolumePlan {
-  const { claim, storageClass, config, node } = options;
+}
+
+/** One for each folder in which it may be, in the order in which they are to be tried. @throws {VolumeUnsupportedError} */
+export function planVolume(wish: VolumeWish): VolumePlan[] {
+  const { claim, storageClass, config, node } = wish;
   refuseUnsupported(claim, config);
-  const { parameters } = storageClass;
+  const roots = rootsFor(config, node?.metadata.name, storageClass.parameters?.['nodePath']);
+  return roots.map((root) => planIn(root, wish));
+}
+
+function planIn(root: string, { claim, storageClass, node }: VolumeWish): VolumePlan {
   const nodeName = node?.metadata.name;
-  const root = rootFor(config, nodeName, parameters?.['nodePath']);
-  const path = volumePath(root, claim, parameters?.['pathPattern']);
+  const path = volumePath(root, claim, storageClass.parameters?.['pathPattern']);
   const { name, namespace = 'default', uid } = claim.metadata;
   return {
     root,

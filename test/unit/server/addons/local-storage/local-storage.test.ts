@@ -61,7 +61,7 @@ const node = (name: string, hostname = name): ClusterNode => ({
 
 interface Circumstances {
   readonly nodes?: readonly ClusterNode[];
-  readonly refuse?: () => string | undefined;
+  readonly refuse?: (what: string) => string | undefined;
   /** When a node answers that it has done what it was told. */
   readonly answer?: (what: string) => Promise<void>;
 }
@@ -72,7 +72,7 @@ async function storage(options: Circumstances = {}) {
   const told: string[] = [];
   const changed = new Listeners<void>();
   const tell = (what: string) => {
-    const reason = options.refuse?.();
+    const reason = options.refuse?.(what);
     if (reason !== undefined) return Promise.reject(new Error(reason));
     told.push(what);
     return options.answer?.(what) ?? Promise.resolve();
@@ -151,6 +151,28 @@ test('a disk that is full is an event, once, and the claim is served when there 
   reason = undefined;
   await eventually(() => get(volumes, 'pvc-uid-data'), { withinMs: 10_000 });
   expect(events.filter((event) => event.includes('ENOSPC'))).toHaveLength(1);
+});
+
+test('of several disks one that can be written to is found, and an event names what is wrong with each where none can', async () => {
+  const full = new Set(['/a', '/b', '/c']);
+  const { set, get, told, events } = await storage({
+    refuse: (what) => {
+      const root = what.split(' ')[2] ?? '';
+      return full.has(root) ? `no space left on ${root}` : undefined;
+    },
+  });
+  const paths = [...full];
+  const isItsOwn = () => JSON.stringify(get(maps, 'local-path-config')) !== JSON.stringify(config());
+  await eventually(isItsOwn, { what: 'what it applies at its start' });
+  set(maps, 'local-path-config', config({ nodePathMap: [{ node: 'n1', paths }] }));
+  set(claims, 'none', claim('none', { node: 'n1' }));
+  const said = await eventually(() => events[0]);
+  expect(said).toBe('ProvisioningFailed no space left on /a; no space left on /b; no space left on /c');
+  full.delete('/b');
+  for (const name of ['one', 'two', 'three']) set(claims, name, claim(name, { node: 'n1' }));
+  await eventually(() => ['one', 'two', 'three'].every((name) => get(volumes, `pvc-uid-${name}`) !== undefined));
+  for (const name of ['one', 'two', 'three']) expect(told).toContain(`n1 make /b /b/pvc-uid-${name}_shop_${name}`);
+  expect(events.filter((event) => event.startsWith('ProvisioningFailed'))).toEqual([said]);
 });
 
 test('a choice of the scheduler that is no node any more is taken back', async () => {

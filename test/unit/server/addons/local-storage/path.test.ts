@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readConfig, rootFor } from '../../../../../src/server/addons/local-storage/config.ts';
+import { readConfig, rootsFor } from '../../../../../src/server/addons/local-storage/config.ts';
 import { volumePath } from '../../../../../src/server/addons/local-storage/path.ts';
 
 const claim = {
@@ -41,11 +41,11 @@ test('a node has the path of its own entry, or the one of nodes that are not lis
   const config = readConfig(
     '{"nodePathMap":[{"node":"DEFAULT_PATH_FOR_NON_LISTED_NODES","paths":["/a"]},{"node":"big","paths":["/b","/c"]},{"node":"none","paths":[]}]}',
   );
-  expect(rootFor(config, 'small', undefined)).toBe('/a');
-  expect(rootFor(config, 'big', '/c')).toBe('/c');
-  expect(['/b', '/c']).toContain(rootFor(config, 'big', undefined));
-  expect(() => rootFor(config, 'none', undefined)).toThrow(/no path for the node none/);
-  expect(() => rootFor(config, 'big', '/d')).toThrow(/no path \/d for the node big/);
+  expect(rootsFor(config, 'small', undefined)).toEqual(['/a']);
+  expect(rootsFor(config, 'big', '/c')).toEqual(['/c']);
+  expect(rootsFor(config, 'big', undefined).toSorted()).toEqual(['/b', '/c']);
+  expect(() => rootsFor(config, 'none', undefined)).toThrow(/no path for the node none/);
+  expect(() => rootsFor(config, 'big', '/d')).toThrow(/no path \/d for the node big/);
 });
 
 test.each([
