@@ -386,13 +386,15 @@ test("somebody else's helm is not cut off", async () => {
     '-n',
     namespace,
     '--set',
-    'seconds=4,word=hand',
+    'held=true,word=hand',
   );
   await eventually(async () => (await releasesOf(box, namespace)).some(({ status }) => status === 'pending-upgrade'), {
     withinMs: 20_000,
   });
   await apply('shared', { chartContent: toy, values: { word: 'newer' } });
   await saysReason('shared', 'ReleaseBusy');
+  await kubectl('wait', 'pod', '-l', 'job-name=shared-slow', '--for=condition=Ready', '--timeout=60s');
+  await kubectl('exec', 'job/shared-slow', '--', 'touch', '/go');
   await byHand;
   await ready('shared', 3);
   expect(await wordOf('shared')).toMatchObject({ word: 'newer' });

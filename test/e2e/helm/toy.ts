@@ -5,7 +5,7 @@ import { buildGoProgram } from '../../helpers/go.ts';
 import { processesOf } from '../../helpers/processes.ts';
 import { eventually } from '../../helpers/wait.ts';
 
-/** What it makes: a ConfigMap with its values and, where values ask for them, a slow hook and objects that are refused. */
+/** What it makes: a ConfigMap with its values and, where values ask for them, a slow hook, or one that waits for `/go`, and objects that are refused. */
 const templates: Readonly<Record<string, string>> = {
   'word.yaml': `apiVersion: v1
 kind: ConfigMap
@@ -29,7 +29,7 @@ kind: HelmToy
 metadata: {name: {{ .Release.Name }}}
 {{ end }}
 `,
-  'slow.yaml': `{{ if .Values.seconds }}
+  'slow.yaml': `{{ if or .Values.seconds .Values.held }}
 apiVersion: batch/v1
 kind: Job
 metadata:
@@ -41,7 +41,8 @@ spec:
     spec:
       restartPolicy: Never
       terminationGracePeriodSeconds: 0
-      containers: [{name: slow, image: IMAGE, command: [sleep, "{{ .Values.seconds }}"]}]
+      containers:
+        - {name: slow, image: IMAGE, command: [sh, -c, {{ if .Values.held }}"until [ -e /go ]; do sleep 0.2; done"{{ else }}"sleep {{ .Values.seconds }}"{{ end }}]}
 {{ end }}
 `,
 };
