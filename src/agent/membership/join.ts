@@ -11,11 +11,11 @@ import type { ParsedToken } from '../../shared/token/token.ts';
 import { supervisorUrl } from '../../shared/supervisor-url.ts';
 import { systemClock } from '../../shared/clock.ts';
 import type { Clock } from '../../shared/clock.ts';
-import { isUnreachable, JoinRefusedError, NoTokenError } from './errors.ts';
+import { isUnreachable, JoinRefusedError, pinnedCa, requestJoin } from '../../shared/supervisor/supervisor.ts';
+import type { Proof } from '../../shared/supervisor/supervisor.ts';
+import { NoTokenError } from './errors.ts';
 import { keepKeys, loadIdentity, shownIdentity, storeIdentity } from './identity.ts';
 import type { StoredIdentity } from './identity.ts';
-import { pinnedCa, requestJoin } from './requests.ts';
-import type { Proof } from './requests.ts';
 import { identityFiles } from './files.ts';
 import type { IdentityFiles } from './files.ts';
 

@@ -179,7 +179,7 @@ export type { JoinOptions, NodeIdentity } from './join.ts';
 export type { IdentityFiles } from './files.ts';
 export { forgetIdentity, joinedAddress, joinedName, joinedProof, joinedSettings, storeServers } from './identity.ts';
 export { checkSettings, type GivenSettings } from './settings.ts';
-export { askSupervisor, pinnedCa, reach, type Proof } from './requests.ts';
+export * from '../../shared/supervisor/supervisor.ts';
 export { requestDrain } from './drain.ts';
 export { ServerUrlError, supervisorUrl } from '../../shared/supervisor-url.ts';
 export * from './errors.ts';

@@ -15,16 +15,18 @@ import { parseToken } from '../../shared/token/token.ts';
 import { ServerUrlError, supervisorUrl } from '../../shared/supervisor-url.ts';
 import type { Met, ServerPath } from '../../host/doctor/doctor.ts';
 import {
+  askSupervisor,
   CaHashDiffersError,
   ClockSkewError,
   isUnreachable,
-  NoTokenError,
   NotKagentError,
+  pinnedCa,
+  reach,
   ServerSanError,
-} from './errors.ts';
+} from '../../shared/supervisor/supervisor.ts';
+import type { Proof } from '../../shared/supervisor/supervisor.ts';
+import { NoTokenError } from './errors.ts';
 import { joinedProof } from './identity.ts';
-import { askSupervisor, pinnedCa, reach } from './requests.ts';
-import type { Proof } from './requests.ts';
 
 export interface ServerPathOptions {
   readonly url: string;

@@ -1,14 +1,19 @@
+/**
+ * @module
+ * Questions to the supervisor of a server, over TLS that the hash in a token, or a CA that is known, vouches for.
+ * Knows: pinning a CA, how a question fails and what helps then. Leaves to others: which questions there are (protocol/).
+ */
 import * as z from 'zod';
-import { caHashOf } from '../../shared/certificates/certificates.ts';
-import type { Clock } from '../../shared/clock.ts';
-import { messageOf, systemCode } from '../../shared/errors.ts';
-import { httpRequest, httpsAgent, unverifiedAgent } from '../../shared/http/http.ts';
-import type { HttpReply } from '../../shared/http/http.ts';
-import { Refusal } from '../../shared/protocol/refusal.ts';
-import { JoinResponse } from '../../shared/protocol/join.ts';
-import type { JoinRequest } from '../../shared/protocol/join.ts';
-import type { Secret } from '../../shared/secret.ts';
-import { bearerOf } from '../../shared/token/token.ts';
+import { caHashOf } from '../certificates/certificates.ts';
+import type { Clock } from '../clock.ts';
+import { messageOf, systemCode } from '../errors.ts';
+import { httpRequest, httpsAgent, unverifiedAgent } from '../http/http.ts';
+import type { HttpReply } from '../http/http.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { JoinResponse } from '../protocol/join.ts';
+import type { JoinRequest } from '../protocol/join.ts';
+import type { Secret } from '../secret.ts';
+import { bearerOf } from '../token/token.ts';
 import {
   CaHashDiffersError,
   ClockSkewError,
@@ -21,7 +26,7 @@ import {
   ServerTlsError,
   ServerUnreachableError,
 } from './errors.ts';
-import { jsonIfValid } from '../../shared/json/json.ts';
+import { jsonIfValid } from '../json/json.ts';
 
 const usualTimeoutMs = 10_000;
 const allowedSkewMs = 60_000;
@@ -134,3 +139,5 @@ function failureOf(url: string, error: unknown): unknown {
   if (isTls || code === 'ECONNRESET' || code === 'EPIPE') return new ServerTlsError(url, code, error);
   return new ServerUnreachableError(url, code === '' ? messageOf(error) : code, error);
 }
+
+export * from './errors.ts';
