@@ -133,6 +133,7 @@ async function runServer(config: ServerConfig): Promise<void> {
     nodeIp: facts.nodeIp,
     addresses: () => hostAddresses(hostRoot()).map(({ nodeIp }) => nodeIp),
     after: { kubernetes: ['assets-kubernetes'] },
+    signal: foreground.signal,
     onFatal: daemon.fail,
   });
   const node = runsNode
@@ -166,6 +167,12 @@ async function runServer(config: ServerConfig): Promise<void> {
   });
 }
 
+/** Of this server's member, for its own programs and other servers. */
+const etcdPorts = [
+  { port: 2379, purpose: 'etcd' },
+  { port: 2380, purpose: 'etcd, for other servers' },
+] as const;
+
 /** What a server needs of its box. */
 function serverPlan(config: ServerConfig): HostOptions {
   const runsNode = !config.disableAgent;
@@ -175,6 +182,9 @@ function serverPlan(config: ServerConfig): HostOptions {
     ports: [
       { port: config.httpsListenPort, purpose: 'kube-apiserver', address: config.bindAddress },
       { port: config.supervisorPort, purpose: 'the supervisor', address: config.bindAddress },
+      ...(config.clusterInit || (config.server !== undefined && config.datastoreEndpoint === undefined)
+        ? etcdPorts
+        : []),
       ...(runsNode ? [kubeletPort] : []),
     ],
     runsNode,

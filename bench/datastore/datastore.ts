@@ -48,7 +48,7 @@ const chosen = values.servers.split(',').map((name) => {
 if (values['cpu-prof'] !== undefined) nodeFlags.push('--cpu-prof', `--cpu-prof-dir=${resolve(values['cpu-prof'])}`);
 
 async function build(): Promise<string> {
-  if (!existsSync(join(repository, 'dist/test/bin/etcd'))) {
+  if (!existsSync(join(repository, 'dist/components/bin/etcd'))) {
     const bundle = join(repository, 'scripts/build/bundle.ts');
     execFileSync(process.execPath, [bundle, '--only', 'etcd'], { stdio: 'inherit' });
   }

@@ -53,7 +53,7 @@ export const servers: readonly Server[] = [
     name: 'etcd',
     durability: `${synced} (raft log, one fsync for all writes that wait): its default`,
     command: (place) => [
-      join(repository, 'dist/test/bin/etcd'),
+      join(repository, 'dist/components/bin/etcd'),
       `--data-dir=${place.dir}`,
       `--listen-client-urls=${etcdUrl(place.address)}`,
       `--advertise-client-urls=${etcdUrl(place.address)}`,

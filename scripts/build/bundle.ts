@@ -5,9 +5,8 @@
  *     pause.c, busybox ────────┴─▶ images ─▶ dist/components/images
  *                                     all of them ─zstd─▶ blobs ─▶ dist/bundle
  *
- * Each result is in the user's cache, found by the hash of what it is made from. With `--only` it stops at programs;
- * etcd, which tests compare with, goes to `dist/test/bin` and is built only when named. What is for another kind of
- * processor goes to a folder of its own below `dist`.
+ * Each result is in the user's cache, found by the hash of what it is made from. With `--only` it stops at programs. What
+ * is for another kind of processor goes to a folder of its own below `dist`.
  */
 import { chmod, copyFile, mkdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -113,10 +112,6 @@ async function fillDist(cache: Cache, plan: Plan, dist: string): Promise<void> {
     await mkdir(dirname(join(components, path)), { recursive: true });
     await rm(join(components, path), { force: true });
     await symlink(target, join(components, path));
-  }
-  for (const { producer, file } of plan.forTests) {
-    const dir = await cache.entry(producer);
-    await copyIfChanged(join(dir, file), join(dist, 'test', 'bin', file), 0o755);
   }
 }
 

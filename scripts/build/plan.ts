@@ -48,8 +48,6 @@ export interface Plan {
   readonly artefacts: readonly Artefact[];
   readonly links: readonly { readonly path: string; readonly target: string }[];
   readonly components: readonly Component[];
-  /** Programs that stay out of the bundle: etcd, for tests. */
-  readonly forTests: readonly { readonly producer: Producer; readonly file: string }[];
 }
 
 export interface PlanOptions {
@@ -68,9 +66,7 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
   const unknown = only?.find((name) => !recipes.some((recipe) => recipe.name === name));
   if (unknown !== undefined)
     throw new Error(`no component "${unknown}": ${recipes.map(({ name }) => name).join(', ')}`);
-  const chosen = recipes.filter((recipe) =>
-    only === undefined ? recipe.place !== 'test' : only.includes(recipe.name),
-  );
+  const chosen = recipes.filter(({ name }) => only === undefined || only.includes(name));
   const versions = await compilers(options.target);
   const made = await Promise.all(chosen.map((recipe) => planRecipe(recipe, options, versions)));
   const images = only === undefined ? await planImages(options, made, versions.cc) : noImages;
@@ -79,9 +75,6 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
     artefacts: [...made.flatMap(({ artefacts }) => artefacts), ...images.artefacts],
     links: [...made.flatMap(({ links }) => links), ...images.links],
     components: [...made.map(({ component }) => component), ...images.components],
-    forTests: made.flatMap(({ recipe, producer }) =>
-      recipe.place === 'test' ? recipe.programs.map(({ name }) => ({ producer, file: name })) : [],
-    ),
   };
 }
 

@@ -3,7 +3,7 @@ import { bundlePath, openBundle, toolFolder } from '../host/assets/assets.ts';
 import type { Bundle } from '../host/assets/assets.ts';
 import { heldUpBy } from '../shared/component/component.ts';
 import { askStatus, hasStarted, isAllReady, NoAnswerError } from '../host/daemon/daemon.ts';
-import { adminKubeconfig, runPaths } from '../shared/paths.ts';
+import { adminKubeconfig, pathsOf, runPaths } from '../shared/paths.ts';
 import { serviceCommand } from '../host/service/service.ts';
 import type { Readiness } from '../host/service/service.ts';
 import { version } from '../shared/version/version.ts';
@@ -92,7 +92,8 @@ function toolCommand(tool: PassedThrough): Command {
 export async function becomeBundledTool(tool: PassedThrough, args: readonly string[]): Promise<never> {
   const box = await settingsOfHost();
   const kubeconfig = box.said('write-kubeconfig') ?? adminKubeconfig;
-  return becomeTool(tool, args, { binDir: await toolFolder(tool, box, process.env), kubeconfig });
+  const { tls } = pathsOf(box.dataDir).server;
+  return becomeTool(tool, args, { binDir: await toolFolder(tool, box, process.env), kubeconfig, tlsDir: tls });
 }
 
 function completionCommand(program: Command): Command {

@@ -10,15 +10,15 @@ import { once } from 'node:events';
 import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import { systemCode } from '../shared/errors.ts';
+import { messageOf, systemCode } from '../shared/errors.ts';
 import { lastLines } from '../shared/plain-text/plain-text.ts';
 
 export interface RunOptions {
   /** Complete; this process's own unless said. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
-  /** Its stdin, which is empty unless said. */
-  readonly input?: string;
+  /** Its stdin, which is empty unless said. It is killed when the source of it fails. */
+  readonly input?: string | AsyncIterable<Uint8Array>;
   /** It is killed then. */
   readonly timeoutMs?: number;
   /** Sends it SIGTERM; its end is waited for all the same. */
@@ -88,13 +88,28 @@ export async function runToEnd(command: string, args: readonly string[], options
   }
   child.on('error', () => {}); // it may not be ended; its own end is waited for
   child.stdin?.on('error', () => {}); // it has ended before it read all; its code says why
-  child.stdin?.end(input);
-  return await endOf(child, options);
+  const source = new AbortController();
+  if (typeof input === 'string') child.stdin?.end(input);
+  else if (input !== undefined && child.stdin !== null) void feed(child.stdin, input, source);
+  return await endOf(child, options, source.signal);
+}
+
+/** @param failed aborted with what the source has failed with */
+async function feed(stdin: Writable, input: AsyncIterable<Uint8Array>, failed: AbortController): Promise<void> {
+  try {
+    for await (const chunk of input) {
+      if (stdin.destroyed) return;
+      if (!stdin.write(chunk)) await Promise.race([once(stdin, 'drain'), once(stdin, 'close')]);
+    }
+    stdin.end();
+  } catch (error) {
+    if (!stdin.destroyed) failed.abort(error);
+  }
 }
 
 type Child = ChildProcessByStdio<Writable | null, Readable, Readable>;
 
-function endOf(child: Child, options: RunOptions): Promise<Ended> {
+function endOf(child: Child, options: RunOptions, source: AbortSignal): Promise<Ended> {
   const { timeoutMs, signal, maxBytes = usualMaxBytes, onLine } = options;
   let killedFor: string | undefined;
   const end = (by: NodeJS.Signals) => {
@@ -111,6 +126,7 @@ function endOf(child: Child, options: RunOptions): Promise<Ended> {
   );
   if (onLine !== undefined) createInterface({ input: child.stdout }).on('line', onLine);
   signal?.addEventListener('abort', onAbort, { once: true });
+  source.addEventListener('abort', () => kill(messageOf(source.reason)), { once: true });
   const late = () => kill(`no end within ${(timeoutMs ?? 0) / 1000} s`);
   const timer = timeoutMs === undefined ? undefined : setTimeout(late, timeoutMs);
   return new Promise<Ended>((resolve) => {

@@ -14,6 +14,8 @@ export { kubeEvent, uniqueName, wholeSeconds, writeEvent } from './event.ts';
 export type { EventFacts } from './event.ts';
 export { kubeconfigText } from './kubeconfig.ts';
 export type { FileOrText, KubeconfigOptions } from './kubeconfig.ts';
+export { Lease } from './lease.ts';
+export type { LeaseOptions } from './lease.ts';
 export { arrayOf, isJson, keyOf, objectKey } from './objects.ts';
 export type { Json, KubeObject } from './objects.ts';
 export { Reflector } from './reflector.ts';

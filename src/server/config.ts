@@ -83,6 +83,15 @@ export const serverSettings = {
     .default(false)
     .describe('Enforce NetworkPolicies on no node, as where a network of your own enforces them'),
   disableAgent: z.boolean().default(false).describe('Run no node on the server'),
+  clusterInit: z
+    .boolean()
+    .default(false)
+    .describe('Make a cluster that may have several servers: it is kept in an etcd, whose first member is here'),
+  server: z
+    .url({ protocol: /^https$/, error: "it must be another server's address such as 'https://10.0.0.1:9345'" })
+    .optional()
+    .describe('Another server of the cluster that this one joins as a server, with the server token')
+    .meta({ short: 's' }),
   datastoreEndpoint: kinds.secret
     .optional()
     .describe(

@@ -2,7 +2,6 @@
 import { kinds } from '../shared/config/config.ts';
 
 const { unsupported } = kinds;
-const oneServer = 'this kagent runs one server; what must outlive its box is saved with kagent etcd-snapshot';
 const s3 =
   'snapshots stay on this box, in etcd-snapshot-dir; copy the folder with a job of your own, or mount one there';
 const encryption =
@@ -10,8 +9,6 @@ const encryption =
 const always = 'kagent always runs it on a server';
 
 export const k3sServerSettings = {
-  server: unsupported(`${oneServer}; for a node that joins, the command is kagent agent`),
-  clusterInit: unsupported(oneServer),
   clusterReset: unsupported('to go back to a snapshot, use kagent datastore snapshot restore'),
   clusterResetRestorePath: unsupported('to go back to a snapshot, use kagent datastore snapshot restore'),
   kineTls: unsupported('kine listens on a unix socket, which only root and kube-apiserver can open'),

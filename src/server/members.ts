@@ -2,6 +2,7 @@
 import { systemClock } from '../shared/clock.ts';
 import { runPaths } from '../shared/paths.ts';
 import { metricsServer, nodeCidrMaskSize } from './cluster/cluster.ts';
+import type { Leadership } from './cluster/cluster.ts';
 import type { ControlPlane } from './control-plane/control-plane.ts';
 import type { Foundation } from './foundation.ts';
 import { createNodeIdentities } from './identity/identity.ts';
@@ -18,7 +19,11 @@ export interface Members {
   readonly tunnel: Tunnel;
 }
 
-export function membersOf(plan: ServerPlan, { datastore, accounts }: Foundation, controlPlane: ControlPlane): Members {
+export function membersOf(
+  plan: ServerPlan,
+  { datastore, accounts }: Foundation,
+  { controlPlane, leadership }: { readonly controlPlane: ControlPlane; readonly leadership: Leadership },
+): Members {
   const { config, nodeIp, ownNode, servers, settings, log } = plan;
   const { kube } = controlPlane;
   const store = datastore.keys;
@@ -31,6 +36,10 @@ export function membersOf(plan: ServerPlan, { datastore, accounts }: Foundation,
     ranges: settings,
     log,
   });
+  // Each has one of its own, and the cluster knows the address of one of them.
+  const isServer = (host: string) =>
+    host === plan.reached.advertiseAddress ||
+    servers.others().some(({ apiserverUrl }) => new URL(apiserverUrl).hostname === host);
   const needsRanges = config.flannelBackend !== 'none';
   const podRanges = { clusterCidr: config.clusterCidr, nodeCidrMaskSize: nodeCidrMaskSize(config) };
   const nodes = createNodes({
@@ -40,6 +49,7 @@ export function membersOf(plan: ServerPlan, { datastore, accounts }: Foundation,
     registry,
     identities,
     ownNode,
+    leadership,
     ...(needsRanges && { podRanges }),
     log,
   });
@@ -50,7 +60,7 @@ export function membersOf(plan: ServerPlan, { datastore, accounts }: Foundation,
     addresses: identities.addresses,
     session: (name) => nodes.session(name),
     ownNode,
-    here: new Map([[`${plan.reached.advertiseAddress}:${metricsServer.port}`, metricsServer.port]]),
+    here: ({ host, port }) => (port === metricsServer.port && isServer(host) ? port : undefined),
     log,
   });
   identities.onRevoked((revoked) => controlPlane.revoke(revoked));

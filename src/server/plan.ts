@@ -32,7 +32,7 @@ export function planOf(options: ServerOptions): ServerPlan {
     binDir: join(currentDir, 'bin'),
     tlsSans,
     names: () => apiserverNames({ ...config, advertiseAddress, tlsSans: tlsSans() }),
-    servers: new ServerDirectory(advertised, config),
+    servers: new ServerDirectory(nodeName, advertised, config),
   };
 }
 

@@ -20,13 +20,24 @@ import { addonComponents, addonManifests } from './addons/addons.ts';
 import type { AddonContext, AddonSettings } from './addons/addons.ts';
 import { createApi, localRoutes } from './api/api.ts';
 import type { Api } from './api/api.ts';
-import { keepClusterSettings, nodeCidrMaskSize } from './cluster/cluster.ts';
+import {
+  alwaysLeading,
+  createLeadership,
+  createServers,
+  forOneServer,
+  forSeveralServers,
+  keepClusterSettings,
+  nodeCidrMaskSize,
+  whileLeading,
+} from './cluster/cluster.ts';
+import type { Leadership } from './cluster/cluster.ts';
 import { disabledOf, fileMode } from './config.ts';
 import { createControlPlane, labelOwnNode } from './control-plane/control-plane.ts';
 import type { ControlPlane } from './control-plane/control-plane.ts';
 import { openFoundation } from './foundation.ts';
 import type { Foundation } from './foundation.ts';
-import { createJoinService, createWrongTokens } from './join/join.ts';
+import { followIdentities } from './identity/identity.ts';
+import { createJoinService, createServerJoin, createWrongTokens } from './join/join.ts';
 import { createManifests } from './manifests/manifests.ts';
 import { membersOf } from './members.ts';
 import type { Members } from './members.ts';
@@ -46,13 +57,14 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const foundation = await openFoundation(plan);
   const { pki, tokens } = foundation;
   const controlPlane = await controlPlaneOf(plan, foundation);
-  const members = membersOf(plan, foundation, controlPlane);
+  const leadership = foundation.isOwn ? undefined : leadershipOf(plan, controlPlane);
+  const members = membersOf(plan, foundation, { controlPlane, leadership: leadership ?? alwaysLeading });
   const api = await apiOf(plan, foundation, members);
   const { local, advertised } = plan.reached;
   const joinUrl = advertised.supervisorUrl;
   const namesText = () => [...plan.names().dnsNames, ...plan.names().ipAddresses];
   return {
-    components: componentsOf(plan, { ...foundation, ...members, controlPlane, api }),
+    components: componentsOf(plan, { ...foundation, ...members, controlPlane, leadership, api }),
     joinUrl,
     local,
     joinToken: tokens.agentToken,
@@ -65,7 +77,14 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   };
 }
 
-function controlPlaneOf(plan: ServerPlan, { pki, accounts, extraArgs, etcd }: Foundation): Promise<ControlPlane> {
+function leadershipOf({ nodeName, log }: ServerPlan, { kube }: ControlPlane): Leadership & Component {
+  return createLeadership({ kube, identity: nodeName, log });
+}
+
+function controlPlaneOf(
+  plan: ServerPlan,
+  { pki, accounts, extraArgs, etcd, isOwn }: Foundation,
+): Promise<ControlPlane> {
   const { config, paths, supervisor, nodeName, nodeIp, tlsSans, binDir, isHardened } = plan;
   const { local, advertiseAddress } = plan.reached;
   return createControlPlane({
@@ -91,6 +110,7 @@ function controlPlaneOf(plan: ServerPlan, { pki, accounts, extraArgs, etcd }: Fo
     extraArgs,
     accounts,
     etcd,
+    programFlags: isOwn ? forOneServer : forSeveralServers,
     log: plan.log,
     localUrl: local.apiserverUrl,
     direct: ownNetworks({ ...config, hosts: [nodeName, nodeIp, advertiseAddress] }),
@@ -100,7 +120,7 @@ function controlPlaneOf(plan: ServerPlan, { pki, accounts, extraArgs, etcd }: Fo
 
 async function apiOf(plan: ServerPlan, foundation: Foundation, { identities, nodes, tunnel }: Members): Promise<Api> {
   const { config, paths, servers, settings, kubernetesVersion, events, log } = plan;
-  const { pki, tokens, datastore, supervisorLeaf } = foundation;
+  const { pki, tokens, datastore, members, isOwn, supervisorLeaf } = foundation;
   const joinService = createJoinService({
     pki,
     tokens,
@@ -131,6 +151,7 @@ async function apiOf(plan: ServerPlan, foundation: Foundation, { identities, nod
       log,
     }),
     joinService,
+    serverJoin: createServerJoin({ dir: paths.server.dir, members, isShared: !isOwn }),
     staticDir: paths.server.static,
     probes: createProbes({ version, servers, settings }),
     isReady: () => datastore.health().status === 'True',
@@ -139,15 +160,23 @@ async function apiOf(plan: ServerPlan, foundation: Foundation, { identities, nod
   });
 }
 
-type Rooms = Foundation & Members & { readonly controlPlane: ControlPlane; readonly api: Api };
+interface Rooms extends Foundation, Members {
+  readonly controlPlane: ControlPlane;
+  /** Undefined where there is one server. */
+  readonly leadership: (Leadership & Component) | undefined;
+  readonly api: Api;
+}
 
 function componentsOf(plan: ServerPlan, rooms: Rooms): readonly Component[] {
   const { config, paths, nodeName, settings, ownNode, log } = plan;
-  const { datastore, datastoreParts, isOwn, identities, nodes, tunnel, controlPlane, api } = rooms;
+  const { datastore, datastoreParts, isOwn, identities, nodes, tunnel, controlPlane, leadership, api } = rooms;
   const { kube } = controlPlane;
   const kept = keepClusterSettings({ store: datastore.keys, kube, settings });
   return [
     ...datastoreParts,
+    ...(leadership === undefined
+      ? []
+      : [leadership, serversOf(plan, rooms), followIdentities({ keys: datastore.keys, identities, log })]),
     kept.compared,
     task('node-identities', [kept.compared.name], async (_signal, saysWait) => {
       saysWait(...asksDatastore);
@@ -173,11 +202,29 @@ function componentsOf(plan: ServerPlan, rooms: Rooms): readonly Component[] {
       log,
       events: plan.events,
     }),
-    ...addonComponents(addonContext(plan, rooms), disabledOf(config)),
+    ...addonComponents(addonContext(plan, rooms), disabledOf(config), (make) =>
+      leadership === undefined ? make() : whileLeading(leadership, make, log),
+    ),
     userNamespaceEvents({ kube, nodeName, log }),
-    ...(ownNode === undefined ? [] : [labelOwnNode({ kube, nodeName, log })]),
+    ...(ownNode === undefined ? [] : [labelOwnNode({ kube, nodeName, isMember: rooms.members !== undefined, log })]),
     certificates(plan, rooms),
   ];
+}
+
+/** Who else is there: nodes are told, and whose Node goes is out. */
+function serversOf({ servers, nodeName, reached, log }: ServerPlan, { datastore, members, nodes }: Rooms): Component {
+  const known = createServers({
+    keys: datastore.keys,
+    directory: servers,
+    own: { ...reached.advertised, name: nodeName },
+    log,
+  });
+  nodes.onGone((name) => {
+    if (name === nodeName || !servers.others().some((one) => one.name === name)) return;
+    const gone = Promise.all([members?.removeServer(name), known.forget(name)]);
+    gone.catch((error: unknown) => log.warn('a server was not taken out', { server: name, error }));
+  });
+  return known;
 }
 
 function addonSettings(plan: ServerPlan, { pki }: Rooms): AddonSettings {
@@ -206,14 +253,14 @@ function addonContext(plan: ServerPlan, { nodes, controlPlane, pki }: Rooms): Ad
 const localStoragePath = ({ config, paths }: ServerPlan) =>
   config.defaultLocalStoragePath ?? join(paths.dataDir, 'storage');
 
-function certificates({ addresses, log }: ServerPlan, { controlPlane, supervisorLeaf, api }: Rooms): Component {
+function certificates({ addresses, log }: ServerPlan, { controlPlane, supervisorLeaf, renew, api }: Rooms): Component {
   return certificateTimer({
     name: 'certificates',
     after: [],
     log,
     names: addresses,
     renew: async () => {
-      const renewed = await controlPlane.keepCertificates();
+      const renewed = [...(await renew()), ...(await controlPlane.keepCertificates())];
       const { changed } = await supervisorLeaf();
       if (changed) api.reloadCertificate();
       return changed ? [...renewed, 'supervisor'] : renewed;

@@ -35,6 +35,8 @@ export interface ServerOptions {
     /** Kubernetes' programs are there. */
     readonly kubernetes: readonly ComponentName[];
   };
+  /** Ends a start that waits for another server. */
+  readonly signal: AbortSignal;
   /** Told of what no restart heals: a datastore that cannot write. */
   readonly onFatal: (error: unknown) => void;
 }

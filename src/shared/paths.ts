@@ -45,6 +45,8 @@ function serverPaths(server: string) {
     tls: join(server, 'tls'),
     cred: join(server, 'cred'),
     db: join(server, 'db'),
+    /** Of this server's member of an etcd, where the cluster has several servers. */
+    etcd: join(server, 'db', 'etcd'),
     /** The name of the datastore that the cluster is in, where somebody else keeps it. */
     place: join(server, 'datastore'),
     token: join(server, 'token'),

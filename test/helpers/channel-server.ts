@@ -3,7 +3,7 @@ import { join } from '../../src/agent/membership/membership.ts';
 import type { NodeIdentity } from '../../src/agent/membership/membership.ts';
 import { createChannel } from '../../src/agent/channel/channel.ts';
 import type { Channel, ChannelOptions } from '../../src/agent/channel/channel.ts';
-import { ServerDirectory } from '../../src/server/cluster/cluster.ts';
+import { alwaysLeading, ServerDirectory } from '../../src/server/cluster/cluster.ts';
 import { createNodes, NodeRegistry } from '../../src/server/nodes/nodes.ts';
 import type { Nodes } from '../../src/server/nodes/nodes.ts';
 import { createTunnel } from '../../src/server/tunnel/tunnel.ts';
@@ -45,7 +45,7 @@ export async function channelServer(): Promise<ChannelServer> {
     heardAtMs: (name) => registry.heardAtMs(name),
   });
   const own = { supervisorUrl: 'https://10.0.0.9:9345', apiserverUrl: 'https://10.0.0.9:6443' };
-  const servers = new ServerDirectory(own, { supervisorPort: 9345, httpsListenPort: 6443 });
+  const servers = new ServerDirectory('s1', own, { supervisorPort: 9345, httpsListenPort: 6443 });
   const kube = fakeNodes();
   const egressSocket = joinPath(temporaryDir(), 'egress.sock');
   const nodes = createNodes({
@@ -55,6 +55,7 @@ export async function channelServer(): Promise<ChannelServer> {
     servers,
     identities,
     ownNode: undefined,
+    leadership: alwaysLeading,
     log: silentLog,
   });
   identities.onAttempt((attempt) => nodes.nameClaimed(attempt));

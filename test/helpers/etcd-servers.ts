@@ -26,7 +26,7 @@ export async function startKagent(dir: string): Promise<TestServer> {
   return { address, stop: () => datastore.stop() };
 }
 
-const etcdBinary = process.env['KAGENT_TEST_ETCD'] ?? resolve(import.meta.dirname, '../../dist/test/bin/etcd');
+const etcdBinary = process.env['KAGENT_TEST_ETCD'] ?? resolve(import.meta.dirname, '../../dist/components/bin/etcd');
 
 export async function startEtcd(dir: string): Promise<TestServer> {
   if (!existsSync(etcdBinary)) {

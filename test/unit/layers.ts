@@ -17,7 +17,7 @@ export const layers: readonly (readonly string[])[] = [
     'agent/registries',
     'agent/network',
   ],
-  ['server/identity', 'server/release', 'server/probe', 'server/charts'],
+  ['server/identity', 'server/release', 'server/probe', 'server/charts', 'server/etcd'],
   ['server/control-plane', 'server/join', 'server/addons', 'agent/load-balancer', 'agent/channel', 'agent/node'],
   ['server/nodes', 'server/tunnel', 'server/manifests', 'server/policies', 'agent/offline'],
   ['server/api'],

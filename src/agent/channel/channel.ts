@@ -1,70 +1,28 @@
 /**
  * @module
- * The agent's connection to a server: heartbeats out, commands and streams in, again and again with back-off.
+ * The agent's connections to the servers, one to each: heartbeats out, commands and streams in, again and again with back-off.
  * Knows: the websocket, deadlines, which server to try next, the clock's skew; what a heartbeat says (heartbeat.ts), carrying out
  * (commands.ts). Leaves to others: which node this is (join/), keeping children alive (host/process).
  *
  *   waiting ──▶ connecting ──hello, welcome──▶ connected ──silence, close──▶ waiting (back-off with jitter)
  */
-import { setTimeout as delay } from 'node:timers/promises';
-import { systemClock } from '../../shared/clock.ts';
 import { conditionTracker } from '../../shared/component/component.ts';
-import { messageOf } from '../../shared/errors.ts';
-import { closeCodes } from '../../shared/protocol/channel.ts';
-import { Connection } from './connection.ts';
-import type { Ending } from './connection.ts';
+import { Servers } from './servers.ts';
 import type { ChannelOptions, Channel } from './types.ts';
-
-const firstWaitMs = 200;
-const longestWaitMs = 15_000;
-/** A connection that lived so long was a good one: the next failure waits little again. */
-const goodAfterMs = 10_000;
 
 /** Ready at once: a box does its work without its server too. */
 export function createChannel(options: ChannelOptions): Channel {
-  const { after, supervisorUrls, log, clock = systemClock } = options;
   const condition = conditionTracker();
-  let stopping = new AbortController();
-  let connection: Connection | undefined;
+  let servers: Servers | undefined;
   let work = Promise.resolve();
-
-  const connect = async (url: string, signal: AbortSignal): Promise<Ending> => {
-    try {
-      connection = new Connection(url, options, () => {
-        condition.set('True', 'Connected', '');
-        log.info('connected to the server', { url });
-      });
-      return await connection.ended(signal);
-    } catch (error) {
-      return { code: 0, reason: messageOf(error) }; // a certificate that cannot be read: it may be there again
-    }
-  };
-
-  const serve = async (signal: AbortSignal): Promise<void> => {
-    for (let waitMs = firstWaitMs, attempt = 0; !signal.aborted; attempt++) {
-      const urls = supervisorUrls();
-      const url = urls[attempt % urls.length] ?? '';
-      const bornMs = clock.monotonicMs();
-      const ending = await connect(url, signal);
-      connection = undefined;
-      if (signal.aborted) return;
-      if (clock.monotonicMs() - bornMs >= goodAfterMs) waitMs = firstWaitMs;
-      if (condition.current().status !== 'False')
-        log.warn('no connection to the server', { url, reason: ending.reason });
-      condition.set('False', 'NotConnected', `${url}: ${ending.reason}`);
-      if (ending.code === closeCodes.notJoined) await options.onNotJoined();
-      // Full jitter: nodes that lost one server together do not come back together.
-      await delay(Math.random() * waitMs, undefined, { signal }).catch(() => {}); // only the stop ends it early
-      waitMs = Math.min(waitMs * 2, longestWaitMs);
-    }
-  };
-
+  let stopping = new AbortController();
   return {
     name: 'channel',
-    after,
+    after: options.after,
     async start() {
       stopping = new AbortController();
-      work = serve(stopping.signal);
+      servers = new Servers(options, condition);
+      work = servers.serve(stopping.signal);
     },
     async stop() {
       stopping.abort();
@@ -72,7 +30,7 @@ export function createChannel(options: ChannelOptions): Channel {
       condition.set('False', 'Stopped', '');
     },
     health: () => condition.current(),
-    heartbeatNow: () => connection?.heartbeatNow(),
+    heartbeatNow: () => servers?.heartbeatNow(),
   };
 }
 

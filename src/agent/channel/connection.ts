@@ -15,7 +15,7 @@ import {
   readMessage,
   silenceMs,
 } from '../../shared/protocol/channel.ts';
-import type { Command, FromAgent } from '../../shared/protocol/channel.ts';
+import type { Command, FromAgent, ServerAddress } from '../../shared/protocol/channel.ts';
 import { dialBack } from './dial-back.ts';
 import type { ChannelOptions, ChannelTls } from './types.ts';
 import { readBytes } from '../../shared/files/files.ts';
@@ -28,13 +28,23 @@ export interface Ending {
   readonly reason: string;
 }
 
+/** What a server says when it lets the node in. */
+export interface Welcomed {
+  /** Its name; undefined for a server of an earlier version. */
+  readonly server?: string | undefined;
+  readonly servers: readonly ServerAddress[];
+}
+
+export interface ConnectionOptions extends ChannelOptions {
+  readonly onWelcome: (welcomed: Welcomed) => void;
+}
+
 /** One websocket, from its first packet to its last. */
 export class Connection {
   readonly #url: string;
-  readonly #options: ChannelOptions;
+  readonly #options: ConnectionOptions;
   readonly #clock: Clock;
   readonly #socket: WebSocket;
-  readonly #onWelcome: () => void;
   readonly #sentAtMs = new Map<number, number>();
   #seq = 0;
   #clockSkewMs: number | undefined;
@@ -43,11 +53,10 @@ export class Connection {
   #heartbeats: NodeJS.Timeout | undefined;
   #failure = '';
 
-  constructor(url: string, options: ChannelOptions, onWelcome: () => void) {
+  constructor(url: string, options: ConnectionOptions) {
     this.#url = url;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#onWelcome = onWelcome;
     this.#socket = new WebSocket(`${url.replace(/^https/, 'wss')}${channelPath}`, [channelProtocol], {
       ...tlsOf(options),
       handshakeTimeout: handshakeTimeoutMs,
@@ -108,11 +117,10 @@ export class Connection {
   }
 
   #handle(message: FromServer): void {
-    const { log, onServers } = this.#options;
+    const { log, onWelcome, onServers } = this.#options;
     switch (message.type) {
       case 'welcome':
-        this.#onWelcome();
-        onServers(message.servers);
+        onWelcome(message);
         this.#heartbeats ??= setInterval(() => void this.#heartbeat(), heartbeatEveryMs);
         void this.#heartbeat();
         return;

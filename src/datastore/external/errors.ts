@@ -40,9 +40,9 @@ export class DatastoreHereError extends KagentError {
   readonly code = 'CONFIG_DATASTORE_HERE';
   readonly fault = 'operator';
   override readonly exitCode = wrongUsageExitCode;
-  constructor(name: string, dir: string) {
-    super(`this server's cluster is in ${dir}, and --datastore-endpoint names another datastore, ${name}`, {
-      remedy: `leave the flag out; for another cluster there move ${dir} away`,
+  constructor(asked: string, dir: string) {
+    super(`this server's cluster is in ${dir}, and ${asked}`, {
+      remedy: `leave the flag out; for another cluster move ${dir} away`,
     });
   }
 }

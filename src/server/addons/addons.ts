@@ -26,11 +26,18 @@ export function addonManifests(settings: AddonSettings): readonly PackagedManife
   return addons.flatMap(({ name, manifest }) => (manifest === undefined ? [] : [{ name, text: manifest(settings) }]));
 }
 
-/** @param disabled names of add-ons that are left out */
-export function addonComponents(context: AddonContext, disabled: readonly string[]): readonly Component[] {
+/**
+ * @param disabled names of add-ons that are left out
+ * @param placed decides on which of several servers a component runs
+ */
+export function addonComponents(
+  context: AddonContext,
+  disabled: readonly string[],
+  placed: (make: () => Component) => Component,
+): readonly Component[] {
   return addons.flatMap(({ name, component, removal }) => {
-    const made = disabled.includes(name) ? removal?.(context) : component?.(context);
-    return made === undefined ? [] : [made];
+    const make = disabled.includes(name) ? removal : component;
+    return make === undefined ? [] : [placed(() => make(context))];
   });
 }
 

@@ -12,7 +12,7 @@ import type { Component, ComponentName } from '../../shared/component/component.
 import { conditionTracker } from '../../shared/component/component.ts';
 import { listenOnPort } from '../../shared/listen/listen.ts';
 import type { Log } from '../../shared/log/log.ts';
-import type { JoinService } from '../join/join.ts';
+import type { JoinService, ServerJoin } from '../join/join.ts';
 import type { Nodes } from '../nodes/nodes.ts';
 import type { Release } from '../release/release.ts';
 import type { Probes } from '../probe/probe.ts';
@@ -47,6 +47,7 @@ export interface ApiOptions {
   /** Whoever it vouches for as a node may connect. */
   readonly clientTrust: TrustBundle;
   readonly joinService: JoinService;
+  readonly serverJoin: ServerJoin;
   readonly probes: Probes;
   readonly nodes: Pick<Nodes, 'connect' | 'drain'>;
   readonly tunnel: Pick<Tunnel, 'accept'>;

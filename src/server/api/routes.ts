@@ -10,11 +10,12 @@ import type { Log } from '../../shared/log/log.ts';
 import { drainPath, DrainRequest } from '../../shared/protocol/drain.ts';
 import { JoinRequest } from '../../shared/protocol/join.ts';
 import { ProbeRequest } from '../../shared/protocol/probe.ts';
+import { etcdMembersPath, NewMember, serverFilesPath } from '../../shared/protocol/servers.ts';
 import { Rate } from '../../shared/rate/rate.ts';
 import { secretOfBearer } from '../../shared/token/token.ts';
 import type { Release } from '../release/release.ts';
 import type { Peer } from '../identity/identity.ts';
-import type { JoinService, Joiner } from '../join/join.ts';
+import type { JoinService, Joiner, ServerJoin } from '../join/join.ts';
 import { revokedPath } from '../control-plane/control-plane.ts';
 import type { TrustBundle } from '../pki/pki.ts';
 import type { Probes } from '../probe/probe.ts';
@@ -42,6 +43,7 @@ export interface ApiRoutesOptions {
   readonly serverTrust: TrustBundle;
   readonly clientTrust: TrustBundle;
   readonly joinService: JoinService;
+  readonly serverJoin: ServerJoin;
   readonly release: Release;
   readonly staticDir: string;
   readonly downloads: DownloadLimits;
@@ -71,6 +73,7 @@ export function apiRoutes(options: ApiRoutesOptions): Api {
   app.route('/', releaseRoutes(options.release, sendFile));
   app.route('/', staticRoutes(options.staticDir, sendFile));
   drainRoute(app, options);
+  serverRoutes(app, options);
 
   // What kube-apiserver asks about those alone who have lost their identity: the answer is always no.
   app.post(revokedPath, (context) =>
@@ -109,6 +112,19 @@ function joinRoutes(app: Api, { joinService, probes, clientTrust }: ApiRoutesOpt
   app.get('/v1/probes/:id', async (context) => {
     const from = await authenticated(context);
     return context.json(probes.seen(context.req.param('id'), from));
+  });
+}
+
+/** For servers that join. */
+function serverRoutes(app: Api, { joinService, serverJoin }: ApiRoutesOptions): void {
+  const byServerToken = (context: Context<{ readonly Bindings: HttpBindings }>) =>
+    joinService.authenticateServer(joinerOf(context, peerNode));
+  app.get(serverFilesPath, async (context) => {
+    return context.json(serverJoin.files(await byServerToken(context)));
+  });
+  app.post(etcdMembersPath, limit, async (context) => {
+    await byServerToken(context);
+    return context.json(await serverJoin.addMember(await bodyOf(context, NewMember)));
   });
 }
 

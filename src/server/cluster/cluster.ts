@@ -7,9 +7,14 @@
 export { keepClusterSettings } from './cluster-settings.ts';
 export { checkBindAddress, checkNetworks, clusterDnsOf, nodeCidrMaskSize } from './networks.ts';
 export { ServerDirectory } from './directory.ts';
+export { alwaysLeading, createLeadership, whileLeading } from './leadership.ts';
+export type { Leadership } from './leadership.ts';
+export { createServers } from './servers.ts';
+export type { Servers } from './servers.ts';
 export { helmUser } from './helm.ts';
 export type { HelmProgram } from './helm.ts';
 export { metricsServer } from './metrics-server.ts';
-export { ofOneServer } from './one-server.ts';
+export { forOneServer, forSeveralServers } from './server-count.ts';
+export type { ProgramFlags } from './server-count.ts';
 export { ownAddresses } from './server-addresses.ts';
 export type { OwnAddresses } from './server-addresses.ts';

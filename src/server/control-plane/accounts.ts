@@ -20,16 +20,20 @@ const programs: readonly ProgramName[] = ['kube-apiserver', 'kube-controller-man
 export function openAccounts(
   options: Pick<ControlPlaneOptions, 'extraArgs' | 'securePort'> & {
     readonly runDir?: string;
+    /** Whoever loses its lease ends its process, and would take the others along. */
+    readonly haveLeases?: boolean;
     /** Where kube-apiserver writes its audit log. */
     readonly auditDir?: string | undefined;
   },
 ): Accounts {
-  const { runDir = usualRunDir } = options;
+  const { runDir = usualRunDir, haveLeases = false } = options;
   for (const name of [...programs, controlPlaneProcess.name])
     // of an earlier start, or version, which may have given more
     rmSync(join(runDir, name), { recursive: true, force: true });
   const wanted = wantedAccounts({ ...options, runDir });
-  const canShare = programs.filter((name) => processWideFlag(flagsOf(wanted[name].extraArgs)) === undefined);
+  const canShare = haveLeases
+    ? []
+    : programs.filter((name) => processWideFlag(flagsOf(wanted[name].extraArgs)) === undefined);
   const first = canShare.find((name) => reasonInArguments(wanted[name]) === undefined);
   // What was opened to a program's own user may be closed to the first one's.
   const sharing = canShare.filter(

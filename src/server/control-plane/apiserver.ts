@@ -12,7 +12,6 @@ import { aggregatorUser } from './certificates.ts';
 import type { ProgramOptions } from './types.ts';
 import { hardening } from './hardening.ts';
 import { programComponent } from './program.ts';
-import { ofOneServer } from '../cluster/cluster.ts';
 
 const name = 'kube-apiserver';
 const rules = argumentRules[name];
@@ -152,6 +151,6 @@ function apiserverFlags(options: ProgramOptions, theirs: readonly Flag[]): Flags
     'proxy-client-key-file': give(leaves.aggregatorClient.keyFile),
     // Webhooks and aggregated APIs are reached at their pods: no kube-proxy is needed on this host for that.
     'enable-aggregator-routing': 'true',
-    ...ofOneServer.apiserver,
+    ...options.programFlags.apiserver,
   };
 }

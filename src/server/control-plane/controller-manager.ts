@@ -5,7 +5,6 @@ import { apiserverStopTimeoutMs } from './apiserver.ts';
 import { argumentRules } from './argument-rules.ts';
 import type { ProgramOptions } from './types.ts';
 import { askedHere, programComponent } from './program.ts';
-import { ofOneServer } from '../cluster/cluster.ts';
 
 const name = 'kube-controller-manager';
 const rules = argumentRules[name];
@@ -44,7 +43,7 @@ function controllerManagerFlags(options: ProgramOptions): Flags {
     'tls-cert-file': give(leaves.controllerManagerServing.certFile),
     'tls-private-key-file': give(leaves.controllerManagerServing.keyFile),
     'tls-min-version': 'VersionTLS12',
-    ...ofOneServer.controllerManager,
+    ...options.programFlags.controllerManager,
     profiling: 'false',
     'use-service-account-credentials': 'true',
     // Each of forty controllers asks for a token as it starts: at the default of 20 a second that takes 5 s, and nodes

@@ -6,7 +6,6 @@ import { argumentRules } from './argument-rules.ts';
 import type { ProgramOptions } from './types.ts';
 import { askedHere, programComponent } from './program.ts';
 import { schedulerArguments } from './scheduler-config.ts';
-import { ofOneServer } from '../cluster/cluster.ts';
 
 const name = 'kube-scheduler';
 const rules = argumentRules[name];
@@ -25,7 +24,7 @@ export function schedulerComponent(options: ProgramOptions): Component {
     'tls-cert-file': account.give(leaves.schedulerServing.certFile),
     'tls-private-key-file': account.give(leaves.schedulerServing.keyFile),
     'tls-min-version': 'VersionTLS12',
-    ...ofOneServer.scheduler,
+    ...options.programFlags.scheduler,
     profiling: 'false',
   };
   checkArguments({ setting: 'kube-scheduler-arg', args: extraArgs.scheduler, rules, ours: flags });

@@ -2,7 +2,7 @@ import type { Component, ComponentName } from '../../shared/component/component.
 import type { Log } from '../../shared/log/log.ts';
 import type { Paths } from '../../shared/paths.ts';
 import type { Supervisor } from '../../host/process/process.ts';
-import type { HelmProgram } from '../cluster/cluster.ts';
+import type { HelmProgram, ProgramFlags } from '../cluster/cluster.ts';
 import type { Pki } from '../pki/pki.ts';
 import type { Account, ProgramName } from './account.ts';
 import type { Authorization } from './authorization.ts';
@@ -30,6 +30,8 @@ export interface ControlPlaneOptions {
   readonly tlsSans: () => readonly string[];
   readonly adminKubeconfig?: { readonly path: string; readonly mode: number; readonly group?: string | undefined };
   readonly etcd: EtcdOfApiserver;
+  /** By the number of servers. */
+  readonly programFlags: ProgramFlags;
   /** Of the tunnel, through which kube-apiserver reaches nodes and pods; directly without one. */
   readonly egressSocket?: string;
   readonly extraArgs: ExtraArgs;

@@ -53,10 +53,15 @@ export class NodeAddresses {
 
   async load(): Promise<void> {
     const { entries } = await this.#store.list(nodesPrefix);
-    for (const [key, text] of entries) {
-      const nodeName = nodeOfKey(key);
-      if (nodeName !== undefined) this.#byNode.set(nodeName, Decided.parse(JSON.parse(text)));
-    }
+    for (const [key, text] of entries) this.heard(key, text);
+  }
+
+  /** Another server has written this, or deleted it. */
+  heard(key: string, text: string | undefined): void {
+    const nodeName = nodeOfKey(key);
+    if (nodeName === undefined) return;
+    if (text === undefined) this.#byNode.delete(nodeName);
+    else this.#byNode.set(nodeName, Decided.parse(JSON.parse(text)));
   }
 
   of(nodeName: string): DecidedAddresses | undefined {

@@ -31,6 +31,8 @@ export interface NodeIdentities {
   readonly addresses: NodeAddresses;
   /** Reads what is known; before that nobody is. */
   load(): Promise<void>;
+  /** Another server of the cluster has decided: as it is in the datastore. */
+  heard(key: string, text: string | undefined): void;
   /** Another machine has asked for the name of a node, or got it. */
   onAttempt(listener: (attempt: NameAttempt) => void): void;
   /** The address of a node that is off is another one's now. */
@@ -59,6 +61,10 @@ export function createNodeIdentities(options: NodeIdentitiesOptions): NodeIdenti
       await revoked.load();
       await addresses.load();
     },
+    heard(key, text) {
+      addresses.heard(key, text);
+      revoked.heard(key, text);
+    },
     async forget(nodeName) {
       await names.forget(nodeName);
       await addresses.forget(nodeName);
@@ -69,6 +75,7 @@ export function createNodeIdentities(options: NodeIdentitiesOptions): NodeIdenti
 /** Of the user by whose certificate a node's flannel asks. */
 export const flannelUserPrefix = 'system:kagent:flannel:';
 
+export { followIdentities } from './follow.ts';
 export { nodeCertificateMs } from './revoked.ts';
 export type { RevokedIdentity } from './revoked.ts';
 export type { Claim, NameAttempt, NodeIdentity, NodeNames, Peer } from './names.ts';

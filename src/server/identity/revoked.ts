@@ -52,6 +52,13 @@ export class RevokedIdentities {
     this.#tell();
   }
 
+  /** Another server has written this. */
+  heard(key: string, text: string | undefined): void {
+    if (!key.startsWith(prefix) || text === undefined || this.#all.has(key)) return;
+    this.#all.set(key, Kept.parse(JSON.parse(text)));
+    this.#tell();
+  }
+
   async add({ nodeName, uid }: RevokedIdentity): Promise<void> {
     const key = keyOf({ nodeName, uid });
     const untilMs = this.#clock.now() + (uid === '' ? legacyCertificateMs : nodeCertificateMs);

@@ -43,6 +43,8 @@ export interface JoinService {
   join(request: JoinRequest, from: Joiner): Promise<JoinResponse>;
   /** As above, without a request: for services that only want to know whether the joiner is authenticated. */
   authenticate(from: Joiner): Promise<void>;
+  /** As `authenticate`, for what servers alone may have. @returns the secret @throws {TokenRoleError} unless it is that of a server token */
+  authenticateServer(from: Joiner): Promise<Secret>;
 }
 
 /** Who asks: by a token, or a node that has joined by its certificate. */
@@ -68,6 +70,12 @@ export function createJoinService(options: JoinServiceOptions): JoinService {
   return {
     async authenticate(from) {
       await authenticate(from);
+    },
+    async authenticateServer(from) {
+      const token = await authenticate(from);
+      if (!('secret' in from)) throw new TokenRoleError(from.nodeName, 'server');
+      if (token?.role !== 'server') throw new TokenRoleError(token?.id ?? '', 'server');
+      return from.secret;
     },
     async join(request, from) {
       const {
@@ -135,6 +143,7 @@ function tokenCheck(options: JoinServiceOptions) {
   };
 }
 
+export { createServerJoin, type ServerJoin } from './server-join.ts';
 export { openTokens, type JoinToken, type TokenStore } from './tokens.ts';
 export { IssuedToken } from './issued-tokens.ts';
 export { issueUserCertificate } from './user-certificates.ts';

@@ -1,6 +1,7 @@
 import type { Clock } from '../../shared/clock.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { EventFacts, KubeClient } from '../../kube/kube.ts';
+import type { Leadership } from '../cluster/cluster.ts';
 import { ConditionWriter } from './condition-writer.ts';
 import type { NodeCondition } from './conditions.ts';
 import type { NodeDirectory } from './directory.ts';
@@ -22,14 +23,18 @@ export type NodeEvent = EventFacts;
 export function createAnnouncer(options: {
   readonly kube: KubeClient;
   readonly directory: NodeDirectory;
+  /** What others write is not written again. */
+  readonly leadership: Pick<Leadership, 'isLeading'>;
   readonly clock: Clock;
   readonly log: Log;
 }): Announcer {
+  const { leadership } = options;
   const stopping = new AbortController();
   const conditionWriter = new ConditionWriter({ ...options, signal: stopping.signal });
   const eventWriter = new EventWriter({ ...options, signal: stopping.signal });
   return {
     setConditions(nodeName, conditions) {
+      if (!leadership.isLeading()) return;
       const before = new Map(conditionWriter.set(nodeName, conditions).map((condition) => [condition.type, condition]));
       for (const condition of conditions) {
         const event = eventOf(before.get(condition.type), condition);
@@ -38,7 +43,9 @@ export function createAnnouncer(options: {
       conditionWriter.check(nodeName);
     },
     check: (nodeName) => conditionWriter.check(nodeName),
-    event: (nodeName, event) => eventWriter.write(nodeName, event),
+    event(nodeName, event) {
+      if (leadership.isLeading()) eventWriter.write(nodeName, event);
+    },
     async stop() {
       stopping.abort();
       await conditionWriter.settled();

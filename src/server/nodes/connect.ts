@@ -44,6 +44,7 @@ export async function connect(
     type: 'welcome',
     session: generation,
     nowMs: clock.now(),
+    server: servers.name,
     servers: [...servers.current(link.reachedAt)],
   });
   log.info('node connected', { node: nodeName, session: generation, version: hello.version });

@@ -1,6 +1,7 @@
 /** What a heartbeat means: conditions of the Node, an event for each component that was started again, a day of history. */
 import type { Clock } from '../../shared/clock.ts';
 import type { Heartbeat } from '../../shared/protocol/channel.ts';
+import type { Leadership } from '../cluster/cluster.ts';
 import type { Announcer } from './announcer.ts';
 import { conditionsOf } from './conditions.ts';
 import type { HeartbeatHistory } from './history.ts';
@@ -14,6 +15,7 @@ export interface HeartbeatsOptions {
   readonly podNetwork: Pick<PodNetwork, 'conditionOf'>;
   readonly nameClaims: NameClaims;
   readonly history: HeartbeatHistory;
+  readonly leadership: Pick<Leadership, 'isLeading'>;
   readonly clock: Clock;
 }
 
@@ -26,7 +28,7 @@ export class Heartbeats {
 
   /** @returns when it is in the history */
   async take(nodeName: string, heartbeat: Heartbeat, before: Heartbeat | undefined): Promise<void> {
-    const { registry, announcer, history } = this.#options;
+    const { registry, announcer, history, leadership } = this.#options;
     registry.heard(nodeName);
     this.#tell(nodeName, heartbeat);
     const restarted = restartedSince(before, heartbeat);
@@ -38,7 +40,7 @@ export class Heartbeats {
         message: `${name} was restarted${why}`,
       });
     }
-    await history.heartbeat(nodeName, heartbeat, restarted.length);
+    if (leadership.isLeading()) await history.heartbeat(nodeName, heartbeat, restarted.length);
   }
 
   /** Something else than the heartbeat has changed that conditions tell of. */

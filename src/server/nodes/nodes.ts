@@ -33,6 +33,10 @@ export function createNodes(options: NodesOptions): Nodes {
     all: () => viewsOf(parts),
     objects: () => directory.all(),
     onObjectChange: (listener) => directory.onChange(() => listener()),
+    onGone: (listener) =>
+      directory.onPresence(({ name, isThere }) => {
+        if (!isThere) listener(name);
+      }),
     makeVolume: (nodeName, volume) => askVolume(registry.session(nodeName), nodeName, 'make-volume', volume),
     removeVolume: (nodeName, volume) => askVolume(registry.session(nodeName), nodeName, 'remove-volume', volume),
     portsInUse: (nodeName, ports) => askPortsInUse(registry.session(nodeName), nodeName, ports),

@@ -35,9 +35,9 @@ export interface Parts extends NodesOptions {
 }
 
 export function partsOf(options: NodesOptions & { readonly clock: Clock }): Parts {
-  const { kube, store, registry, identities, ownNode, podRanges, clock, log } = options;
+  const { kube, store, registry, identities, ownNode, podRanges, leadership, clock, log } = options;
   const directory = new NodeDirectory();
-  const announcer = createAnnouncer({ kube, directory, clock, log });
+  const announcer = createAnnouncer({ kube, directory, leadership, clock, log });
   const helloOf = (name: string) => registry.hello(name);
   const addresses = keepAddresses({ kube, directory, helloOf, decided: identities.addresses, announcer, log });
   const reopening = reopenStarted({ kube, directory, helloOf, log });
@@ -46,14 +46,19 @@ export function partsOf(options: NodesOptions & { readonly clock: Clock }): Part
     node: (name) => directory.get(name),
     exhausted: () => (podRanges === undefined ? undefined : exhaustedRanges(podRanges, directory.all())),
     ownNode,
+    leadership,
     clock,
     log,
   });
   const nameClaims = new NameClaims(clock);
   const history = new HeartbeatHistory(store, clock);
-  const heartbeats = new Heartbeats({ registry, announcer, podNetwork, nameClaims, history, clock });
-  directory.onChange((name) => {
-    for (const part of [announcer, addresses, reopening]) part.check(name);
+  const heartbeats = new Heartbeats({ registry, announcer, podNetwork, nameClaims, history, leadership, clock });
+  const check = (name: string) => {
+    if (leadership.isLeading()) for (const part of [announcer, addresses, reopening]) part.check(name);
+  };
+  directory.onChange(check);
+  leadership.onChange(() => {
+    for (const { metadata } of directory.all()) check(metadata.name);
   });
   directory.onPresence(({ name, isThere }) => {
     const noted = isThere ? identities.names.held(name) : identities.names.released(name);

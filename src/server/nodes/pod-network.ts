@@ -1,6 +1,7 @@
 import { conditionTracker } from '../../shared/component/component.ts';
 import type { Condition } from '../../shared/component/component.ts';
 import { Listeners } from '../../shared/listeners.ts';
+import type { Leadership } from '../cluster/cluster.ts';
 import type { PodProbeResult } from '../../shared/protocol/channel.ts';
 import { podNetworkType } from './conditions.ts';
 import type { NodeCondition } from './conditions.ts';
@@ -13,6 +14,7 @@ const tickMs = 5000;
 const type = podNetworkType;
 
 export interface PodNetworkOptions extends PodProbesOptions {
+  readonly leadership: Pick<Leadership, 'isLeading'>;
   /** Why some nodes have no pod addresses, if there are such nodes. */
   readonly exhausted?: () => string | undefined;
 }
@@ -32,7 +34,7 @@ export interface PodNetwork {
 
 /** What the probes have shown, in conditions and sentences. And looks for nodes that have one address. */
 export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
-  const { sessions, node, exhausted = () => undefined } = options;
+  const { sessions, node, leadership, exhausted = () => undefined } = options;
   const changed = new Listeners<string>();
   const condition = conditionTracker();
   let timer: NodeJS.Timeout | undefined;
@@ -57,7 +59,7 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
   return {
     start() {
       timer = setInterval(() => {
-        probes.tick();
+        if (leadership.isLeading()) probes.tick();
         report();
       }, tickMs).unref();
     },

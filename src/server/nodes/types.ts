@@ -11,7 +11,7 @@ import type { NodeObject } from './directory.ts';
 import type { PodRangePlan } from './pod-ranges.ts';
 import type { NodeRegistry } from './registry.ts';
 import type { NodeLink, NodeSession } from './session.ts';
-import type { ServerDirectory } from '../cluster/cluster.ts';
+import type { Leadership, ServerDirectory } from '../cluster/cluster.ts';
 
 export interface NodesOptions {
   readonly kube: KubeClient;
@@ -23,6 +23,8 @@ export interface NodesOptions {
   readonly identities: NodeIdentities;
   /** The server's own node, which is not removed from afar. */
   readonly ownNode: string | undefined;
+  /** Of several servers one writes what is so about nodes, and has them probe each other. */
+  readonly leadership: Leadership;
   /** Undefined where nodes need no addresses of it for their pods: the network is somebody else's. */
   readonly podRanges?: PodRangePlan | undefined;
   readonly log: Log;
@@ -45,6 +47,8 @@ export interface Nodes extends Component {
   objects(): readonly NodeObject[];
   /** One of them has changed, came or went. */
   onObjectChange(listener: () => void): void;
+  /** The Node of this name was deleted. */
+  onGone(listener: (nodeName: string) => void): void;
   /**
    * Who has these ports on that node. Undefined for a node that cannot be asked: an agent of an earlier version.
    * @throws {NodeNotConnectedError} @throws {NodeCommandError}

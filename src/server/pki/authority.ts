@@ -23,14 +23,15 @@ const leafDays = 365;
 /** Other machines' clocks may be a little behind. */
 const backDatedMs = 3_600_000;
 
-/** The authority in `<dir>/<name>.crt` and `.key`, made on first use. */
+/** The authority in `<dir>/<name>.crt` and `.key`, made on first use. @param name may have a folder in front: `etcd/peer-ca` */
 export async function openAuthority(dir: string, name: string, clock: Clock): Promise<CertificateAuthority> {
   const certFile = join(dir, `${name}.crt`);
   const keyFile = join(dir, `${name}.key`);
   const known = readFileIfExists(certFile);
   if (known !== undefined && readFileIfExists(keyFile) === undefined) throw new PkiKeyMissingError(certFile, keyFile);
   const key = createPrivateKey(keepKey(keyFile));
-  const caPem = known ?? (await selfSigned(`kagent-${name}@${Math.trunc(clock.now() / 1000)}`, key, clock));
+  const caPem =
+    known ?? (await selfSigned(`kagent-${name.replaceAll('/', '-')}@${Math.trunc(clock.now() / 1000)}`, key, clock));
   if (known === undefined) writeFileAtomicSync(certFile, caPem, certMode);
   else check(caPem, { certFile, keyFile, key, nowMs: clock.now() });
   keepMode(certFile, certMode); // an earlier kagent's has another one

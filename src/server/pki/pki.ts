@@ -33,6 +33,13 @@ export async function openPki(dir: string, clock: Clock = systemClock): Promise<
     kubeletCa,
     serviceAccountKeyFile,
     keepLeaf: (authority, leaf) => keepLeaf({ dir, authority, leaf, clock }),
+    async openEtcd() {
+      const [etcdServerCa, peerCa] = await Promise.all([
+        openAuthority(dir, 'etcd/server-ca', clock),
+        openAuthority(dir, 'etcd/peer-ca', clock),
+      ]);
+      return { serverCa: etcdServerCa, peerCa };
+    },
   };
 }
 
@@ -40,6 +47,7 @@ export type {
   CertificateAuthority,
   CertificateRequest,
   CertificateUsage,
+  EtcdAuthorities,
   IssuedCertificate,
   Leaf,
   LeafSpec,

@@ -46,6 +46,13 @@ export interface IssuedCertificate {
   readonly notAfter: string; // RFC 3339
 }
 
+export interface EtcdAuthorities {
+  /** Signs what members show their clients, and who may be one. */
+  readonly serverCa: CertificateAuthority;
+  /** Signs what members show each other. */
+  readonly peerCa: CertificateAuthority;
+}
+
 export interface Pki {
   /** Signs what kube-apiserver and the supervisor show; tokens pin it. */
   readonly serverCa: CertificateAuthority;
@@ -56,6 +63,8 @@ export interface Pki {
   /** Signs what kubelets show; apart from `serverCa`, so that no node can pose as the server. */
   readonly kubeletCa: CertificateAuthority;
   readonly serviceAccountKeyFile: string;
+  /** Of an etcd's members. Their files, in `etcd/`, are there where a server is one. */
+  openEtcd(): Promise<EtcdAuthorities>;
   /** Makes or renews `<name>.crt` and `<name>.key` where needed: missing, changed, due, expired, other CA. */
   keepLeaf(authority: CertificateAuthority, leaf: LeafSpec): Promise<Leaf>;
 }

@@ -34,8 +34,8 @@ export interface TunnelOptions {
   readonly session: (nodeName: string) => AgentLink | undefined;
   /** The node on this box: its addresses are reached without a detour. */
   readonly ownNode: string | undefined;
-  /** Programs of this server that listen on loopback alone: their port there, by the authority that is asked for. */
-  readonly here?: ReadonlyMap<string, number>;
+  /** Programs of this server that listen on loopback alone: their port there; undefined for whatever else is asked for. */
+  readonly here?: (target: Target) => number | undefined;
   readonly log: Log;
 }
 
@@ -67,8 +67,9 @@ export function createTunnel(options: TunnelOptions): Tunnel {
     open.add(client);
     client.on('close', () => open.delete(client));
     client.on('error', () => {}); // its close says the same
-    const ownPort = here?.get(authority);
-    const target = ownPort === undefined ? targetOf(authority) : { host: '127.0.0.1', port: ownPort };
+    const asked = targetOf(authority);
+    const ownPort = asked && here?.(asked);
+    const target = ownPort === undefined ? asked : { host: '127.0.0.1', port: ownPort };
     if (target === undefined) return void client.end(`HTTP/1.1 400 ${STATUS_CODES[400]}\r\n\r\n`);
     try {
       const stream = await dial(target);

@@ -32,7 +32,12 @@ export const maxResultChars = 1024 * 1024;
 export const maxReasonChars = 1024;
 
 const url = z.url().max(2048);
-const Server = z.object({ supervisorUrl: url, apiserverUrl: url });
+const Server = z.object({
+  supervisorUrl: url,
+  apiserverUrl: url,
+  /** One server may be reached at several addresses. A server of an earlier version has none. */
+  name: word().optional(),
+});
 /** Where a server of the cluster is reached. */
 export type ServerAddress = Readonly<z.infer<typeof Server>>;
 
@@ -170,6 +175,8 @@ const Welcome = z.object({
   /** Counts this node's connections. */
   session: z.int(),
   nowMs: z.number(),
+  /** Of the server that says it; one of an earlier version has no name. */
+  server: word().optional(),
   servers,
 });
 const Ack = z.object({ type: z.literal('ack'), seq: z.int(), nowMs: z.number() });

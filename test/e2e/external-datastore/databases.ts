@@ -77,7 +77,7 @@ cd /usr/share/mysql
 
 /** For people with a certificate of its own authority alone. */
 export async function etcd(box: Box): Promise<Database> {
-  await copyFile(resolve(import.meta.dirname, '../../../dist/test/bin/etcd'), box.path('/usr/local/bin/etcd'));
+  await copyFile(resolve(import.meta.dirname, '../../../dist/components/bin/etcd'), box.path('/usr/local/bin/etcd'));
   const { address } = box.host;
   await box.sh(`mkdir -p /etc/etcd && cd /etc/etcd
 key() { openssl ecparam -name prime256v1 -genkey -noout -out $1.key; }

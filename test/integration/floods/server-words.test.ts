@@ -17,7 +17,9 @@ class HostileError extends KagentError {
 
 test('why a join is refused', async () => {
   const refuse = () => Promise.reject(new HostileError(escape));
-  const server = await joinServer({ api: { joinService: { authenticate: refuse, join: refuse } } });
+  const server = await joinServer({
+    api: { joinService: { authenticate: refuse, authenticateServer: refuse, join: refuse } },
+  });
   const joining = agent.join(nodeJoin(server, { nodeName: 'a' }), new AbortController().signal);
   await expect(joining).rejects.toThrow(`${server.url} refuses: \\u001b]0;owned\\u0007`);
 });

@@ -120,6 +120,7 @@ test('a man in the middle who hands out the right CA without its key gets no sec
       }),
       joinService: {
         authenticate: async (from) => void ('secret' in from && middle.seen.push(from.secret.reveal())),
+        authenticateServer: () => Promise.reject(new Error('never')),
         join: () => Promise.reject(new Error('never')),
       },
     },

@@ -16,7 +16,7 @@ test('the node is labelled when it appears, also after the first watch has faile
     if (watches === 1) return void response.writeHead(500).end('{}');
     response.write(`${JSON.stringify({ type: 'ADDED', object: { metadata: { name: 'box', labels: {} } } })}\n`);
   });
-  const component = labelOwnNode({ kube, nodeName: 'box', log: silentLog });
+  const component = labelOwnNode({ kube, nodeName: 'box', isMember: false, log: silentLog });
   await component.start(new AbortController().signal);
   await eventually(() => patches.length > 0, { what: 'the label' });
   await component.stop();

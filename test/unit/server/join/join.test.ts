@@ -211,7 +211,7 @@ test('a certificate names a router’s address only where the node was seen to c
 test('a joiner is told the address it came by before the server’s own', async () => {
   const at = (host: string) => ({ supervisorUrl: `https://${host}:9345`, apiserverUrl: `https://${host}:6443` });
   const { joinService } = await joinServiceOptions({
-    servers: new ServerDirectory(at('s'), { supervisorPort: 9345, httpsListenPort: 6443 }),
+    servers: new ServerDirectory('s1', at('s'), { supervisorPort: 9345, httpsListenPort: 6443 }),
   });
   const { apiserverUrls, supervisorUrls } = await joinService.join(await request(), {
     ...good,

@@ -1,3 +1,4 @@
+import { alwaysLeading } from '../../../../src/server/cluster/cluster.ts';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createPodNetwork } from '../../../../src/server/nodes/pod-network.ts';
 import type { NodeSession } from '../../../../src/server/nodes/session.ts';
@@ -44,6 +45,7 @@ function cluster(names: readonly string[], changes: { readonly reachedAt?: strin
       spec: { podCIDRs: [`10.42.${names.indexOf(name)}.0/24`] },
       status: { addresses: [{ type: 'InternalIP', address: address(name) }] },
     }),
+    leadership: alwaysLeading,
     ownNode: 's1',
     clock: systemClock, // vitest's
     log: silentLog,

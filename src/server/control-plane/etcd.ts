@@ -1,0 +1,117 @@
+/** This server's member of the etcd that several servers share. */
+import type { Component, ComponentName } from '../../shared/component/component.ts';
+import type { Flags } from '../../shared/arguments/arguments.ts';
+import { makeFolder, readText } from '../../shared/files/files.ts';
+import { strongCipherSuites } from '../../shared/tls-cipher-suites.ts';
+import { childEnvironment, processComponent } from '../../host/process/process.ts';
+import type { Supervisor } from '../../host/process/process.ts';
+import { answers, answersOk } from './readiness.ts';
+
+const name = 'etcd';
+
+/** As in k3s, and for etcd's clients everywhere. */
+export const etcdPorts = { client: 2379, peer: 2380 } as const;
+
+/** Files of a certificate and its key. */
+export interface EtcdPair {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+export interface EtcdFiles {
+  readonly serverCa: string;
+  readonly peerCa: string;
+  /** What it shows its clients. */
+  readonly server: EtcdPair;
+  /** What members show each other. */
+  readonly peer: EtcdPair;
+  /** What a client of it shows. */
+  readonly client: EtcdPair;
+}
+
+/** Which members there are at its first start. */
+export interface InitialCluster {
+  /** `name=https://HOST:2380,…` */
+  readonly members: string;
+  /** `new`: it makes a cluster of its own. */
+  readonly state: 'new' | 'existing';
+}
+
+export interface EtcdOptions {
+  readonly supervisor: Supervisor;
+  readonly binDir: string;
+  readonly after: readonly ComponentName[];
+  readonly dataDir: string;
+  /** Of this member: another one each time the server joins. */
+  readonly memberName: string;
+  /** By which other servers reach it. */
+  readonly nodeIp: string;
+  readonly files: EtcdFiles;
+  readonly initial: () => InitialCluster;
+  /** 0: etcd's default of 2 GiB. */
+  readonly quotaBytes: number;
+  readonly direct: readonly string[];
+}
+
+export function etcdComponent(options: EtcdOptions): Component {
+  const { supervisor, binDir, after, dataDir, files, direct } = options;
+  const question = {
+    url: `https://127.0.0.1:${etcdPorts.client}/livez`,
+    ca: () => readText(files.serverCa),
+    client: () => ({ cert: readText(files.client.certFile), key: readText(files.client.keyFile) }),
+  };
+  return processComponent({
+    name,
+    after,
+    supervisor,
+    specify: async () => {
+      makeFolder(dataDir, 0o700);
+      return {
+        command: `./${name}`,
+        cwd: binDir,
+        args: Object.entries(etcdFlags(options)).map(([flag, value]) => `--${flag}=${value}`),
+        env: childEnvironment(name, { path: binDir, direct }),
+        ready: answersOk(question),
+        live: answers(question),
+        stopTimeoutMs: 5000,
+        backoff: { minMs: 200, maxMs: 10_000, stableAfterMs: 30_000 },
+        securityContext: { allowPrivilegeEscalation: false },
+      };
+    },
+  });
+}
+
+function etcdFlags({ dataDir, memberName, nodeIp, files, quotaBytes, initial }: EtcdOptions): Flags {
+  const { members, state } = initial();
+  const { client, peer } = etcdPorts;
+  return {
+    name: memberName,
+    'data-dir': dataDir,
+    'listen-client-urls': `https://127.0.0.1:${client},https://${nodeIp}:${client}`,
+    'advertise-client-urls': `https://${nodeIp}:${client}`,
+    'listen-peer-urls': `https://${nodeIp}:${peer}`,
+    'initial-advertise-peer-urls': `https://${nodeIp}:${peer}`,
+    'initial-cluster': members,
+    'initial-cluster-state': state,
+
+    'cert-file': files.server.certFile,
+    'key-file': files.server.keyFile,
+    'trusted-ca-file': files.serverCa,
+    'client-cert-auth': 'true',
+    'peer-cert-file': files.peer.certFile,
+    'peer-key-file': files.peer.keyFile,
+    'peer-trusted-ca-file': files.peerCa,
+    'peer-client-cert-auth': 'true',
+    'tls-min-version': 'TLS1.2',
+    'cipher-suites': strongCipherSuites.join(','),
+
+    // A member is taken for gone after a second and a half: small disks, and networks of several sites, answer within that.
+    'heartbeat-interval': '150',
+    'election-timeout': '1500',
+    'feature-gates': 'InitialCorruptCheck=true,CompactHashCheck=true',
+    'quota-backend-bytes': String(quotaBytes),
+    'log-level': 'warn',
+    'log-outputs': 'stderr',
+    'watch-progress-notify-interval': '5s',
+  };
+}
