@@ -15,7 +15,7 @@ import { startDatastore } from './threads.ts';
 import type { Datastore } from './threads.ts';
 
 export { snapshotDirOf, snapshotTimer } from './backup/backup.ts';
-export { connectMembers, exportAll } from './client/client.ts';
+export { connectKeys, connectMembers, exportAll } from './client/client.ts';
 export type { Digest, EtcdEndpoints, EtcdMember, EtcdStatus, KeyClient, MembersClient } from './client/client.ts';
 export { DatastoreElsewhereError, DatastoreHereError, externalDatastore, parseEndpoint } from './external/external.ts';
 export type { DatastoreEndpoint } from './external/external.ts';

@@ -1,13 +1,15 @@
 /** Which datastore a command means: one that is served, by its address, or one on disk, by the settings of this box. */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { print, settingsOfHost } from '../cli/cli.ts';
 import { KagentError } from '../shared/errors.ts';
-import { runPaths } from '../shared/paths.ts';
+import { isThere, readText } from '../shared/files/files.ts';
+import { grpcCodes } from '../shared/grpc/grpc.ts';
+import { pathsOf, runPaths } from '../shared/paths.ts';
 import { plainText } from '../shared/plain-text/plain-text.ts';
 import { snapshotDirOf, storeDirOf } from './backup/backup.ts';
 import { connectDatastore, EtcdCallError } from './client/client.ts';
-import type { DatastoreClient } from './client/client.ts';
+import type { DatastoreClient, EtcdEndpoints } from './client/client.ts';
 
 export class DatastoreNotServedError extends KagentError {
   readonly code = 'DATASTORE_NOT_SERVED';
@@ -20,29 +22,62 @@ export class DatastoreNotServedError extends KagentError {
   }
 }
 
+/** What kagent knows of its own datastore alone. */
+export class DatastoreIsEtcdError extends KagentError {
+  readonly code = 'DATASTORE_IS_ETCD';
+  readonly fault = 'operator';
+  constructor(options: { readonly cause: unknown }) {
+    super("this server's cluster is in an etcd, which does not answer this", {
+      ...options,
+      remedy: "ask it with 'kagent etcdctl'; 'kagent etcd-snapshot save' saves it",
+    });
+  }
+}
+
 export interface Where {
-  readonly endpoint: string;
+  /** That of this box unless said. */
+  readonly endpoint?: string;
   readonly output?: string;
 }
 
 export function online(name: string, description: string): Command {
   return new Command(name)
     .description(description)
-    .option('--endpoint <url>', 'unix://PATH or http://127.0.0.1:PORT', `unix://${runPaths.datastoreSocket}`)
+    .option('--endpoint <url>', "unix://PATH or http://127.0.0.1:PORT (this server's own)")
     .option('-o, --output <form>', "'json' for programs");
 }
 
-export async function connected<T>({ endpoint }: Where, use: (client: DatastoreClient) => Promise<T>): Promise<T> {
+/** @param use is told whether it is an etcd */
+export async function connected<T>(
+  where: Where,
+  use: (client: DatastoreClient, isEtcd: boolean) => Promise<T>,
+): Promise<T> {
+  const endpoint = where.endpoint ?? (await ownEndpoint());
+  const isEtcd = typeof endpoint !== 'string';
   const client = connectDatastore(endpoint);
   try {
-    return await use(client);
+    return await use(client, isEtcd);
   } catch (error) {
-    if (error instanceof EtcdCallError && error.isConnectionLost)
-      throw new DatastoreNotServedError(endpoint, { cause: error });
+    if (!(error instanceof EtcdCallError)) throw error;
+    const address = isEtcd ? endpoint.addresses.join() : endpoint;
+    if (error.isConnectionLost) throw new DatastoreNotServedError(address, { cause: error });
+    if (isEtcd && error.grpcCode === grpcCodes.unimplemented) throw new DatastoreIsEtcdError({ cause: error });
     throw error;
   } finally {
     await client.close();
   }
+}
+
+/** Of the server on this box: its own datastore's, or that of its member of an etcd, with what is shown there. */
+async function ownEndpoint(): Promise<string | EtcdEndpoints> {
+  const { dataDir } = await settingsOfHost({ mode: 'server' });
+  const { etcd, tls } = pathsOf(dataDir).server;
+  if (!isThere(join(etcd, 'name'))) return `unix://${runPaths.datastoreSocket}`;
+  const of = (name: string) => readText(join(tls, 'etcd', name));
+  return {
+    addresses: ['https://127.0.0.1:2379'],
+    tls: { ca: of('server-ca.crt'), cert: of('client.crt'), key: of('client.key') },
+  };
 }
 
 export interface PlaceFlags {

@@ -10,6 +10,7 @@ import {
   isIn,
   listSnapshots,
   restoreDatastore,
+  saveEtcdSnapshot,
   saveSnapshot,
   snapshotName,
   SnapshotRecords,
@@ -34,10 +35,10 @@ function saveCommand(): Command {
     .action(async (file: string | undefined, where: Where & PlaceFlags & { readonly name: string }) => {
       const { storeDir, snapshotDir } = await placeOf(where);
       const path = resolve(file ?? join(snapshotDir, snapshotName(where.name, hostname(), new Date())));
-      const facts = await connected(where, async (client) => {
+      const facts = await connected(where, async (client, isEtcd) => {
         const parts = await begun(client.snapshot());
         new SnapshotRecords(storeDir).add({ path, isScheduled: false });
-        return await saveSnapshot(parts, path);
+        return await (isEtcd ? saveEtcdSnapshot(parts, path) : saveSnapshot(parts, path));
       });
       if (where.output === 'json') json({ path, ...facts });
       else print(`${path} (${mebibytes(facts.sizeBytes)}, sha256 ${facts.sha256})`);

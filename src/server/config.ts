@@ -87,6 +87,13 @@ export const serverSettings = {
     .boolean()
     .default(false)
     .describe('Make a cluster that may have several servers: it is kept in an etcd, whose first member is here'),
+  clusterReset: z
+    .boolean()
+    .default(false)
+    .describe('Make a cluster of this server alone of what its etcd has, where the other servers are lost; then end'),
+  clusterResetRestorePath: kinds.absolutePath
+    .optional()
+    .describe('With --cluster-reset: the snapshot of an etcd of which it is made'),
   server: z
     .url({ protocol: /^https$/, error: "it must be another server's address such as 'https://10.0.0.1:9345'" })
     .optional()

@@ -23,12 +23,14 @@ import type {
   DatastoreFiles,
   EtcdFiles,
   EtcdOfApiserver,
+  EtcdOptions,
   InitialCluster,
 } from './control-plane/control-plane.ts';
 import { createEtcdMembers, hasData, isMember, openMember } from './etcd/etcd.ts';
 import type { EtcdMembers, Member } from './etcd/etcd.ts';
 import { takePlace } from './join-servers.ts';
 import { moveToEtcd } from './move-to-etcd.ts';
+import { refuseSecondReset, resetEtcd } from './reset-etcd.ts';
 import type { Pki } from './pki/pki.ts';
 import type { ServerPlan } from './plan.ts';
 
@@ -37,6 +39,8 @@ export interface ServerDatastore {
   /** What it needs on this box, and itself. */
   readonly datastoreParts: readonly Component[];
   readonly etcd: EtcdOfApiserver;
+  /** Where snapshots are made of it; undefined where somebody else does that. */
+  readonly saved?: string | EtcdEndpoints;
   /** Who else has it, where it is an etcd of this cluster's servers. */
   readonly members?: EtcdMembers;
   /** Renews certificates of its own. @returns the names of those that are new */
@@ -48,9 +52,10 @@ export type DatastoreKind = 'own' | 'others' | 'etcd';
 
 /** What is on the disk decides; the settings decide about a new server. @throws {DatastoreElsewhereError}, {DatastoreHereError} */
 export function datastoreKind({ config, paths }: Pick<ServerPlan, 'config' | 'paths'>): DatastoreKind {
-  const { datastoreEndpoint, clusterInit, server } = config;
+  const { datastoreEndpoint, clusterInit, clusterReset, server } = config;
   const { place, db, etcd } = paths.server;
   const known = readFileIfExists(place)?.trim();
+  refuseSecondReset({ config, paths });
   if (isMember(etcd)) {
     if (datastoreEndpoint === undefined) return 'etcd';
     throw new DatastoreHereError(`--datastore-endpoint names another datastore, ${nameOf(datastoreEndpoint)}`, etcd);
@@ -62,7 +67,8 @@ export function datastoreKind({ config, paths }: Pick<ServerPlan, 'config' | 'pa
     return 'others';
   }
   if (known !== undefined) throw new DatastoreElsewhereError(known, place);
-  if (!clusterInit && server === undefined) return 'own';
+  if (clusterReset && isInFile) throw new DatastoreHereError('--cluster-reset is for a member of an etcd', db);
+  if (!clusterInit && !clusterReset && server === undefined) return 'own';
   if (!isInFile || clusterInit) return 'etcd';
   throw new DatastoreHereError('--server is for a server without one', db);
 }
@@ -95,8 +101,9 @@ function ownDatastore({ config, paths, log, onFatal }: ServerPlan, accounts: Acc
     log,
     onFatal,
   });
-  const etcd = { servers: [`unix://${runPaths.datastoreSocket}`], files: {} };
-  return { datastore, datastoreParts: [datastore], etcd, renew: nothingToRenew };
+  const address = `unix://${runPaths.datastoreSocket}`;
+  const etcd = { servers: [address], files: {} };
+  return { datastore, datastoreParts: [datastore], etcd, saved: address, renew: nothingToRenew };
 }
 
 async function sharedEtcd(plan: ServerPlan, pki: Pki): Promise<ServerDatastore> {
@@ -108,13 +115,9 @@ async function sharedEtcd(plan: ServerPlan, pki: Pki): Promise<ServerDatastore> 
   const files = { ca: member.serverCa, cert: client.certFile, key: client.keyFile };
   const endpoints: EtcdEndpoints = { addresses: [address], tls: contentsOf(files) };
   let initial: InitialCluster | undefined;
-  const comesIn = task('etcd-member', ['assets'], async (signal, saysWait) => {
-    initial = await initialOf(plan, member, saysWait, signal);
-  });
-  const etcd = etcdComponent({
+  const options: Omit<EtcdOptions, 'after'> = {
     supervisor: plan.supervisor,
     binDir: plan.binDir,
-    after: [comesIn.name],
     dataDir: dir,
     memberName: member.name,
     nodeIp,
@@ -125,7 +128,12 @@ async function sharedEtcd(plan: ServerPlan, pki: Pki): Promise<ServerDatastore> 
     },
     quotaBytes: quotaOf(config.etcdArg),
     direct: directOf(plan),
+  };
+  const comesIn = task('etcd-member', ['assets'], async (signal, saysWait) => {
+    initial = config.clusterReset ? alone(member, nodeIp, 'new') : await initialOf(plan, member, saysWait, signal);
+    if (config.clusterReset) await resetEtcd(plan, { ...options, after: [] }, signal);
   });
+  const etcd = etcdComponent({ ...options, after: [comesIn.name] });
   const datastore = externalDatastore({
     name: "this server's etcd",
     endpoints,
@@ -139,10 +147,18 @@ async function sharedEtcd(plan: ServerPlan, pki: Pki): Promise<ServerDatastore> 
     datastore,
     datastoreParts: [comesIn, etcd, datastore, members],
     etcd: { servers: [address], files },
+    saved: endpoints,
     members,
     renew: () => member.renew(),
   };
 }
+
+const peerUrlOf = (nodeIp: string) => `https://${nodeIp}:${etcdPorts.peer}`;
+
+const alone = ({ name }: Member, nodeIp: string, state: InitialCluster['state']): InitialCluster => ({
+  members: `${name}=${peerUrlOf(nodeIp)}`,
+  state,
+});
 
 /** A member that has data knows the others; etcd reads what it is told at its first start alone. */
 async function initialOf(
@@ -153,16 +169,15 @@ async function initialOf(
 ): Promise<InitialCluster> {
   const { config, paths, nodeIp, token, log } = plan;
   const { name } = member;
-  const peerUrl = `https://${nodeIp}:${etcdPorts.peer}`;
+  const peerUrl = peerUrlOf(nodeIp);
   if (isToMove(paths.server)) {
     saysWait('Moving', 'moves the cluster from its own datastore to an etcd');
     await moveToEtcd(plan, { name, peerUrl }, signal);
   }
   member.begin();
-  const alone = `${name}=${peerUrl}`;
-  if (hasData(paths.server.etcd)) return { members: alone, state: 'existing' };
   const { server: url } = config;
-  if (url === undefined) return { members: alone, state: 'new' };
+  if (hasData(paths.server.etcd)) return alone(member, nodeIp, 'existing');
+  if (url === undefined) return alone(member, nodeIp, 'new');
   return { members: await takePlace({ url, token, log }, { name, peerUrl }, saysWait, signal), state: 'existing' };
 }
 

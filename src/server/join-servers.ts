@@ -4,7 +4,8 @@ import { systemClock } from '../shared/clock.ts';
 import type { SaysWait } from '../shared/component/component.ts';
 import { KagentError, messageOf, remedyOf } from '../shared/errors.ts';
 import { wrongUsageExitCode } from '../shared/exit-codes.ts';
-import { isThere, writeFileAtomicSync } from '../shared/files/files.ts';
+import { caHashOf } from '../shared/certificates/certificates.ts';
+import { isThere, readText, writeFileAtomicSync } from '../shared/files/files.ts';
 import type { Log } from '../shared/log/log.ts';
 import { pause } from '../shared/pause.ts';
 import { etcdMembersPath, MembersOf, SealedFiles, serverFilesPath, SharedFiles } from '../shared/protocol/servers.ts';
@@ -29,6 +30,17 @@ export class ServerTokenMissingError extends KagentError {
   }
 }
 
+export class OtherClusterError extends KagentError {
+  readonly code = 'CONFIG_OTHER_CLUSTER';
+  readonly fault = 'operator';
+  override readonly exitCode = wrongUsageExitCode;
+  constructor(url: string, caFile: string) {
+    super(`this box has the CA of another cluster than ${url}, in ${caFile}`, {
+      remedy: "remove what is left of that one ('kagent uninstall'), or leave --server out to go on with it",
+    });
+  }
+}
+
 export interface FirstServer {
   /** Of its supervisor. */
   readonly url: string;
@@ -44,7 +56,7 @@ const lastFile = 'tls/server-ca.key';
  * @throws {ServerTokenMissingError} @throws {SealError} and what the other server refuses
  */
 export async function takeServerFiles(first: FirstServer, dir: string, signal: AbortSignal): Promise<void> {
-  if (isThere(join(dir, lastFile))) return;
+  if (isThere(join(dir, lastFile))) return checkCluster(first, join(dir, 'tls', 'server-ca.crt'));
   const { sealed } = await askUntilAnswered(
     first,
     { path: serverFilesPath, schema: SealedFiles },
@@ -56,6 +68,12 @@ export async function takeServerFiles(first: FirstServer, dir: string, signal: A
   const names = Object.keys(files).toSorted((a, b) => Number(a === lastFile) - Number(b === lastFile));
   for (const name of names) writeFileAtomicSync(join(dir, name), files[name] ?? '', 0o600);
   first.log.info('has what the servers of the cluster share', { url: first.url });
+}
+
+/** What is here may be of a cluster that this box had before. */
+function checkCluster({ url, token }: FirstServer, caFile: string): void {
+  const caHash = token === undefined ? undefined : parseToken(token.reveal()).caHash;
+  if (caHash !== undefined && caHash !== caHashOf(readText(caFile))) throw new OtherClusterError(url, caFile);
 }
 
 /** @returns as etcd's `--initial-cluster` @throws what the other server refuses for good */

@@ -9,8 +9,6 @@ const encryption =
 const always = 'kagent always runs it on a server';
 
 export const k3sServerSettings = {
-  clusterReset: unsupported('to go back to a snapshot, use kagent datastore snapshot restore'),
-  clusterResetRestorePath: unsupported('to go back to a snapshot, use kagent datastore snapshot restore'),
   kineTls: unsupported('kine listens on a unix socket, which only root and kube-apiserver can open'),
   etcdExposeMetrics: unsupported('the datastore is no etcd; kagent datastore status shows its figures'),
   etcdSnapshotCompress: unsupported('snapshots are stored as they are; compress them where you copy them to'),

@@ -169,7 +169,7 @@ interface Rooms extends Foundation, Members {
 
 function componentsOf(plan: ServerPlan, rooms: Rooms): readonly Component[] {
   const { config, paths, nodeName, settings, ownNode, log } = plan;
-  const { datastore, datastoreParts, isOwn, identities, nodes, tunnel, controlPlane, leadership, api } = rooms;
+  const { datastore, datastoreParts, saved, identities, nodes, tunnel, controlPlane, leadership, api } = rooms;
   const { kube } = controlPlane;
   const kept = keepClusterSettings({ store: datastore.keys, kube, settings });
   return [
@@ -185,7 +185,7 @@ function componentsOf(plan: ServerPlan, rooms: Rooms): readonly Component[] {
     api,
     tunnel,
     nodes,
-    ...(config.etcdDisableSnapshots || !isOwn ? [] : [datastoreSnapshots(plan)]),
+    ...(config.etcdDisableSnapshots || saved === undefined ? [] : [datastoreSnapshots(plan, saved)]),
     ...controlPlane.components,
     kept.recorded,
     createManifests({
@@ -268,9 +268,12 @@ function certificates({ addresses, log }: ServerPlan, { controlPlane, supervisor
   });
 }
 
-function datastoreSnapshots({ config, paths, nodeName, log }: ServerPlan): Component {
+function datastoreSnapshots(
+  { config, paths, nodeName, log }: ServerPlan,
+  endpoint: NonNullable<Foundation['saved']>,
+): Component {
   return snapshotTimer({
-    endpoint: `unix://${runPaths.datastoreSocket}`,
+    endpoint,
     nodeName,
     dir: config.etcdSnapshotDir ?? snapshotDirOf(paths.server.db),
     storeDir: paths.server.db,

@@ -5,7 +5,7 @@
  */
 export { checkDatastore } from './check.ts';
 export type { CheckReport } from './check.ts';
-export { findSnapshot, listSnapshots, saveSnapshot, snapshotName } from './snapshots.ts';
+export { findSnapshot, listSnapshots, saveEtcdSnapshot, saveSnapshot, snapshotName } from './snapshots.ts';
 export { isIn, SnapshotRecords } from './snapshot-records.ts';
 export type { SnapshotFile } from './snapshots.ts';
 export { restoreDatastore } from './restore.ts';

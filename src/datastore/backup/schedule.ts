@@ -5,12 +5,13 @@ import type { Component } from '../../shared/component/component.ts';
 import { messageOf, remedyOf } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { connectDatastore } from '../client/client.ts';
+import type { EtcdEndpoints } from '../client/client.ts';
 import { SnapshotRecords } from './snapshot-records.ts';
-import { saveSnapshot, snapshotName } from './snapshots.ts';
+import { saveEtcdSnapshot, saveSnapshot, snapshotName } from './snapshots.ts';
 
 export interface SnapshotTimerOptions {
-  /** The datastore's address. */
-  readonly endpoint: string;
+  /** The datastore's address; of an etcd with what it is shown. */
+  readonly endpoint: string | EtcdEndpoints;
   readonly nodeName: string;
   readonly dir: string;
   /** Where the datastore's file is, and the record of its snapshots. */
@@ -45,7 +46,8 @@ export function snapshotTimer(options: SnapshotTimerOptions): Component {
     const client = connectDatastore(endpoint);
     try {
       records.add({ path, isScheduled: true });
-      const { sizeBytes } = await saveSnapshot(client.snapshot(), path);
+      const saved = typeof endpoint === 'string' ? saveSnapshot : saveEtcdSnapshot;
+      const { sizeBytes } = await saved(client.snapshot(), path);
       const removed = await records.prune(({ isScheduled }) => isScheduled, retention);
       condition.set('True', 'Saved', '');
       log.info('datastore snapshot saved', { path, sizeBytes, removed: removed.map(({ name }) => name) });

@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { KagentError } from '../../shared/errors.ts';
 import { temporarySuffix, writeFileAtomic } from '../../shared/files/files.ts';
-import { verifySnapshot } from '../store/store.ts';
+import { verifyChecksum, verifySnapshot } from '../store/store.ts';
 import type { SnapshotFacts } from '../store/store.ts';
 
 export class SnapshotMissingError extends KagentError {
@@ -30,10 +30,26 @@ export function snapshotName(baseName: string, node: string, now: Date): string 
 }
 
 /** Resolves when the file is on disk and its checksum has been compared. Readable by its owner alone: it holds Secrets. */
-export async function saveSnapshot(parts: AsyncIterable<Uint8Array>, path: string): Promise<SnapshotFacts> {
+export function saveSnapshot(parts: AsyncIterable<Uint8Array>, path: string): Promise<SnapshotFacts> {
+  return save(parts, path, verifySnapshot);
+}
+
+/** As `saveSnapshot`, of an etcd; `--cluster-reset-restore-path` and etcd's own tools take it. */
+export function saveEtcdSnapshot(
+  parts: AsyncIterable<Uint8Array>,
+  path: string,
+): Promise<Pick<SnapshotFacts, 'sizeBytes' | 'sha256'>> {
+  return save(parts, path, (partial) => verifyChecksum(partial, () => Promise.resolve()));
+}
+
+async function save<T>(
+  parts: AsyncIterable<Uint8Array>,
+  path: string,
+  verify: (partial: string) => Promise<T>,
+): Promise<T> {
   return await writeFileAtomic(path, 0o600, async (file, partial) => {
     for await (const part of parts) await file.writeFile(part);
-    return await verifySnapshot(partial);
+    return await verify(partial);
   });
 }
 

@@ -62,18 +62,30 @@ async function* readToEnd(path: string, file: FileHandle, sizeBytes: number): As
 
 /** Reads the whole file. @throws {SnapshotInvalidError} when it is not what was saved, or not a snapshot of a kagent */
 export async function verifySnapshot(path: string): Promise<SnapshotFacts> {
+  const whole = await verifyChecksum(path, () => readFormatVersion(path));
+  return { ...whole, formatVersion: whole.looked };
+}
+
+/**
+ * Of a store's snapshot or an etcd's: both end with the checksum of what is before. `look`: at its beginning, before all of it is
+ * read. @throws {SnapshotInvalidError} and what `look` throws
+ */
+export async function verifyChecksum<T>(
+  path: string,
+  look: () => Promise<T>,
+): Promise<Pick<SnapshotFacts, 'sizeBytes' | 'sha256'> & { readonly looked: T }> {
   const { size } = await stat(path);
   const sizeBytes = size - checksumBytes;
   if (sizeBytes < header.sizeBytes || sizeBytes % 512 !== 0) {
     throw new SnapshotInvalidError(path, `${size} bytes are not whole pages and a checksum: it was cut off`);
   }
-  const formatVersion = await readFormatVersion(path);
+  const looked = await look();
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path, { end: sizeBytes - 1 })) hash.update(chunk as Buffer);
   const sha256 = hash.digest('hex');
   const stored = await readPart(path, sizeBytes, checksumBytes);
   if (stored.toString('hex') !== sha256) throw new SnapshotInvalidError(path, 'its checksum does not match');
-  return { sizeBytes, sha256, formatVersion };
+  return { sizeBytes, sha256, looked };
 }
 
 /**

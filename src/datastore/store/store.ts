@@ -18,7 +18,7 @@ export { acknowledgedPath } from './acknowledged.ts';
 export { plainRange } from './range.ts';
 export { decodeRecord } from './record.ts';
 export type { StoreFinding } from './inspect.ts';
-export { storeFileName, unpackSnapshot, verifySnapshot } from './snapshot.ts';
+export { storeFileName, unpackSnapshot, verifyChecksum, verifySnapshot } from './snapshot.ts';
 export type { SnapshotFacts } from './snapshot.ts';
 export type * from './shapes.ts';
 export type { WriterWorkerData } from './writer-worker.ts';

@@ -9,7 +9,7 @@ export { checkBindAddress, checkNetworks, clusterDnsOf, nodeCidrMaskSize } from 
 export { ServerDirectory } from './directory.ts';
 export { alwaysLeading, createLeadership, whileLeading } from './leadership.ts';
 export type { Leadership } from './leadership.ts';
-export { createServers } from './servers.ts';
+export { createServers, serversPrefix } from './servers.ts';
 export type { Servers } from './servers.ts';
 export { helmUser } from './helm.ts';
 export type { HelmProgram } from './helm.ts';

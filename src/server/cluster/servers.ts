@@ -9,7 +9,8 @@ import { untilStopped } from '../../shared/until-stopped.ts';
 import type { KeyClient } from '../../datastore/datastore.ts';
 import type { ServerDirectory } from './directory.ts';
 
-const prefix = '/kagent/servers/';
+export const serversPrefix = '/kagent/servers/';
+const prefix = serversPrefix;
 const Kept = z.object({ supervisorUrl: z.string(), apiserverUrl: z.string() });
 
 export interface ServersOptions {

@@ -95,8 +95,8 @@ const accountNames = {
   'metrics-server': 'kube-apiserver',
 } as const;
 
-export { etcdComponent, etcdPorts } from './etcd.ts';
-export type { EtcdFiles, EtcdPair, InitialCluster } from './etcd.ts';
+export { etcdComponent, etcdPorts, forceNewCluster } from './etcd.ts';
+export type { EtcdFiles, EtcdOptions, EtcdPair, InitialCluster } from './etcd.ts';
 export { kineComponent, kineSocket } from './kine.ts';
 export type { DatastoreFiles, EtcdOfApiserver } from './types.ts';
 export type { ControlPlaneOptions, Accounts, ExtraArgs, LocalPorts, ControlPlane, ProgramOptions } from './types.ts';

@@ -2,7 +2,11 @@
 import type { Component, ComponentName } from '../../shared/component/component.ts';
 import type { Flags } from '../../shared/arguments/arguments.ts';
 import { makeFolder, readText } from '../../shared/files/files.ts';
+import { lookUntil } from '../../shared/look-until.ts';
 import { strongCipherSuites } from '../../shared/tls-cipher-suites.ts';
+import { connectMembers } from '../../datastore/datastore.ts';
+import type { EtcdEndpoints } from '../../datastore/datastore.ts';
+import { runToEnd } from '../../host/run.ts';
 import { childEnvironment, processComponent } from '../../host/process/process.ts';
 import type { Supervisor } from '../../host/process/process.ts';
 import { answers, answersOk } from './readiness.ts';
@@ -69,7 +73,7 @@ export function etcdComponent(options: EtcdOptions): Component {
       return {
         command: `./${name}`,
         cwd: binDir,
-        args: Object.entries(etcdFlags(options)).map(([flag, value]) => `--${flag}=${value}`),
+        args: argumentsOf(etcdFlags(options)),
         env: childEnvironment(name, { path: binDir, direct }),
         ready: answersOk(question),
         live: answers(question),
@@ -80,6 +84,48 @@ export function etcdComponent(options: EtcdOptions): Component {
     },
   });
 }
+
+/**
+ * Makes a cluster of one of what this member has, where the others are lost. `whenAlone` is called while it runs, with nobody
+ * else at it. @throws with what etcd says
+ */
+export async function forceNewCluster(
+  options: EtcdOptions,
+  whenAlone: (endpoints: EtcdEndpoints) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { binDir, files, direct } = options;
+  const address = `https://127.0.0.1:${etcdPorts.client}`;
+  const { certFile, keyFile } = files.client;
+  const tls = { ca: readText(files.serverCa), cert: readText(certFile), key: readText(keyFile) };
+  const endpoints: EtcdEndpoints = { addresses: [address], tls };
+  const flags = { ...etcdFlags(options), 'force-new-cluster': 'true', 'listen-client-urls': address };
+  const over = new AbortController();
+  const etcd = runToEnd(`./${name}`, argumentsOf(flags), {
+    cwd: binDir,
+    env: childEnvironment(name, { path: binDir, direct }),
+    signal: AbortSignal.any([signal, over.signal]),
+  });
+  const ended = new AbortController();
+  void etcd.then(() => ended.abort());
+  const client = connectMembers(endpoints);
+  try {
+    const isAlone = async () => ((await client.list().catch(() => [])).length === 1 ? true : undefined);
+    await lookUntil(isAlone, looks, ended.signal);
+    await whenAlone(endpoints);
+  } catch (error) {
+    if (!ended.signal.aborted) throw error;
+    throw new Error((await etcd).reason ?? 'etcd has ended', { cause: error });
+  } finally {
+    over.abort();
+    await client.close();
+    await etcd;
+  }
+}
+
+const looks = { leastMs: 100, mostMs: 1000, timesLook: 2 };
+
+const argumentsOf = (flags: Flags) => Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
 
 function etcdFlags({ dataDir, memberName, nodeIp, files, quotaBytes, initial }: EtcdOptions): Flags {
   const { members, state } = initial();

@@ -126,7 +126,8 @@ export class NodeNames {
     if (owner === 'nobody') {
       if (nodeName === this.#rules.ownNode && by === 'token')
         throw this.#refused(claim, new NodeNameReservedError(nodeName));
-      await this.#passwords.put(nodeName, password);
+      // Another server may have given the name to somebody else meanwhile.
+      if (!(await this.#passwords.create(nodeName, password))) return await this.#decide(claim);
       return { uid: await this.#keepUid(nodeName, false), replaced: false };
     }
     if (owner === 'this') return { uid: await this.#keepUid(nodeName, true), replaced: false };

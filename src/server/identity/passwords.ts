@@ -7,6 +7,8 @@ export interface NodePasswords {
   /** Who has the name: nobody, this machine, or another one. */
   compare(nodeName: string, password: string): Promise<'nobody' | 'this' | 'other'>;
   put(nodeName: string, password: string): Promise<void>;
+  /** @returns false where the name is somebody's */
+  create(nodeName: string, password: string): Promise<boolean>;
   forget(nodeName: string): Promise<void>;
 }
 
@@ -20,6 +22,7 @@ export function createNodePasswords(store: KeyValue): NodePasswords {
       if (known === undefined) return 'nobody';
       return sameHash(known, hashOf(password)) ? 'this' : 'other';
     },
+    create: (nodeName, password) => store.create(keyOf(nodeName), hashOf(password)),
     put: (nodeName, password) => store.put(keyOf(nodeName), hashOf(password)),
     async forget(nodeName) {
       await store.delete(keyOf(nodeName));

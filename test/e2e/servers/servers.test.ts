@@ -135,6 +135,59 @@ describe('three servers', () => {
   });
 });
 
+test('a snapshot of the etcd is saved, by hand and with what kagent keeps of it', async () => {
+  const { code, stdout, stderr } = await nodes.server.kagent(['etcd-snapshot', 'save', '/var/tmp/etcd.snapshot']);
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  expect(stdout).toMatch(/^\/var\/tmp\/etcd.snapshot \(.* MiB, sha256 [0-9a-f]{64}\)/);
+  const status = await nodes.server.kagent(['datastore', 'status']);
+  expect(status.stderr).toContain("ask it with 'kagent etcdctl'");
+});
+
+describe('when all others are lost', () => {
+  const reset = async (box: Box, ...flags: readonly string[]) => {
+    const running = box.run(['kagent', 'server', '--cluster-reset', ...flags, ...without]);
+    expect([await running.exited, running.output()]).toEqual([
+      0,
+      expect.stringContaining('the cluster has one server now'),
+    ]);
+  };
+  const stop = async (box: Box) => {
+    await box.signal((await box.status()).pid, 'TERM');
+    await box.running().exited;
+  };
+
+  test('the last server makes a cluster of one of what it has, once, and another one joins it anew', async () => {
+    const [s1, s2] = servers as [Box, Box];
+    await s1.kubectl('create', 'configmap', 'before-reset');
+    await s2.host.off();
+    await stop(s1);
+    await reset(s1);
+    const again = s1.run(['kagent', 'server', '--cluster-reset', ...without]);
+    expect([await again.exited, again.output()]).toEqual([2, expect.stringContaining('start without it')]);
+    await s1.startServer(...without);
+    expect(await voters(s1)).toEqual(['s1']);
+    await s1.kubectl('get', 'configmap', 'before-reset');
+    const token = (await s1.sh('cat /var/lib/kagent/server/token')).trim();
+    await s2.host.up();
+    await s2.sh('rm -r /var/lib/kagent/server/db/etcd');
+    await s2.startServer('--server', nodes.url, '--token', token, ...without);
+    expect(await voters(s2)).toEqual(['s1', 's2']);
+    await untilReady(s2, ['a1', 's1', 's2']);
+  });
+
+  test('a snapshot becomes a cluster of one: what was written later is gone, and nodes are there', async () => {
+    const [s1, s2] = servers as [Box, Box];
+    await s2.host.off();
+    await stop(s1);
+    await reset(s1, '--cluster-reset-restore-path', '/var/tmp/etcd.snapshot');
+    await s1.startServer(...without);
+    expect((await s1.tryKubectl('get', 'configmap', 'before-reset')).stderr).toContain('not found');
+    await s1.kubectl('get', 'configmap', 'written-after');
+    expect(await s1.sh('ls /var/lib/kagent/server/db')).toMatch(/^etcd-before-/m);
+    await eventually(async () => (await ready(s1)).includes('a1'), { withinMs: 60_000, what: 'the agent' });
+  });
+});
+
 test('a server that shows a token for agents is refused with a sentence', async () => {
   const { stdout } = await nodes.server.kagent(['token', 'create']);
   const s4 = await nodes.addBox('s4', 14);

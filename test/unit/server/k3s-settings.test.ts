@@ -96,7 +96,6 @@ kubelet-arg: "max-pods=42"
   expect(agent).toMatchObject({ server: 'https://10.0.0.1:6443', token: 'secret', nodeIp: '10.0.0.2' });
   expect(fromFile(serverSchema, 'write-kubeconfig-mode: 644\n').config).toMatchObject({ writeKubeconfigMode: '644' });
   expect(fromFile(serverSchema, 'cluster-init: true\n').config).toMatchObject({ clusterInit: true });
-  expect(() => fromFile(serverSchema, 'cluster-reset: true\n')).toThrow('kagent datastore snapshot restore');
 });
 
 test.each([
