@@ -38,11 +38,15 @@ export interface Probes {
 
 /** Of nodes, and of those that show a token: neither waits for the other. */
 const mostAtOnce = 8;
+/** After the last question about it: a box that is busy takes long from one to the next. */
 const lifeMs = 5000;
+const longestLifeMs = 30_000;
 
 interface Open {
   readonly address: string;
   readonly socket: ProbeSocket;
+  readonly openedMs: number;
+  readonly timer: NodeJS.Timeout;
 }
 
 export function createProbes(options: ProbeOptions): Probes {
@@ -63,9 +67,10 @@ export function createProbes(options: ProbeOptions): Probes {
         byId.delete(id);
         asking.delete(asker);
       };
-      setTimeout(over, lifeMs).unref();
+      const timer = setTimeout(over, lifeMs).unref();
+      const openedMs = clock.monotonicMs();
       const socket = await openProbeSocket(id);
-      byId.set(id, { address, socket });
+      byId.set(id, { address, socket, openedMs, timer });
       const mtu = mtuOf(localAddress);
       const target = { address, port, tunnel: theirTunnel, clusterCidr: settings.clusterCidr };
       void socket.send(target, probeSizes([mtu, theirMtu]), end.signal);
@@ -84,6 +89,7 @@ export function createProbes(options: ProbeOptions): Probes {
     seen(id, { address }) {
       const probe = byId.get(id);
       if (probe === undefined || probe.address !== address) throw new ProbeUnknownError();
+      if (clock.monotonicMs() - probe.openedMs < longestLifeMs) probe.timer.refresh();
       return { sizes: [...probe.socket.seen()] };
     },
   };
