@@ -24,8 +24,8 @@ export function labActions(): LabActions {
   };
   return {
     require: (command) => requireTools(toolsFor(command), thisHost()),
-    async up({ name, agents, dataDir = labsDir, serverFlags }) {
-      const lab = { name, dir: join(dataDir, name), agents, serverFlags: [...serverFlags] };
+    async up({ name, servers, agents, dataDir = labsDir, serverFlags }) {
+      const lab = { name, dir: join(dataDir, name), servers, agents, serverFlags: [...serverFlags] };
       await labUp(lab, { records, print, signal: interrupted() });
       print(whatNext(lab));
     },

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { labActions } from './actions.ts';
-import { maxAgents } from './hosts.ts';
+import { maxAgents, maxServers } from './hosts.ts';
 import type { UpFlags, LabActions } from './types.ts';
 
 interface Named {
@@ -63,8 +63,8 @@ const measures = [
 function upCommand(actions: LabActions): Command {
   const command = named('up', 'Make hosts, run a cluster on them, and wait until every node is Ready');
   return command
-    .option('--agents <number>', 'nodes besides the server', agents, 2)
-    .option('--servers <number>', 'a cluster has one', servers, 1)
+    .option('--agents <number>', 'nodes besides the servers', agents, 2)
+    .option('--servers <number>', 'servers; several are on an etcd', servers, 1)
     .option('--data-dir <folder>', "where the hosts' disks are, on ext4, xfs or btrfs (/var/lib/kagent-lab)", folder)
     .argument('[flags...]', "after '--': flags for 'kagent server'")
     .action((serverFlags: readonly string[], flags: Omit<UpFlags, 'serverFlags'>) => {
@@ -74,13 +74,18 @@ function upCommand(actions: LabActions): Command {
       }
       const own = serverFlags.find((flag) => labsOwn.has(flag.split('=', 1).join('')));
       if (own !== undefined) command.error(`error: ${own} is set by the lab`);
-      const { name, agents: count, dataDir } = flags;
-      return actions.up({ name, agents: count, serverFlags, ...(dataDir !== undefined && { dataDir }) });
+      return actions.up({ ...flags, serverFlags });
     });
 }
 
 /** The disk and the address that agents join by. */
-const labsOwn: ReadonlySet<string> = new Set(['--data-dir', '--supervisor-port', '--node-name', '--node-ip']);
+const labsOwn: ReadonlySet<string> = new Set([
+  '--data-dir',
+  '--supervisor-port',
+  '--node-name',
+  '--node-ip',
+  '--server',
+]);
 
 function named(name: string, description: string): Command {
   return new Command(name).description(description).option('--name <name>', "the lab's name", labName, 'lab');
@@ -103,8 +108,9 @@ function agents(value: string): number {
 }
 
 function servers(value: string): number {
-  if (value === '1') return 1;
-  throw new InvalidArgumentError('A cluster has one server.');
+  const count = Number(value);
+  if (/^\d+$/.test(value) && count >= 1 && count <= maxServers) return count;
+  throw new InvalidArgumentError(`It must be a number from 1 to ${maxServers}; of three, one may be lost.`);
 }
 
 /** It ends up in a script, and in overlayfs's options. */

@@ -5,6 +5,8 @@ export const LabRecord = z.object({
   name: z.string(),
   /** Has the disks of the hosts, and the executable they share; the lab's own. */
   dir: z.string(),
+  /** One in a lab of an earlier version. */
+  servers: z.int().default(1),
   agents: z.int(),
   /** Flags for `kagent server`. */
   serverFlags: z.array(z.string()),
@@ -21,16 +23,23 @@ export interface LabHost {
 /** Every lab has these: its switch is its own, so that labs do not meet. */
 export const labNet = '10.77.0';
 export const maxAgents = 20;
+export const maxServers = 5;
 
-export const server: LabHost = { name: 's1', role: 'server', lastByte: 11, address: `${labNet}.11` };
+const firstByte = { server: 11, agent: 21 } as const;
 
-/** The server first. */
-export function hostsOf({ agents }: Pick<LabRecord, 'agents'>): readonly LabHost[] {
-  const agent = (index: number): LabHost => {
-    const lastByte = 21 + index;
-    return { name: `a${index + 1}`, role: 'agent', lastByte, address: `${labNet}.${lastByte}` };
-  };
-  return [server, ...Array.from({ length: agents }, (_, index) => agent(index))];
+function hostOf(role: LabHost['role'], index: number): LabHost {
+  const lastByte = firstByte[role] + index;
+  return { name: `${role.charAt(0)}${index + 1}`, role, lastByte, address: `${labNet}.${lastByte}` };
+}
+
+/** The first one, which makes the cluster. */
+export const server: LabHost = hostOf('server', 0);
+
+/** Servers first. */
+export function hostsOf({ servers, agents }: Pick<LabRecord, 'servers' | 'agents'>): readonly LabHost[] {
+  const some = (count: number, role: LabHost['role']) =>
+    Array.from({ length: count }, (_, index) => hostOf(role, index));
+  return [...some(servers, 'server'), ...some(agents, 'agent')];
 }
 
 /** The words to type for one lab: `kagent lab down --name other`. */
@@ -41,6 +50,7 @@ export function toType(name: string, command: string): string {
 /** Where a host has kagent's data: one of the folders that lie on its disk. */
 const dataDir = '/var/lib/kagent';
 export const nodeTokenFile = `${dataDir}/server/node-token`;
+export const serverTokenFile = `${dataDir}/server/token`;
 export const joinTokenFile = `${dataDir}/join-token`;
 const logFile = `${dataDir}/logs/kagent.log`;
 
@@ -56,9 +66,14 @@ export function sharedDir(lab: LabRecord): string {
 
 /** What runs on a host for as long as it is on. */
 export function kagentCommand(lab: LabRecord, host: LabHost): readonly string[] {
-  const joining = ['agent', '--url', `https://${server.address}:9345`, '--token-file', joinTokenFile];
-  const args = host.role === 'server' ? ['server', ...lab.serverFlags] : joining;
-  return ['kagent', ...args, '--daemonize'];
+  return ['kagent', ...argumentsOf(lab, host), '--daemonize'];
+}
+
+function argumentsOf({ servers, serverFlags }: LabRecord, { name, role }: LabHost): readonly string[] {
+  const first = `https://${server.address}:9345`;
+  if (role === 'agent') return ['agent', '--url', first, '--token-file', joinTokenFile];
+  if (name !== server.name) return ['server', '--server', first, '--token-file', joinTokenFile, ...serverFlags];
+  return ['server', ...(servers > 1 ? ['--cluster-init'] : []), ...serverFlags];
 }
 
 /** Makes a new host one on which kagent alone is installed, whatever is installed on the box around it. */

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { table } from '../cli/cli.ts';
-import { hostsOf, server } from './hosts.ts';
+import { hostsOf } from './hosts.ts';
 import type { LabHost, LabRecord } from './hosts.ts';
 import { labScript } from './script.ts';
 import type { HostState, LabScript } from './script.ts';
@@ -13,7 +13,7 @@ export interface LabStatus {
   readonly dir: string;
   readonly hosts: readonly (Pick<LabHost, 'name' | 'role' | 'address'> & {
     readonly state: HostState;
-    /** What the cluster says; `Unknown` where the server does not answer, or knows no such node. */
+    /** What the cluster says; `Unknown` where no server answers, or knows no such node. */
     readonly node: NodeState;
   })[];
 }
@@ -21,21 +21,28 @@ export interface LabStatus {
 export async function labStatus(lab: LabRecord): Promise<LabStatus> {
   const script = labScript(lab);
   const states = await Promise.all(hostsOf(lab).map(async (host) => [host, await script.state(host)] as const));
-  const serverState = states.find(([host]) => host === server)?.[1];
-  const canAnswer = serverState === 'on' || serverState === 'unplugged';
-  const nodes = canAnswer ? await askNodes(script) : new Map<string, NodeState>();
+  const nodes = await askNodes(
+    script,
+    states.flatMap(([host, state]) => (host.role === 'server' && answering.has(state) ? [host] : [])),
+  );
   const hosts = states.map(([{ name, role, address }, state]) => {
     return { name, role, address, state, node: nodes.get(name) ?? ('Unknown' as const) };
   });
   return { name: lab.name, dir: lab.dir, hosts };
 }
 
-async function askNodes(script: LabScript): Promise<ReadonlyMap<string, NodeState>> {
-  try {
-    return nodeStates(await script.inHost(server, ['kubectl', 'get', 'nodes', '-o', 'json', '--request-timeout=5s']));
-  } catch {
-    return new Map(); // its kube-apiserver is not up
+const answering: ReadonlySet<HostState> = new Set(['on', 'unplugged']);
+
+/** What the first of these servers says that says anything. */
+async function askNodes(script: LabScript, servers: readonly LabHost[]): Promise<ReadonlyMap<string, NodeState>> {
+  for (const host of servers) {
+    try {
+      return nodeStates(await script.inHost(host, ['kubectl', 'get', 'nodes', '-o', 'json', '--request-timeout=5s']));
+    } catch {
+      // Its kube-apiserver is not up; another one's may be.
+    }
   }
+  return new Map();
 }
 
 const NodeList = z.object({

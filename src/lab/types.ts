@@ -6,6 +6,7 @@ export interface Where {
 
 export interface UpFlags {
   readonly name: string;
+  readonly servers: number;
   readonly agents: number;
   readonly dataDir?: string;
   readonly serverFlags: readonly string[];

@@ -27,6 +27,7 @@ import {
   nodeTokenFile,
   onDisk,
   server,
+  serverTokenFile,
   sharedDir,
 } from './hosts.ts';
 import type { LabHost, LabRecord } from './hosts.ts';
@@ -114,12 +115,20 @@ async function startHosts(lab: LabRecord, { print, signal }: Pick<UpOptions, 'pr
     print(`${host.name.padEnd(4)} is on, ${host.address}`);
   }
   await startKagent({ lab, script, host: server, print, signal });
-  const token = await readFile(onDisk(lab, server, nodeTokenFile), 'utf8');
+  const giveToken = async (host: LabHost, file: string) => {
+    const token = await readFile(onDisk(lab, server, file), 'utf8');
+    await writeFile(onDisk(lab, host, joinTokenFile), token, { mode: 0o600 });
+  };
+  // One comes into the etcd at a time anyway.
+  for (const host of hosts.filter(({ role, name }) => role === 'server' && name !== server.name)) {
+    await giveToken(host, serverTokenFile);
+    await startKagent({ lab, script, host, print, signal });
+  }
   const failure = new AbortController();
   const stop = AbortSignal.any([signal, failure.signal]);
   const agents = hosts.filter(({ role }) => role === 'agent');
   const started = agents.map(async (host) => {
-    await writeFile(onDisk(lab, host, joinTokenFile), token, { mode: 0o600 });
+    await giveToken(host, nodeTokenFile);
     await startKagent({ lab, script, host, print, signal: stop }).catch((error: unknown) => {
       failure.abort(error); // the others need not wait
       throw error;

@@ -29,23 +29,29 @@ async function asked(...argv: readonly string[]): Promise<readonly unknown[]> {
 }
 
 test('a lab has two agents and the name lab, unless said otherwise', async () => {
-  expect(await asked('up')).toEqual(['up', 'up', { name: 'lab', agents: 2, serverFlags: [] }]);
-  expect(await asked('up', '--agents', '0', '--name', 'b-2', '--data-dir', '/data')).toEqual([
+  expect(await asked('up')).toEqual(['up', 'up', { name: 'lab', servers: 1, agents: 2, serverFlags: [] }]);
+  expect(await asked('up', '--servers', '3', '--agents', '0', '--name', 'b-2', '--data-dir', '/data')).toEqual([
     'up',
     'up',
-    { name: 'b-2', agents: 0, dataDir: '/data', serverFlags: [] },
+    { name: 'b-2', servers: 3, agents: 0, dataDir: '/data', serverFlags: [] },
   ]);
 });
 
 test("what follows two dashes is the server's", async () => {
   const [, , flags] = await asked('up', '--agents', '1', '--', '--cluster-cidr', '10.50.0.0/16', '--debug');
-  expect(flags).toEqual({ name: 'lab', agents: 1, serverFlags: ['--cluster-cidr', '10.50.0.0/16', '--debug'] });
+  expect(flags).toEqual({
+    name: 'lab',
+    servers: 1,
+    agents: 1,
+    serverFlags: ['--cluster-cidr', '10.50.0.0/16', '--debug'],
+  });
 });
 
 test.each([
   [['up', 'mylab'], "'mylab' is no flag for the server; a lab's name follows --name"],
   [['up', '--', '--data-dir=/x'], '--data-dir=/x is set by the lab'],
-  [['up', '--servers', '3'], 'A cluster has one server.'],
+  [['up', '--servers', '6'], 'It must be a number from 1 to 5; of three, one may be lost.'],
+  [['up', '--', '--server', 'https://10.0.0.1:9345'], '--server is set by the lab'],
   [['up', '--agents', 'two'], 'It must be a number from 0 to 20.'],
   [['up', '--agents', '21'], 'It must be a number from 0 to 20.'],
   [['up', '--name', 'My Lab'], 'It must be a lower-case letter'],

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { hostsOf, inEnvironment, kagentCommand, onDisk, server, toType } from '../../../src/lab/hosts.ts';
 
-const lab = { name: 'lab', dir: '/labs/lab', agents: 2, serverFlags: ['--debug'] };
+const lab = { name: 'lab', dir: '/labs/lab', servers: 1, agents: 2, serverFlags: ['--debug'] };
 
 test('a lab has a server and its agents, each with a name and an address', () => {
   expect(hostsOf(lab).map(({ name, role, address }) => `${name} ${role} ${address}`)).toEqual([
@@ -16,6 +16,23 @@ test('the server has the flags, the agents the address and a token file, never t
   expect(kagentCommand(lab, server).join(' ')).toBe('kagent server --debug --daemonize');
   expect(kagentCommand(lab, agent).join(' ')).toBe(
     'kagent agent --url https://10.77.0.11:9345 --token-file /var/lib/kagent/join-token --daemonize',
+  );
+});
+
+test('of several servers the first one makes an etcd, and the others join it as servers', () => {
+  const three = { ...lab, servers: 3 };
+  const hosts = hostsOf(three);
+  expect(hosts.map(({ name, address }) => `${name} ${address}`)).toEqual([
+    's1 10.77.0.11',
+    's2 10.77.0.12',
+    's3 10.77.0.13',
+    'a1 10.77.0.21',
+    'a2 10.77.0.22',
+  ]);
+  const [first = server, second = server] = hosts;
+  expect(kagentCommand(three, first).join(' ')).toBe('kagent server --cluster-init --debug --daemonize');
+  expect(kagentCommand(three, second).join(' ')).toBe(
+    'kagent server --server https://10.77.0.11:9345 --token-file /var/lib/kagent/join-token --debug --daemonize',
   );
 });
 

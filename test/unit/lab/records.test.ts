@@ -5,7 +5,7 @@ import { LabExistsError } from '../../../src/lab/errors.ts';
 import { labRecords } from '../../../src/lab/records.ts';
 import { temporaryDir } from '../../helpers/temporary.ts';
 
-const lab = (name: string) => ({ name, dir: `/labs/${name}`, agents: 1, serverFlags: ['--debug'] });
+const lab = (name: string) => ({ name, dir: `/labs/${name}`, servers: 1, agents: 1, serverFlags: ['--debug'] });
 
 test('a lab is found by its name until it is forgotten, and the last one takes the folder along', () => {
   const dir = join(temporaryDir(), 'labs');
