@@ -9,6 +9,7 @@ import { connected, count, json, offline, online, placeOf } from './place.ts';
 import type { PlaceFlags, Where } from './place.ts';
 import type { DatastoreFacts } from './client/client.ts';
 import { checkDatastore, findSnapshot } from './backup/backup.ts';
+import { etcdCommand } from './etcd-commands.ts';
 import { serveCommand } from './serve.ts';
 import { snapshotCommand } from './snapshot-commands.ts';
 import type { PrefixUsage } from './store/store.ts';
@@ -48,7 +49,7 @@ export function datastoreCommands(): readonly Command[] {
     checkCommand(),
   ];
   for (const command of [serveCommand(), ...operators]) datastore.addCommand(command);
-  return [datastore, snapshotCommand('etcd-snapshot')];
+  return [datastore, snapshotCommand('etcd-snapshot'), etcdCommand()];
 }
 
 function statusCommand(): Command {

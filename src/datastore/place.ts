@@ -22,6 +22,17 @@ export class DatastoreNotServedError extends KagentError {
   }
 }
 
+/** The cluster has one server, or its datastore is somebody else's. */
+export class NoEtcdError extends KagentError {
+  readonly code = 'DATASTORE_NO_ETCD';
+  readonly fault = 'operator';
+  constructor() {
+    super('no server runs here that is a member of an etcd', {
+      remedy: "run it on a server of a cluster of several; 'kagent datastore status' shows a datastore of its own",
+    });
+  }
+}
+
 /** What kagent knows of its own datastore alone. */
 export class DatastoreIsEtcdError extends KagentError {
   readonly code = 'DATASTORE_IS_ETCD';
@@ -68,11 +79,14 @@ export async function connected<T>(
   }
 }
 
-/** Of the server on this box: its own datastore's, or that of its member of an etcd, with what is shown there. */
-async function ownEndpoint(): Promise<string | EtcdEndpoints> {
+/** Of the server on this box: its own datastore's, or that of its member of an etcd. */
+const ownEndpoint = async () => (await ownEtcd()) ?? `unix://${runPaths.datastoreSocket}`;
+
+/** This server's member, with what is shown there; undefined where it is none. */
+export async function ownEtcd(): Promise<EtcdEndpoints | undefined> {
   const { dataDir } = await settingsOfHost({ mode: 'server' });
   const { etcd, tls } = pathsOf(dataDir).server;
-  if (!isThere(join(etcd, 'name'))) return `unix://${runPaths.datastoreSocket}`;
+  if (!isThere(join(etcd, 'name'))) return undefined;
   const of = (name: string) => readText(join(tls, 'etcd', name));
   return {
     addresses: ['https://127.0.0.1:2379'],

@@ -26,7 +26,7 @@ import type {
   EtcdOptions,
   InitialCluster,
 } from './control-plane/control-plane.ts';
-import { createEtcdMembers, hasData, isMember, openMember } from './etcd/etcd.ts';
+import { createEtcdMembers, hasData, isMember, keepFirstServer, openMember } from './etcd/etcd.ts';
 import type { EtcdMembers, Member } from './etcd/etcd.ts';
 import { takePlace } from './join-servers.ts';
 import { moveToEtcd } from './move-to-etcd.ts';
@@ -167,7 +167,7 @@ async function initialOf(
   saysWait: Parameters<typeof takePlace>[2],
   signal: AbortSignal,
 ): Promise<InitialCluster> {
-  const { config, paths, nodeIp, token, log } = plan;
+  const { config, paths, nodeIp, log } = plan;
   const { name } = member;
   const peerUrl = peerUrlOf(nodeIp);
   if (isToMove(paths.server)) {
@@ -175,9 +175,10 @@ async function initialOf(
     await moveToEtcd(plan, { name, peerUrl }, signal);
   }
   member.begin();
-  const { server: url } = config;
   if (hasData(paths.server.etcd)) return alone(member, nodeIp, 'existing');
+  const url = keepFirstServer(paths.server.etcd, config.server);
   if (url === undefined) return alone(member, nodeIp, 'new');
+  const token = plan.token ?? new Secret(readText(paths.server.token));
   return { members: await takePlace({ url, token, log }, { name, peerUrl }, saysWait, signal), state: 'existing' };
 }
 

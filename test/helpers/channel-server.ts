@@ -12,6 +12,7 @@ import { systemClock } from '../../src/shared/clock.ts';
 import { silentLog } from '../../src/shared/log/log.ts';
 import { pathsOf } from '../../src/shared/paths.ts';
 import type { Paths } from '../../src/shared/paths.ts';
+import type { KeyValue } from '../../src/shared/key-value/key-value.ts';
 import type { Heartbeat, Hello } from '../../src/shared/protocol/channel.ts';
 import type { NodeIdentities } from '../../src/server/identity/identity.ts';
 import { fakeNodes } from './fake-nodes.ts';
@@ -37,15 +38,22 @@ export interface ChannelServer extends JoinServer {
 }
 
 /** A server's API with its rooms nodes/ and tunnel/ behind it, until the test's end. */
-export async function channelServer(): Promise<ChannelServer> {
-  const store = memoryKeyValue();
+export async function channelServer(
+  options: {
+    /** Of another server of the same cluster. */
+    readonly dir?: string;
+    readonly store?: KeyValue;
+    readonly name?: string;
+  } = {},
+): Promise<ChannelServer> {
+  const { store = memoryKeyValue(), name = 's1', dir = temporaryDir() } = options;
   const registry = new NodeRegistry(systemClock);
   const { identities } = nodeIdentities({
     store,
     heardAtMs: (name) => registry.heardAtMs(name),
   });
   const own = { supervisorUrl: 'https://10.0.0.9:9345', apiserverUrl: 'https://10.0.0.9:6443' };
-  const servers = new ServerDirectory('s1', own, { supervisorPort: 9345, httpsListenPort: 6443 });
+  const servers = new ServerDirectory(name, own, { supervisorPort: 9345, httpsListenPort: 6443 });
   const kube = fakeNodes();
   const egressSocket = joinPath(temporaryDir(), 'egress.sock');
   const nodes = createNodes({
@@ -82,7 +90,7 @@ export async function channelServer(): Promise<ChannelServer> {
     await tunnel.stop();
     await nodes.stop();
   });
-  const server = await joinServer({ identities, api: { nodes, tunnel } });
+  const server = await joinServer({ identities, dir, api: { nodes, tunnel } });
   return {
     ...server,
     nodes,

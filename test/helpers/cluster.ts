@@ -59,6 +59,8 @@ export interface Box {
 }
 
 export interface BoxWithLab extends Box {
+  /** Another box on the same switch; nothing runs on it. */
+  addBox(name: string, lastByte: number): Promise<Box>;
   /** Keeps the logs under `dist/e2e/<scenario>` and erases the box. */
   wipe(): Promise<void>;
 }
@@ -68,7 +70,16 @@ export async function createBox(scenario: string): Promise<BoxWithLab> {
   const lab = await createLab();
   try {
     const box = await installedBox(lab, 's1', 11);
-    return { ...box, wipe: () => keepLogsAndWipe(lab, [box], scenario) };
+    const boxes = [box];
+    return {
+      ...box,
+      async addBox(name, lastByte) {
+        const another = await installedBox(lab, name, lastByte);
+        boxes.push(another);
+        return another;
+      },
+      wipe: () => keepLogsAndWipe(lab, boxes, scenario),
+    };
   } catch (error) {
     await lab.wipe();
     throw error;

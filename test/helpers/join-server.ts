@@ -37,6 +37,8 @@ export interface JoinServiceChanges {
   readonly secret?: string;
   readonly kubernetesVersion?: string;
   readonly identities?: NodeIdentities;
+  /** With that of another server it is one of the same cluster. */
+  readonly dir?: string;
   readonly servers?: JoinServiceOptions['servers'];
   readonly clock?: Clock;
   /** By which certificates are made. */
@@ -47,8 +49,7 @@ export interface JoinServiceChanges {
 
 /** What a join asks of a server, where a test is about something else. */
 export async function joinServiceOptions(changes: JoinServiceChanges = {}) {
-  const { secret = 's3cret', kubernetesVersion = 'v1.37.1', clock = systemClock } = changes;
-  const dir = temporaryDir();
+  const { secret = 's3cret', kubernetesVersion = 'v1.37.1', clock = systemClock, dir = temporaryDir() } = changes;
   const pki = await openPki(join(dir, 'tls'), changes.pkiClock);
   const store = memoryKeyValue();
   const files = pathsOf(dir).server;

@@ -67,6 +67,8 @@ export const examples: Readonly<Record<string, readonly [Example, ...Example[]]>
   uninstall: [['kagent uninstall --keep-data', 'but keep the cluster on the disk']],
   status: [['kagent status', 'each component: state, pid, restarts, CPU, memory']],
   kubectl: [['kagent kubectl get nodes', "as the cluster's administrator"]],
+  'etcd member ls': [['kagent etcd member ls', 'the servers of a cluster that has several']],
+  'etcd status': [['kagent etcd status', 'who leads, and how far this server is behind']],
   etcdctl: [['kagent etcdctl member list', 'the servers of a cluster that has several']],
   crictl: [['kagent crictl ps', 'the containers of this node']],
   ctr: [['kagent ctr images ls', 'the images of this node']],

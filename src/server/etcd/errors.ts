@@ -7,7 +7,7 @@ export class MemberWaitsError extends KagentError {
   override readonly httpStatus = 503;
   constructor(reason: string, cause: unknown) {
     super(`another server cannot be added now: ${reason}`, {
-      remedy: "it is tried again; 'kagent etcdctl member list' on a server shows who is in",
+      remedy: "it is tried again; 'kagent etcd member ls' on a server shows who is in",
       cause,
     });
   }

@@ -6,7 +6,7 @@
  *
  *   a new server ──POST /v1/etcd/members──▶ a member without a vote ──it has caught up──▶ with one ──its Node goes──▶ out
  */
-export { hasData, isMember, openMember } from './member.ts';
+export { hasData, isMember, keepFirstServer, openMember } from './member.ts';
 export type { Member, MemberLeaves } from './member.ts';
 export { createEtcdMembers } from './members.ts';
 export type { EtcdMembers } from './members.ts';

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { readFileIfExists, writeFileIfChanged } from '../../shared/files/files.ts';
+import { namesIfReadable, readFileIfExists, writeFileIfChanged } from '../../shared/files/files.ts';
 import type { Leaf, Pki } from '../pki/pki.ts';
 
 export interface MemberOptions {
@@ -37,9 +37,16 @@ export function isMember(dir: string): boolean {
   return existsSync(nameFile(dir));
 }
 
-/** Whether the member has been in its cluster. */
+/** Whether the member has been in its cluster: etcd makes its log, under this name, when it is in. */
 export function hasData(dir: string): boolean {
-  return existsSync(join(dir, 'member'));
+  return namesIfReadable(join(dir, 'member', 'wal')).some((name) => name.endsWith('.wal'));
+}
+
+/** A server that has asked to come in goes on with that, also where it is not told again: it makes no cluster of its own. */
+export function keepFirstServer(dir: string, asked: string | undefined): string | undefined {
+  const file = join(dir, 'joins');
+  if (asked !== undefined) writeFileIfChanged(file, `${asked}\n`, 0o600);
+  return asked ?? readFileIfExists(file)?.trim();
 }
 
 export async function openMember({ pki, dir, nodeName, nodeIp }: MemberOptions): Promise<Member> {

@@ -1,4 +1,5 @@
 /** A server whose cluster is in a datastore that somebody else keeps: the real ones, from Debian's packages and upstream. */
+import { cp } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createBox } from '../../helpers/cluster.ts';
 import type { BoxWithLab, Running } from '../../helpers/cluster.ts';
@@ -7,6 +8,8 @@ import { eventually } from '../../helpers/wait.ts';
 import { etcd, mariadb, password, postgres } from './databases.ts';
 import type { Database } from './databases.ts';
 
+/** The longer run is on all of them: `KAGENT_SECOND_SERVER_ON=PostgreSQL,MariaDB,etcd`. */
+const secondServerOn = (process.env['KAGENT_SECOND_SERVER_ON'] ?? 'PostgreSQL').split(',');
 const without = ['--disable', 'traefik,metrics-server,local-storage'];
 
 describe.each([
@@ -105,5 +108,22 @@ describe.each([
     expect(forgotten.code).toBe(2);
     await box.startServer(...database.flags, ...without);
     expect(await box.kubectl('get', 'deployment', 'web', '-o', 'jsonpath={.spec.replicas}')).toBe('2');
+  });
+
+  if (!secondServerOn.includes(product)) return;
+  test('a second server has the same cluster, and goes on with it when kagent stops on the first one', async () => {
+    const second = await box.addBox('s2', 12);
+    if (product === 'etcd') await cp(box.path('/etc/etcd'), second.path('/etc/etcd'), { recursive: true });
+    const token = (await box.sh('cat /var/lib/kagent/server/token')).trim();
+    const url = `https://${box.host.address}:9345`;
+    await second.startServer('--server', url, '--token', token, ...database.flags, ...without);
+    await second.kubectl('wait', 'node', 's1', 's2', '--for=condition=Ready', '--timeout=60s');
+    await box.kubectl('create', 'configmap', 'by-the-first');
+    await second.kubectl('get', 'configmap', 'by-the-first');
+    await box.signal((await box.status()).pid, 'TERM');
+    await box.running().exited;
+    await second.kubectl('scale', 'deployment', 'web', '--replicas=3');
+    await second.kubectl('rollout', 'status', 'deployment/web', '--timeout=90s');
+    expect(await second.kubectl('get', 'deployment', 'web', '-o', 'jsonpath={.status.readyReplicas}')).toBe('3');
   });
 });

@@ -51,7 +51,7 @@ spec:
 `;
 
 /** Two cores make two pods a second. The longer run, of which docs/testing.md tells: `KAGENT_PODS=200`. */
-const manyPods = Number(process.env['KAGENT_PODS'] ?? 90);
+const manyPods = Number(process.env['KAGENT_PODS'] ?? 45);
 
 describe('two agents that joined at once', () => {
   test('are Ready, connected, and have addresses of their own', async () => {

@@ -7,6 +7,8 @@ import { listNodes, podsOf } from '../../helpers/nodes.ts';
 import { eventually } from '../../helpers/wait.ts';
 
 const without = ['--disable', 'traefik,local-storage'];
+/** The longer run, of which docs/testing.md tells: `KAGENT_SERVERS_OFF=3`. */
+const serversOff = Number(process.env['KAGENT_SERVERS_OFF'] ?? 1);
 let nodes: Nodes;
 let a1: Box;
 const servers: Box[] = [];
@@ -96,8 +98,8 @@ describe('three servers', () => {
     }
   });
 
-  test('each server loses its power: the others serve the API, nothing that was answered is lost, and it is back by itself', async () => {
-    for (const [index, server] of servers.entries()) {
+  test('servers lose their power, one after the other: the others serve the API, nothing that was answered is lost, and each is back by itself', async () => {
+    for (const [index, server] of servers.slice(0, serversOff).entries()) {
       const other = servers[(index + 1) % servers.length] as Box;
       const fromMs = performance.now();
       await server.host.off();
@@ -135,10 +137,24 @@ describe('three servers', () => {
   });
 });
 
+test('the ports of the etcd have no answer for who shows no certificate of it', async () => {
+  const { address } = nodes.server.host;
+  const pki = '/var/lib/kagent/agent/pki';
+  for (const port of [2379, 2380])
+    for (const shown of ['', `--cert ${pki}/kubelet.crt --key ${pki}/kubelet.key`]) {
+      const asked = `curl -sk -m 5 ${shown} https://${address}:${port}/version || echo refused`;
+      expect(await a1.sh(asked)).toBe('refused\n');
+    }
+});
+
 test('a snapshot of the etcd is saved, by hand and with what kagent keeps of it', async () => {
   const { code, stdout, stderr } = await nodes.server.kagent(['etcd-snapshot', 'save', '/var/tmp/etcd.snapshot']);
   expect({ code, stderr }).toMatchObject({ code: 0 });
   expect(stdout).toMatch(/^\/var\/tmp\/etcd.snapshot \(.* MiB, sha256 [0-9a-f]{64}\)/);
+  const members = await nodes.server.kagent(['etcd', 'member', 'ls']);
+  expect(members.stdout).toMatch(/^NAME +PEER +ROLE +ID\ns\d-\w{8} +https:\/\/10.* +voter +\w+\n/);
+  const etcd = await nodes.server.kagent(['etcd', 'status']);
+  expect(etcd.stdout).toMatch(/^leader +s\d-\w{8}.*, term \d+\nbehind +0 of \d+ entries\n/);
   const status = await nodes.server.kagent(['datastore', 'status']);
   expect(status.stderr).toContain("ask it with 'kagent etcdctl'");
 });

@@ -10,7 +10,7 @@ import { temporaryDir } from '../../../helpers/temporary.ts';
 
 const module = 'test/integration/etcd/linearizability';
 /** A long run: `KAGENT_KILLS=1000`. */
-const kills = Number(process.env['KAGENT_KILLS'] ?? 100);
+const kills = Number(process.env['KAGENT_KILLS'] ?? 40);
 /** Of the 55 faults in faults.go so many, others each time; a long run, which docs/disk-faults.md has: `KAGENT_FAULT_ROUNDS=550`. */
 const faultRounds = Number(process.env['KAGENT_FAULT_ROUNDS'] ?? 25);
 
