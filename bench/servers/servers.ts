@@ -1,6 +1,6 @@
 /**
  * What it costs to outlive the loss of a box, and how long that takes: `sudo node bench/servers/servers.ts [--runs 20]
- * [--seconds 10] [--clients 20] [--rest 60]`, with dist/kagent built. Three clusters, one after the other: a server with a datastore
+ * [--seconds 10] [--clients 20] [--rest 180] [--window 60]`, with dist/kagent built. Three clusters, one after the other: a server with a datastore
  * of its own, three on etcd, one on PostgreSQL. Of each the writes that kube-apiserver takes, and what its first server holds and does at
  * rest. Then, in the one of three, the server whose etcd leads loses its power, and a client of another one writes on.
  */
@@ -23,10 +23,11 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '20' },
     seconds: { type: 'string', default: '10' },
     clients: { type: 'string', default: '20' },
-    rest: { type: 'string', default: '60' },
+    rest: { type: 'string', default: '180' },
+    window: { type: 'string', default: '60' },
   },
 });
-const windowSeconds = 60;
+const windowSeconds = Number(values.window);
 const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 const writing = (box: Box, ...args: readonly string[]): Promise<string> =>
@@ -89,7 +90,7 @@ async function leads(box: Box): Promise<boolean> {
   return status?.Status.leader === status?.Status.header.member_id;
 }
 
-/** Milliseconds from the loss of the leader until a write that was asked for afterwards is answered. */
+/** The longest time, in milliseconds, in which none of four clients was answered after the leader was lost. */
 async function failover(servers: readonly Box[]): Promise<number> {
   const leading = await Promise.all(servers.map(leads));
   const leader = servers[leading.indexOf(true)];
@@ -100,11 +101,12 @@ async function failover(servers: readonly Box[]): Promise<number> {
   const fromMs = Date.now();
   await leader.host.off();
   const writes = JSON.parse(await client) as readonly Write[];
-  const after = writes.filter(({ askedMs }) => askedMs >= fromMs).map(({ answeredMs }) => answeredMs - fromMs);
+  const answered = writes.map(({ answeredMs }) => answeredMs).toSorted((a, b) => a - b);
   await leader.host.up();
   await leader.startServer();
   await eventually(async () => (await Promise.all(servers.map(leads))).includes(true), { withinMs: 60_000 });
-  return Math.min(...after);
+  const pauses = answered.slice(1).map((atMs, index) => (atMs < fromMs ? 0 : atMs - (answered[index] ?? atMs)));
+  return Math.max(...pauses);
 }
 
 const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(0);
@@ -139,7 +141,7 @@ ${row('one server, its own datastore', own)}
 ${row('three servers, etcd', three)}
 ${row('one server, PostgreSQL beside it', onPostgres)}
 
-the leader loses its power, ${failovers.length} times: a write is answered after ${percentile(failovers, 0.5)} ms (median), ${Math.max(...failovers)} ms (worst)
+the leader loses its power, ${failovers.length} times: no write is answered for ${percentile(failovers, 0.5)} ms (median), ${Math.max(...failovers)} ms (worst)
 `);
 const results = resolve(import.meta.dirname, '../../dist/bench');
 mkdirSync(results, { recursive: true });
