@@ -29,6 +29,7 @@ import {
   versionText,
 } from './cli/cli.ts';
 import { KagentError, sentenceOf, systemCode } from './shared/errors.ts';
+import { etcdPorts } from './shared/etcd-member.ts';
 import { failedExitCode } from './shared/exit-codes.ts';
 import { noteOfFile } from './host/undo-log/undo-log.ts';
 import { silentLog } from './shared/log/log.ts';
@@ -168,9 +169,9 @@ async function runServer(config: ServerConfig): Promise<void> {
 }
 
 /** Of this server's member, for its own programs and other servers. */
-const etcdPorts = [
-  { port: 2379, purpose: 'etcd' },
-  { port: 2380, purpose: 'etcd, for other servers' },
+const portsOfMember = [
+  { port: etcdPorts.client, purpose: 'etcd' },
+  { port: etcdPorts.peer, purpose: 'etcd, for other servers' },
 ] as const;
 
 /** What a server needs of its box. */
@@ -183,7 +184,7 @@ function serverPlan(config: ServerConfig): HostOptions {
       { port: config.httpsListenPort, purpose: 'kube-apiserver', address: config.bindAddress },
       { port: config.supervisorPort, purpose: 'the supervisor', address: config.bindAddress },
       ...(config.clusterInit || (config.server !== undefined && config.datastoreEndpoint === undefined)
-        ? etcdPorts
+        ? portsOfMember
         : []),
       ...(runsNode ? [kubeletPort] : []),
     ],

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { etcdAddress, etcdClientFiles } from '../shared/etcd-member.ts';
 import { runPaths } from '../shared/paths.ts';
 import { proxyVariables } from '../shared/proxy/proxy.ts';
 
@@ -13,16 +14,17 @@ export function becomeTool(
   { binDir, kubeconfig, tlsDir }: { readonly binDir: string; readonly kubeconfig: string; readonly tlsDir: string },
 ): never {
   const socket = runPaths.containerdSocket;
+  const etcd = etcdClientFiles(tlsDir);
   const defaults: Record<PassedThrough, Record<string, string>> = {
     kubectl: { KUBECONFIG: kubeconfig },
     helm: { KUBECONFIG: kubeconfig },
     crictl: { CONTAINER_RUNTIME_ENDPOINT: `unix://${socket}`, IMAGE_SERVICE_ENDPOINT: `unix://${socket}` },
     ctr: { CONTAINERD_ADDRESS: socket, CONTAINERD_NAMESPACE: 'k8s.io' },
     etcdctl: {
-      ETCDCTL_ENDPOINTS: 'https://127.0.0.1:2379',
-      ETCDCTL_CACERT: join(tlsDir, 'etcd/server-ca.crt'),
-      ETCDCTL_CERT: join(tlsDir, 'etcd/client.crt'),
-      ETCDCTL_KEY: join(tlsDir, 'etcd/client.key'),
+      ETCDCTL_ENDPOINTS: etcdAddress,
+      ETCDCTL_CACERT: etcd.ca,
+      ETCDCTL_CERT: etcd.cert,
+      ETCDCTL_KEY: etcd.key,
     },
   };
   if (process.execve === undefined) throw new TypeError('this Node cannot replace its process'); // Windows alone

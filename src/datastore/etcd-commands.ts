@@ -1,9 +1,9 @@
 /** `kagent etcd …` on a server of several: who is in, and how this server's member does. */
 import { Command } from 'commander';
 import { mebibytes, print, table } from '../cli/cli.ts';
-import { connectMembers, EtcdCallError } from './client/client.ts';
+import { connectMembers } from './client/client.ts';
 import type { EtcdMember, EtcdStatus, MembersClient } from './client/client.ts';
-import { DatastoreNotServedError, json, NoEtcdError, ownEtcd } from './place.ts';
+import { answered, json, NoEtcdError, ownEtcd } from './place.ts';
 
 interface Output {
   readonly output?: string;
@@ -40,14 +40,7 @@ async function asked<T>(ask: (client: MembersClient) => Promise<T>): Promise<T> 
   const endpoints = await ownEtcd();
   if (endpoints === undefined) throw new NoEtcdError();
   const client = connectMembers(endpoints);
-  try {
-    return await ask(client);
-  } catch (error) {
-    if (!(error instanceof EtcdCallError) || !error.isConnectionLost) throw error;
-    throw new DatastoreNotServedError(endpoints.addresses.join(), { cause: error });
-  } finally {
-    await client.close();
-  }
+  return answered(client, endpoints.addresses.join(), () => ask(client));
 }
 
 function membersText(members: readonly EtcdMember[]): string {

@@ -1,8 +1,9 @@
 /** Which datastore a command means: one that is served, by its address, or one on disk, by the settings of this box. */
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { print, settingsOfHost } from '../cli/cli.ts';
 import { KagentError } from '../shared/errors.ts';
+import { etcdAddress, etcdClientFiles, etcdNameFile } from '../shared/etcd-member.ts';
 import { isThere, readText } from '../shared/files/files.ts';
 import { grpcCodes } from '../shared/grpc/grpc.ts';
 import { pathsOf, runPaths } from '../shared/paths.ts';
@@ -67,13 +68,26 @@ export async function connected<T>(
   const isEtcd = typeof endpoint !== 'string';
   const client = connectDatastore(endpoint);
   try {
-    return await use(client, isEtcd);
+    return await answered(client, isEtcd ? endpoint.addresses.join() : endpoint, () => use(client, isEtcd));
   } catch (error) {
-    if (!(error instanceof EtcdCallError)) throw error;
-    const address = isEtcd ? endpoint.addresses.join() : endpoint;
-    if (error.isConnectionLost) throw new DatastoreNotServedError(address, { cause: error });
-    if (isEtcd && error.grpcCode === grpcCodes.unimplemented) throw new DatastoreIsEtcdError({ cause: error });
+    if (isEtcd && error instanceof EtcdCallError && error.grpcCode === grpcCodes.unimplemented) {
+      throw new DatastoreIsEtcdError({ cause: error });
+    }
     throw error;
+  }
+}
+
+/** Closes the client afterwards. @throws {DatastoreNotServedError} where nothing answers at `address` */
+export async function answered<T>(
+  client: { close(): Promise<void> },
+  address: string,
+  ask: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof EtcdCallError) || !error.isConnectionLost) throw error;
+    throw new DatastoreNotServedError(address, { cause: error });
   } finally {
     await client.close();
   }
@@ -86,11 +100,11 @@ const ownEndpoint = async () => (await ownEtcd()) ?? `unix://${runPaths.datastor
 export async function ownEtcd(): Promise<EtcdEndpoints | undefined> {
   const { dataDir } = await settingsOfHost({ mode: 'server' });
   const { etcd, tls } = pathsOf(dataDir).server;
-  if (!isThere(join(etcd, 'name'))) return undefined;
-  const of = (name: string) => readText(join(tls, 'etcd', name));
+  if (!isThere(etcdNameFile(etcd))) return undefined;
+  const { ca, cert, key } = etcdClientFiles(tls);
   return {
-    addresses: ['https://127.0.0.1:2379'],
-    tls: { ca: of('server-ca.crt'), cert: of('client.crt'), key: of('client.key') },
+    addresses: [etcdAddress],
+    tls: { ca: readText(ca), cert: readText(cert), key: readText(key) },
   };
 }
 

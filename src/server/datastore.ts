@@ -5,6 +5,7 @@ import { task } from '../shared/component/component.ts';
 import type { Component } from '../shared/component/component.ts';
 import { readFileIfExists, readText, writeFileIfChanged } from '../shared/files/files.ts';
 import { runPaths } from '../shared/paths.ts';
+import { etcdAddress, etcdPeerUrl } from '../shared/etcd-member.ts';
 import { ownNetworks } from '../shared/proxy/proxy.ts';
 import { Secret } from '../shared/secret.ts';
 import {
@@ -17,7 +18,7 @@ import {
 } from '../datastore/datastore.ts';
 import type { DatastoreComponent, DatastoreEndpoint, EtcdEndpoints } from '../datastore/datastore.ts';
 import { quotaOf } from './config.ts';
-import { etcdComponent, etcdPorts, kineComponent, kineSocket } from './control-plane/control-plane.ts';
+import { etcdComponent, kineComponent, kineSocket } from './control-plane/control-plane.ts';
 import type {
   Accounts,
   DatastoreFiles,
@@ -111,9 +112,8 @@ async function sharedEtcd(plan: ServerPlan, pki: Pki): Promise<ServerDatastore> 
   const dir = paths.server.etcd;
   const member = await openMember({ pki, dir, nodeName, nodeIp });
   const { client } = member.leaves;
-  const address = `https://127.0.0.1:${etcdPorts.client}`;
   const files = { ca: member.serverCa, cert: client.certFile, key: client.keyFile };
-  const endpoints: EtcdEndpoints = { addresses: [address], tls: contentsOf(files) };
+  const endpoints: EtcdEndpoints = { addresses: [etcdAddress], tls: contentsOf(files) };
   let initial: InitialCluster | undefined;
   const options: Omit<EtcdOptions, 'after'> = {
     supervisor: plan.supervisor,
@@ -146,17 +146,15 @@ async function sharedEtcd(plan: ServerPlan, pki: Pki): Promise<ServerDatastore> 
   return {
     datastore,
     datastoreParts: [comesIn, etcd, datastore, members],
-    etcd: { servers: [address], files },
+    etcd: { servers: [etcdAddress], files },
     saved: endpoints,
     members,
     renew: () => member.renew(),
   };
 }
 
-const peerUrlOf = (nodeIp: string) => `https://${nodeIp}:${etcdPorts.peer}`;
-
 const alone = ({ name }: Member, nodeIp: string, state: InitialCluster['state']): InitialCluster => ({
-  members: `${name}=${peerUrlOf(nodeIp)}`,
+  members: `${name}=${etcdPeerUrl(nodeIp)}`,
   state,
 });
 
@@ -169,7 +167,7 @@ async function initialOf(
 ): Promise<InitialCluster> {
   const { config, paths, nodeIp, log } = plan;
   const { name } = member;
-  const peerUrl = peerUrlOf(nodeIp);
+  const peerUrl = etcdPeerUrl(nodeIp);
   if (isToMove(paths.server)) {
     saysWait('Moving', 'moves the cluster from its own datastore to an etcd');
     await moveToEtcd(plan, { name, peerUrl }, signal);

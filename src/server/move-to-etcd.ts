@@ -3,6 +3,7 @@ import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { rfc3339, systemClock } from '../shared/clock.ts';
 import { KagentError, messageOf } from '../shared/errors.ts';
+import { etcdNameFile } from '../shared/etcd-member.ts';
 import { makeFolder, namesIn, syncFolder, writeFileAtomicSync } from '../shared/files/files.ts';
 import { runDir } from '../shared/paths.ts';
 import { run } from '../host/run.ts';
@@ -56,7 +57,7 @@ export async function moveToEtcd(
   } finally {
     await from.stop();
   }
-  writeFileAtomicSync(join(making, 'name'), `${name}\n`, 0o600);
+  writeFileAtomicSync(etcdNameFile(making), `${name}\n`, 0o600);
   rmSync(etcd, { recursive: true, force: true });
   renameSync(making, etcd);
   await syncFolder(db);

@@ -3,13 +3,14 @@ import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { rfc3339, systemClock } from '../shared/clock.ts';
 import { KagentError, messageOf } from '../shared/errors.ts';
+import { etcdNameFile, etcdPeerUrl } from '../shared/etcd-member.ts';
 import { wrongUsageExitCode } from '../shared/exit-codes.ts';
 import { readFileIfExists, syncFolder, writeFileAtomicSync } from '../shared/files/files.ts';
 import { run } from '../host/run.ts';
 import { childEnvironment } from '../host/process/process.ts';
 import { connectKeys } from '../datastore/datastore.ts';
 import type { EtcdEndpoints } from '../datastore/datastore.ts';
-import { etcdPorts, forceNewCluster } from './control-plane/control-plane.ts';
+import { forceNewCluster } from './control-plane/control-plane.ts';
 import type { EtcdOptions } from './control-plane/control-plane.ts';
 import { serversPrefix } from './cluster/cluster.ts';
 import { hasData } from './etcd/etcd.ts';
@@ -84,14 +85,13 @@ async function restore(plan: ServerPlan, etcd: EtcdOptions, snapshot: string, si
   const { dataDir, memberName } = etcd;
   const making = `${dataDir}.new`;
   rmSync(making, { recursive: true, force: true }); // of one that was broken off
-  const peerUrl = `https://${nodeIp}:${etcdPorts.peer}`;
-  const args = ['--data-dir', making, '--name', memberName, '--peer-url', peerUrl, '--snapshot', snapshot];
+  const args = ['--data-dir', making, '--name', memberName, '--peer-url', etcdPeerUrl(nodeIp), '--snapshot', snapshot];
   await run('./etcd-import', args, {
     cwd: binDir,
     env: childEnvironment('etcd', { path: binDir, direct: [] }),
     signal,
   });
-  writeFileAtomicSync(join(making, 'name'), `${memberName}\n`, 0o600);
+  writeFileAtomicSync(etcdNameFile(making), `${memberName}\n`, 0o600);
   if (existsSync(dataDir)) renameSync(dataDir, `${dataDir}-before-${rfc3339(systemClock.now()).replaceAll(':', '')}`);
   renameSync(making, dataDir);
   await syncFolder(paths.server.db);

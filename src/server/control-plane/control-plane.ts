@@ -95,7 +95,7 @@ const accountNames = {
   'metrics-server': 'kube-apiserver',
 } as const;
 
-export { etcdComponent, etcdPorts, forceNewCluster } from './etcd.ts';
+export { etcdComponent, forceNewCluster } from './etcd.ts';
 export type { EtcdFiles, EtcdOptions, EtcdPair, InitialCluster } from './etcd.ts';
 export { kineComponent, kineSocket } from './kine.ts';
 export type { DatastoreFiles, EtcdOfApiserver } from './types.ts';

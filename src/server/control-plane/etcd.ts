@@ -1,6 +1,7 @@
 /** This server's member of the etcd that several servers share. */
 import type { Component, ComponentName } from '../../shared/component/component.ts';
 import type { Flags } from '../../shared/arguments/arguments.ts';
+import { etcdAddress, etcdPorts } from '../../shared/etcd-member.ts';
 import { makeFolder, readText } from '../../shared/files/files.ts';
 import { lookUntil } from '../../shared/look-until.ts';
 import { strongCipherSuites } from '../../shared/tls-cipher-suites.ts';
@@ -12,9 +13,6 @@ import type { Supervisor } from '../../host/process/process.ts';
 import { answers, answersOk } from './readiness.ts';
 
 const name = 'etcd';
-
-/** As in k3s, and for etcd's clients everywhere. */
-export const etcdPorts = { client: 2379, peer: 2380 } as const;
 
 /** Files of a certificate and its key. */
 export interface EtcdPair {
@@ -60,7 +58,7 @@ export interface EtcdOptions {
 export function etcdComponent(options: EtcdOptions): Component {
   const { supervisor, binDir, after, dataDir, files, direct } = options;
   const question = {
-    url: `https://127.0.0.1:${etcdPorts.client}/livez`,
+    url: `${etcdAddress}/livez`,
     ca: () => readText(files.serverCa),
     client: () => ({ cert: readText(files.client.certFile), key: readText(files.client.keyFile) }),
   };
@@ -95,11 +93,10 @@ export async function forceNewCluster(
   signal: AbortSignal,
 ): Promise<void> {
   const { binDir, files, direct } = options;
-  const address = `https://127.0.0.1:${etcdPorts.client}`;
   const { certFile, keyFile } = files.client;
   const tls = { ca: readText(files.serverCa), cert: readText(certFile), key: readText(keyFile) };
-  const endpoints: EtcdEndpoints = { addresses: [address], tls };
-  const flags = { ...etcdFlags(options), 'force-new-cluster': 'true', 'listen-client-urls': address };
+  const endpoints: EtcdEndpoints = { addresses: [etcdAddress], tls };
+  const flags = { ...etcdFlags(options), 'force-new-cluster': 'true', 'listen-client-urls': etcdAddress };
   const over = new AbortController();
   const etcd = runToEnd(`./${name}`, argumentsOf(flags), {
     cwd: binDir,
@@ -133,7 +130,7 @@ function etcdFlags({ dataDir, memberName, nodeIp, files, quotaBytes, initial }: 
   return {
     name: memberName,
     'data-dir': dataDir,
-    'listen-client-urls': `https://127.0.0.1:${client},https://${nodeIp}:${client}`,
+    'listen-client-urls': `${etcdAddress},https://${nodeIp}:${client}`,
     'advertise-client-urls': `https://${nodeIp}:${client}`,
     'listen-peer-urls': `https://${nodeIp}:${peer}`,
     'initial-advertise-peer-urls': `https://${nodeIp}:${peer}`,

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { namesIfReadable, readFileIfExists, writeFileIfChanged } from '../../shared/files/files.ts';
+import { etcdNameFile } from '../../shared/etcd-member.ts';
 import type { Leaf, Pki } from '../pki/pki.ts';
 
 export interface MemberOptions {
@@ -34,7 +35,7 @@ export interface MemberLeaves {
 
 /** Whether this server is, or was, a member: what is there decides, whatever the settings say. */
 export function isMember(dir: string): boolean {
-  return existsSync(nameFile(dir));
+  return existsSync(etcdNameFile(dir));
 }
 
 /** Whether the member has been in its cluster: etcd makes its log, under this name, when it is in. */
@@ -71,10 +72,10 @@ export async function openMember({ pki, dir, nodeName, nodeIp }: MemberOptions):
     }),
     client: await pki.keepLeaf(serverCa, { name: 'etcd/client', commonName: 'etcd-client', usages: ['client'] }),
   });
-  const name = readFileIfExists(nameFile(dir))?.trim() ?? `${nodeName}-${randomBytes(4).toString('hex')}`;
+  const name = readFileIfExists(etcdNameFile(dir))?.trim() ?? `${nodeName}-${randomBytes(4).toString('hex')}`;
   return {
     name,
-    begin: () => void writeFileIfChanged(nameFile(dir), `${name}\n`, 0o600),
+    begin: () => void writeFileIfChanged(etcdNameFile(dir), `${name}\n`, 0o600),
     leaves: await keep(),
     serverCa: serverCa.certFile,
     peerCa: peerCa.certFile,
@@ -89,5 +90,3 @@ export async function openMember({ pki, dir, nodeName, nodeIp }: MemberOptions):
 export function serverOf(memberName: string): string {
   return memberName.replace(/-[0-9a-f]{8}$/, '');
 }
-
-const nameFile = (dir: string) => join(dir, 'name');
